@@ -1,0 +1,95 @@
+"""The command line. Commands are imported when they are called, so that ``course --help`` and a warm start stay quick."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from autograder import __version__
+from autograder.errors import CourseError, Exit
+
+# Command -> (module:attribute, one line for --help). One table, so that help needs no import of any command.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "start": ("autograder.cli.student:start", "bring everything up and print the addresses"),
+    "stop": ("autograder.cli.student:stop", "take everything down; nothing that was pushed is lost"),
+    "reset": ("autograder.cli.student:reset", "bring a lab back to its beginning, keeping a copy"),
+    "doctor": ("autograder.cli.student:doctor", "one line a problem, each with its fix"),
+    "check": ("autograder.cli.student:check", "the verdicts of a lab, in the terminal"),
+    "hint": ("autograder.cli.student:hint", "the next hint for a check"),
+    "status": ("autograder.cli.student:status", "points so far, over all labs"),
+    "submit": ("autograder.cli.student:submit", "write the submission of a lab as a zip"),
+    "images": ("autograder.cli.student:images", "the images in use and where they come from"),
+    "env": ("autograder.cli.student:env", "addresses and credentials, as shell variables"),
+    "roster": ("autograder.cli.instructor:roster", "register students and write their parameter files"),
+    "grade": ("autograder.cli.instructor:grade", "grade submissions: verdicts, gradebook, feedback"),
+    "export": ("autograder.cli.instructor:export", "the gradebook as a file"),
+    "formgrader": ("autograder.cli.instructor:formgrader", "open nbgrader's formgrader on the class"),
+    "demo": ("autograder.cli.instructor:demo", "grade the sample class that comes with the kit"),
+    "site": ("autograder.cli.site:site", "build the lessons into site/"),
+    "reference": ("autograder.cli.reference:reference", "take an image reference apart"),
+    "tags": ("autograder.cli.tags:tags", "the tags docker/metadata-action would make"),
+    "retention": ("autograder.cli.retention:retention", "what a clean-up policy would remove, and why"),
+    "test": ("autograder.cli.maintainer:test", "all tests"),
+    "verify": ("autograder.cli.maintainer:verify", "the content contract: every lab is whole and honest"),
+    "bench": ("autograder.cli.maintainer:bench", "the benchmarks"),
+    "release": ("autograder.cli.maintainer:release", "write the student notebooks from their masters"),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="course")
+def course() -> None:
+    """A course on container registries for ML: lessons, labs on real registries, an autograder."""
+
+
+def report(error: CourseError) -> None:
+    """Print a :class:`CourseError` the way every command does: three labelled lines on stderr."""
+    click.echo(f"error: {error.found}", err=True)
+    click.echo(f"  expected: {error.expected}", err=True)
+    click.echo(f"  next: {error.next_step}", err=True)
+
+
+def main() -> None:
+    """Entry point: run a command; exit 0 done, 1 the answer is no, 2 wrong input, 3 the environment."""
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may still default to a legacy code page
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+    try:
+        course.main(prog_name="course", standalone_mode=False)
+    except CourseError as error:
+        report(error)
+        sys.exit(int(error.exit_code))
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(Exit.USAGE))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

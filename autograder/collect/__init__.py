@@ -1,0 +1,1 @@
+"""Live services and files become Evidence."""

@@ -1,0 +1,1 @@
+"""Intake, sandbox, probes, batch, the nbgrader bridge, reports and exports."""
