@@ -12,16 +12,16 @@ from autograder.errors import CourseError, Exit
 
 # Command -> (module:attribute, one line for --help). One table, so that help needs no import of any command.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "start": ("autograder.cli.student:start", "bring everything up and print the addresses"),
-    "stop": ("autograder.cli.student:stop", "take everything down; nothing that was pushed is lost"),
+    "start": ("autograder.cli.machine:start", "bring everything up and print the addresses"),
+    "stop": ("autograder.cli.machine:stop", "take everything down; nothing that was pushed is lost"),
     "reset": ("autograder.cli.student:reset", "bring a lab back to its beginning, keeping a copy"),
-    "doctor": ("autograder.cli.student:doctor", "one line a problem, each with its fix"),
+    "doctor": ("autograder.cli.machine:doctor", "one line a problem, each with its fix"),
     "check": ("autograder.cli.student:check", "the verdicts of a lab, in the terminal"),
     "hint": ("autograder.cli.student:hint", "the next hint for a check"),
     "status": ("autograder.cli.student:status", "points so far, over all labs"),
     "submit": ("autograder.cli.student:submit", "write the submission of a lab as a zip"),
-    "images": ("autograder.cli.student:images", "the images in use and where they come from"),
-    "env": ("autograder.cli.student:env", "addresses and credentials, as shell variables"),
+    "images": ("autograder.cli.machine:images", "the images in use and where they come from"),
+    "env": ("autograder.cli.machine:env", "addresses and credentials, as shell variables"),
     "roster": ("autograder.cli.instructor:roster", "register students and write their parameter files"),
     "grade": ("autograder.cli.instructor:grade", "grade submissions: verdicts, gradebook, feedback"),
     "export": ("autograder.cli.instructor:export", "the gradebook as a file"),
