@@ -11,6 +11,7 @@ student, is at fault. A check whose prerequisite (``needs``) did not pass is not
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -272,8 +273,6 @@ def require_cases(evidence: Evidence, task: str) -> None:
 
 
 def _short(value: object, limit: int = 300) -> str:
-    import json
-
     text = json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple):
         text = ", ".join(json.dumps(part, ensure_ascii=False) for part in value)
@@ -291,8 +290,6 @@ def _expected(case: Case) -> str:
 def _outcome(result: CaseResult) -> str:
     if result.status == "returned":
         return _short(result.value)
-    return {
-        "raised": f"raises {result.error}",
-        "timeout": "no result in time",
-        "unusable": f"no plain JSON value ({result.error})",
-    }[result.status]
+    if result.status == "raised":
+        return f"raises {result.errors[0] if result.errors else 'an error'}: {result.detail}".rstrip(": ")
+    return "no result in time" if result.status == "timeout" else f"not plain JSON data ({result.detail})"

@@ -44,6 +44,13 @@ class TaskPart(_Part):
     seconds: float = 2.0
 
 
+class StarterPart(_Part):
+    """A folder of the kit that a student gets a copy of inside the lab ("docker/ml-model" as "ml-model")."""
+
+    source: str
+    to: str
+
+
 class CheckPart(_Part):
     """Points and hints of a check; the rest is declared in the lab's module."""
 
@@ -70,6 +77,7 @@ class Lab(_Part):
     answers: dict[str, AnswerPart] = Field(default_factory=dict)
     tasks: dict[str, TaskPart] = Field(default_factory=dict)
     files: tuple[str, ...] = ()
+    starter: tuple[StarterPart, ...] = ()
     probes: tuple[str, ...] = ()
     checks: tuple[CheckPart, ...]
 
