@@ -18,8 +18,13 @@ from autograder.labs.manifest import Lab
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     # no version of Python in it: it would change the bytes from machine to machine
-    "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"},
-}  # fmt: skip
+    "language_info": {
+        "name": "python",
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "pygments_lexer": "ipython3",
+    },
+}
 CODE_STUB = "...  # your turn"
 TEXT_STUB = "*Your answer*"
 
@@ -121,7 +126,8 @@ def content(notebook: Any) -> bytes:
     import nbformat
 
     nbformat.validate(notebook)
-    return (nbformat.writes(notebook) + "\n").encode("utf-8")
+    written: str = nbformat.writes(notebook)
+    return (written + "\n").encode("utf-8")
 
 
 def derived(lab: Lab) -> bytes:
