@@ -81,7 +81,7 @@ def alive(record: Mapping[str, float] | None) -> bool:
 
 
 def end(record: Mapping[str, float] | None, wait: float = 5.0) -> None:
-    """End a recorded process with its children: asked first, forced after ``wait`` seconds. Harmless when it is gone."""
+    """End a recorded process with its children: asked first, forced after ``wait`` seconds."""
     process = _process(record)
     if process is None:
         return
