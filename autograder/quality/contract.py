@@ -23,10 +23,10 @@ from autograder.labs.manifest import Lab
 CLAIMED_SHARE = 0.10  # of a lab's points may rest on what only the student's machine saw
 MIN_HINT = 20  # characters
 SAMPLE_KEY = b"content contract"
-PLAIN_MODULES = frozenset(
-    "__future__ base64 collections dataclasses datetime fnmatch functools hashlib itertools json math pydantic re "
-    "semver string textwrap typing".split()
-)
+PLAIN_MODULES = {
+    *("__future__", "base64", "collections", "dataclasses", "datetime", "fnmatch", "functools", "hashlib"),
+    *("itertools", "json", "math", "pydantic", "re", "semver", "string", "textwrap", "typing"),
+}
 
 
 @dataclass(frozen=True)
