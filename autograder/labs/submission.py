@@ -13,13 +13,12 @@ from pathlib import Path
 
 from autograder import __version__
 from autograder.checks.api import Verdict, run
-from autograder.collect import registry
+from autograder.collect import machine, registry
 from autograder.errors import CourseError
 from autograder.evidence import layout
-from autograder.evidence.model import Engine, Evidence
+from autograder.evidence.model import Evidence
 from autograder.labs import answers, kernel
 from autograder.labs.live import Live
-from autograder.services import engine, images
 
 SCHEMA = 1
 MAX_NOTEBOOK = 20 << 20  # bytes
@@ -116,7 +115,7 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
-    described = _engine()
+    engine, images = machine.describe()
     stated = {
         "schema": SCHEMA,
         "lab": live.lab.slug,
@@ -125,17 +124,12 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None
         "course": live.student.course,
         "kit_version": __version__,
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "engine": described.model_dump() if described else None,
-        "images": images.in_use(),
+        "engine": engine.model_dump() if engine else None,
+        "images": images,
         "notebook": "notebook.ipynb",
         "files": files,
     }  # fmt: skip
     (folder / "submission.json").write_text(json.dumps(stated, indent=1), encoding="utf-8", newline="\n")
-
-
-def _engine() -> Engine | None:
-    described = engine.describe()
-    return Engine.model_validate(described) if described else None
 
 
 def _faults(folder: Path, evidence: Evidence) -> list[str]:
