@@ -5,6 +5,7 @@ Docker Hub is asked once; what it said is kept in the installation's state until
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,10 +104,16 @@ def ensure(client: DockerClient, tag: str, report: Report = _quiet) -> str:
 
 def refresh(client: DockerClient, report: Report = _quiet) -> None:
     """Ask Docker Hub again and take every image anew from where it says."""
+    from docker.errors import APIError
+
     with installation.change() as state:
         state.images.pop("source", None)
     for tag in BASES:
-        _fetch(client, tag, report)
+        old = find(client, tag)
+        new = _fetch(client, tag, report)
+        if old is not None and old.id != new and not client.images.get(str(old.id)).tags:
+            with contextlib.suppress(APIError):  # a container still uses it
+                client.images.remove(str(old.id))
 
 
 def _fetch(client: DockerClient, tag: str, report: Report) -> str:
@@ -146,7 +153,7 @@ def ask_hub(client: DockerClient, seconds: float = ASK_SECONDS) -> str:
         from requests.exceptions import RequestException
 
         try:
-            client.api.inspect_distribution(REGISTRY)
+            client.api.inspect_distribution(REGISTRY)  # type: ignore[no-untyped-call]
             answer.append("")
         except (APIError, RequestException) as error:
             answer.append(str(getattr(error, "explanation", None) or error))
