@@ -170,7 +170,7 @@ def _remove() -> None:
     state, (_, client) = installation.find(), engine.probe()
     if state is None or client is None:
         return
-    mine = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
+    mine: dict[str, str | list[str] | bool] = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
     for container in client.containers.list(all=True, filters=mine):
         container.remove(force=True, v=True)
     for volume in client.volumes.list(filters=mine):
