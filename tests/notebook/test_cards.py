@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError
 from autograder.notebook.cards import Card, Cards, Me
@@ -48,9 +50,5 @@ def test_me_shows_names_and_values():
     assert me.student == "ada" and me.repository == "team-x/ml-model"
     assert "me.repository  team-x/ml-model" in repr(me) and "&lt;1&gt;" in me._repr_html_()
     assert set(dir(me)) == {"student", "repository", "v1"}
-    try:
-        me.nothing
-    except AttributeError as error:
-        assert "it has student, repository, v1" in str(error)
-    else:
-        raise AssertionError("an unknown name must be an error")
+    with pytest.raises(AttributeError, match="it has student, repository, v1"):
+        getattr(me, "nothing")  # noqa: B009 - the attribute's absence is the test
