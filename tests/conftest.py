@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,23 +44,16 @@ def engine() -> Iterator[DockerClient]:
     client.close()
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def registry_session(engine: DockerClient) -> Iterator[str]:
     """``localhost:PORT`` of a throw-away registry with deletion on, for the whole run."""
     from testcontainers.core.container import DockerContainer
 
     images.ensure(engine, images.REGISTRY)
-    port = free_port()
     container = DockerContainer(images.REGISTRY).with_env("REGISTRY_STORAGE_DELETE_ENABLED", "true")
-    container = container.with_kwargs(ports={"5000/tcp": ("127.0.0.1", port)})
+    container.ports["5000/tcp"] = ("127.0.0.1",)  # type: ignore[assignment]  # the SDK's form for: a free port of loopback
     with container:
+        port = container.get_exposed_port(5000)
         url = f"http://127.0.0.1:{port}/v2/"
         assert http.wait_until(lambda: http.ask(url).status == 200, 30), f"no registry at {url} after 30 s"
         yield f"localhost:{port}"
