@@ -4,8 +4,8 @@ from __future__ import annotations
 
 BIRDS = (
     "avocet", "bittern", "curlew", "dipper", "dunlin", "egret", "fulmar", "gannet", "godwit", "heron", "ibis",
-    "jackdaw", "kestrel", "kittiwake", "lapwing", "merlin", "nuthatch", "osprey", "petrel", "plover", "redshank", "siskin",
-    "tern", "whimbrel",
+    "jackdaw", "kestrel", "kittiwake", "lapwing", "merlin", "nuthatch", "osprey", "petrel", "plover", "redshank",
+    "siskin", "tern", "whimbrel",
 )  # fmt: skip
 FIELDS = ("runner_up", "second_queue", "next_best", "alternative")
 GREETINGS = ("Good morning", "Good evening", "Greetings", "Hello there", "Kind regards", "Welcome", "With best wishes")
