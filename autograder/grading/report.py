@@ -108,8 +108,8 @@ def table(rows: Sequence[Row]) -> Table:
     for row in in_order(rows):
         label, colour = STATUS[row.status]
         made.add_row(
-            Text(row.student or said(row.source, 40)), Text(row.lab or "–"), Text(score(row)), Text(label, style=colour),
-            Text("\n".join(remarks(row))),
+            Text(row.student or said(row.source, 40)), Text(row.lab or "–"), Text(score(row)),
+            Text(label, style=colour), Text("\n".join(remarks(row))),
         )  # fmt: skip
     return made
 

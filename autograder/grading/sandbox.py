@@ -53,8 +53,8 @@ def build(client: DockerClient, report: Any = None) -> str:
     images.ensure(client, images.PYTHON_BASE, report or (lambda line: None))
     with tempfile.TemporaryDirectory() as name:
         context = Path(name)
-        for file in ("Dockerfile", "entry.py"):
-            shutil.copyfile(paths.DOCKER / "sandbox" / file, context / file)
+        for part in ("Dockerfile", "entry.py"):
+            shutil.copyfile(paths.DOCKER / "sandbox" / part, context / part)
         shutil.copyfile(tasks.RUNNER, context / "runner.py")
         for file in context.iterdir():
             file.chmod(0o644)
@@ -120,6 +120,8 @@ class Sandbox:
                     self._client.api.remove_container(container, force=True)
 
     def _create(self) -> str:
+        from docker.types import LogConfig
+
         api = self._client.api
         settings = api.create_host_config(
             network_mode="none",
@@ -132,7 +134,7 @@ class Sandbox:
             nano_cpus=1_000_000_000,
             ipc_mode="none",
             tmpfs={"/tmp": f"size={SCRATCH},mode=1777,noexec,nosuid,nodev"},
-            log_config={"Type": "none"},
+            log_config=LogConfig(type="none"),
             auto_remove=True,
         )
         made = api.create_container(

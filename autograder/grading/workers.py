@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.grading import judge, leftovers, probe, sandbox
+from autograder.grading import judge, leftovers, probe
 from autograder.grading.judge import Outcome, Tools
 from autograder.grading.people import Course
+from autograder.grading.sandbox import Sandbox, build
 from autograder.services import engine
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class _Kit:
     """A worker process's engine client, sandbox and probe, each made at the first need."""
 
     client: DockerClient | None = None
-    sandbox: sandbox.Sandbox | None = None
+    sandbox: Sandbox | None = None
     probe: probe.Probe = field(default_factory=probe.Probe)
 
-    def get_sandbox(self) -> sandbox.Sandbox:
+    def get_sandbox(self) -> Sandbox:
         if self.sandbox is None:
             if self.client is None:
                 self.client = engine.connect()
-            self.sandbox = sandbox.Sandbox(self.client, sandbox.build(self.client))
+            self.sandbox = Sandbox(self.client, build(self.client))
         return self.sandbox
 
 
