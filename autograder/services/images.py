@@ -117,19 +117,15 @@ def refresh(client: DockerClient, report: Report = _quiet) -> None:
 
 
 def _fetch(client: DockerClient, tag: str, report: Report) -> str:
-    if _source(client, report) == HUB:
-        id = _pull(client, tag, report)
-        source = HUB
-    else:
-        id = standin.build(client, standin.recipes()[tag], report)
-        source = PACKAGES
+    origin = source(client, report)
+    id = _pull(client, tag, report) if origin == HUB else standin.build(client, standin.recipes()[tag], report)
     with installation.change() as state:
-        state.images.setdefault("taken", {})[tag] = {"id": id, "source": source, "when": _now()}
+        state.images.setdefault("taken", {})[tag] = {"id": id, "source": origin, "when": _now()}
     return id
 
 
-def _source(client: DockerClient, report: Report) -> str:
-    """Where images come from on this machine: decided at the first need, then kept."""
+def source(client: DockerClient, report: Report = _quiet) -> str:
+    """Where images come from on this machine, :data:`HUB` or :data:`PACKAGES`: decided at the first need, then kept."""
     with installation.change() as state:
         if "source" not in state.images:
             report("asking Docker Hub")
@@ -191,7 +187,7 @@ def row(client: DockerClient, tag: str, taken: dict[str, Any]) -> Row:
         return Row(tag, BASES[tag], present=False)
     record = taken.get(tag, {})
     known = record if record.get("id") == image.id else {}
-    source = known.get("source") or (PACKAGES if is_standin(image) else PRESENT)
+    origin = known.get("source") or (PACKAGES if is_standin(image) else PRESENT)
     digests = image.attrs.get("RepoDigests") or []
     hub = [d.partition("@")[2] for d in digests if d.partition("@")[0] == tag.partition(":")[0]]
     return Row(
@@ -201,7 +197,7 @@ def row(client: DockerClient, tag: str, taken: dict[str, Any]) -> Row:
         id=str(image.id),
         digest=hub[0] if hub else "",
         size=int(image.attrs.get("Size", 0)),
-        source=str(source),
+        source=str(origin),
         when=str(known.get("when", "")),
     )
 

@@ -11,7 +11,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -130,12 +130,13 @@ def _replace(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def locked(name: str = "state", wait: float = 30.0) -> Iterator[None]:
+def locked(name: str = "state", wait: float = 30.0, report: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold a lock of this installation; the operating system lets go of it when the process ends, however it ends.
 
     Args:
         name: which lock; the file ``.course/NAME.lock`` stands for it.
         wait: seconds to wait for another process.
+        report: told once when there is another process to wait for.
 
     Raises:
         EnvironmentProblem: another process still holds it after ``wait`` seconds.
@@ -144,7 +145,7 @@ def locked(name: str = "state", wait: float = 30.0) -> Iterator[None]:
     file = paths.state() / f"{name}.lock"
     with ExitStack() as held:
         try:
-            held.enter_context(exclusive(file, seconds=wait))
+            held.enter_context(exclusive(file, lambda: report("waiting for another command"), wait))
         except TimeoutError:
             raise EnvironmentProblem(
                 expected="one command at a time that changes this installation",
