@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import EnvironmentProblem
-from autograder.services import installation, standin
+from autograder.services import installation, machine_setup, standin
 from autograder.services.local_build import build_local
 
 if TYPE_CHECKING:
@@ -118,10 +118,16 @@ def refresh(client: DockerClient, report: Report = _quiet) -> None:
 
 def _fetch(client: DockerClient, tag: str, report: Report) -> str:
     origin = source(client, report)
-    id = _pull(client, tag, report) if origin == HUB else standin.build(client, standin.recipes()[tag], report)
+    id = _pull(client, tag, report) if origin == HUB else _build(client, tag, report)
     with installation.change() as state:
         state.images.setdefault("taken", {})[tag] = {"id": id, "source": origin, "when": _now()}
     return id
+
+
+def _build(client: DockerClient, tag: str, report: Report) -> str:
+    with contextlib.suppress(EnvironmentProblem):  # where it cannot be had, the build says what to do
+        machine_setup.ensure(["mmdebstrap"], report)
+    return standin.build(client, standin.recipes()[tag], report)
 
 
 def source(client: DockerClient, report: Report = _quiet) -> str:

@@ -6,17 +6,13 @@ What fails does not keep the rest from starting: it is listed at the end, each w
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from autograder.errors import CourseError, EnvironmentProblem
+from autograder.errors import CourseError
 from autograder.services import addresses, engine, images, installation, jupyter, machine_setup, ports, registry
 from autograder.services import site_server as site
 from autograder.services.installation import Installation
-
-if TYPE_CHECKING:
-    from docker import DockerClient
 
 Report = Callable[[str], None]
 COMMAND_SECONDS = 900.0  # how long another start or stop may take (a first one builds images)
@@ -141,17 +137,8 @@ def _registry(state: Installation, report: Report) -> None:
         client = engine.connect()
     with closing(client):
         for tag in images.BASES:
-            if images.find(client, tag) is None:
-                _tools_for_images(client, report)
             images.ensure(client, tag, report)
         registry.up(client, state, report)
-
-
-def _tools_for_images(client: DockerClient, report: Report) -> None:
-    """mmdebstrap, when images have to be built here; where it cannot be had, the build says so itself."""
-    if images.source(client, report) == images.PACKAGES:
-        with suppress(EnvironmentProblem):
-            machine_setup.ensure(["mmdebstrap"], report)
 
 
 def stop(report: Report) -> list[str]:
