@@ -5,11 +5,12 @@ What fails does not keep the rest from starting: it is listed at the end, each w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-from autograder.errors import CourseError
+from autograder import paths
+from autograder.errors import CourseError, EnvironmentProblem
 from autograder.services import addresses, engine, images, installation, jupyter, machine_setup, ports, registry
 from autograder.services import site_server as site
 from autograder.services.installation import Installation
@@ -59,7 +60,7 @@ def start(plan: Plan, report: Report) -> Started:
         plan: what to bring up.
         report: called with one line for each step that takes time.
     """
-    with installation.locked("command", COMMAND_SECONDS, report):
+    with _folders_checked(), installation.locked("command", COMMAND_SECONDS, report):
         notes = plan.prepare() if plan.prepare else []
         state = _with_ports(plan)
         started = Started(addresses.of_installation(state), notes=notes)
@@ -77,6 +78,19 @@ def start(plan: Plan, report: Report) -> Started:
             _attempt(started, jupyter.SERVICE, lambda: jupyter.wait(state))
         started.running = [service for service in wanted if service not in started.problems]
         return started
+
+
+@contextmanager
+def _folders_checked() -> Iterator[None]:
+    """A folder without rights or a full disk, told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentProblem(
+            expected=f"the kit can write below {paths.home()}",
+            found=str(error),
+            next_step="Run `course doctor`; give yourself the rights to that folder, or free some space.",
+        ) from error
 
 
 def _with_ports(plan: Plan) -> Installation:
