@@ -5,6 +5,7 @@ What fails does not keep the rest from starting: it is listed at the end, each w
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -86,6 +87,8 @@ def _folders_checked() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            raise
         raise EnvironmentProblem(
             expected=f"the kit can write below {paths.home()}",
             found=str(error),
@@ -145,14 +148,22 @@ def _site(plan: Plan, state: Installation, report: Report) -> None:
 
 
 def _registry(state: Installation, report: Report) -> None:
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
     _, client = engine.probe()
     if client is None:
         machine_setup.ensure(["engine"], report)
         client = engine.connect()
-    with closing(client):
-        for tag in images.BASES:
-            images.ensure(client, tag, report)
-        registry.up(client, state, report)
+    try:
+        with closing(client):
+            for tag in images.BASES:
+                images.ensure(client, tag, report)
+            registry.up(client, state, report)
+    except (DockerException, RequestException) as error:
+        raise EnvironmentProblem(
+            expected="the engine to do what it is asked", found=str(error), next_step="Run: course doctor"
+        ) from error
 
 
 def stop(report: Report) -> list[str]:
