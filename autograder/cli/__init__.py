@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "env": ("autograder.cli.machine:env", "addresses and credentials, as shell variables"),
     "roster": ("autograder.cli.instructor:roster", "register students and write their parameter files"),
     "grade": ("autograder.cli.instructor:grade", "grade submissions: verdicts, gradebook, feedback"),
+    "regrade": ("autograder.cli.instructor:regrade", "judge stored evidence again, after a check was corrected"),
     "export": ("autograder.cli.instructor:export", "the gradebook as a file"),
     "formgrader": ("autograder.cli.instructor:formgrader", "open nbgrader's formgrader on the class"),
     "demo": ("autograder.cli.instructor:demo", "grade the sample class that comes with the kit"),
