@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from autograder.grading.people import Course
     from autograder.grading.report import Row
 
+FORMATS = ["csv", "json", "canvas", "moodle"]
+
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -82,7 +84,8 @@ def grade(submissions: tuple[Path, ...], jobs: int | None, scheduler: str | None
         )
     with _progress(as_json) as progress:
         rows = work.run(list(submissions), lambda plan: progress.begin("grading", len(plan.units)), progress.row)
-        _into_gradebook(course, progress)
+        with installation.locked("grade", wait=1.0):
+            _into_gradebook(course, progress)
     _show(rows, as_json)
     sys.exit(int(Exit.NO if any(row.is_open for row in rows) else Exit.OK))
 
@@ -96,7 +99,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], as_json: bool) -> 
 
     Nothing is run again and no submission is needed. Points and comments given by hand stay.
     """
-    from autograder.grading import people, regrade, report  # noqa: F401
+    from autograder.grading import people, regrade
     from autograder.labs import manifest
     from autograder.services import installation
 
@@ -118,9 +121,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], as_json: bool) -> 
 
 
 @click.command()
-@click.option(
-    "--format", "form", type=click.Choice(["csv", "json", "canvas", "moodle"]), default="csv", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def export(form: str, output: Path | None) -> None:
     """The gradebook as a file, with the points that were given by hand.

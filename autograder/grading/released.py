@@ -52,8 +52,9 @@ def enter(lab: Lab, course: Course) -> None:
         want = _cells(notebook)
         if have == want:
             return
-        kept = _by_hand(gradebook, lab.slug) if have.keys() != want.keys() else []
-        if kept or have.keys() != want.keys():
+        kept: list[dict[str, Any]] = []
+        if have.keys() != want.keys():  # nbgrader cannot add or remove cells while there are submissions
+            kept = _by_hand(gradebook, lab.slug)
             for submission in list(gradebook.find_assignment(lab.slug).submissions):
                 gradebook.remove_submission(lab.slug, submission.student_id)
     resources = {"nbgrader": {"notebook": lab.slug, "assignment": lab.slug, "db_url": database()}}
