@@ -47,13 +47,17 @@ def releases(
         shutil.copyfile(source, desk / name)
     arguments = {"OWNER": p["team"]}
     names = [f"course-test-{p['team']}:{part}" for part in ("v1", "v2", "hello")]
-    engine.images.build(path=str(desk / "ml-model"), tag=names[0], buildargs=arguments | {"MODEL_VERSION": p["v1"]})
+    engine.images.build(
+        rm=True, path=str(desk / "ml-model"), tag=names[0], buildargs=arguments | {"MODEL_VERSION": p["v1"]}
+    )
     code = desk / "ml-model" / "app" / "answer.py"
     text = code.read_text(encoding="utf-8")
     code.write_text(text.replace("    return {", f'    return {{"{p["field"]}": prediction["runner_up"],', 1), "utf-8")
-    engine.images.build(path=str(desk / "ml-model"), tag=names[1], buildargs=arguments | {"MODEL_VERSION": p["v2"]})
+    engine.images.build(
+        rm=True, path=str(desk / "ml-model"), tag=names[1], buildargs=arguments | {"MODEL_VERSION": p["v2"]}
+    )
     (desk / "hello" / "greeting.txt").write_text(p["greeting"], encoding="utf-8")
-    engine.images.build(path=str(desk / "hello"), tag=names[2])
+    engine.images.build(rm=True, path=str(desk / "hello"), tag=names[2])
     yield p, names
     for name in names:
         engine.images.remove(name, force=True)
@@ -196,7 +200,7 @@ def test_the_second_release_built_without_cache_is_told_so(
         f"FROM {names[1]} AS release\nFROM {images.PYTHON_BASE}\nWORKDIR /app\nCOPY --from=release /app ./\n"
         f'LABEL course.owner="{p["team"]}" org.opencontainers.image.version="{p["v2"]}"\n'
     )
-    engine.images.build(path=str(tmp_path), tag="course-test-squashed:1", nocache=True)
+    engine.images.build(rm=True, path=str(tmp_path), tag="course-test-squashed:1", nocache=True)
     push(engine, "course-test-squashed:1", registry, p["repository"], p["v2"])
     engine.images.remove("course-test-squashed:1")
     verdict = judged(evidence(registry, p))["shared-layers"]
