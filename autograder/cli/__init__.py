@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "regrade": ("autograder.cli.instructor:regrade", "judge stored evidence again, after a check was corrected"),
     "export": ("autograder.cli.instructor:export", "the gradebook as a file"),
     "formgrader": ("autograder.cli.instructor:formgrader", "open nbgrader's formgrader on the class"),
-    "demo": ("autograder.cli.instructor:demo", "grade the sample class that comes with the kit"),
+    "demo": ("autograder.cli.demo:demo", "grade the sample class that comes with the kit"),
     "site": ("autograder.cli.site:site", "build the lessons into site/"),
     "reference": ("autograder.cli.reference:reference", "take an image reference apart"),
     "tags": ("autograder.cli.tags:tags", "the tags docker/metadata-action would make"),
