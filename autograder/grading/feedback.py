@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,13 +66,20 @@ def render(
         title=title,
         score=number(score),
         max_score=number(max_score),
-        late_penalty=number(late_penalty) if late_penalty else "",
-        open_points=number(open_points) if open_points else "",
-        written_at=document.get("written_at", ""),
+        remarks=" ".join(_remarks(late_penalty, open_points, document.get("written_at", ""))),
         problems=document.get("problems", []),
         items=items,
         comments=comments,
     )
+
+
+def _remarks(late_penalty: float, open_points: float, written_at: str) -> Iterator[str]:
+    if late_penalty:
+        yield f"{number(late_penalty)} were taken off for handing in late."
+    if open_points:
+        yield f"{number(open_points)} are not graded yet."
+    if written_at:
+        yield f"Submission written {written_at}."
 
 
 def _item(

@@ -20,7 +20,7 @@ from autograder import paths
 from autograder.grading import store
 from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
 from autograder.grading.people import Course
-from autograder.grading.released import Released, database, enter, new_submission, released_of
+from autograder.grading.released import Released, create, database, enter, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
 from autograder.labs import manifest
 from autograder.labs.answers import replace
@@ -48,7 +48,7 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     labs = {d["lab"]: manifest.find(d["lab"]) for d in documents}
     if not documents and course.roster is None:
         return 0
-    paths.classroom().mkdir(parents=True, exist_ok=True)
+    create(course)
     for lab in labs.values():
         enter(lab, course)
     with Gradebook(database(), course.id) as gradebook:
@@ -128,8 +128,9 @@ def _files(gradebook: Any, document: store.Document, entered: Released, row: Any
         AssignLatePenalties().preprocess(notebook, resources)
         gradebook.db.refresh(row)
     target = paths.classroom() / "autograded" / student / slug
-    _write_protected(target / f"{slug}.ipynb", nbformat.writes(notebook).encode("utf-8"))
-    _write_protected(target / "timestamp.txt", submitted.with_name("timestamp.txt").read_bytes())
+    _write_protected(target / f"{slug}.ipynb", (nbformat.writes(notebook) + "\n").encode("utf-8"))
+    timestamp = submitted.with_name("timestamp.txt").read_bytes()
+    _write_protected(target / "timestamp.txt", timestamp)
     penalty = row.late_submission_penalty or 0
     score = annotate(notebook, row)
     known = {
@@ -140,7 +141,9 @@ def _files(gradebook: Any, document: store.Document, entered: Released, row: Any
         "late_penalty": penalty,
     }
     page = feedback_page(notebook, known)
-    replace(paths.classroom() / "feedback" / student / slug / f"{slug}.html", page.encode("utf-8"))
+    feedback = paths.classroom() / "feedback" / student / slug
+    replace(feedback / f"{slug}.html", page.encode("utf-8"))
+    replace(feedback / "timestamp.txt", timestamp)
     replace(_marker(document), _print(document, entered).encode())
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -21,6 +24,28 @@ from autograder.labs.manifest import Lab
 def database() -> str:
     """The gradebook's URL."""
     return f"sqlite:///{(paths.classroom() / 'gradebook.db').as_posix()}"
+
+
+def create(course: Course) -> None:
+    """Make the gradebook when there is none: all of it or nothing, however this ends.
+
+    nbgrader asks the program ``alembic`` for the version of its tables and expects to find it on PATH, where an
+    environment that nobody activated does not put it.
+    """
+    file = paths.classroom() / "gradebook.db"
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name("gradebook.db.new")
+    new.unlink(missing_ok=True)
+    path = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
+    try:
+        with Gradebook(f"sqlite:///{new.as_posix()}", course.id):
+            pass
+    finally:
+        os.environ["PATH"] = path
+    new.replace(file)
 
 
 @dataclass(frozen=True)
