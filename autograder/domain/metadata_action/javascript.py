@@ -54,10 +54,19 @@ def match(pattern: str, flags: str, text: str) -> Sequence[str | None] | None:
     """
     compiled = _compile(pattern, flags)
     if "g" in flags:
-        found = [hit.group() for hit in compiled.finditer(text)]
-        return found or None
+        return _all(compiled, text) or None
     hit = compiled.match(text) if "y" in flags else compiled.search(text)
     return None if hit is None else [hit.group(), *hit.groups()]
+
+
+def _all(compiled: re.Pattern[str], text: str) -> list[str | None]:
+    """Every match from left to right; after an empty one JavaScript goes on one character further."""
+    found: list[str | None] = []
+    position = 0
+    while position <= len(text) and (hit := compiled.search(text, position)):
+        found.append(hit.group())
+        position = hit.end() + (not hit.group())
+    return found
 
 
 # Written alike and read alike once ASCII is asked for; the rest is translated or refused.
@@ -76,6 +85,8 @@ _SAME_ESCAPES: Final = frozenset("dDwWbBnrtfv0123456789xu") | frozenset(r"^$\.*+
 def _compile(pattern: str, flags: str) -> re.Pattern[str]:
     if set(flags) - set("dgimsuvy") or len(set(flags)) != len(flags):
         raise MetadataError(f"Invalid flags supplied to RegExp constructor '{flags}'")
+    if set(flags) & set("uv"):
+        raise NotKnownHere(f"JavaScript's Unicode mode for the pattern {pattern}")
     python_flags = re.ASCII
     python_flags |= re.IGNORECASE if "i" in flags else 0
     python_flags |= re.MULTILINE if "m" in flags else 0
@@ -104,7 +115,9 @@ def _compile(pattern: str, flags: str) -> re.Pattern[str]:
 
     try:
         return re.compile(_TOKEN.sub(translate, pattern), python_flags)
-    except (re.error, OverflowError, RecursionError):
+    except (re.error, OverflowError, RecursionError) as wrong:
+        if re.search(r"\\[1-9k]|\(\?<", pattern):  # references and look-behinds that only JavaScript takes
+            raise NotKnownHere(f"JavaScript's reading of the pattern {pattern} ({wrong})") from None
         raise MetadataError(f"Invalid regular expression: /{pattern}/") from None
 
 
