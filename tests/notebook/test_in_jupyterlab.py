@@ -58,7 +58,7 @@ def test_the_lab_in_jupyterlab(desk, page):
     assert address
     page.goto(address.replace("/lab?", f"/lab/tree/{lab.slug}/{lab.slug}.ipynb?"))
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SECONDS)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=SECONDS)
+    page.locator(".jp-StatusBar-Widget", has_text="| Idle").wait_for(timeout=SECONDS)
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
     page.locator(".jp-OutputArea-output", has_text="Passed: hello carries").wait_for(state="attached", timeout=SECONDS)
