@@ -14,7 +14,7 @@ from autograder.errors import CourseError
 from autograder.labs import kernel, manifest, progress, students
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab
-from autograder.notebook import shell
+from autograder.notebook import commands
 from autograder.notebook.cards import Card, Cards, Me
 
 
@@ -117,4 +117,4 @@ def _parameters() -> tuple[str, dict[str, Any]]:
 
 
 me = Me(_parameters)
-shell.install(_shell())
+commands.install()
