@@ -39,7 +39,7 @@ def made(recipe: Recipe, stream: io.BytesIO) -> tarfile.TarFile:
     out = io.BytesIO()
     compose(recipe, stream, out)
     out.seek(0)
-    return tarfile.open(fileobj=out)  # noqa: SIM115
+    return tarfile.open(fileobj=out)
 
 
 def test_only_what_is_kept_and_not_dropped_is_taken():
