@@ -23,6 +23,8 @@ from autograder.labs import manifest
 
 from .doubles import KindRegistry, LocalRunner
 
+pytestmark = pytest.mark.slow  # nbgrader's gradebook takes seconds to create
+
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "import pathlib\npathlib.Path(__file__ if False else r'{flag}').write_text('executed')\n"
 
