@@ -39,7 +39,7 @@ def no_engine(monkeypatch):
     def engine(self, plan):
         yield set()
 
-    monkeypatch.setattr(Batch, "_engine", engine)
+    monkeypatch.setattr(Batch, "ready", engine)
     return kit
 
 
