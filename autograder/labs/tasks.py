@@ -35,7 +35,7 @@ class Extracted:
     notes: tuple[str, ...] = ()
 
 
-def _sources(notebook: Mapping[str, Any]) -> Iterable[tuple[str, set[str]]]:
+def sources(notebook: Mapping[str, Any]) -> Iterable[tuple[str, set[str]]]:
     """Source and tags of each code cell; malformed cells are passed over."""
     cells = notebook.get("cells")
     for cell in cells if isinstance(cells, list) else ():
@@ -103,7 +103,7 @@ def extract(notebook: Mapping[str, Any], name: str, function: str) -> Extracted:
         name: the task's name, without ``task:``.
         function: the function that it must define.
     """
-    cells = list(_sources(notebook))
+    cells = list(sources(notebook))
     tagged = [source for source, tags in cells if f"task:{name}" in tags and source.strip()]
     found = _from_tagged(tagged, name, function)
     if found is not None:

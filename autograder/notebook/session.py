@@ -25,9 +25,12 @@ def _shell() -> Any:
 
 
 def _executed() -> tuple[str, ...]:
-    """The cells this kernel has run, oldest first; none outside IPython."""
+    """The cells this kernel has run, oldest first and as they were typed; none outside IPython.
+
+    ``In`` holds them after IPython turned ``!`` and ``%`` lines into calls, so it would never equal the saved cells.
+    """
     here = _shell()
-    return tuple(str(source) for source in here.user_ns.get("In", ())) if here is not None else ()
+    return tuple(map(str, here.history_manager.input_hist_raw)) if here is not None else ()
 
 
 def _place() -> tuple[Lab, Path]:
