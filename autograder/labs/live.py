@@ -153,11 +153,15 @@ class Live:
     def task(self, name: str, parameters: Mapping[str, Any]) -> TaskRun:
         """A code task, run on its visible cases in a fresh process."""
         part = self.lab.tasks[name]
-        saved = tasks.extract(self.notebook(), name, part.function)
-        chosen = saved
-        newest = next((s for s in reversed(self.executed) if tasks.defines(s, part.function)), None)
-        if newest is not None and newest.strip() not in saved.source:
-            note = "This is the cell as you last ran it; the notebook on disk differs. Save it before you submit."
+        notebook = self.notebook()
+        chosen = tasks.extract(notebook, name, part.function)
+        newest = next((s.strip() for s in reversed(self.executed) if tasks.defines(s, part.function)), None)
+        saved = {source.strip() for source, _ in tasks.sources(notebook)}
+        if newest is not None and newest not in chosen.source and newest not in saved:
+            note = (
+                "This is the cell as you last ran it; the notebook on disk differs. "
+                "Run the cell and save the notebook before you submit."
+            )
             chosen = tasks.Extracted("found", newest, notes=(note,))
         return tasks.run_locally(chosen, part.function, visible_cases(self.lab, parameters).get(name, []), part.seconds)
 
