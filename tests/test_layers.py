@@ -14,7 +14,7 @@ LAYERS = [
     {"cli"},
     {"quality", "benchmarks"},
     {"notebook", "grading", "site"},
-    {"labs", "content"},
+    {"labs", "content", "scanning"},
     {"collect", "services"},
     {"checks"},
     {"evidence"},
