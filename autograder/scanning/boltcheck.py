@@ -7,6 +7,7 @@ must be. bbolt has no checksum over data pages; :mod:`autograder.scanning.databa
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from autograder.scanning.bolt import (
@@ -203,7 +204,7 @@ def _part(page: bytes, start: int, size: int, where: str) -> bytes:
 
 
 def _in_order(keys: list[bytes], least: bytes, bound: bytes | None, where: str) -> None:
-    for left, right in zip(keys, keys[1:], strict=False):
+    for left, right in itertools.pairwise(keys):
         if left >= right:
             raise BoltError(f"{where}: the key {right!r} stands after {left!r}, and keys must ascend")
     if keys and (keys[0] < least or (bound is not None and keys[-1] >= bound)):

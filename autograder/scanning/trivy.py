@@ -184,7 +184,7 @@ def run(
     """
     try:
         done = subprocess.run(
-            [str(found.path), *arguments, "--cache-dir", str(cache)],
+            [str(found.path), *arguments, "--cache-dir", str(cache.resolve())],
             capture_output=True,
             timeout=SECONDS,
             cwd=cwd,

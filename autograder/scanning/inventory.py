@@ -1,0 +1,269 @@
+"""What an image's own layers hold: unpacked, merged, and the Python packages in them, without believing any report.
+
+Every layer is held against its two digests: the blob's (in the manifest) and the tar's (``diff_ids`` in the config).
+What is in base layers is the kit's business and is left out.
+Sources: https://github.com/opencontainers/image-spec/blob/main/layer.md (whiteouts), config.md (diff_ids), and
+https://packaging.python.org/en/latest/specifications/recording-installed-packages/ (dist-info, METADATA, RECORD).
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import re
+import tarfile
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from email.parser import HeaderParser
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from autograder.domain.manifests import ImageManifest, digest_of
+from autograder.evidence.layout import LayoutSource, blob_name
+
+MAX_TAR = 256 << 20  # bytes of one layer, unpacked
+MAX_ENTRIES = 50_000
+MAX_TEXT = 2 << 20  # bytes of a METADATA or RECORD that is read
+ZSTD = b"\x28\xb5\x2f\xfd"
+# Where a package manager installs for an interpreter: the system's, or a virtual environment's (it has a pyvenv.cfg).
+SITE = re.compile(r"(?P<root>.+)/lib/python3(?:\.\d+)?/(?:site|dist)-packages/(?P<folder>[^/]+)\.dist-info/METADATA")
+METADATA = re.compile(r"(?:^|/)(?:[^/]+\.dist-info/METADATA|[^/]+\.egg-info(?:/PKG-INFO)?)$")
+SYSTEM_ROOTS = ("usr", "usr/local")
+KEPT = re.compile(r"\.dist-info/(?:METADATA|RECORD)$|\.egg-info(?:/PKG-INFO)?$")
+
+
+class ImageProblem(Exception):
+    """The image cannot be rescanned as it was handed in; the message names the layer and is for the student."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer above the base: digest of the blob, digest of the tar, the tar."""
+
+    digest: str
+    diff_id: str
+    tar: bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A regular file in the merged image: SHA-256 (hex) of its content; the content of metadata files."""
+
+    sha256: str
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed Python package.
+
+    Attributes:
+        name: normalised.
+        version: as its metadata says.
+        path: of its METADATA, without leading slash.
+        intact: whether every file that its RECORD lists with a hash is there with that hash.
+    """
+
+    name: str
+    version: str
+    path: str
+    intact: bool
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What was found, and what looks as if it should mislead a scanner."""
+
+    packages: tuple[Package, ...]
+    files: dict[str, Entry] = field(repr=False)
+    problems: tuple[str, ...] = ()
+
+
+def layers(
+    image: ImageManifest, config: Mapping[str, Any] | None, source: LayoutSource, base: Collection[str]
+) -> list[Layer]:
+    """The layers above the base, each verified.
+
+    Args:
+        image: the manifest (itself verified against its digest).
+        config: its config.
+        source: the snapshot that holds the blobs.
+        base: digests or diff_ids of the base image's layers, from the kit, never from the submission. A diff_id that
+            the config claims for an absent layer is enough: an engine refuses to unpack anything else under it.
+
+    Raises:
+        ImageProblem: a layer is missing, damaged, padded or not what the config says.
+    """
+    rootfs = (config or {}).get("rootfs")
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(diff_ids, list) or len(diff_ids) != len(image.layers):
+        count = len(diff_ids) if isinstance(diff_ids, list) else "no"
+        raise ImageProblem(f"the manifest lists {len(image.layers)} layers, and the config {count} of them")
+    found: list[Layer] = []
+    for descriptor, diff_id in zip(image.layers, diff_ids, strict=True):
+        if descriptor.digest in base or diff_id in base:
+            if found:
+                raise ImageProblem(f"{descriptor.digest} is a layer of the base, and stands above other layers")
+            continue
+        name = blob_name(descriptor.digest)
+        size = source.size(name)
+        if size is None:
+            raise ImageProblem(f"the layer {descriptor.digest} is missing from the submission")
+        if size != descriptor.size or size > MAX_TAR:
+            raise ImageProblem(f"the layer {descriptor.digest} has {size} bytes; the manifest says {descriptor.size}")
+        with source.open(name) as file:
+            blob = file.read(size + 1)
+        if digest_of(blob) != descriptor.digest:
+            raise ImageProblem(f"the layer {descriptor.digest} was changed: its bytes have another digest")
+        tar = unpack(blob, descriptor.digest)
+        if digest_of(tar) != diff_id:
+            raise ImageProblem(f"the layer {descriptor.digest} unpacks to something else than the config says")
+        found.append(Layer(descriptor.digest, diff_id, tar))
+    return found
+
+
+def unpack(blob: bytes, name: str) -> bytes:
+    """The tar inside a layer: gzip (of one or more members) or plain.
+
+    Raises:
+        ImageProblem: damaged, too large, padded, or compressed in another way.
+    """
+    if blob.startswith(ZSTD):
+        raise ImageProblem(f"the layer {name} is compressed with zstd; push it with gzip")
+    out = bytearray()
+    rest = blob if blob.startswith(b"\x1f\x8b") else b""
+    if not rest:
+        out += blob
+    while rest:
+        engine = zlib.decompressobj(wbits=31)
+        try:
+            out += engine.decompress(rest, MAX_TAR + 1 - len(out))
+        except zlib.error:
+            what = "has bytes after its gzip data (padding)" if out else "has damaged gzip data"
+            raise ImageProblem(f"the layer {name} {what}") from None
+        if len(out) > MAX_TAR:
+            raise ImageProblem(f"the layer {name} unpacks to more than {MAX_TAR >> 20} MiB")
+        if not engine.eof:
+            raise ImageProblem(f"the layer {name} ends in the middle of its gzip data")
+        rest = engine.unused_data
+    return bytes(out)
+
+
+def merge(found: list[Layer]) -> dict[str, Entry]:
+    """The regular files that a container would see of these layers, whiteouts applied.
+
+    Raises:
+        ImageProblem: a tar is damaged, has too many entries, or hides data behind its end.
+    """
+    files: dict[str, Entry] = {}
+    for layer in found:
+        own: dict[str, Entry | None] = {}
+        try:
+            with tarfile.open(fileobj=io.BytesIO(layer.tar), mode="r:") as archive:
+                for number, entry in enumerate(archive):
+                    if number >= MAX_ENTRIES:
+                        raise ImageProblem(f"the layer {layer.digest} has more than {MAX_ENTRIES} entries")
+                    _apply(archive, entry, files, own)
+                end = archive.offset
+        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
+            raise ImageProblem(f"the layer {layer.digest} is not a sound tar archive ({error})") from None
+        if layer.tar[end:].strip(b"\0"):
+            raise ImageProblem(f"the layer {layer.digest} has data after the end of its tar archive (padding)")
+        for path, kept in own.items():
+            if kept is None:
+                files.pop(path, None)
+            else:
+                files[path] = kept
+    return files
+
+
+def _apply(
+    archive: tarfile.TarFile, entry: tarfile.TarInfo, below: dict[str, Entry], own: dict[str, Entry | None]
+) -> None:
+    path = _path(entry.name)
+    folder, _, name = path.rpartition("/")
+    prefix = folder + "/" if folder else ""
+    if name == ".wh..wh..opq":
+        for each in [each for each in below if each.startswith(prefix)]:
+            del below[each]
+        return
+    if name.startswith(".wh."):
+        gone = prefix + name.removeprefix(".wh.")
+        for each in [each for each in below if each == gone or each.startswith(gone + "/")]:
+            del below[each]
+        return
+    if not entry.isdir():
+        for each in [each for each in below if each.startswith(path + "/")]:  # a file takes a folder's place
+            del below[each]
+    if entry.islnk():
+        target = _path(entry.linkname)
+        own[path] = own.get(target) or below.get(target)
+        return
+    if not entry.isreg():
+        own[path] = None  # a folder, link or device: whatever file stood there is gone
+        return
+    opened = archive.extractfile(entry)
+    content = opened.read() if opened else b""
+    if len(content) != entry.size:
+        raise tarfile.ReadError("it ends too early")
+    keep = KEPT.search(path) is not None or path.endswith("pyvenv.cfg")
+    own[path] = Entry(hashlib.sha256(content).hexdigest(), content[:MAX_TEXT] if keep else None)
+
+
+def _path(name: str) -> str:
+    """A path as it ends up in the image: no leading slash, no dots; it never leaves the root."""
+    parts: list[str] = []
+    for part in name.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def take(files: dict[str, Entry]) -> Inventory:
+    """The installed packages among merged files, and what is wrong with their metadata."""
+    packages, problems = [], []
+    for path, entry in sorted(files.items()):
+        if not METADATA.search(path):
+            continue
+        place = SITE.fullmatch(path)
+        root = place["root"] if place else ""
+        if place is None or not (root in SYSTEM_ROOTS or f"{root}/pyvenv.cfg" in files):
+            problems.append(f"/{path} is package metadata where no package manager puts any; it counts for nothing")
+            continue
+        headers = HeaderParser().parsestr((entry.content or b"").decode("utf-8", errors="replace"))
+        name, version = str(headers.get("Name", "")).strip(), str(headers.get("Version", "")).strip()
+        wanted = f"{canonicalize_name(name)}-{version}"
+        folder_name, _, folder_version = place["folder"].rpartition("-")
+        if not name or not version or f"{canonicalize_name(folder_name)}-{folder_version}" != wanted:
+            problems.append(f"/{path} says {name or 'nothing'} {version}, which its folder does not")
+        intact = _intact(path.removesuffix("METADATA"), files)
+        if not intact:
+            problems.append(f"/{path}: files of {name} {version} are not those that its RECORD lists")
+        packages.append(Package(canonicalize_name(name), version, path, intact))
+    return Inventory(tuple(packages), files, tuple(problems))
+
+
+def _intact(folder: str, files: dict[str, Entry]) -> bool:
+    record = files.get(f"{folder}RECORD")
+    if record is None or record.content is None:
+        return False
+    site = folder.rstrip("/").rpartition("/")[0]
+    hashed = 0
+    for row in csv.reader(io.StringIO(record.content.decode("utf-8", errors="replace"))):
+        if len(row) < 2 or not row[1].startswith("sha256="):
+            continue  # compiled files and RECORD itself have no hash
+        entry = files.get(_path(f"{site}/{row[0]}"))
+        try:
+            wanted = base64.urlsafe_b64decode(row[1].removeprefix("sha256=") + "==").hex()
+        except ValueError:
+            return False
+        if entry is None or entry.sha256 != wanted:
+            return False
+        hashed += 1
+    return hashed > 0
