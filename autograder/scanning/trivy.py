@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -159,12 +160,33 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | {"TRIVY_DISABLE_VEX_NOTICE": "true"}
 
 
-# Nothing is downloaded, nothing is read from the working folder, and no finding is suppressed.
-CLOSED = (
+# Nothing is downloaded, nothing is told to anybody, nothing is kept between runs.
+QUIET = (
     "--quiet", "--skip-db-update", "--skip-java-db-update", "--skip-check-update", "--skip-version-check",
-    "--offline-scan", "--disable-telemetry", "--scanners", "vuln", "--format", "json", "--list-all-pkgs",
-    "--cache-backend", "memory",
+    "--offline-scan", "--disable-telemetry", "--cache-backend", "memory",
 )  # fmt: skip
+# A report of everything: all packages, all vulnerabilities, none suppressed.
+REPORT = ("--scanners", "vuln", "--format", "json", "--list-all-pkgs")
+CLOSED = (*QUIET, *REPORT)
+
+
+class Local:
+    """Runs Trivy as a plain process, for what is one's own: from an empty folder, with a clean environment.
+
+    What strangers made goes into :class:`autograder.scanning.sandbox.Sandbox` instead.
+    """
+
+    def __init__(self, program: Trivy) -> None:
+        self._program = program
+
+    def run(self, arguments: Sequence[str], *, target: Path, cache: Path) -> bytes:
+        """As :meth:`autograder.scanning.sandbox.Sandbox.run`; ``/target`` stands for the folder."""
+        with tempfile.TemporaryDirectory(prefix="course-trivy-") as empty:
+            named = [
+                str(target.resolve() / one.removeprefix("/target").lstrip("/")) if one.startswith("/target") else one
+                for one in arguments
+            ]
+            return run(self._program, named, cwd=Path(empty), cache=cache)
 
 
 def run(
