@@ -2,8 +2,8 @@
 
 Nothing of the submission is believed but bytes that match their digests. Trivy scans exactly the verified layers, in
 a sandbox, from an empty folder: a .trivyignore, a trivy.yaml or a report in the submission or image has no say. What
-Trivy lists is held against the files themselves (:mod:`autograder.scanning.inventory`), because an image can talk Trivy
-out of a package: one that a planted dpkg list claims is skipped by its design.
+Trivy lists is held against the files themselves (:mod:`autograder.scanning.inventory`), so that a package which some
+rule of Trivy's leaves out is noticed, and judged by the advisories all the same.
 
 Not detectable: vulnerable code under a name or in a form that is not known here (edited files without their metadata,
 vendored copies that differ in a byte). Code of the course's own old wheels is recognised by content, wherever it is.
