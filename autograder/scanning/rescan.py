@@ -115,7 +115,7 @@ class Rescanner:
         program: which Trivy, for the key of stored results.
         store: folder for results, or None to remember nothing.
         marks: SHA-256 (hex) of a file -> (package, version) whose vulnerable code it is, see
-            :func:`autograder.scanning.wheels.marks`.
+            :func:`autograder.domain.advisories.wheels.marks`.
     """
 
     def __init__(

@@ -162,7 +162,7 @@ def environment() -> dict[str, str]:
 
 # Nothing is downloaded, nothing is told to anybody, nothing is kept between runs.
 QUIET = (
-    "--quiet", "--skip-db-update", "--skip-java-db-update", "--skip-check-update", "--skip-version-check",
+    "--quiet", "--skip-db-update", "--skip-java-db-update", "--skip-version-check",
     "--offline-scan", "--disable-telemetry", "--cache-backend", "memory",
 )  # fmt: skip
 # A report of everything: all packages, all vulnerabilities, none suppressed.

@@ -1,6 +1,6 @@
 """The old and fixed wheels of the scanning variants: fetched once outside of any build, verified, kept.
 
-The list with hashes is ``docker/ml-model-scan/wheels.toml``.
+The list with hashes is :mod:`autograder.domain.advisories.wheels`.
 """
 
 from __future__ import annotations
@@ -10,61 +10,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from autograder import paths
+from autograder.domain.advisories.wheels import Wheel, choices
 from autograder.errors import EnvironmentProblem
 
 CONTEXT = paths.DOCKER / "ml-model-scan"
 SECONDS = 300.0  # for pip to fetch all of them
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """One file: version of the package, file name, SHA-256 in hex."""
-
-    package: str
-    version: str
-    file: str
-    sha256: str
-
-    @property
-    def pin(self) -> str:
-        """As a line of requirements.txt."""
-        return f"{self.package}=={self.version}"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A package that can be in an image in a vulnerable and in a fixed version."""
-
-    package: str
-    vulnerable: Wheel
-    fixed: Wheel
-    planted: bool  # whether an advisory of HIGH or CRITICAL affects the vulnerable version
-    marks: tuple[str, ...]
-
-
-@cache
-def choices() -> tuple[Choice, ...]:
-    """All packages of wheels.toml, the planted ones first."""
-    document = tomllib.loads((CONTEXT / "wheels.toml").read_text(encoding="utf-8"))
-    return tuple(_choice(entry, kind == "planted") for kind in ("planted", "noise") for entry in document[kind])
-
-
-def _choice(entry: dict[str, Any], planted: bool) -> Choice:
-    vulnerable, fixed = (Wheel(entry["package"], **entry[kind]) for kind in ("vulnerable", "fixed"))
-    return Choice(entry["package"], vulnerable, fixed, planted, tuple(entry["marks"]))
-
-
-def marks() -> dict[str, tuple[str, str]]:
-    """SHA-256 of a file -> (package, version) whose vulnerable code it is."""
-    return {mark: (one.package, one.vulnerable.version) for one in choices() for mark in one.marks}
 
 
 def folder() -> Path:
@@ -123,7 +77,7 @@ def _download(wanted: Sequence[Wheel], target: Path) -> None:
 
 def _failed(found: str) -> EnvironmentProblem:
     return EnvironmentProblem(
-        expected="the wheels of docker/ml-model-scan/wheels.toml from PyPI",
+        expected="the wheels of the scanning lab from PyPI",
         found=found,
         next_step="Connect to the internet once and try again; afterwards they are kept in .course/wheels.",
     )
