@@ -25,12 +25,13 @@ from packaging.utils import canonicalize_name
 from autograder.domain.manifests import ImageManifest, digest_of
 from autograder.evidence.layout import LayoutSource, blob_name
 
-MAX_TAR = 256 << 20  # bytes of one layer, unpacked
+MAX_TAR = 256 << 20  # bytes of all layers above the base, unpacked
 MAX_ENTRIES = 50_000
 MAX_TEXT = 2 << 20  # bytes of a METADATA or RECORD that is read
 ZSTD = b"\x28\xb5\x2f\xfd"
 # Where a package manager installs for an interpreter: the system's, or a virtual environment's (it has a pyvenv.cfg).
 SITE = re.compile(r"(?P<root>.+)/lib/python3(?:\.\d+)?/(?:site|dist)-packages/(?P<folder>[^/]+)\.dist-info/METADATA")
+VENDORED = re.compile(r"(?P<root>.+?)/lib/python3(?:\.\d+)?/(?:site|dist)-packages/[^/]+/.+\.dist-info/METADATA$")
 METADATA = re.compile(r"(?:^|/)(?:[^/]+\.dist-info/METADATA|[^/]+\.egg-info(?:/PKG-INFO)?)$")
 SYSTEM_ROOTS = ("usr", "usr/local")
 KEPT = re.compile(r"\.dist-info/(?:METADATA|RECORD)$|\.egg-info(?:/PKG-INFO)?$")
@@ -119,15 +120,20 @@ def layers(
             blob = file.read(size + 1)
         if digest_of(blob) != descriptor.digest:
             raise ImageProblem(f"the layer {descriptor.digest} was changed: its bytes have another digest")
-        tar = unpack(blob, descriptor.digest)
+        tar = unpack(blob, descriptor.digest, MAX_TAR - sum(len(layer.tar) for layer in found))
         if digest_of(tar) != diff_id:
             raise ImageProblem(f"the layer {descriptor.digest} unpacks to something else than the config says")
         found.append(Layer(descriptor.digest, diff_id, tar))
     return found
 
 
-def unpack(blob: bytes, name: str) -> bytes:
+def unpack(blob: bytes, name: str, limit: int = MAX_TAR) -> bytes:
     """The tar inside a layer: gzip (of one or more members) or plain.
+
+    Args:
+        blob: the layer as it was pushed.
+        name: how messages name it.
+        limit: bytes that the tar may have.
 
     Raises:
         ImageProblem: damaged, too large, padded, or compressed in another way.
@@ -141,12 +147,12 @@ def unpack(blob: bytes, name: str) -> bytes:
     while rest:
         engine = zlib.decompressobj(wbits=31)
         try:
-            out += engine.decompress(rest, MAX_TAR + 1 - len(out))
+            out += engine.decompress(rest, limit + 1 - len(out))
         except zlib.error:
             what = "has bytes after its gzip data (padding)" if out else "has damaged gzip data"
             raise ImageProblem(f"the layer {name} {what}") from None
-        if len(out) > MAX_TAR:
-            raise ImageProblem(f"the layer {name} unpacks to more than {MAX_TAR >> 20} MiB")
+        if len(out) > limit:
+            raise ImageProblem(f"with the layer {name} the image unpacks to more than {MAX_TAR >> 20} MiB")
         if not engine.eof:
             raise ImageProblem(f"the layer {name} ends in the middle of its gzip data")
         rest = engine.unused_data
@@ -161,57 +167,75 @@ def merge(found: list[Layer]) -> dict[str, Entry]:
     """
     files: dict[str, Entry] = {}
     for layer in found:
-        own: dict[str, Entry | None] = {}
+        change = _Change()
         try:
             with tarfile.open(fileobj=io.BytesIO(layer.tar), mode="r:") as archive:
                 for number, entry in enumerate(archive):
                     if number >= MAX_ENTRIES:
                         raise ImageProblem(f"the layer {layer.digest} has more than {MAX_ENTRIES} entries")
-                    _apply(archive, entry, files, own)
+                    _note(archive, entry, files, change)
                 end = archive.offset
         except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
             raise ImageProblem(f"the layer {layer.digest} is not a sound tar archive ({error})") from None
         if layer.tar[end:].strip(b"\0"):
             raise ImageProblem(f"the layer {layer.digest} has data after the end of its tar archive (padding)")
-        for path, kept in own.items():
-            if kept is None:
-                files.pop(path, None)
-            else:
-                files[path] = kept
+        files = {path: entry for path, entry in files.items() if change.keeps(path)} | change.files
     return files
 
 
-def _apply(
-    archive: tarfile.TarFile, entry: tarfile.TarInfo, below: dict[str, Entry], own: dict[str, Entry | None]
-) -> None:
+@dataclass
+class _Change:
+    """What one layer does to those below it.
+
+    Attributes:
+        files: regular files that it brings.
+        gone: paths that it takes away with everything below: whiteouts, and whatever it puts a non-folder at.
+        emptied: folders whose content below is hidden (opaque whiteouts).
+        folders: folders that it brings; a file of that name is gone.
+    """
+
+    files: dict[str, Entry] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+
+    def keeps(self, path: str) -> bool:
+        """Whether a file of the layers below is still seen."""
+        if path in self.gone or path in self.folders:
+            return False
+        while path:  # one step up a time, so that the cost is the path's depth, however many entries a layer has
+            path = path.rpartition("/")[0]
+            if path in self.gone or path in self.emptied:
+                return False
+        return True
+
+
+def _note(archive: tarfile.TarFile, entry: tarfile.TarInfo, below: dict[str, Entry], change: _Change) -> None:
     path = _path(entry.name)
     folder, _, name = path.rpartition("/")
-    prefix = folder + "/" if folder else ""
     if name == ".wh..wh..opq":
-        for each in [each for each in below if each.startswith(prefix)]:
-            del below[each]
+        change.emptied.add(folder)
         return
     if name.startswith(".wh."):
-        gone = prefix + name.removeprefix(".wh.")
-        for each in [each for each in below if each == gone or each.startswith(gone + "/")]:
-            del below[each]
+        change.gone.add(_path(f"{folder}/{name.removeprefix('.wh.')}"))
         return
-    if not entry.isdir():
-        for each in [each for each in below if each.startswith(path + "/")]:  # a file takes a folder's place
-            del below[each]
+    if entry.isdir():
+        change.folders.add(path)
+        return
+    change.gone.add(path)
+    change.files.pop(path, None)
     if entry.islnk():
         target = _path(entry.linkname)
-        own[path] = own.get(target) or below.get(target)
-        return
-    if not entry.isreg():
-        own[path] = None  # a folder, link or device: whatever file stood there is gone
-        return
-    opened = archive.extractfile(entry)
-    content = opened.read() if opened else b""
-    if len(content) != entry.size:
-        raise tarfile.ReadError("it ends too early")
-    keep = KEPT.search(path) is not None or path.endswith("pyvenv.cfg")
-    own[path] = Entry(hashlib.sha256(content).hexdigest(), content[:MAX_TEXT] if keep else None)
+        linked = change.files.get(target) or below.get(target)
+        if linked is not None:
+            change.files[path] = linked
+    elif entry.isreg():
+        opened = archive.extractfile(entry)
+        content = opened.read() if opened else b""
+        if len(content) != entry.size:
+            raise tarfile.ReadError("it ends too early")
+        keep = KEPT.search(path) is not None or path.endswith("pyvenv.cfg")
+        change.files[path] = Entry(hashlib.sha256(content).hexdigest(), content[:MAX_TEXT] if keep else None)
 
 
 def _path(name: str) -> str:
@@ -233,7 +257,10 @@ def take(files: dict[str, Entry]) -> Inventory:
             continue
         place = SITE.fullmatch(path)
         root = place["root"] if place else ""
-        if place is None or not (root in SYSTEM_ROOTS or f"{root}/pyvenv.cfg" in files):
+        vendored = VENDORED.match(path)
+        if place is None and vendored and _is_root(vendored["root"], files):
+            continue  # a copy inside of another package: it brings no package of its own
+        if place is None or not _is_root(root, files):
             problems.append(f"/{path} is package metadata where no package manager puts any; it counts for nothing")
             continue
         headers = HeaderParser().parsestr((entry.content or b"").decode("utf-8", errors="replace"))
@@ -247,6 +274,10 @@ def take(files: dict[str, Entry]) -> Inventory:
             problems.append(f"/{path}: files of {name} {version} are not those that its RECORD lists")
         packages.append(Package(canonicalize_name(name), version, path, intact))
     return Inventory(tuple(packages), files, tuple(problems))
+
+
+def _is_root(root: str, files: dict[str, Entry]) -> bool:
+    return root in SYSTEM_ROOTS or f"{root}/pyvenv.cfg" in files
 
 
 def _intact(folder: str, files: dict[str, Entry]) -> bool:

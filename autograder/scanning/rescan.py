@@ -5,8 +5,11 @@ a sandbox, from an empty folder: a .trivyignore, a trivy.yaml or a report in the
 Trivy lists is held against the files themselves (:mod:`autograder.scanning.inventory`), so that a package which some
 rule of Trivy's leaves out is noticed, and judged by the advisories all the same.
 
-Not detectable: vulnerable code under a name or in a form that is not known here (edited files without their metadata,
-vendored copies that differ in a byte). Code of the course's own old wheels is recognised by content, wherever it is.
+Found out: a version that was written over (folder name, RECORD), metadata taken away or forged whole while the old
+code stays (the course's own old wheels are recognised by content, wherever they lie), metadata planted where no package
+manager puts any (it counts for nothing), layers that are missing, changed, padded, or other than the config says.
+Not detectable: vulnerable code that is not byte for byte that of a known wheel and has no metadata, or forged ones that
+agree among themselves; what the base image holds; what a container fetches when it runs.
 """
 
 from __future__ import annotations
@@ -195,7 +198,6 @@ class Rescanner:
         findings = {(one.id, one.path): one for one in findings_of(report, self._known)}
         problems = list(held.problems)
         listed = {path for _, _, path in packages_of(report)}
-        installed = {package.path for package in held.packages}
         for package in held.packages:
             if package.path not in listed:
                 problems.append(
@@ -204,7 +206,7 @@ class Rescanner:
                 )
             for one in advisories.affecting(package.name, package.version, self._known):
                 findings.setdefault((one.id, package.path), _finding(one, package.version, package.path, "inventory"))
-        kept = [one for one in findings.values() if one.path in installed]
+        kept = list(findings.values())  # also of packages that lie elsewhere: a path may lead Python there
         for mark, path in self._marked(held):
             name, version = mark
             if any(one.package == name and one.version == version for one in kept):

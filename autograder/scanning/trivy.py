@@ -130,6 +130,8 @@ def _version_of(place: Path, size: int, changed: int) -> str:
 
 def embedded_version(place: Path) -> str | None:
     """The version in a Go program's build information, read without running it; None when it is not there."""
+    if place.stat().st_size == 0:
+        return None
     with place.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         at = content.find(_FLAG)
         if at < 0:

@@ -49,13 +49,17 @@ def test_only_metadata_gone_leaves_the_code():
 
 
 @pytest.mark.parametrize(
-    "site", ["tmp", "app/vendor/site-packages", "usr/local/lib/python3.11", "opt/x/lib/python3.11/site-packages",
-             f"{SITE}/deeper"],
-)  # fmt: skip
+    "site", ["tmp", "app/vendor/site-packages", "usr/local/lib/python3.11", "opt/x/lib/python3.11/site-packages"]
+)
 def test_metadata_elsewhere_count_for_nothing(site):
     found = taken(package("joblib", "1.5.2", site=site))
     assert found.packages == ()
     assert "where no package manager puts any" in found.problems[0]
+
+
+def test_a_copy_inside_of_another_package_is_no_package_of_its_own():
+    found = taken(package("joblib", "1.5.2", site=f"{SITE}/setuptools/_vendor"))
+    assert (found.packages, found.problems) == ((), ())
 
 
 @pytest.mark.parametrize("path", [f"{SITE}/joblib.egg-info", f"{SITE}/joblib-1.5.2.egg-info/PKG-INFO"])
@@ -147,7 +151,10 @@ def test_a_bomb_is_stopped(monkeypatch):
     monkeypatch.setattr(inventory, "MAX_TAR", 1 << 20)
     bomb = gzip.compress(b"\0" * (4 << 20))
     with pytest.raises(ImageProblem, match="unpacks to more than 1 MiB"):
-        inventory.unpack(bomb, "x")
+        inventory.unpack(bomb, "x", 1 << 20)
+    half = {"a": b"1" * (700 << 10)}
+    with pytest.raises(ImageProblem, match="unpacks to more than 1 MiB"):
+        layers(image(half, half | {"b": b"2"}))
 
 
 @pytest.mark.parametrize("diff_ids", [[], ["sha256:" + "0" * 64] * 2])
@@ -175,3 +182,18 @@ def test_odd_paths_and_links_end_where_they_end_in_the_image():
         soft.type, soft.linkname = tarfile.SYMTYPE, "etc/x"
         archive.addfile(soft)
     assert set(inventory.merge(layers(image(raw.getvalue())))) == {"b/file", "etc/x", "hard"}
+
+
+def test_a_file_in_a_folders_place_takes_its_content_away():
+    assert set(inventory.merge(layers(image({"a/b": b"1", "a/c": b"2", "ab": b"3"}, {"a": b"4"})))) == {"a", "ab"}
+
+
+def test_whiteouts_act_on_lower_layers_alone():
+    both = {"a/.wh..wh..opq": b"", "a/new": b"1", ".wh.b": b"", "b": b"2"}
+    assert set(inventory.merge(layers(image({"a/old": b"", "a/x/y": b"", "b": b"1"}, both)))) == {"a/new", "b"}
+
+
+def test_many_entries_over_many_files_stay_quick():
+    lower = {f"f/{n}": b"" for n in range(5_000)}
+    upper = {f"g/.wh.{n}": b"" for n in range(5_000)}
+    assert len(inventory.merge(layers(image(lower, upper)))) == 5_000

@@ -81,11 +81,17 @@ def test_a_planted_dpkg_list_hides_nothing(rescanner):
     assert [one.id for one in result.findings] == ["CVE-2022-21797"]
 
 
-def test_metadata_elsewhere_neither_add_nor_hide(rescanner):
-    result = scan(rescanner, OLD, package("joblib", "1.5.2", site="opt/fake"), package("torch", "1.0", site="tmp/x"))
+def test_a_fixed_version_elsewhere_neither_counts_nor_hides(rescanner):
+    result = scan(rescanner, OLD, package("joblib", "1.5.2", site="opt/fake"))
     assert told(result) == CRITICAL
     assert result.packages == {"joblib": "1.1.0"}
-    assert len(result.problems) == 2
+    assert len(result.problems) == 1
+
+
+def test_a_vulnerable_package_elsewhere_counts(rescanner):
+    result = scan(rescanner, package("joblib", "1.1.0", site="opt/libraries"))
+    assert told(result) == CRITICAL
+    assert result.packages == {}
 
 
 def test_code_without_its_metadata_is_known_by_its_content(rescanner):

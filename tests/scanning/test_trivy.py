@@ -85,6 +85,11 @@ def test_what_is_no_report_is_refused(output):
         trivy.report(output)
 
 
+def test_an_empty_file_has_no_version(tmp_path):
+    (tmp_path / "trivy").touch()
+    assert trivy.embedded_version(tmp_path / "trivy") is None
+
+
 @pytest.mark.engine
 def test_the_pinned_version_is_what_is_installed(program):
     assert trivy.embedded_version(program.path) == trivy.version_of(program.path) == trivy.PINNED
