@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def list_(package: str | None, as_json: bool) -> None:
         click.echo(json.dumps([_row(one) for one in chosen], indent=2))
         return
     for one in chosen:
-        click.echo(f"{one.severity:<9}{one.package:<18}{one.id:<16}{' or '.join(one.affected):<26}{one.title}")
+        click.echo(f"{one.severity:<9}{one.package:<18}{one.id:<16}{' or '.join(one.affected):<30} {one.title}")
     counts = {severity: sum(one.severity is severity for one in chosen) for severity in reversed(Severity)}
     told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
     click.echo(f"{len(chosen)} advisories: {told or 'none'}")
@@ -141,7 +142,8 @@ def gate_command(
         click.echo(json.dumps(_document(decision), indent=2))
     else:
         _print(decision)
-    raise click.exceptions.Exit(int(Exit.OK if decision.passed else Exit.NO))
+    if not decision.passed:
+        sys.exit(int(Exit.NO))
 
 
 def _text(file: Path) -> str:

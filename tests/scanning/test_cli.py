@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
 
+from autograder import cli
 from autograder.cli import scan
 from autograder.errors import CourseError
 from autograder.scanning import database
@@ -60,6 +62,18 @@ def test_the_gates_exit_codes(report, tmp_path):
     told = json.loads(run(scan.gate_command, report, "--json", "--digest", DIGEST).output)
     assert told["passed"] is False
     assert told["blocking"][0]["id"] == "CVE-2022-21797"
+
+
+@pytest.mark.parametrize(("severity", "status"), [("HIGH,CRITICAL", 1), ("LOW", None)])
+def test_the_exit_status_reaches_the_shell(report, monkeypatch, severity, status):
+    monkeypatch.setitem(cli.COMMANDS, "gate", ("autograder.cli.scan:gate_command", ""))
+    monkeypatch.setattr(sys, "argv", ["course", "gate", str(report), "--severity", severity])
+    code = None
+    try:
+        cli.main()
+    except SystemExit as done:
+        code = done.code
+    assert code == status
 
 
 @pytest.mark.parametrize("options", [("--today", "soon"), ("--severity", "BAD"), ("--digest", "sha256:x")])
