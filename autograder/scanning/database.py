@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -145,7 +146,7 @@ def write(folder: Path, database: Database | None = None) -> Database:
     target = folder / "db"
     target.mkdir(parents=True, exist_ok=True)
     for name, content in ((FILE, made.db), (METADATA, made.metadata)):
-        fresh = target / f"{name}.new"
+        fresh = target / f"{name}.{uuid.uuid4().hex}"  # several workers may write at once
         fresh.write_bytes(content)
         fresh.replace(target / name)
     return made

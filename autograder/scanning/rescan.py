@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -175,7 +176,7 @@ class Rescanner:
         result = self._scan(image.digest, found)
         if self._store is not None:
             self._store.mkdir(parents=True, exist_ok=True)
-            fresh = self._store / f"{key}.new"
+            fresh = self._store / f"{key}.{uuid.uuid4().hex}"  # several workers may store the same
             fresh.write_text(json.dumps(result.json(), sort_keys=True), encoding="utf-8", newline="\n")
             fresh.replace(self._store / f"{key}.json")
         return result
