@@ -12,10 +12,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 # From the top down. A part may import parts that stand lower, and itself.
 LAYERS = [
     {"cli"},
-    {"quality", "benchmarks"},
+    {"benchmarks"},
+    {"quality"},
     {"notebook", "grading", "site"},
     {"labs", "content", "scanning"},
-    {"collect", "services"},
+    {"collect"},
+    {"services"},
     {"checks"},
     {"evidence"},
     {"domain"},

@@ -10,11 +10,11 @@ from typing import Any
 
 from autograder import paths
 from autograder.checks import api
-from autograder.errors import CourseError
+from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import kernel, manifest, progress, students
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab
-from autograder.notebook import shell
+from autograder.notebook import commands
 from autograder.notebook.cards import Card, Cards, Me
 
 
@@ -25,9 +25,12 @@ def _shell() -> Any:
 
 
 def _executed() -> tuple[str, ...]:
-    """The cells this kernel has run, oldest first; none outside IPython."""
+    """The cells this kernel has run, oldest first and as they were typed; none outside IPython.
+
+    ``In`` holds them after IPython turned ``!`` and ``%`` lines into calls, so it would never equal the saved cells.
+    """
     here = _shell()
-    return tuple(str(source) for source in here.user_ns.get("In", ())) if here is not None else ()
+    return tuple(map(str, here.history_manager.input_hist_raw)) if here is not None else ()
 
 
 def _place() -> tuple[Lab, Path]:
@@ -50,8 +53,15 @@ def _place() -> tuple[Lab, Path]:
 
 
 @cache
-def _session(folder: Path) -> Live:
+def _kept(folder: Path) -> Live:
     return Live(manifest.find(folder.name), students.current(), folder)
+
+
+def _session(folder: Path) -> Live:
+    """The session of a folder, with its connections kept; student.toml may have been replaced since the last call."""
+    session = _kept(folder)
+    session.student = students.current()
+    return session
 
 
 def live() -> Live:
@@ -77,8 +87,8 @@ def check(name: str) -> Cards:
         progress.note(session.lab, verdicts)
         notes = [note for run in evidence.tasks.values() for note in run.notes]
         return Cards([Card.of(verdict) for verdict in verdicts], notes)
-    except CourseError as error:
-        return Cards([Card.problem(error)])
+    except (CourseError, OSError) as error:
+        return _problem(error)
 
 
 def hint(name: str) -> Cards:
@@ -89,8 +99,8 @@ def hint(name: str) -> Cards:
             raise _unknown(name, lab)
         number, text = progress.next_hint(lab, name)
         return Cards([Card.hint(number, text)])
-    except CourseError as error:
-        return Cards([Card.problem(error)])
+    except (CourseError, OSError) as error:
+        return _problem(error)
 
 
 def answer(name: str, value: Any) -> Cards:
@@ -98,8 +108,18 @@ def answer(name: str, value: Any) -> Cards:
     try:
         recorded = live().record(name, value)
         return Cards([Card.recorded(name, recorded.value)])
-    except CourseError as error:
-        return Cards([Card.problem(error)])
+    except (CourseError, OSError) as error:
+        return _problem(error)
+
+
+def _problem(error: CourseError | OSError) -> Cards:
+    if isinstance(error, OSError):
+        error = EnvironmentProblem(
+            expected="files in your work/ folder that can be read and written",
+            found=str(error),
+            next_step="Close other programs that use them, make room on the disk, then try again.",
+        )
+    return Cards([Card.problem(error)])
 
 
 def _unknown(name: str, lab: Lab) -> CourseError:
@@ -117,4 +137,4 @@ def _parameters() -> tuple[str, dict[str, Any]]:
 
 
 me = Me(_parameters)
-shell.install(_shell())
+commands.install()

@@ -17,3 +17,7 @@ class NotKnownHere(Exception):
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
+
+
+class PathNotKnown(NotKnownHere):
+    """A path in a context, such as ``steps.build.outputs.tag``, that only a run has."""

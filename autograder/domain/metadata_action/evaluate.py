@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
+from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere, PathNotKnown
 from autograder.domain.metadata_action.expressions import (
     Comparison,
     Function,
@@ -52,7 +52,9 @@ class Known:
         """
         found, value = _find(self.values, key)
         if not found and not self.complete:
-            raise NotKnownHere(f"{self.name}.{key}")
+            raise PathNotKnown(f"{self.name}.{key}")
+        if isinstance(value, NotKnownHere):  # the key is there, its value is not
+            raise NotKnownHere(f"{self.name}.{key}, which needs {value.what}")
         return value
 
 
@@ -95,7 +97,11 @@ def _evaluate(node: Node, contexts: Mapping[str, Known]) -> Value:
 
 
 def _index(node: Index, contexts: Mapping[str, Known]) -> Value:
-    target = _evaluate(node.target, contexts)
+    try:
+        target = _evaluate(node.target, contexts)
+    except PathNotKnown as missing:  # name the whole path, as far as it is written out
+        key = node.key.value if isinstance(node.key, Literal) else "*"
+        raise PathNotKnown(f"{missing.what}.{text_of(key)}") from None
     if node.key is None:
         if isinstance(target, Known) and not target.complete:
             raise NotKnownHere(f"{target.name}.*")

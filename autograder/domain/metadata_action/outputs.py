@@ -113,7 +113,11 @@ def preview(inputs: Inputs, context: Context) -> Preview:
         MetadataError: where the action would stop with an error.
         NotKnownHere: where not even the run's ref can be told (pull_request_target without its event).
     """
-    return _Run(inputs, as_the_action_sees_it(context)).preview()
+    run = _Run(inputs, as_the_action_sees_it(context))
+    try:
+        return run.preview()
+    except MetadataError as wrong:
+        raise MetadataError(run.shown(str(wrong))) from None
 
 
 class _Run:
@@ -139,7 +143,7 @@ class _Run:
         return Preview(
             version,
             tuple(made),
-            tuple(self._shown(f"{name}:{tag}" if name else tag) for name in names for tag in made),
+            tuple(self.shown(f"{name}:{tag}" if name else tag) for name in names for tag in made),
             self._labels("label", input_lines(self.inputs.labels), version),
             self._labels("annotation", input_lines(self.inputs.annotations), version),
             tuple(outcomes),
@@ -147,49 +151,58 @@ class _Run:
             tuple(dict.fromkeys(self.warnings)),
         )
 
-    def _shown(self, text: str) -> str:
+    def shown(self, text: str) -> str:
         """``text`` with the expressions back in place of their gaps."""
-        return GAP.sub(lambda gap: self._gap(gap.group()).expression, text)
+        gaps = self.inputs.gaps
+        return GAP.sub(lambda sign: gaps[sign.group()].expression if sign.group() in gaps else sign.group(), text)
 
-    def _gap(self, sign: str) -> Gap:
-        return self.inputs.gaps.get(sign, Gap(sign, "a value"))
-
-    def _note_gaps(self, where: str, text: str) -> bool:
-        """Note what the gaps in ``text`` need; whether there are any."""
-        signs = GAP.findall(text) if self.inputs.gaps else []
-        found = [self._gap(sign) for sign in signs if sign in self.inputs.gaps]
-        self.unknown.extend(Unknown(where, gap.needs) for gap in found)
-        return bool(found)
+    def _note_gaps(self, where: str, text: str) -> list[str]:
+        """Note and give back what the gaps in ``text`` need."""
+        needs = [self.inputs.gaps[sign].needs for sign in GAP.findall(text) if sign in self.inputs.gaps]
+        self.unknown.extend(Unknown(where, what) for what in needs)
+        return needs
 
     def _without_gaps(self, what: str, lines: Iterable[str]) -> list[str]:
-        return [line for line in lines if not self._note_gaps(f"{what} {self._shown(line)}", line)]
+        return [line for line in lines if not self._note_gaps(f"{what} {self.shown(line)}", line)]
 
     def _images(self) -> list[Image]:
         """A name may hold a gap and is then shown with the expression in it; ``enable`` may not."""
         lines = []
         for line in input_lines(self.inputs.images):
-            noted = self._note_gaps(f"image {self._shown(line)}", line)
+            noted = self._note_gaps(f"image {self.shown(line)}", line)
             if not (noted and re.search(rf"enable\s*=[^,]*{GAP.pattern}", line, re.IGNORECASE)):
                 lines.append(line)
         return parse_images(lines)
 
     def _rules(self) -> list[Rule]:
-        lines = input_lines(self.inputs.tags)
-        known = self._without_gaps("rule", lines)
-        return [parse_rule(line) for line in (known if lines else DEFAULT_RULES)]
+        rules = []
+        for line in input_lines(self.inputs.tags) or DEFAULT_RULES:
+            try:
+                rules.append(parse_rule(line))
+            except MetadataError:  # with a gap in it the rule may well be a good one
+                if not self._note_gaps(f"rule {self.shown(line)}", line):
+                    raise
+        return rules
 
     def _outcomes(self, rules: list[Rule]) -> tuple[list[Outcome], bool]:
         """Source: ``getVersion`` and ``setVersion`` in SOURCE"""
-        outcomes = []
+        outcomes: list[Outcome] = []
         latest: bool | None = None
         for rule in rules:
-            tag, why, auto = None, "", False
+            shown, tag, why, auto = self.shown(rule.line), None, "", False
             try:
-                tag, why, auto = self._apply(rule)
+                if needs := self._note_gaps(f"rule {shown}", rule.line):
+                    why = f"needs {', '.join(needs)}"
+                else:
+                    tag, why, auto = self._apply(rule)
             except NotKnownHere as missing:
                 why = f"needs {missing.what}"
-                self.unknown.append(Unknown(f"rule {rule.line}", missing.what))
-            outcomes.append(Outcome(rule.line, rule.attributes["priority"], tag, why))
+                self.unknown.append(Unknown(f"rule {shown}", missing.what))
+            if why.startswith("needs ") and latest is None:
+                self.unknown.append(
+                    Unknown("version, and whether latest is given", f"the rule {shown}, which comes first")
+                )
+            outcomes.append(Outcome(shown, rule.attributes["priority"], tag, why))
             if tag is not None and latest is None:  # the first rule that gives a tag decides
                 latest = auto if self.flavor.latest == "auto" else self.flavor.latest == "true"
         return outcomes, bool(latest)
@@ -245,7 +258,7 @@ class _Run:
 
     def _label(self, what: str, line: str) -> tuple[str, str, str | None]:
         key, equals, _ = line.partition("=")
-        if self._note_gaps(f"{what} {self._shown(line)}", line):
+        if self._note_gaps(f"{what} {self.shown(line)}", line):
             return ("", "", None) if GAP.search(key) else (key, equals, None)
         try:
             key, equals, value = expand(line, self.context).partition("=")
