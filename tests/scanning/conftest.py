@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.scanning import database, trivy
+from autograder.scanning import database, pinned, trivy
 from autograder.scanning.rescan import Rescanner
 from autograder.scanning.sandbox import Sandbox
 from autograder.services import engine, images
@@ -26,11 +26,11 @@ def program():
 
 
 @pytest.fixture(scope="session")
-def sandbox(program):
+def sandbox():
     """The real sandbox."""
     client = engine.connect()
     images.ensure(client, images.REGISTRY)
-    yield Sandbox(client, images.REGISTRY, program, {"course.test": "scanning"})
+    yield Sandbox(client, images.REGISTRY, pinned.for_sandbox(), {"course.test": "scanning"})
     client.close()
 
 

@@ -42,6 +42,18 @@ def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch):
     assert "internet" in caught.value.next_step
 
 
+def test_another_version_on_path_is_not_taken(tmp_path, monkeypatch):
+    other, kept = tmp_path / "trivy", tmp_path / f"trivy-{trivy.PINNED}"
+    for file, version in ((other, "0.75.0"), (kept, trivy.PINNED)):
+        file.write_text(f"/pkg/version/app.ver={version} ", encoding="utf-8")
+    monkeypatch.setattr(pinned, "native", lambda: True)
+    monkeypatch.setattr(trivy, "candidates", lambda: [(other, "PATH")])
+    assert pinned.for_sandbox(tmp_path).path == kept
+    other.write_text("/pkg/version/app.ver=0.69.4 ", encoding="utf-8")
+    with pytest.raises(EnvironmentProblem, match="attacker"):
+        pinned.for_sandbox(tmp_path)
+
+
 @pytest.mark.engine
 def test_the_program_is_fetched_when_the_machine_is_another_system(tmp_path, monkeypatch):
     monkeypatch.setattr(pinned, "native", lambda: False)

@@ -91,8 +91,8 @@ def test_an_empty_file_has_no_version(tmp_path):
 
 
 @pytest.mark.engine
-def test_the_pinned_version_is_what_is_installed(program):
-    assert trivy.embedded_version(program.path) == trivy.version_of(program.path) == trivy.PINNED
+def test_a_real_program_names_its_version_in_its_bytes(program):
+    assert trivy.embedded_version(program.path) == trivy.version_of(program.path) == program.version
 
 
 @pytest.mark.engine
