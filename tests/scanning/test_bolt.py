@@ -120,3 +120,39 @@ def test_no_damage_crashes_the_reader(data):
         boltcheck.read(bytes(written))
     except BoltError as error:
         assert str(error)
+
+
+def with_free(written: bytes, *free: int, extra: int = 0) -> bytes:
+    """A file with a list of free pages and further pages at its end, its meta pages made to fit."""
+    content = bytearray(written + b"\0" * 4096 * extra)
+    bolt.PAGE.pack_into(content, 2 * 4096, 2, bolt.FREELIST, len(free), 0)
+    for index, number in enumerate(free):
+        at = 2 * 4096 + 16 + 8 * index
+        content[at : at + 8] = number.to_bytes(8, "little")
+    for start in (0, 4096):
+        fields = list(bolt.META_BODY.unpack_from(content, start + 16))
+        fields[7] = len(content) // 4096
+        body = bolt.META_BODY.pack(*fields)
+        content[start + 16 : start + 16 + len(body) + 8] = body + bolt.CHECKSUM.pack(bolt.fnv1a(body))
+    return bytes(content)
+
+
+SMALL = {b"b": {b"k": b"v"}}
+
+
+def test_a_file_with_free_pages_is_sound():
+    assert boltcheck.read(with_free(bolt.write(SMALL), 4, 5, extra=2)) == SMALL
+
+
+@pytest.mark.parametrize(
+    ("free", "extra", "words"),
+    [
+        ((), 1, "page 4 is neither in use nor free"),
+        ((3,), 0, "page 3 is in use and in the list of free pages"),
+        ((5, 4), 2, "not in order"),
+        ((4, 9), 1, "names pages that are not there"),
+    ],
+)
+def test_pages_that_are_lost_or_counted_twice_are_found(free, extra, words):
+    with pytest.raises(BoltError, match=words):
+        boltcheck.read(with_free(bolt.write(SMALL), *free, extra=extra))
