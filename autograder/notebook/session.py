@@ -74,13 +74,13 @@ def live() -> Live:
     return session
 
 
-def check(name: str) -> Cards:
+def check(name: str = "") -> Cards:
     """Judge one check (or all, with ``check("all")``) and show the result."""
     try:
         session = live()
         declared = session.lab.declared_checks()
         if name != "all" and name not in declared:
-            raise _unknown(name, session.lab)
+            raise _unknown("check", name, session.lab)
         ids = list(declared) if name == "all" else [name]
         evidence = session.collect(Wanted.of(session.lab, declared, ids))
         verdicts = api.run(declared, evidence, session.lab.points, only=ids)
@@ -91,12 +91,12 @@ def check(name: str) -> Cards:
         return _problem(error)
 
 
-def hint(name: str) -> Cards:
+def hint(name: str = "") -> Cards:
     """Show the next hint of a check; the third stays."""
     try:
         lab, _ = _place()
         if name not in lab.points:
-            raise _unknown(name, lab)
+            raise _unknown("hint", name, lab)
         number, text = progress.next_hint(lab, name)
         return Cards([Card.hint(number, text)])
     except (CourseError, OSError) as error:
@@ -122,11 +122,12 @@ def _problem(error: CourseError | OSError) -> Cards:
     return Cards([Card.problem(error)])
 
 
-def _unknown(name: str, lab: Lab) -> CourseError:
+def _unknown(call: str, name: str, lab: Lab) -> CourseError:
+    whole = ', or check("all") for all of them' if call == "check" else ""
     return CourseError(
         expected="one of " + ", ".join(lab.points),
-        found=f"check({name!r})",
-        next_step="Use a name from the list.",
+        found=f"{call}({name!r})" if name else f"{call}() without a name",
+        next_step=f'Pass a name from the list, in quotes: {call}("{next(iter(lab.points))}"){whole}.',
     )
 
 

@@ -42,6 +42,13 @@ def test_an_unknown_name(folder):
     become(folder, "ada")
     assert "one of first-push" in repr(session.check("x"))
     assert "one of first-push" in repr(session.hint("x"))
+    assert "check('x')" in repr(session.check("x")) and "hint('x')" in repr(session.hint("x"))
+
+
+def test_without_a_name(folder):
+    become(folder, "ada")
+    assert "check() without a name" in repr(session.check()) and 'check("all")' in repr(session.check())
+    assert "hint() without a name" in repr(session.hint()) and 'hint("first-push")' in repr(session.hint())
 
 
 def test_a_full_disk_is_told(folder, monkeypatch):
