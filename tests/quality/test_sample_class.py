@@ -40,4 +40,5 @@ def test_the_demo_grades_as_intended_and_leaves_nothing_behind():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every student got what the work deserves" in done.stdout
+    assert "--keep DIR keeps it" in done.stdout.partition("Feedback for students")[2]
     assert "This is the work of ada, not of cem" in done.stdout
