@@ -1,0 +1,295 @@
+"""How a check is written and run: a decorated pure function of Evidence whose docstring is the title a student sees.
+
+    @check("both-tags", trust="proved")
+    def both_tags(e: Evidence) -> None:
+        '''Both versions are in the registry'''
+        raise Failure(expected="...", found="...", next_step="...")
+
+A check that returns has passed. :class:`Failure` fails it; :class:`NotGraded` says that the infrastructure, not the
+student, is at fault. A check whose prerequisite (``needs``) did not pass is not run: it fails, blocked by it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+from pydantic import JsonValue
+
+from autograder.evidence.model import Case, CaseResult, Evidence, Frozen
+
+Trust = Literal["proved", "recomputed", "claimed"]
+"""proved: follows from hashes of included content; recomputed: the grader ran or derived it; claimed: only the
+student's machine saw it."""
+
+
+class Failure(Exception):
+    """The state is not what the task asks for: what was expected, what was found, what to do next.
+
+    ``table`` may hold rows (the first is the header) that are shown below the message.
+    """
+
+    def __init__(self, *, expected: str, found: str, next_step: str, table: Sequence[Sequence[str]] = ()) -> None:
+        super().__init__(found)
+        self.expected, self.found, self.next_step = expected, found, next_step
+        self.table = tuple(tuple(row) for row in table)
+
+
+class NotGraded(Exception):
+    """The check could not be judged for a reason outside the student's work; never a zero."""
+
+
+class Verdict(Frozen):
+    """The outcome of one check for one student.
+
+    ``status`` is one of three; a check that was not run because its prerequisite did not pass is "failed" with
+    ``blocked_by`` set. ``points`` of ``max_points``: all or nothing, None while not graded. ``why`` is the sentence
+    that explains a passed check.
+    """
+
+    check: str
+    title: str
+    status: Literal["passed", "failed", "not_graded"]
+    points: float | None
+    max_points: float
+    trust: Trust
+    expected: str = ""
+    found: str = ""
+    next_step: str = ""
+    why: str = ""
+    blocked_by: str | None = None
+    table: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check as declared: id, title, trust class, prerequisites and the sentence shown when it passes."""
+
+    id: str
+    title: str
+    trust: Trust
+    needs: tuple[str, ...]
+    why: str
+    function: Callable[[Evidence], None]
+
+
+def check(
+    id: str, *, trust: Trust, needs: Sequence[str] = (), why: str = ""
+) -> Callable[[Callable[[Evidence], None]], Check]:
+    """Declare a check.
+
+    Args:
+        id: the stable id: of the notebook's locked cell, in lab.toml and in the gradebook.
+        trust: the class of the evidence that the verdict rests on.
+        needs: ids of checks that must pass before this one is run.
+        why: one sentence on why it works, shown when the check passes.
+    """
+
+    def declare(function: Callable[[Evidence], None]) -> Check:
+        title = (function.__doc__ or "").strip().splitlines()
+        if not title:
+            raise ValueError(f"check {id}: the docstring is the title a student sees, and there is none")
+        return Check(id, title[0], trust, tuple(needs), why, function)
+
+    return declare
+
+
+def checks_of(module: ModuleType) -> dict[str, Check]:
+    """The checks of a lab's module by id, in the order they are written.
+
+    Raises:
+        ValueError: an id twice, or a prerequisite that is not declared before.
+    """
+    found: dict[str, Check] = {}
+    for value in vars(module).values():
+        if isinstance(value, Check):
+            if value.id in found:
+                raise ValueError(f"check {value.id} is declared twice in {module.__name__}")
+            missing = [need for need in value.needs if need not in found]
+            if missing:
+                raise ValueError(f"check {value.id} needs {', '.join(missing)}, not declared before it")
+            found[value.id] = value
+    return found
+
+
+def run(
+    checks: Mapping[str, Check], evidence: Evidence, points: Mapping[str, float], only: Sequence[str] | None = None
+) -> list[Verdict]:
+    """Judge evidence.
+
+    Args:
+        checks: all checks of the lab, in order.
+        evidence: what was collected.
+        points: points per check id (owned by lab.toml).
+        only: ids to report (their prerequisites are run as well, but not reported); all when None.
+
+    Returns:
+        one verdict a reported check, in declared order. An unexpected error inside a check is a fault of the kit, so
+        the verdict is "not_graded" with the error's text.
+    """
+    wanted = list(checks) if only is None else list(only)
+    needed = set(wanted)
+    for id in reversed(list(checks)):
+        if id in needed:
+            needed.update(checks[id].needs)
+    done: dict[str, Verdict] = {}
+    for id, declared in checks.items():
+        if id in needed:
+            done[id] = _judge(declared, evidence, points.get(id, 0.0), done)
+    return [done[id] for id in checks if id in wanted]
+
+
+def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[str, Verdict]) -> Verdict:
+    common: dict[str, JsonValue] = {
+        "check": declared.id,
+        "title": declared.title,
+        "max_points": maximum,
+        "trust": declared.trust,
+    }
+    for need in declared.needs:
+        before = done[need]
+        if before.status != "passed":
+            if before.status == "not_graded":
+                return Verdict.model_validate(
+                    common
+                    | {
+                        "status": "not_graded",
+                        "points": None,
+                        "blocked_by": need,
+                        "found": f"“{before.title}” could not be judged, and this check rests on it.",
+                        "next_step": before.next_step,
+                    }
+                )
+            return Verdict.model_validate(
+                common
+                | {
+                    "status": "failed",
+                    "points": 0.0,
+                    "blocked_by": need,
+                    "expected": f"“{before.title}” passes first.",
+                    "found": "That check does not pass yet, so this one was not run.",
+                    "next_step": f'Finish that task first: check("{need}").',
+                }
+            )
+    try:
+        declared.function(evidence)
+    except Failure as failure:
+        return Verdict.model_validate(
+            common
+            | {
+                "status": "failed",
+                "points": 0.0,
+                "expected": failure.expected,
+                "found": failure.found,
+                "next_step": failure.next_step,
+                "table": failure.table,
+            }
+        )
+    except NotGraded as reason:
+        return Verdict.model_validate(common | {"status": "not_graded", "points": None, "found": str(reason)})
+    except Exception as error:
+        return Verdict.model_validate(
+            common
+            | {
+                "status": "not_graded",
+                "points": None,
+                "found": f"The check itself failed: {type(error).__name__}: {error}",
+                "next_step": "Report this with the lab's name; it costs no points.",
+            }
+        )
+    return Verdict.model_validate(common | {"status": "passed", "points": maximum, "why": declared.why})
+
+
+def require_answer(evidence: Evidence, name: str, asked: str) -> JsonValue:
+    """The value of a recorded answer that is still about the present state.
+
+    Args:
+        name: the answer's name.
+        asked: what is asked for, in words ("the digest of v1").
+
+    Raises:
+        Failure: it was never recorded, or a tag that it is about has moved since.
+    """
+    answer = evidence.answers.get(name)
+    if answer is None:
+        raise Failure(
+            expected=f'{asked}, recorded with answer("{name}", …).',
+            found="No such answer is recorded.",
+            next_step=f'Run the cell that calls answer("{name}", …) with your value.',
+        )
+    current = evidence.current_inputs(name)
+    moved = [ref for ref, digest in answer.inputs.items() if current.get(ref) != digest]
+    moved += [ref for ref in current if ref not in answer.inputs]
+    if moved:
+        raise Failure(
+            expected=f"{asked}, recorded after the last push of {', '.join(sorted(set(moved)))}.",
+            found="That tag has been pushed again (or removed) since you recorded the answer.",
+            next_step="Run the cells that compute and record the answer again.",
+        )
+    return answer.value
+
+
+def require_cases(evidence: Evidence, task: str) -> None:
+    """Every case of a code task, visible and hidden, has the right result.
+
+    Raises:
+        Failure: with a table of inputs and outputs for failed visible cases; hidden ones are named by kind only.
+        NotGraded: the sandbox failed.
+    """
+    run = evidence.tasks.get(task)
+    if run is None or run.status == "fault":
+        raise NotGraded(run.message if run else f"The code task {task} was not run.")
+    expected = f"{run.function}(…) gives the right result for every input."
+    if run.status != "ran":
+        next_steps = {
+            "missing": "Restore the cell, then run the check again.",
+            "ambiguous": "Keep one cell that defines it and delete the others.",
+            "empty": f"Write {run.function}(…) in the task's cell.",
+            "broken": "Repair the cell. It must be self-contained: import inside it what it needs.",
+        }
+        raise Failure(expected=expected, found=run.message, next_step=next_steps[run.status])
+    if any(result.status == "not-run" for result in run.results):
+        raise NotGraded(f"Some cases of {task} could not be run.")
+    wrong = [result for result in run.results if not result.correct]
+    if not wrong:
+        return
+    visible = [result for result in wrong if not result.case.hidden]
+    hidden = sorted({result.case.kind for result in wrong if result.case.hidden})
+    table = [("input", "expected", "yours"), *((_short(r.case.args), _expected(r.case), _outcome(r)) for r in visible)]
+    found = f"{len(run.results) - len(wrong)} of {len(run.results)} inputs give the right result."
+    if hidden:
+        found += " Wrong for hidden inputs of this kind: " + "; ".join(hidden) + "."
+    raise Failure(
+        expected=expected,
+        found=found,
+        table=table if visible else (),
+        next_step="Work through the first wrong input by hand and compare."
+        if visible
+        else "Think of inputs of that kind and try your function on them.",
+    )
+
+
+def _short(value: object, limit: int = 300) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        text = ", ".join(json.dumps(part, ensure_ascii=False) for part in value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _expected(case: Case) -> str:
+    return (
+        f"raises {case.expected['raises']}"
+        if case.raises and isinstance(case.expected, dict)
+        else _short(case.expected)
+    )
+
+
+def _outcome(result: CaseResult) -> str:
+    if result.status == "returned":
+        return _short(result.value)
+    if result.status == "raised":
+        return f"raises {result.errors[0] if result.errors else 'an error'}: {result.detail}".rstrip(": ")
+    return "no result in time" if result.status == "timeout" else f"not plain JSON data ({result.detail})"

@@ -1,0 +1,158 @@
+"""lab.toml: the one owner of a lab's title, minutes, points, checks, hints, services, repositories and files."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autograder import paths
+from autograder.checks.api import Check, checks_of
+from autograder.checks.draw import Draw
+from autograder.errors import CourseError
+from autograder.evidence.model import LayerPolicy
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RepositoryPart(_Part):
+    """A repository that the lab's evidence holds. ``name`` may use parameters: "{team}/ml-model"."""
+
+    service: str
+    name: str
+    layers: LayerPolicy = "none"
+
+
+class AnswerPart(_Part):
+    """An answer: what is asked, and the tags it is about ("registry/{repository}:{v1}")."""
+
+    asked: str
+    inputs: tuple[str, ...] = ()
+
+
+class TaskPart(_Part):
+    """A code task: the function its cell must define, and the limit for one call in seconds."""
+
+    function: str
+    seconds: float = 2.0
+
+
+class StarterPart(_Part):
+    """A folder of the kit that a student gets a copy of inside the lab ("docker/ml-model" as "ml-model")."""
+
+    source: str
+    to: str
+
+
+class CheckPart(_Part):
+    """Points and hints of a check; the rest is declared in the lab's module."""
+
+    id: str
+    points: float = Field(gt=0)
+    core: bool = True
+    hints: tuple[str, str, str]
+
+
+class Lab(_Part):
+    """A lab's manifest, validated."""
+
+    schema_: int = Field(alias="schema", ge=1, le=1)
+    slug: str = Field(pattern=r"^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$")
+    version: int = Field(ge=1)
+    title: str
+    minutes: int = Field(gt=0)
+    lesson: str
+    module: str
+    engine: bool = True
+    services: tuple[str, ...] = ()
+    catalog: tuple[str, ...] = ()
+    repositories: tuple[RepositoryPart, ...] = ()
+    answers: dict[str, AnswerPart] = Field(default_factory=dict)
+    tasks: dict[str, TaskPart] = Field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    starter: tuple[StarterPart, ...] = ()
+    probes: tuple[str, ...] = ()
+    checks: tuple[CheckPart, ...]
+
+    @property
+    def points(self) -> dict[str, float]:
+        """Points per check id."""
+        return {check.id: check.points for check in self.checks}
+
+    @property
+    def total(self) -> float:
+        """Points of the whole lab."""
+        return sum(self.points.values())
+
+    @property
+    def folder(self) -> Path:
+        """What a student gets."""
+        return paths.LABS / self.slug
+
+    def code(self) -> ModuleType:
+        """The lab's module in ``autograder.checks``."""
+        return import_module(f"autograder.checks.{self.module}")
+
+    def declared_checks(self) -> dict[str, Check]:
+        """The lab's checks by id, in order."""
+        return checks_of(self.code())
+
+    def parameters(self, seed: str) -> dict[str, Any]:
+        """The personal parameters that belong to a handed-out seed (64 hex digits)."""
+        result: dict[str, Any] = self.code().parameters(Draw(seed))
+        return result
+
+
+def read(file: Path) -> Lab:
+    """Read and validate a lab.toml.
+
+    Raises:
+        CourseError: unreadable, not TOML, or not a valid manifest; names the field.
+    """
+    try:
+        return Lab.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise CourseError(
+            expected=f"a readable manifest {file.name}", found=str(error), next_step="Restore the file."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CourseError(
+            expected=f"a valid {file.parent.name}/{file.name}",
+            found=f"{where}: {first['msg']}",
+            next_step="Correct that field.",
+        ) from None
+
+
+def slugs() -> list[str]:
+    """The slugs of all labs of this kit, in order."""
+    return sorted(file.parent.name for file in paths.LABS.glob("*/lab.toml"))
+
+
+@cache
+def _load(file: Path) -> Lab:
+    return read(file)
+
+
+def find(name: str) -> Lab:
+    """The lab with that slug; its number ("01") or an unambiguous beginning is enough.
+
+    Raises:
+        CourseError: no such lab, or several.
+    """
+    found = [slug for slug in slugs() if slug == name] or [slug for slug in slugs() if slug.startswith(name)]
+    if len(found) != 1 or not name:
+        raise CourseError(
+            expected="one of " + ", ".join(slugs()),
+            found=f"no lab is called {name!r}" if not found else f"{name!r} could be {', '.join(found)}",
+            next_step="Give the name as listed.",
+        )
+    return _load(paths.LABS / found[0] / "lab.toml")
