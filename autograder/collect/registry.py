@@ -1,0 +1,291 @@
+"""Read a registry over ``/v2/``: snapshots of repositories as Evidence, and as OCI layouts on disk.
+
+Source of the protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urljoin
+
+import requests
+
+from autograder.domain import manifests
+from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
+from autograder.errors import EnvironmentProblem
+from autograder.evidence import layout
+from autograder.evidence.model import LayerPolicy, Manifest, Problem, Repository
+
+TIMEOUT = (3.05, 30.0)  # seconds to connect, seconds without a byte
+PAGE = 1000
+
+
+class Missing(Exception):
+    """The registry answered 404."""
+
+
+class RegistryClient:
+    """A read-only client of one registry.
+
+    Args:
+        address: ``localhost:5001``, without scheme.
+        auth: user name and password for Basic authentication, or None.
+    """
+
+    def __init__(self, address: str, auth: tuple[str, str] | None = None) -> None:
+        self.address = address
+        self._base = f"http://{address}/v2/"
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy of the machine must not see (or break) loopback traffic
+        self._session.auth = auth
+
+    def _request(self, method: str, path: str, **options: object) -> requests.Response:
+        try:
+            response = self._session.request(method, urljoin(self._base, path), timeout=TIMEOUT, **options)  # type: ignore[arg-type]
+        except requests.RequestException as error:
+            raise EnvironmentProblem(
+                expected=f"a registry that answers at {self.address}",
+                found=f"no answer ({type(error).__name__})",
+                next_step="Run `python3 course.py start`, then try again.",
+            ) from None
+        if response.status_code == 404:
+            raise Missing(path)
+        if response.status_code >= 400:
+            raise EnvironmentProblem(
+                expected=f"{self.address} answers {method} /v2/{path}",
+                found=f"HTTP {response.status_code}: {response.text[:200]}",
+                next_step="Run `python3 course.py doctor`.",
+            )
+        return response
+
+    def _pages(self, path: str, key: str) -> list[str]:
+        found: list[str] = []
+        next_path: str | None = f"{path}?n={PAGE}"
+        while next_path:
+            response = self._request("GET", next_path)
+            found += response.json().get(key) or []
+            link = re.match(r'<([^>]+)>;\s*rel="?next"?', response.headers.get("Link", ""))
+            next_path = link[1].removeprefix("/v2/") if link else None
+        return found
+
+    def catalog(self) -> list[str]:
+        """Names of all repositories."""
+        return self._pages("_catalog", "repositories")
+
+    def tags(self, name: str) -> list[str]:
+        """All tags of a repository; empty when it does not exist (or holds no tag)."""
+        try:
+            return self._pages(f"{name}/tags/list", "tags")
+        except Missing:
+            return []
+
+    def head(self, name: str, reference: str) -> str | None:
+        """The digest a tag points at, without fetching the manifest; None when it is not there."""
+        try:
+            response = self._request("HEAD", f"{name}/manifests/{reference}", headers={"Accept": manifests.ACCEPT})
+        except Missing:
+            return None
+        return response.headers.get("Docker-Content-Digest")
+
+    def manifest(self, name: str, reference: str) -> Manifest:
+        """The exact manifest that a tag or digest points at.
+
+        Raises:
+            Missing: it is not there.
+        """
+        response = self._request("GET", f"{name}/manifests/{reference}", headers={"Accept": manifests.ACCEPT})
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        return Manifest(media_type=kind, text=response.content.decode("utf-8"))
+
+    def blob_size(self, name: str, digest: str) -> int | None:
+        """Size in bytes of a blob; None when the repository has none of that digest."""
+        try:
+            response = self._request("HEAD", f"{name}/blobs/{digest}", allow_redirects=True)
+        except Missing:
+            return None
+        return int(response.headers.get("Content-Length", 0))
+
+    def blob(self, name: str, digest: str) -> Iterator[bytes]:
+        """The bytes of a blob, in pieces.
+
+        Raises:
+            Missing: it is not there.
+        """
+        return self._request("GET", f"{name}/blobs/{digest}", stream=True).iter_content(1 << 20)
+
+
+_contents: dict[str, str] = {}  # digest -> base64; content never changes, so a notebook reads each config once
+
+
+def snapshot(
+    client: RegistryClient,
+    service: str,
+    name: str,
+    *,
+    layers: LayerPolicy = "none",
+    base_layers: Collection[str] = (),
+    also: Iterable[str] = (),
+) -> Repository | None:
+    """What a repository holds now.
+
+    Args:
+        client: the registry.
+        service: the name that Evidence gives it.
+        name: the repository.
+        layers: which layers must be there.
+        base_layers: digests of layers that need not be there with "above-base".
+        also: digests of untagged manifests to include, where they exist.
+
+    Returns:
+        The snapshot, or None when the repository has neither a tag nor one of ``also``.
+    """
+    tags: dict[str, str] = {}
+    found: dict[str, Manifest] = {}
+    problems: list[Problem] = []
+    for tag in client.tags(name):
+        try:
+            manifest = client.manifest(name, tag)
+        except Missing:
+            problems.append(Problem(kind="dangling-tag", subject=tag, detail="points at a manifest that is gone"))
+            continue
+        digest = manifests.digest_of(manifest.raw)
+        tags[tag], found[digest] = digest, manifest
+    waiting = [*found, *also]
+    blobs: dict[str, int] = {}
+    contents: dict[str, str] = {}
+    visited: set[str] = set()
+    while waiting:
+        digest = waiting.pop()
+        if digest in visited:
+            continue
+        visited.add(digest)
+        if digest not in found:
+            try:
+                manifest = client.manifest(name, digest)
+            except Missing:
+                if digest not in also:
+                    problems.append(Problem(kind="missing-manifest", subject=digest, detail="not in the registry"))
+                continue
+            found[digest] = manifest
+        try:
+            parsed = manifests.parse(found[digest].raw, found[digest].media_type or None)
+        except manifests.ManifestError as error:
+            problems.append(Problem(kind="malformed", subject=digest, detail=str(error)))
+            continue
+        if isinstance(parsed, ImageIndex):
+            waiting += [child.digest for child in parsed.manifests]
+            continue
+        for descriptor in _travelling(parsed, layers, base_layers):
+            _note_blob(client, name, descriptor, descriptor is parsed.config, blobs, contents, problems)
+    if not tags and not found:
+        return None
+    return Repository(
+        service=service,
+        name=name,
+        layers=layers,
+        tags=tags,
+        manifests=found,
+        blobs=blobs,
+        contents=contents,
+        base_layers=tuple(sorted(base_layers)),
+        problems=tuple(problems),
+    )
+
+
+def _travelling(image: ImageManifest, layers: LayerPolicy, base: Collection[str]) -> list[Descriptor]:
+    kept = [] if layers == "none" else [x for x in image.layers if layers == "all" or x.digest not in base]
+    return [image.config, *kept]
+
+
+def _note_blob(
+    client: RegistryClient,
+    name: str,
+    descriptor: Descriptor,
+    is_config: bool,
+    blobs: dict[str, int],
+    contents: dict[str, str],
+    problems: list[Problem],
+) -> None:
+    digest = descriptor.digest
+    if digest in blobs:
+        return
+    if descriptor.size <= layout.MAX_CONTENT:
+        if digest not in _contents:
+            try:
+                content = b"".join(client.blob(name, digest))
+            except Missing:
+                kind = "missing-blob" if is_config else "missing-layer"
+                problems.append(Problem.model_validate({"kind": kind, "subject": digest, "detail": "not there"}))
+                return
+            if manifests.digest_of(content) != digest:
+                problems.append(Problem(kind="tampered", subject=digest, detail="its bytes have another digest"))
+                return
+            _contents[digest] = base64.b64encode(content).decode()
+        contents[digest] = _contents[digest]
+        blobs[digest] = descriptor.size
+        return
+    size = client.blob_size(name, digest)  # the registry checked the digest when the blob was pushed
+    if size is None:
+        kind = "missing-blob" if is_config else "missing-layer"
+        problems.append(Problem.model_validate({"kind": kind, "subject": digest, "detail": "not in the registry"}))
+    elif size != descriptor.size:
+        problems.append(Problem(kind="wrong-size", subject=digest, detail=f"{size} bytes; not {descriptor.size}"))
+    else:
+        blobs[digest] = size
+
+
+def export(client: RegistryClient, repository: Repository, folder: Path) -> None:
+    """Write a snapshot as an OCI image layout, with the blobs that its layer policy lets travel.
+
+    Args:
+        client: where the blobs are.
+        repository: the snapshot, just taken.
+        folder: an empty or absent folder.
+
+    Raises:
+        EnvironmentProblem: a blob vanished meanwhile, or its bytes do not have its digest.
+    """
+    (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    (folder / "oci-layout").write_bytes(layout.LAYOUT_FILE)
+    (folder / "index.json").write_bytes(layout.index_document(repository.tags, repository.manifests))
+    for digest, manifest in repository.manifests.items():
+        (folder / layout.blob_name(digest)).write_bytes(manifest.raw)
+    for digest in repository.blobs:
+        content = repository.content(digest)
+        file = folder / layout.blob_name(digest)
+        if content is not None:
+            file.write_bytes(content)
+            continue
+        sha = hashlib.sha256()
+        with file.open("wb") as target:
+            for chunk in client.blob(repository.name, digest):
+                sha.update(chunk)
+                target.write(chunk)
+        if "sha256:" + sha.hexdigest() != digest:
+            raise EnvironmentProblem(
+                expected=f"the bytes of {digest}",
+                found=f"sha256:{sha.hexdigest()}",
+                next_step="Push the image again; the registry's copy is damaged.",
+            )
+
+
+def service_document(repositories: Iterable[Repository], settings: object, catalog: Iterable[str]) -> bytes:
+    """The bytes of ``evidence/SERVICE.json`` in a submission."""
+    document = {
+        "settings": settings,
+        "catalog": sorted(catalog),
+        "repositories": {
+            r.name: {
+                "layers": r.layers,
+                "base_layers": list(r.base_layers),
+                "folder": f"evidence/{r.service}/{r.name}",
+            }
+            for r in repositories
+        },
+    }
+    return json.dumps(document, indent=1, sort_keys=True).encode()

@@ -1,0 +1,215 @@
+"""Run a code task's cell on inputs, in processes of its own. One file, standard library only.
+
+The same file runs on a student's machine (a fresh process) and inside the grader's sandbox image, so what passes
+here does not fail there for lack of state. It knows inputs, never expected results.
+
+Reads one JSON job from standard input::
+
+    {"source": "...", "function": "name", "cases": [[arg, ...], ...], "seconds": 2.0}
+
+and writes one JSON result to standard output::
+
+    {"status": "ran" | "broken", "message": "...", "results": [{"status", "value", "errors", "detail"}, ...]}
+"""
+
+import builtins
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+MAX_RESULT = 64 * 1024  # characters of one result's JSON
+MAX_RESTARTS = 3  # processes lost to a time-out or crash before the remaining cases are given up
+LOAD_SECONDS = 10.0  # for the cell itself
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """A copy of ``value`` made of exact JSON types; a tuple becomes a list.
+
+    Raises:
+        TypeError: anything else, for example a subclass of str or an object that claims to equal everything.
+    """
+    if depth > 50:
+        raise TypeError("nested more than 50 deep")
+    kind = type(value)
+    if value is None or kind in (bool, str):
+        return value
+    if kind is int:
+        if value.bit_length() > 4096:
+            raise TypeError("an integer of more than 4096 bits")
+        return value
+    if kind is float:
+        if value != value or value in (float("inf"), float("-inf")):
+            raise TypeError("not a finite number")
+        return value
+    if kind in (list, tuple):
+        return [plain(part, depth + 1) for part in value]
+    if kind is dict:
+        for key in value:
+            if type(key) is not str:
+                raise TypeError("a dict key of type " + type(key).__name__)
+        return {key: plain(part, depth + 1) for key, part in value.items()}
+    raise TypeError("type " + kind.__name__)
+
+
+def error_names(error: BaseException) -> list[str]:
+    """Names of the built-in exception classes of an error, the most specific first."""
+    return [c.__name__ for c in type(error).__mro__ if vars(builtins).get(c.__name__) is c and c is not object]
+
+
+def call(function: Any, args: list[Any]) -> dict[str, Any]:
+    """One case's result as plain data."""
+    try:
+        value = function(*args)
+    except RecursionError:
+        return {"status": "raised", "errors": ["RecursionError", "RuntimeError", "Exception"], "detail": ""}
+    except Exception as error:
+        try:
+            detail = str(error)[:200]
+        except Exception:
+            detail = ""
+        return {"status": "raised", "errors": error_names(error), "detail": detail}
+    try:
+        value = plain(value)
+        if len(json.dumps(value)) > MAX_RESULT:
+            raise TypeError("more than 64 KiB of JSON")
+    except (TypeError, ValueError, RecursionError) as error:
+        return {"status": "unusable", "detail": str(error)[:200]}
+    return {"status": "returned", "value": value}
+
+
+def child() -> None:
+    """Load the cell, then answer one line a case. Results leave by a private copy of standard output."""
+    lines = sys.stdin.buffer
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):  # what the cell prints or asks for goes nowhere
+        if fd:
+            os.dup2(null, fd)
+    job = json.loads(lines.readline())
+    namespace: dict[str, Any] = {"__name__": "__task__", "__builtins__": builtins}
+
+    def say(message: dict[str, Any]) -> None:
+        out.write(json.dumps(message) + "\n")
+        out.flush()
+
+    try:
+        exec(compile(job["source"], "<task>", "exec"), namespace)
+        function = namespace.get(job["function"])
+        if not callable(function):
+            raise NameError(job["function"] + " is not a function after the cell has run")
+    except SystemExit:
+        say({"loaded": False, "message": "the cell ends the program (SystemExit)"})
+        return
+    except Exception as error:
+        say({"loaded": False, "message": f"{type(error).__name__}: {str(error)[:300]}"})
+        return
+    say({"loaded": True})
+    for line in lines:
+        say(call(function, json.loads(line)))
+
+
+class Process:
+    """One child, fed case by case; a reader thread makes time-outs work on every platform."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__).resolve()), "--child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        self.send({"source": job["source"], "function": job["function"]})
+
+    def send(self, message: Any) -> None:
+        with contextlib.suppress(OSError):  # the child died; receive() reports it
+            self.stdin.write(json.dumps(message).encode() + b"\n")
+            self.stdin.flush()
+
+    def receive(self, seconds: float) -> Any:
+        """The next message; None after ``seconds``; False when the child died or wrote no valid line."""
+        box: list[bytes] = []
+
+        def read() -> None:
+            try:
+                box.append(self.stdout.readline(MAX_RESULT * 8))
+            except (OSError, ValueError):
+                box.append(b"")
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if not box:
+            return None
+        try:
+            message = json.loads(box[0])
+            return message if isinstance(message, dict) else False
+        except (ValueError, RecursionError):
+            return False
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.stdin, self.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+def start(job: dict[str, Any]) -> tuple[Process | None, str]:
+    """A child that has loaded the cell, or the reason why there is none."""
+    process = Process(job)
+    answer = process.receive(LOAD_SECONDS)
+    if answer and answer.get("loaded") is True:
+        return process, ""
+    process.close()
+    if answer is None:
+        return None, f"the cell did not finish within {LOAD_SECONDS:g} s"
+    if not answer:
+        return None, "the cell ended its process"
+    return None, str(answer.get("message"))[:400]
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """The result for a job; see the module's docstring for both."""
+    seconds = float(job["seconds"])
+    process, message = start(job)
+    if process is None:
+        return {"status": "broken", "message": message, "results": []}
+    results: list[dict[str, Any]] = []
+    restarts = 0
+    for args in job["cases"]:
+        if process is None:
+            results.append({"status": "timeout"})
+            continue
+        process.send(args)
+        answer = process.receive(seconds)
+        if answer and answer.get("status") in ("returned", "raised", "unusable"):
+            results.append(answer)
+            continue
+        results.append(
+            {"status": "timeout"} if answer is None else {"status": "unusable", "detail": "the process ended"}
+        )
+        process.close()
+        restarts += 1
+        process = start(job)[0] if restarts < MAX_RESTARTS else None
+    if process is not None:
+        process.close()
+    return {"status": "ran", "message": "", "results": results}
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--child"]:
+        child()
+        return
+    job = json.loads(sys.stdin.buffer.read())
+    sys.stdout.write(json.dumps(run(job)))
+
+
+if __name__ == "__main__":
+    main()

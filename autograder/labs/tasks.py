@@ -1,0 +1,226 @@
+"""Code tasks: find the student's cell in a notebook, run it on cases, and compare nothing (a check does that).
+
+A task is one cell tagged ``task:NAME``, self-contained, that defines one function.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from autograder.evidence.model import Case, CaseResult, TaskRun
+
+RUNNER = Path(__file__).with_name("runner.py")
+MAX_SOURCE = 100_000  # characters of one task's cell
+OVERHEAD_SECONDS = 30.0  # start of the processes and the cell, on a busy machine
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A task's source as the grader sees it, or why there is none."""
+
+    status: Literal["found", "missing", "ambiguous", "empty", "broken"]
+    source: str = ""
+    message: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def _sources(notebook: Mapping[str, Any]) -> Iterable[tuple[str, set[str]]]:
+    """Source and tags of each code cell; malformed cells are passed over."""
+    cells = notebook.get("cells")
+    for cell in cells if isinstance(cells, list) else ():
+        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+            continue
+        source = cell.get("source")
+        if isinstance(source, list):
+            source = "".join(part for part in source if isinstance(part, str))
+        if not isinstance(source, str):
+            continue
+        metadata = cell.get("metadata")
+        tags = metadata.get("tags") if isinstance(metadata, dict) else None
+        yield source, {tag for tag in tags if isinstance(tag, str)} if isinstance(tags, list) else set()
+
+
+def _parse(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _definition(source: str, function: str) -> ast.stmt | None:
+    """The last top-level statement that binds ``function``."""
+    tree = _parse(source)
+    found: ast.stmt | None = None
+    for node in tree.body if tree else ():
+        names: list[ast.expr] = node.targets if isinstance(node, ast.Assign) else []
+        if (isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == function) or any(
+            isinstance(name, ast.Name) and name.id == function for name in names
+        ):
+            found = node
+    return found
+
+
+def _is_stub(source: str, function: str) -> bool:
+    """Whether the function's body is nothing but a docstring, ``...``, ``pass`` or ``raise NotImplementedError``."""
+    node = _definition(source, function)
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    return all(
+        isinstance(part, ast.Pass)
+        or (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+        or (isinstance(part, ast.Raise) and "NotImplementedError" in ast.dump(part))
+        for part in node.body
+    )
+
+
+def extract(notebook: Mapping[str, Any], name: str, function: str) -> Extracted:
+    """The source of a task.
+
+    The last tagged copy that is not empty counts. When the cell was split, its tagged parts are put together
+    again. When no tagged cell defines the function, exactly one other cell that does is taken.
+
+    Args:
+        notebook: the notebook as JSON data, of any provenance.
+        name: the task's name, without ``task:``.
+        function: the function that it must define.
+    """
+    cells = list(_sources(notebook))
+    tagged = [source for source, tags in cells if f"task:{name}" in tags and source.strip()]
+    found = _from_tagged(tagged, name, function)
+    if found is not None:
+        return _checked(found, function)
+    others = [source for source, tags in cells if f"task:{name}" not in tags and _definition(source, function)]
+    written = [source for source in others if not _is_stub(source, function)]
+    if len(written) == 1 or (len(others) == 1 and not written):
+        source = (written or others)[0]
+        note = f"The cell tagged task:{name} is gone; the only cell that defines {function} was taken."
+        return _checked(Extracted("found", source, notes=(note,)), function)
+    if len(written) > 1:
+        return Extracted(
+            "ambiguous",
+            message=f"No cell is tagged task:{name}, and {len(written)} cells define {function}.",
+        )
+    if any(_parse(source) is None for source in tagged):
+        return Extracted("broken", message=f"The cell task:{name} is not valid Python: {_syntax(tagged)}")
+    return Extracted("missing", message=f"No cell defines {function}; the cell tagged task:{name} should.")
+
+
+def _from_tagged(tagged: Sequence[str], name: str, function: str) -> Extracted | None:
+    if len(tagged) > 1 and any(_parse(source) is None for source in tagged):
+        joined = "\n".join(tagged)
+        if _definition(joined, function):
+            return Extracted("found", joined, notes=(f"The cell task:{name} was split; its parts were put together.",))
+    definers = [source for source in tagged if _definition(source, function)]
+    if not definers:
+        return None
+    chosen = next((source for source in reversed(definers) if not _is_stub(source, function)), definers[-1])
+    helpers = [source for source in tagged if source not in definers and _parse(source) is not None]
+    notes = []
+    if len(definers) > 1:
+        notes.append(f"{len(definers)} cells are tagged task:{name}; the last one that is not empty counts.")
+    if helpers:
+        notes.append(f"The cell task:{name} was split; its parts were put together.")
+    return Extracted("found", "\n".join([*helpers, chosen]), notes=tuple(notes))
+
+
+def _checked(found: Extracted, function: str) -> Extracted:
+    if len(found.source) > MAX_SOURCE:
+        return Extracted("broken", message=f"The cell is longer than {MAX_SOURCE} characters.", notes=found.notes)
+    if _is_stub(found.source, function):
+        return Extracted("empty", found.source, f"{function} is still empty.", found.notes)
+    return found
+
+
+def _syntax(sources: Iterable[str]) -> str:
+    for source in sources:
+        try:
+            ast.parse(source)
+        except SyntaxError as error:
+            return f"line {error.lineno}: {error.msg}"
+        except (ValueError, RecursionError, MemoryError) as error:
+            return str(error)
+    return ""
+
+
+def job(source: str, function: str, cases: Sequence[Case], seconds: float) -> dict[str, Any]:
+    """What the runner needs: inputs, never expected results."""
+    return {"source": source, "function": function, "cases": [list(c.args) for c in cases], "seconds": seconds}
+
+
+def collect(extracted: Extracted, function: str, cases: Sequence[Case], answer: object) -> TaskRun:
+    """The runner's answer as evidence.
+
+    The runner always answers in its own form, so an answer of another form means that the cell interfered with the
+    process that ran it. That is the cell's failure; a fault is only what happened before the runner could start.
+    """
+    tampered = TaskRun(
+        function=function,
+        status="broken",
+        message="The cell interferes with the process that runs it.",
+        notes=extracted.notes,
+    )
+    if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+        return tampered
+    if answer.get("status") == "broken":
+        message = f"The cell fails when it is run on its own: {answer.get('message')}"
+        return TaskRun(function=function, status="broken", message=message, notes=extracted.notes)
+    results = answer["results"]
+    if answer.get("status") != "ran" or len(results) != len(cases):
+        return tampered
+    outcomes = []
+    for case, result in zip(cases, results, strict=True):
+        try:
+            outcomes.append(
+                CaseResult(
+                    case=case,
+                    status=result["status"],
+                    value=result.get("value"),
+                    errors=tuple(result.get("errors") or ()),
+                    detail=str(result.get("detail") or "")[:200],
+                )
+            )
+        except (ValidationError, KeyError, TypeError, AttributeError):
+            outcomes.append(CaseResult(case=case, status="unusable", detail="not a valid result"))
+    return TaskRun(function=function, status="ran", notes=extracted.notes, results=tuple(outcomes))
+
+
+def without_run(extracted: Extracted, function: str) -> TaskRun | None:
+    """The evidence for a task that cannot be run at all; None when it can."""
+    if extracted.status == "found":
+        return None
+    return TaskRun(function=function, status=extracted.status, message=extracted.message, notes=extracted.notes)
+
+
+def run_locally(extracted: Extracted, function: str, cases: Sequence[Case], seconds: float) -> TaskRun:
+    """Run a task in a fresh process on this machine: for the student's own code only."""
+    not_run = without_run(extracted, function)
+    if not_run is not None:
+        return not_run
+    limit = OVERHEAD_SECONDS + seconds * (len(cases) + 1)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", str(RUNNER)],
+                input=json.dumps(job(extracted.source, function, cases, seconds)).encode(),
+                capture_output=True,
+                timeout=limit,
+                cwd=folder,
+                check=False,
+            )
+    except (subprocess.TimeoutExpired, OSError) as error:
+        return TaskRun(function=function, status="fault", message=f"The task could not be run: {error}")
+    try:
+        answer = json.loads(done.stdout)
+    except (ValueError, RecursionError):
+        answer = None
+    return collect(extracted, function, cases, answer)
