@@ -52,9 +52,14 @@ class StarterPart(_Part):
 
 
 class CheckPart(_Part):
-    """Points and hints of a check; the rest is declared in the lab's module."""
+    """Points, hints and what evidence a check rests on; the rest is declared in the lab's module.
+
+    ``services`` (default: all of the lab's) and ``tasks`` (default: none) tell the notebook what to collect for it.
+    """
 
     id: str
+    services: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] = ()
     points: float = Field(gt=0)
     core: bool = True
     hints: tuple[str, str, str]

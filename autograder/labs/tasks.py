@@ -70,6 +70,11 @@ def _definition(source: str, function: str) -> ast.stmt | None:
     return found
 
 
+def defines(source: str, function: str) -> bool:
+    """Whether a cell binds ``function`` at its top level and is more than the starter."""
+    return _definition(source, function) is not None and not _is_stub(source, function)
+
+
 def _is_stub(source: str, function: str) -> bool:
     """Whether the function's body is nothing but a docstring, ``...``, ``pass`` or ``raise NotImplementedError``."""
     node = _definition(source, function)

@@ -1,0 +1,164 @@
+"""Command blocks of a lesson: which fence is run, which is validated, which is expected output, which is marked.
+
+How an author writes them:
+
+==============================  ======================================================================================
+fence                           what happens in the tests
+==============================  ======================================================================================
+``sh``                          run by bash, in order, in one session: folder and variables carry over
+``python``                      run by Python in the session's folder
+a fence with ``title="NAME"``   saved under that name in the session's folder, and validated
+``json`` ``yaml`` ``toml``      validated by their own parser or tool, with or without a name
+``dockerfile``
+``title="Output"``              what the block directly before it prints, in any language; the title may go on
+``text``                        an illustration; nothing is tested
+==============================  ======================================================================================
+
+A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its words:
+
+``exit=N``        the block ends with this status (default 0); every earlier command in it succeeds
+``timeout=S``     seconds before the block counts as hanging (default 60)
+``retry=S``       tried again for up to S seconds until it succeeds: what it needs is still starting, and a test types
+                  faster than a reader
+``skip="why"``    cannot run here; the reason is printed in the report. The block is still parsed
+``any-order``     the lines of the expected output may come in any order (on the output's fence)
+``exact``         nothing in the expected output is masked (on the output's fence)
+
+In expected output a line ``…`` stands for any number of lines and ``…`` inside a line for any text;
+what changes from run to run is masked (:mod:`autograder.content.expect`).
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from autograder.content import markdown
+from autograder.content.markdown import Fence, at
+
+RUN = ("sh", "python")
+VALIDATE = ("json", "yaml", "toml", "dockerfile")
+ILLUSTRATION = ("text",)
+Kind = Literal["run", "validate", "marked"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The output that a lesson shows under a block."""
+
+    text: str
+    line: int
+    any_order: bool = False
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block that the tests care for.
+
+    ``timeout`` and ``retry`` are in seconds; ``reason`` says why a marked block is not run.
+    """
+
+    kind: Kind
+    language: str
+    code: str
+    line: int
+    file: str | None = None
+    exit: int = 0
+    timeout: float = 60.0
+    retry: float = 0.0
+    reason: str | None = None
+    expected: Expected | None = None
+
+
+def parse(path: Path) -> list[Block]:
+    """The blocks of a page, in order.
+
+    Raises:
+        CourseError: an unknown language or directive, an expected output without its block, a marker without a reason.
+    """
+    blocks: list[Block] = []
+    last_was_run = False
+    for fence in markdown.fences(path, markdown.read(path)):
+        words = _directive(path, fence)
+        if (fence.title or "").startswith("Output"):
+            if not last_was_run:
+                raise at(
+                    path,
+                    fence.line,
+                    expected="a block that is run directly before its output",
+                    found="an output that follows something else",
+                    next_step="Put it under its block, or give it another title.",
+                )
+            blocks[-1] = _with_output(path, fence, words, blocks[-1])
+            last_was_run = False
+            continue
+        last_was_run = False
+        if fence.language in ILLUSTRATION:
+            continue
+        block = _block(path, fence, words)
+        last_was_run = block.kind == "run" or block.kind == "marked"
+        blocks.append(block)
+    return blocks
+
+
+def _block(path: Path, fence: Fence, words: dict[str, str]) -> Block:
+    kind: Kind
+    if "skip" in words:
+        kind = "marked"
+        if not words["skip"].strip():
+            raise at(path, fence.line, expected='skip="why"', found="no reason", next_step="Say why it cannot run.")
+    elif fence.language in RUN:
+        kind = "validate" if fence.title else "run"
+    elif fence.language in VALIDATE:
+        kind = "validate"
+    else:
+        raise at(
+            path,
+            fence.line,
+            expected=f"one of {', '.join((*RUN, *VALIDATE, *ILLUSTRATION))}",
+            found=f"a block of {fence.language or 'no language'}",
+            next_step="Name its language; use text for what is only shown.",
+        )
+    _only(path, fence, words, {"skip", "exit", "timeout", "retry"})
+    return Block(
+        kind,
+        fence.language,
+        fence.body,
+        fence.line,
+        file=fence.title,
+        exit=int(words.get("exit", "0")),
+        timeout=float(words.get("timeout", "60")),
+        retry=float(words.get("retry", "0")),
+        reason=words.get("skip"),
+    )
+
+
+def _with_output(path: Path, fence: Fence, words: dict[str, str], block: Block) -> Block:
+    _only(path, fence, words, {"any-order", "exact"})
+    expected = Expected(fence.body, fence.line, any_order="any-order" in words, exact="exact" in words)
+    return Block(**{**block.__dict__, "expected": expected})
+
+
+def _directive(path: Path, fence: Fence) -> dict[str, str]:
+    if fence.comment is None or not fence.comment.startswith("test:"):
+        return {}
+    try:
+        words = shlex.split(fence.comment.removeprefix("test:"))
+    except ValueError as error:
+        raise at(path, fence.line - 1, expected="words", found=str(error), next_step="Close the quotes.") from error
+    pairs = (word.partition("=") for word in words)
+    return {name: value for name, _, value in pairs}
+
+
+def _only(path: Path, fence: Fence, words: dict[str, str], known: set[str]) -> None:
+    for name in words.keys() - known:
+        raise at(
+            path,
+            fence.line - 1,
+            expected=f"one of {', '.join(sorted(known))}",
+            found=f"the directive {name!r}",
+            next_step="Correct the comment above the fence.",
+        )

@@ -1,0 +1,226 @@
+"""Evidence from what is running now, for the student's own checks and for a submission."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from autograder import __version__
+from autograder.checks.api import Check
+from autograder.collect.registry import RegistryClient, snapshot
+from autograder.errors import CourseError
+from autograder.evidence.model import Answer, Case, Evidence, File, Repository, Service, TaskRun
+from autograder.labs import answers, tasks
+from autograder.labs.manifest import Lab
+from autograder.labs.students import Student
+from autograder.services import addresses
+
+MAX_FILE = 1 << 20  # bytes of one of the lab's files
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which parts of the evidence are needed; a check in the notebook collects no more than it rests on."""
+
+    services: frozenset[str]
+    tasks: frozenset[str]
+
+    @classmethod
+    def everything(cls, lab: Lab) -> Wanted:
+        """All services and tasks of a lab."""
+        return cls(frozenset(lab.services), frozenset(lab.tasks))
+
+    @classmethod
+    def of(cls, lab: Lab, checks: Mapping[str, Check], ids: Iterable[str]) -> Wanted:
+        """What the given checks and their prerequisites rest on, as lab.toml says (all, where it says nothing)."""
+        parts = {part.id: part for part in lab.checks}
+        needed, waiting = set(), list(ids)
+        while waiting:
+            id = waiting.pop()
+            if id not in needed:
+                needed.add(id)
+                waiting += checks[id].needs
+        services: set[str] = set()
+        wanted_tasks: set[str] = set()
+        for id in needed:
+            services |= set(lab.services if parts[id].services is None else parts[id].services or ())
+            wanted_tasks |= set(parts[id].tasks)
+        return cls(frozenset(services), frozenset(wanted_tasks))
+
+
+@dataclass
+class Live:
+    """Reads the running services for one student and lab.
+
+    Attributes:
+        lab: the lab.
+        student: who works on it.
+        folder: the lab's folder in work/.
+        executed: cells that the kernel ran, newest last, when called from a notebook: a task's cell that was run but
+            not saved yet is then taken from there.
+    """
+
+    lab: Lab
+    student: Student
+    folder: Path
+    executed: tuple[str, ...] = ()
+    clients: dict[str, RegistryClient] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, Any]:
+        """The student's personal parameters."""
+        return self.lab.parameters(self.student.seed(self.lab.slug))
+
+    def client(self, service: str) -> RegistryClient:
+        """A client of a service's registry."""
+        if service not in self.clients:
+            self.clients[service] = RegistryClient(addresses.load().of(service))
+        return self.clients[service]
+
+    def collect(self, wanted: Wanted | None = None) -> Evidence:
+        """Take the evidence.
+
+        Raises:
+            CourseError: the notebook or answers.json is damaged.
+            EnvironmentProblem: a service does not answer.
+        """
+        wanted = wanted or Wanted.everything(self.lab)
+        parameters = self.parameters()
+        return Evidence(
+            kit_version=__version__,
+            lab=self.lab.slug,
+            lab_version=self.lab.version,
+            student=self.student.student,
+            origin="live",
+            collected_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            parameters=parameters,
+            services={name: self.service(name, parameters) for name in sorted(wanted.services)},
+            answers=answers.read(self.folder),
+            answer_inputs=answer_inputs(self.lab, parameters),
+            files=self.files(),
+            tasks={name: self.task(name, parameters) for name in sorted(wanted.tasks)},
+        )
+
+    def service(self, name: str, parameters: Mapping[str, Any]) -> Service:
+        """A service as it is now."""
+        client = self.client(name)
+        recorded = self._digests_in_answers()
+        found: dict[str, Repository] = {}
+        for part in self.lab.repositories:
+            if part.service == name:
+                repository = part.name.format_map(parameters)
+                taken = snapshot(client, name, repository, layers=part.layers, also=recorded)
+                if taken is not None:
+                    found[repository] = taken
+        catalog = tuple(sorted(client.catalog())) if name in self.lab.catalog else ()
+        return Service(repositories=found, catalog=catalog)
+
+    def _digests_in_answers(self) -> frozenset[str]:
+        """Digests that answers name: their manifests travel even when no tag points at them any more."""
+        recorded = answers.read(self.folder).values()
+        return frozenset(a.value for a in recorded if isinstance(a.value, str) and a.value.startswith("sha256:"))
+
+    def files(self) -> dict[str, File]:
+        """The lab's files that are there."""
+        return {name: read_file(self.folder / name) for name in self.lab.files if (self.folder / name).is_file()}
+
+    def notebook(self) -> dict[str, Any]:
+        """The notebook as it is on disk.
+
+        Raises:
+            CourseError: not there or damaged.
+        """
+        file = self.folder / f"{self.lab.slug}.ipynb"
+        try:
+            loaded = json.loads(file.read_bytes())
+            if isinstance(loaded, dict):
+                return loaded
+            found = "not a notebook"
+        except (OSError, ValueError) as error:
+            found = str(error)
+        raise CourseError(
+            expected=f"your notebook {file.name} in work/{self.lab.slug}/",
+            found=found,
+            next_step=f"Bring it back with `python3 course.py reset {self.lab.slug}`; your old folder is kept.",
+        )
+
+    def task(self, name: str, parameters: Mapping[str, Any]) -> TaskRun:
+        """A code task, run on its visible cases in a fresh process."""
+        part = self.lab.tasks[name]
+        saved = tasks.extract(self.notebook(), name, part.function)
+        chosen = saved
+        newest = next((s for s in reversed(self.executed) if tasks.defines(s, part.function)), None)
+        if newest is not None and newest.strip() not in saved.source:
+            note = "This is the cell as you last ran it; the notebook on disk differs. Save it before you submit."
+            chosen = tasks.Extracted("found", newest, notes=(note,))
+        return tasks.run_locally(chosen, part.function, visible_cases(self.lab, parameters).get(name, []), part.seconds)
+
+    def inputs_of(self, answer: str) -> dict[str, str]:
+        """The digests that the tags of an answer point at now: one request a tag, no snapshot."""
+        current = {}
+        for reference in answer_inputs(self.lab, self.parameters()).get(answer, ()):
+            service, _, rest = reference.partition("/")
+            name, _, tag = rest.rpartition(":")
+            digest = self.client(service).head(name, tag)
+            if digest is not None:
+                current[reference] = digest
+        return current
+
+    def record(self, name: str, value: object) -> Answer:
+        """Record an answer, with the state that it is about.
+
+        Raises:
+            CourseError: no such answer in this lab, or the value is not JSON data.
+        """
+        if name not in self.lab.answers:
+            raise CourseError(
+                expected="one of " + ", ".join(self.lab.answers),
+                found=f"answer({name!r}, …)",
+                next_step="Use the name that the task gives.",
+            )
+        answer = Answer(
+            value=answers.plain(value),
+            recorded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            inputs=self.inputs_of(name),
+        )
+        answers.record(self.folder, name, answer)
+        return answer
+
+
+def answer_inputs(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Answer name -> the tags it is about, with the parameters filled in."""
+    return {name: tuple(ref.format_map(parameters) for ref in part.inputs) for name, part in lab.answers.items()}
+
+
+def visible_cases(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, list[Case]]:
+    """The visible cases of each task: cases.json, and those that the lab's module makes from the parameters."""
+    found: dict[str, list[Case]] = {}
+    file = lab.folder / "cases.json"
+    if file.is_file():
+        for name, listed in json.loads(file.read_text(encoding="utf-8")).items():
+            found[name] = [Case.model_validate(case) for case in listed]
+    personal = getattr(lab.code(), "visible_cases", None)
+    if personal is not None:
+        for name, cases in personal(dict(parameters)).items():
+            found.setdefault(name, []).extend(cases)
+    return found
+
+
+def read_file(file: Path) -> File:
+    """A file as evidence; its text only where it is UTF-8 and at most 1 MiB."""
+    size = file.stat().st_size
+    sha, content = hashlib.sha256(), bytearray()
+    with file.open("rb") as opened:
+        while chunk := opened.read(1 << 20):
+            sha.update(chunk)
+            if size <= MAX_FILE:
+                content += chunk
+    try:
+        text = content.decode("utf-8") if size <= MAX_FILE else None
+    except UnicodeDecodeError:
+        text = None
+    return File(size=size, sha256=sha.hexdigest(), text=text)

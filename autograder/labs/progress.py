@@ -1,0 +1,60 @@
+"""What the student has seen pass: the last verdict of each check, kept in work/ for `course status`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from autograder import paths
+from autograder.checks.api import Verdict
+from autograder.labs import answers
+from autograder.labs.manifest import Lab
+
+
+def _file() -> Path:
+    return paths.work() / ".progress.json"
+
+
+def read() -> dict[str, dict[str, str]]:
+    """Lab slug -> check id -> last status; empty when nothing was checked yet or the file is damaged."""
+    try:
+        loaded = json.loads(_file().read_text(encoding="utf-8"))
+        return {str(lab): {str(k): str(v) for k, v in checks.items()} for lab, checks in loaded.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def note(lab: Lab, verdicts: Iterable[Verdict]) -> None:
+    """Remember verdicts. A not-graded one replaces nothing."""
+    seen = read()
+    mine = seen.setdefault(lab.slug, {})
+    for verdict in verdicts:
+        if verdict.status != "not_graded":
+            mine[verdict.check] = verdict.status
+    answers.replace(_file(), json.dumps(seen, indent=0, sort_keys=True).encode())
+
+
+def forget(lab: Lab) -> None:
+    """Forget a lab's verdicts and hints shown, after a reset."""
+    seen = read()
+    seen.pop(lab.slug, None)
+    seen.pop(f"{lab.slug}/hints", None)
+    answers.replace(_file(), json.dumps(seen, indent=0, sort_keys=True).encode())
+
+
+def points(lab: Lab) -> float:
+    """Points of the checks that last passed."""
+    mine = read().get(lab.slug, {})
+    return sum(points for check, points in lab.points.items() if mine.get(check) == "passed")
+
+
+def next_hint(lab: Lab, check: str) -> tuple[int, str]:
+    """The number (from 1) and text of the next hint; after the third, the third again."""
+    part = next(part for part in lab.checks if part.id == check)
+    seen = read()
+    shown = seen.setdefault(f"{lab.slug}/hints", {})
+    number = min(int(shown.get(check, "0")) + 1, len(part.hints))
+    shown[check] = str(number)
+    answers.replace(_file(), json.dumps(seen, indent=0, sort_keys=True).encode())
+    return number, part.hints[number - 1]

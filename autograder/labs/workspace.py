@@ -1,0 +1,161 @@
+"""The student's folder: labs copied to work/, brought back by reset, never overwritten without a copy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autograder import paths
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.labs import answers, manifest, students
+from autograder.labs.manifest import Lab
+
+SHIPPED = ".shipped.json"  # in work/: path -> SHA-256 of each file as it was copied
+COPIES = "copies"  # in work/: what reset and updates replaced
+KEPT_BY_KIT = ("lab.toml", "cases.json")  # read from the kit itself, so a student's folder holds no copy
+
+
+def folder(lab: Lab) -> Path:
+    """Where a student works on a lab."""
+    return paths.work() / lab.slug
+
+
+def starter_files(lab: Lab) -> dict[str, Path]:
+    """Path inside the student's folder -> file of the kit, for everything a student gets."""
+    found: dict[str, Path] = {}
+    for file in _files(lab.folder):
+        name = file.relative_to(lab.folder).as_posix()
+        if name not in KEPT_BY_KIT:
+            found[name] = file
+    for part in lab.starter:
+        source = _made(paths.ROOT / part.source)
+        for file in _files(source):
+            found[f"{part.to}/{file.relative_to(source).as_posix()}"] = file
+    return found
+
+
+def _files(source: Path) -> Iterator[Path]:
+    for file in sorted(source.rglob("*")):
+        if file.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(file.parts):
+            yield file
+
+
+def _made(source: Path) -> Path:
+    """A starter folder, with the files that a script of its own makes (the model's weights) in place.
+
+    The folder is built in the installation's state, so the checkout stays clean.
+
+    Raises:
+        EnvironmentProblem: the script failed.
+    """
+    script = source / "train.py"
+    if not script.is_file():
+        return source
+    sources = [file for file in _files(source) if "weights" not in file.relative_to(source).parts[:-1]]
+    stamp = hashlib.sha256(b"".join(_sha(file).encode() for file in sources)).hexdigest()[:16]
+    built = paths.state() / "built" / f"{source.name}-{stamp}"
+    if (built / ".complete").is_file():
+        return built / "content"
+    shutil.rmtree(built, ignore_errors=True)
+    content = built / "content"
+    for file in sources:
+        target = content / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    done = subprocess.run(
+        [sys.executable, "train.py"], cwd=content, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    if done.returncode:
+        raise EnvironmentProblem(
+            expected=f"{source.name}/train.py makes the model's weights",
+            found=(done.stderr or done.stdout).strip()[-300:],
+            next_step="Report this; the script needs nothing but Python.",
+        )
+    (built / ".complete").touch()
+    return content
+
+
+def _sha(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _shipped() -> dict[str, str]:
+    try:
+        loaded = json.loads((paths.work() / SHIPPED).read_text(encoding="utf-8"))
+        return {str(k): str(v) for k, v in loaded.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def prepare() -> list[str]:
+    """Make work/ ready: student.toml, and a folder for each lab.
+
+    A file that is not there is copied once; one that the student deleted stays away. A file that a newer kit changed is
+    replaced only when the student never touched it; otherwise the student's file stays.
+
+    Returns:
+        Sentences about files that were kept or updated, for the person at the keyboard.
+    """
+    students.ensure()
+    shipped, said = _shipped(), []
+    for slug in manifest.slugs():
+        lab = manifest.find(slug)
+        for name, source in starter_files(lab).items():
+            key, target, new = f"{slug}/{name}", folder(lab) / name, _sha(source)
+            old = shipped.get(key)
+            if not target.exists():
+                if old is None or not folder(lab).exists():
+                    _copy(source, target)
+                    shipped[key] = new
+            elif old != new:
+                mine = _sha(target)
+                if mine == new:
+                    shipped[key] = new
+                elif mine == old:
+                    _copy(source, target)
+                    shipped[key] = new
+                    said.append(f"{key}: updated to this kit's version.")
+                else:
+                    said.append(f"{key}: you changed it, so it stays; `course reset {slug}` brings the new one.")
+    answers.replace(paths.work() / SHIPPED, json.dumps(shipped, indent=0, sort_keys=True).encode())
+    return said
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def reset(lab: Lab) -> Path | None:
+    """Bring a lab back to its beginning. The old folder is moved to work/copies/.
+
+    Returns:
+        Where the copy is; None when there was no folder yet.
+    """
+    old, kept = folder(lab), None
+    if old.exists():
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        kept = paths.work() / COPIES / f"{lab.slug}-{stamp}"
+        for n in range(2, 1000):
+            if not kept.exists():
+                break
+            kept = kept.with_name(f"{lab.slug}-{stamp}-{n}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            old.rename(kept)
+        except OSError as error:
+            raise CourseError(
+                expected=f"work/{lab.slug} can be moved to work/{COPIES}/",
+                found=str(error),
+                next_step="Close what has files of that folder open, then try again.",
+            ) from None
+    shipped = {key: sha for key, sha in _shipped().items() if not key.startswith(f"{lab.slug}/")}
+    answers.replace(paths.work() / SHIPPED, json.dumps(shipped, indent=0, sort_keys=True).encode())
+    prepare()
+    return kept

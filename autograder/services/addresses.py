@@ -1,0 +1,91 @@
+"""Every address, in one place: what ``course env`` prints and what notebooks import. Needs no engine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+
+from autograder.errors import EnvironmentProblem
+from autograder.services import installation
+from autograder.services.ports import LOOPBACK
+
+# Service (as lab.toml and evidence name it) -> variable in shells and notebooks. A service without a port yet is left out.
+VARIABLES = {
+    "registry": "REGISTRY",
+    "dockerhub": "DOCKERHUB",
+    "ecr": "ECR",
+    "artifact-registry": "ARTIFACT_REGISTRY",
+    "acr": "ACR",
+}
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The addresses of an installation.
+
+    Attributes:
+        services: service -> ``localhost:PORT``, as it stands in image names.
+        jupyter: address of JupyterLab with its token, or None before it was started once.
+        site: address of the lessons, or None before they were served once.
+    """
+
+    services: dict[str, str]
+    jupyter: str | None
+    site: str | None
+
+    def of(self, service: str) -> str:
+        """``localhost:PORT`` of a service.
+
+        Raises:
+            EnvironmentProblem: this installation has no such service yet.
+        """
+        if service not in self.services:
+            raise EnvironmentProblem(
+                expected=f"an address of the service {service}",
+                found="it was never started here" if service in VARIABLES else "there is no service of that name",
+                next_step="Run: python3 course.py start",
+            )
+        return self.services[service]
+
+    def variables(self) -> dict[str, str]:
+        """The variables of ``course env``."""
+        return {name: self.services[service] for service, name in VARIABLES.items() if service in self.services}
+
+
+def of_installation(state: installation.Installation) -> Addresses:
+    """The addresses that follow from an installation's ports."""
+    jupyter, site = state.ports.get("jupyter"), state.ports.get("site")
+    return Addresses(
+        services={service: f"localhost:{state.ports[service]}" for service in VARIABLES if service in state.ports},
+        jupyter=f"http://localhost:{jupyter}/lab?token={state.token}" if jupyter else None,
+        site=f"http://localhost:{site}/" if site else None,
+    )
+
+
+def load() -> Addresses:
+    """The addresses of this installation.
+
+    Raises:
+        EnvironmentProblem: nothing was started here yet.
+    """
+    return of_installation(installation.load())
+
+
+def url(port: int, path: str = "/") -> str:
+    """The HTTP address of something of ours on this machine, for the kit's own requests."""
+    return f"http://{LOOPBACK}:{port}{path}"
+
+
+def as_text(variables: dict[str, str], shell: str) -> str:
+    """Variables as lines for a shell.
+
+    Args:
+        variables: name -> value.
+        shell: ``bash`` (any POSIX shell), ``powershell`` or ``json``.
+    """
+    if shell == "json":
+        return json.dumps(variables, indent=2)
+    if shell == "powershell":
+        return "\n".join("$env:{} = '{}'".format(name, value.replace("'", "''")) for name, value in variables.items())
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())

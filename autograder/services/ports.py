@@ -1,0 +1,95 @@
+"""Which TCP port each service has on 127.0.0.1: the default or the next free one, chosen once and kept."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+from autograder.errors import EnvironmentProblem
+from autograder.services.installation import Installation
+
+# 5000 is AirPlay's on macOS. The registries' ports become part of image names, so they never move by themselves.
+DEFAULTS = {
+    "registry": 5001,
+    "dockerhub": 5002,
+    "ecr": 5003,
+    "artifact-registry": 5004,
+    "acr": 5005,
+    "jupyter": 8888,
+    "site": 8000,
+}
+LOOPBACK = "127.0.0.1"
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a port of this machine's loopback addresses.
+
+    Both a connection and a bind are tried: on macOS a bind succeeds next to a listener on all interfaces.
+    """
+    for family, host in ((socket.AF_INET, LOOPBACK), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.settimeout(0.5)
+                if probe.connect_ex((host, port)) == 0:
+                    return False
+        except OSError:  # no IPv6 on this machine
+            continue
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if os.name == "posix":  # a port that was closed a moment ago counts as free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            return error.errno not in (errno.EADDRINUSE, errno.EACCES)
+    return True
+
+
+def choose(installation: Installation, service: str, free: Callable[[int], bool] = is_free) -> int:
+    """The port of a service; chosen now if it has none yet, and then written into ``installation``.
+
+    Args:
+        installation: the state, to be saved by the caller.
+        service: a key of :data:`DEFAULTS`.
+        free: says whether a port can be had.
+
+    Raises:
+        EnvironmentProblem: no port is free among the next 200.
+    """
+    if service in installation.ports:
+        return installation.ports[service]
+    first = DEFAULTS[service]
+    others = set(DEFAULTS.values()) | set(installation.ports.values())
+    for port in [first, *(p for p in range(first + 1, first + 200) if p not in others)]:
+        if port not in installation.ports.values() and free(port):
+            installation.ports[service] = port
+            return port
+    raise EnvironmentProblem(
+        expected=f"a free port for {service} between {first} and {first + 199}",
+        found="every one is taken",
+        next_step="Stop programs that listen on these ports, then start again.",
+    )
+
+
+def holder(port: int) -> str:
+    """Which program listens on a port, as far as this user may see: "node (process 4711)" or "another program"."""
+    import psutil
+
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except (psutil.Error, OSError):
+        pass
+    return "another program"
+
+
+def taken(service: str, port: int, by: str | None = None) -> EnvironmentProblem:
+    """The error for a chosen port that a foreign program holds now."""
+    return EnvironmentProblem(
+        expected=f"port {port} of this machine free for {service}",
+        found=f"{by or holder(port)} listens on it",
+        next_step=f"Stop that program, then start again; or take another port: course start --move {service}"
+        + (" (images already pushed then have the new port in their names)." if service == "registry" else "."),
+    )
