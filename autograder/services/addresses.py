@@ -10,7 +10,7 @@ from autograder.errors import EnvironmentProblem
 from autograder.services import installation
 from autograder.services.ports import LOOPBACK
 
-# Service (as lab.toml and evidence name it) -> variable in shells and notebooks. A service without a port yet is left out.
+# Service (as lab.toml and evidence name it) -> variable in shells and notebooks. What has no port yet is left out.
 VARIABLES = {
     "registry": "REGISTRY",
     "dockerhub": "DOCKERHUB",

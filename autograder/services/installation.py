@@ -1,4 +1,4 @@
-"""What this installation knows about itself: its id, its ports, its background processes; kept in ``.course/state.json``.
+"""What this installation knows about itself (id, ports, background processes), kept in ``.course/state.json``.
 
 Everything here is standard library and quick to import, because notebooks and every warm command read it.
 """

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 from autograder.errors import EnvironmentProblem
+from autograder.services import processes
 from autograder.services.installation import Installation
 
 # 5000 is AirPlay's on macOS. The registries' ports become part of image names, so they never move by themselves.
@@ -72,24 +73,11 @@ def choose(installation: Installation, service: str, free: Callable[[int], bool]
     )
 
 
-def holder(port: int) -> str:
-    """Which program listens on a port, as far as this user may see: "node (process 4711)" or "another program"."""
-    import psutil
-
-    try:
-        for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-    except (psutil.Error, OSError):
-        pass
-    return "another program"
-
-
 def taken(service: str, port: int, by: str | None = None) -> EnvironmentProblem:
     """The error for a chosen port that a foreign program holds now."""
     return EnvironmentProblem(
         expected=f"port {port} of this machine free for {service}",
-        found=f"{by or holder(port)} listens on it",
+        found=f"{by or processes.listener(port)} listens on it",
         next_step=f"Stop that program, then start again; or take another port: course start --move {service}"
         + (" (images already pushed then have the new port in their names)." if service == "registry" else "."),
     )

@@ -20,10 +20,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
-from docker import DockerClient
-
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
+from docker import DockerClient
 
 OFFLINE = paths.DOCKER / "offline"
 STANDIN_LABEL = "org.course.standin"
@@ -68,9 +67,19 @@ def recipes(file: Path = OFFLINE / "recipes.toml") -> dict[str, Recipe]:
     data = tomllib.loads(file.read_text(encoding="utf-8"))
     found = {}
     for tag, entry in data["images"].items():
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
         found[tag] = Recipe(
-            tag=tag, suite=data["suite"], mirror=data["mirror"], epoch=data["source_date_epoch"], **values
+            tag=tag,
+            suite=data["suite"],
+            mirror=data["mirror"],
+            epoch=data["source_date_epoch"],
+            variant=entry["variant"],
+            packages=tuple(entry["packages"]),
+            keep=tuple(entry.get("keep", ())),
+            drop=tuple(entry.get("drop", ())),
+            directories=tuple(entry.get("directories", ())),
+            files=entry.get("files", {}),
+            links=entry.get("links", {}),
+            changes=tuple(entry.get("changes", ())),
         )
     return found
 
