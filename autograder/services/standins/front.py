@@ -26,6 +26,7 @@ class BaseFront:
     prefix: str
     index: ImageIndex
     api: WSGIApp | None = None
+    api_paths: tuple[str, ...] = ()
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -58,6 +59,9 @@ class BaseFront:
         return None
 
     def commit_blob(self, caller: Caller, repository: str, digest: str) -> None:
+        return None
+
+    def referrers(self, caller: Caller, repository: str, digest: str) -> list[dict[str, Any]] | None:
         return None
 
     def catalog(self, caller: Caller) -> list[str]:

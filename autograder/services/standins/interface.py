@@ -228,6 +228,7 @@ class Front(Protocol):
     prefix: str  # where its repositories live in the store, with a slash at the end: "ecr/"
     index: ImageIndex
     api: WSGIApp | None  # everything outside /v2/ (token endpoints, a cloud's API); None: 404
+    api_paths: tuple[str, ...]  # paths that are the api's although they begin with /v2/ (a token endpoint)
 
     def authenticate(self, call: Call) -> Caller:
         """Who is calling. Raises :class:`Refusal` 401 with the cloud's ``WWW-Authenticate``."""
@@ -264,6 +265,10 @@ class Front(Protocol):
     def commit_blob(self, caller: Caller, repository: str, digest: str) -> None:
         """A blob was uploaded or mounted."""
 
+    def referrers(self, caller: Caller, repository: str, digest: str) -> list[dict[str, Any]] | None:
+        """Descriptors of the artifacts about an image; None where the service has no such endpoint (404), so that
+        clients use the fallback tag (distribution-spec, "Listing Referrers")."""
+
     def catalog(self, caller: Caller) -> list[str]:
         """Names for ``/v2/_catalog``; raise :class:`Refusal` where the cloud has none."""
 
@@ -271,7 +276,10 @@ class Front(Protocol):
         """Called once before the first request: make index and store agree. Returns what was repaired, a line each."""
 
     def overnight(self) -> list[dict[str, Any]]:
-        """The clock was advanced: run what the cloud runs by itself. Returns what went, for the person who asked."""
+        """Run once what the cloud runs by itself; called after each day that the clock is advanced, and at the end.
+
+        Returns what went, for the person who asked.
+        """
 
     def snapshot(self) -> dict[str, Any]:
         """Everything `collect` needs, JSON-serialisable, without secrets: settings, repositories, images, policies."""

@@ -1,0 +1,101 @@
+"""Serves every front on a port of its own, in one process.
+
+The WSGI server is cheroot (CherryPy's): of the maintained ones it streams a request body in either framing to the
+application and an answer back without keeping them, works on all platforms, and has a bounded number of threads.
+Waitress keeps a whole body before it calls the application; Werkzeug's own server closes each connection and says of
+itself that it is for development.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from types import TracebackType
+
+from cheroot.connections import ConnectionManager
+from cheroot.server import HTTPConnection
+from cheroot.wsgi import Server
+
+from autograder.services.standins.assembly import Standins
+from autograder.services.standins.body import ClientGone
+from autograder.services.standins.interface import StoreProblem
+
+THREADS = 24  # a port; Docker moves 5 layers up and 3 down at a time, each in a request of its own
+SILENCE_SECONDS = 300  # a client that compresses a large layer sends nothing for a while
+BACKLOG = 128
+
+
+class FrontServer(Server):
+    """One port. A connection costs a thread only while there is something to read on it."""
+
+    _connections: ConnectionManager
+    keep_alive_conn_limit = 500
+
+    def process_conn(self, conn: HTTPConnection) -> None:
+        """Clients open connections in reserve; a new one waits in the selector like an idle one."""
+        if conn.last_used is None:
+            self._connections.put(conn)
+        else:
+            super().process_conn(conn)
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """One line when a client or the store went away in the middle; the whole story of anything else."""
+        error = sys.exc_info()[1]
+        if isinstance(error, ClientGone | StoreProblem | ConnectionError):
+            sys.stderr.write(f"connection ended early: {error!r}\n")
+            return
+        sys.stderr.write(f"{msg}\n{format_error() if traceback else ''}")
+
+
+def format_error() -> str:
+    """The traceback of the exception being handled."""
+    return traceback.format_exc()
+
+
+class Running:
+    """The servers while they run; a context manager that stops them and closes the state."""
+
+    def __init__(self, standins: Standins, ports: dict[str, int], host: str) -> None:
+        self._standins = standins
+        self._servers: dict[str, FrontServer] = {}
+        for service, port in ports.items():
+            server = FrontServer(
+                (host, port),
+                standins.application(service),
+                numthreads=THREADS,
+                server_name=service,
+                request_queue_size=BACKLOG,
+                timeout=SILENCE_SECONDS,
+                shutdown_timeout=2,
+            )
+            server.prepare()
+            self._servers[service] = server
+            threading.Thread(target=server.serve, name=service, daemon=True).start()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Service -> the port it listens on (useful when 0 was asked for)."""
+        return {service: server.bind_addr[1] for service, server in self._servers.items()}
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stoppers = [threading.Thread(target=server.stop) for server in self._servers.values()]
+        for stopper in stoppers:
+            stopper.start()
+        for stopper in stoppers:
+            stopper.join()
+        self._standins.close()
+
+
+def reconcile(standins: Standins, seconds: float) -> list[str]:
+    """Make state and store agree, waiting up to ``seconds`` for the store. Raises StoreProblem after that."""
+    until = time.monotonic() + seconds
+    while not standins.store.ready() and time.monotonic() < until:
+        time.sleep(0.05)
+    return standins.reconcile()
