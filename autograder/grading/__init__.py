@@ -1,1 +1,1 @@
-"""Intake, sandbox, probes, batch, the nbgrader bridge, reports and exports."""
+"""Intake, sandbox, probes, judging, batches, the nbgrader bridge, reports and exports."""

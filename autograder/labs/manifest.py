@@ -62,6 +62,7 @@ class CheckPart(_Part):
     tasks: tuple[str, ...] = ()
     points: float = Field(gt=0)
     core: bool = True
+    by_hand: bool = False  # a written task: graded by a person in formgrader, so the lab's module has no check for it
     hints: tuple[str, str, str]
 
 

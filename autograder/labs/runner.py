@@ -84,12 +84,11 @@ def call(function: Any, args: list[Any]) -> dict[str, Any]:
 
 def child() -> None:
     """Load the cell, then answer one line a case. Results leave by a private copy of standard output."""
-    lines = sys.stdin.buffer
+    lines = os.fdopen(os.dup(0), "rb")
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):  # what the cell prints or asks for goes nowhere
-        if fd:
-            os.dup2(null, fd)
+        os.dup2(null, fd)
     job = json.loads(lines.readline())
     namespace: dict[str, Any] = {"__name__": "__task__", "__builtins__": builtins}
 

@@ -33,7 +33,7 @@ class Student(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    student: str = Field(pattern=ID.pattern.replace(r"\Z", "$"))
+    student: str = Field(pattern="^" + ID.pattern.replace(r"\Z", "$"))
     course: str = Field(min_length=1, max_length=80)
     seeds: dict[str, str]
 

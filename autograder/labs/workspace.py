@@ -106,11 +106,12 @@ def prepare() -> list[str]:
     shipped, said = _shipped(), []
     for slug in manifest.slugs():
         lab = manifest.find(slug)
+        new_folder = not folder(lab).exists()
         for name, source in starter_files(lab).items():
             key, target, new = f"{slug}/{name}", folder(lab) / name, _sha(source)
             old = shipped.get(key)
             if not target.exists():
-                if old is None or not folder(lab).exists():
+                if old is None or new_folder:
                     _copy(source, target)
                     shipped[key] = new
             elif old != new:

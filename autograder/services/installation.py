@@ -11,14 +11,15 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
+from autograder.launcher.locks import exclusive
 
 SCHEMA = 1
 FILE = "state.json"
@@ -129,51 +130,29 @@ def _replace(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def locked(name: str = "state", wait: float = 30.0) -> Iterator[None]:
+def locked(name: str = "state", wait: float = 30.0, report: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold a lock of this installation; the operating system lets go of it when the process ends, however it ends.
 
     Args:
         name: which lock; the file ``.course/NAME.lock`` stands for it.
         wait: seconds to wait for another process.
+        report: told once when there is another process to wait for.
 
     Raises:
         EnvironmentProblem: another process still holds it after ``wait`` seconds.
     """
     paths.state().mkdir(parents=True, exist_ok=True)
     file = paths.state() / f"{name}.lock"
-    with file.open("a+b") as handle:
-        until = time.monotonic() + wait
-        while not _try_lock(handle.fileno()):
-            if time.monotonic() > until:
-                raise EnvironmentProblem(
-                    expected="one command at a time that changes this installation",
-                    found=f"another one has been running for more than {wait:.0f} seconds ({file})",
-                    next_step="Wait until it is done (or end it), then try again.",
-                )
-            time.sleep(0.1)
-        yield  # closing the file lets go of the lock
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
+    with ExitStack() as held:
         try:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+            held.enter_context(exclusive(file, lambda: report("waiting for another command"), wait))
+        except TimeoutError:
+            raise EnvironmentProblem(
+                expected="one command at a time that changes this installation",
+                found=f"another one has been running for more than {wait:.0f} seconds ({file})",
+                next_step="Wait until it is done (or end it), then try again.",
+            ) from None
+        yield
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable
 
 from autograder.errors import EnvironmentProblem
-from autograder.services import processes
 from autograder.services.installation import Installation
 
 # 5000 is AirPlay's on macOS. The registries' ports become part of image names, so they never move by themselves.
@@ -75,6 +74,8 @@ def choose(installation: Installation, service: str, free: Callable[[int], bool]
 
 def taken(service: str, port: int, by: str | None = None) -> EnvironmentProblem:
     """The error for a chosen port that a foreign program holds now."""
+    from autograder.services import processes  # psutil is slow to import, and notebooks read the addresses
+
     return EnvironmentProblem(
         expected=f"port {port} of this machine free for {service}",
         found=f"{by or processes.listener(port)} listens on it",

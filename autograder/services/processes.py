@@ -81,7 +81,7 @@ def alive(record: Mapping[str, float] | None) -> bool:
 
 
 def end(record: Mapping[str, float] | None, wait: float = 5.0) -> None:
-    """End a recorded process with its children: asked first, forced after ``wait`` seconds. Harmless when it is gone."""
+    """End a recorded process with its children: asked first, forced after ``wait`` seconds."""
     process = _process(record)
     if process is None:
         return
@@ -129,3 +129,11 @@ def tail(log: Path, lines: int = 8) -> str:
         return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
     except OSError:
         return ""
+
+
+def named(name: str) -> bool:
+    """Whether a program of that name runs on this machine."""
+    for process in psutil.process_iter(["name", "status"]):
+        if process.info["name"] == name and process.info["status"] != psutil.STATUS_ZOMBIE:
+            return True
+    return False

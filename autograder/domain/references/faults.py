@@ -85,7 +85,7 @@ def _host_faults(host: str) -> Iterator[_Fault]:
         name, colon, port = host[: len(inside) + 2], port[:1], port[1:]
     else:
         name, colon, port = host.partition(":")
-        if ":" in port:
+        if ":" in port and set(host) <= set("0123456789abcdefABCDEF:"):
             yield len(name), "ipv6"
         position = 0
         for label in name.split("."):

@@ -1,0 +1,194 @@
+"""Commands about this machine: start, stop, doctor, images, env."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from autograder.errors import CourseError, Exit
+
+if TYPE_CHECKING:
+    from autograder.services.lifecycle import Report, Started
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A place to report steps to: a line with a spinner in a terminal, else one plain line a step; on stderr."""
+    if not sys.stderr.isatty():
+        yield lambda text: click.echo(f"- {text}", err=True)
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("starting") as status:
+
+        def report(text: str) -> None:
+            console.print(f"- {text}", style="dim", highlight=False, markup=False)
+            status.update(text)
+
+        yield report
+
+
+@click.command()
+@click.option("--services-only", is_flag=True, help="The services of the labs alone: no JupyterLab, no site.")
+@click.option("--no-jupyter", is_flag=True, help="Without JupyterLab.")
+@click.option("--no-site", is_flag=True, help="Without the site.")
+@click.option("--no-browser", is_flag=True, help="Do not open the browser.")
+@click.option(
+    "--move",
+    type=click.Choice(["registry", "jupyter", "site"]),
+    help="Take another port for this service, because a foreign program holds its own.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what runs, and where, as JSON.")
+def start(
+    services_only: bool, no_jupyter: bool, no_site: bool, no_browser: bool, move: str | None, as_json: bool
+) -> None:
+    """Bring everything up in the background and print the addresses. Harmless when it runs already."""
+    from autograder.labs import workspace
+    from autograder.services import lifecycle
+
+    began = time.monotonic()
+    with_site = not (services_only or no_site)
+    plan = lifecycle.Plan(
+        prepare=workspace.prepare,
+        build_site=_build_site if with_site else None,
+        with_jupyter=not (services_only or no_jupyter),
+        move=move,
+    )
+    with progress() as report:
+        started = lifecycle.start(plan, report)
+    if as_json:
+        click.echo(json.dumps(_as_data(started), indent=2))
+    else:
+        _show(started, time.monotonic() - began)
+    if "jupyter" in started.running and not no_browser and _has_display():
+        webbrowser.open(started.addresses.jupyter or "")
+    if started.problems:
+        sys.exit(int(Exit.ENVIRONMENT))
+
+
+def _build_site() -> None:
+    from autograder import site
+
+    site.build()
+
+
+def _has_display() -> bool:
+    """Whether a browser could show anything; on Linux that takes X11 or Wayland."""
+    import os
+
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _lines(started: Started) -> Iterator[tuple[str, str, str]]:
+    """Service, title and address of what answers."""
+    places = started.addresses
+    titles = {"jupyter": "JupyterLab", "site": "Lessons", "registry": "Local registry"}
+    where = {"jupyter": places.jupyter, "site": places.site, **places.services}
+    for service, title in titles.items():
+        if service in started.running:
+            yield service, title, where[service] or ""
+
+
+def _show(started: Started, seconds: float) -> None:
+    for note in started.notes:
+        click.echo(note)
+    for _, title, address in _lines(started):
+        click.echo(f"{title + ':':<16}{address}")
+    for service, problem in started.problems.items():
+        click.echo(f"\n{service} is missing: {problem.found}", err=True)
+        click.echo(f"  expected: {problem.expected}", err=True)
+        click.echo(f"  next: {problem.next_step}", err=True)
+    if not started.problems:
+        click.echo(f"Everything is up ({seconds:.1f} s).")
+
+
+def _as_data(started: Started) -> dict[str, object]:
+    return {
+        "running": {service: address for service, _, address in _lines(started)},
+        "problems": {service: _problem(problem) for service, problem in started.problems.items()},
+        "notes": started.notes,
+    }
+
+
+def _problem(problem: CourseError) -> dict[str, str]:
+    return {"expected": problem.expected, "found": problem.found, "next_step": problem.next_step}
+
+
+@click.command()
+def stop() -> None:
+    """Take everything down. What was pushed, and your work, stay."""
+    from autograder.services import lifecycle
+
+    with progress() as report:
+        stopped = lifecycle.stop(report)
+    click.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json: bool) -> None:
+    """One line a problem, each with its fix. Exit status 0 when all is well, else 3."""
+    from autograder.services import doctor as doctors
+    from autograder.services import facts
+
+    found = facts.gather()
+    problems = doctors.diagnose(found)
+    if as_json:
+        engine = {"version": found.engine.version, "api": found.engine.api, "endpoint": found.engine.endpoint.url}
+        click.echo(json.dumps({"engine": engine, "problems": [asdict(problem) for problem in problems]}, indent=2))
+    else:
+        for problem in problems:
+            click.echo(f"{problem.code}: {problem.found}. Fix: {problem.fix}")
+        if not problems:
+            click.echo(f"All is well: engine {found.engine.version} at {found.engine.endpoint.url}.")
+    if problems:
+        sys.exit(int(Exit.ENVIRONMENT))
+
+
+@click.command()
+@click.option("--refresh", is_flag=True, help="Ask Docker Hub again, and take every image anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+def images(refresh: bool, as_json: bool) -> None:
+    """The images in use: what they are for, where they come from and since when."""
+    from autograder.services import engine
+    from autograder.services import images as tables
+
+    with closing(engine.connect()) as client, progress() as report:
+        if refresh:
+            tables.refresh(client, report)
+        rows = tables.rows(client)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    for row in rows:
+        click.echo(row.name)
+        click.echo(f"  for:   {row.purpose}")
+        if not row.present:
+            click.echo("  not there yet; `course start` gets it")
+            continue
+        click.echo(f"  from:  {row.source}" + (f", {row.when}" if row.when else ""))
+        click.echo(f"  size:  {row.size / 1e6:.1f} MB")
+        click.echo(f"  id:    {row.id}" + (f"\n  digest: {row.digest}" if row.digest else ""))
+
+
+@click.command()
+@click.option("--shell", type=click.Choice(["bash", "powershell", "json"]), help="For which shell; default: this one.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --shell json.")
+def env(shell: str | None, as_json: bool) -> None:
+    """Addresses and credentials as shell variables.
+
+    bash: eval "$(course env)" · PowerShell: course env --shell powershell | Out-String | Invoke-Expression
+    """
+    from autograder.services import addresses
+
+    chosen = "json" if as_json else shell or ("powershell" if sys.platform == "win32" else "bash")
+    click.echo(addresses.as_text(addresses.load().variables(), chosen))

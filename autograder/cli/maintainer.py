@@ -1,0 +1,142 @@
+"""Commands for maintainers: test, verify, bench, release."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import click
+
+from autograder import paths
+from autograder.errors import CourseError, EnvironmentProblem, Exit
+from autograder.labs import manifest
+
+TOOLS = ("engine", "mmdebstrap", "skopeo", "chromium")
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+
+
+def _step(name: str, command: Sequence[str]) -> bool:
+    """Run one step with its output shown; whether it succeeded."""
+    click.echo(f"\n== {name}", nl=True)
+    sys.stdout.flush()
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=paths.ROOT, env=_environment(), check=False)
+    click.echo(f"== {name}: {'ok' if done.returncode == 0 else 'FAILED'} ({time.monotonic() - began:.0f} s)")
+    return done.returncode == 0
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join([str(paths.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"}
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--unit", is_flag=True, help="Only what needs neither engine nor browser nor network.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(unit: bool, arguments: tuple[str, ...]) -> None:
+    """All tests: lint, types, then pytest. ARGUMENTS go to pytest (and leave out lint and types).
+
+    On Debian and Ubuntu, as root or with sudo, what the tests need (engine, Chromium, skopeo, mmdebstrap) is installed
+    first, after saying so. Nothing is skipped silently: without an engine the tests that need one fail.
+    """
+    if not unit:
+        from autograder.services import machine_setup
+
+        machine_setup.ensure(TOOLS, _say)
+    python = sys.executable
+    steps: list[tuple[str, list[str]]] = []
+    if not arguments:
+        steps += [
+            ("lint", [python, "-m", "ruff", "check", "--quiet"]),
+            ("format", [python, "-m", "ruff", "format", "--check", "--quiet"]),
+            ("types", [python, "-m", "mypy"]),
+        ]
+    chosen = ["-m", "not engine and not browser"] if unit else []
+    steps.append(("tests", [python, "-m", "pytest", *chosen, *arguments]))
+    failed = [name for name, command in steps if not _step(name, command)]
+    if failed:
+        click.echo(f"\nFailed: {', '.join(failed)}", err=True)
+        sys.exit(int(Exit.NO))
+
+
+@click.command()
+@click.argument("labs", nargs=-1)
+@click.option("--static", "static_only", is_flag=True, help="Only what can be seen without running a lab.")
+def verify(labs: tuple[str, ...], static_only: bool) -> None:
+    """The content contract: each of LABS (default: all) is whole and honest.
+
+    Each lab fails as shipped with messages that help, passes with its solution, and passes when the solution is run
+    twice; its notebook is derived from its master byte for byte; nothing a student gets holds a solution.
+    """
+    from autograder.quality import contract, live
+
+    chosen = [manifest.find(name) for name in labs or manifest.slugs()]
+    findings = []
+    for lab in chosen:
+        found = contract.static(lab)
+        if not static_only and not found:
+            found += live.verify(lab, _say)
+        click.echo(f"{lab.slug}: " + ("ok" if not found else f"{len(found)} to repair"))
+        findings += found
+    for finding in findings:
+        click.echo(f"  {finding}")
+    if findings:
+        sys.exit(int(Exit.NO))
+
+
+@click.command()
+@click.option("--check", "check_only", is_flag=True, help="Change nothing; exit 1 when a notebook is out of date.")
+def release(check_only: bool) -> None:
+    """Write the student notebooks in labs/ from their masters in solutions/."""
+    from autograder.labs import release as releases
+
+    stale = []
+    for slug in manifest.slugs():
+        lab = manifest.find(slug)
+        if check_only:
+            file = lab.folder / f"{slug}.ipynb"
+            changed = not file.is_file() or file.read_bytes() != releases.derived(lab)
+        else:
+            changed = releases.write(lab)
+        click.echo(f"{slug}: {('out of date' if check_only else 'written') if changed else 'unchanged'}")
+        stale += [slug] if changed else []
+    if check_only and stale:
+        sys.exit(int(Exit.NO))
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also write the figures as JSON.")
+def bench(names: tuple[str, ...], out: Path | None) -> None:
+    """The benchmarks, all or those named; each prints what it measured and the goal."""
+    import autograder.benchmarks as package
+
+    known = sorted(module.name for module in iter_modules(package.__path__) if not module.name.startswith("_"))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise CourseError(
+            expected="one of " + ", ".join(known), found=", ".join(unknown), next_step="Use a name from the list."
+        )
+    figures: dict[str, list[dict[str, object]]] = {}
+    for name in names or known:
+        module = import_module(f"autograder.benchmarks.{name}")
+        click.echo(f"\n{name}: {(module.__doc__ or '').splitlines()[0]}")
+        try:
+            figures[name] = module.run()
+        except EnvironmentProblem as problem:
+            click.echo(f"  not measured: {problem.found} ({problem.next_step})")
+            continue
+        for row in figures[name]:
+            click.echo("  " + "  ".join(f"{key}: {value}" for key, value in row.items()))
+    if out is not None:
+        out.write_text(json.dumps(figures, indent=2), encoding="utf-8")

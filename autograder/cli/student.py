@@ -1,0 +1,144 @@
+"""Commands for students: check, hint, status, submit, reset."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from autograder import paths
+from autograder.checks import api
+from autograder.errors import CourseError, Exit
+from autograder.labs import manifest, progress, students, submission, workspace
+from autograder.labs.live import Live
+from autograder.labs.manifest import Lab
+from autograder.notebook.cards import Card, Cards, number
+
+
+def _live(name: str) -> Live:
+    lab = manifest.find(name)
+    folder = workspace.folder(lab)
+    if not folder.is_dir():
+        raise CourseError(
+            expected=f"your folder work/{lab.slug}",
+            found="it is not there",
+            next_step="Run `python3 course.py start`; it copies the labs to work/.",
+        )
+    return Live(lab, students.current(), folder)
+
+
+@click.command()
+@click.argument("lab")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+def check(lab: str, as_json: bool) -> None:
+    """Judge every check of LAB (its number is enough: 01) and print the verdicts.
+
+    Exit status: 0 all pass, 1 some do not, 3 a service does not answer.
+    """
+    live = _live(lab)
+    evidence = live.collect()
+    verdicts = api.run(live.lab.declared_checks(), evidence, live.lab.points)
+    progress.note(live.lab, verdicts)
+    if as_json:
+        click.echo(json.dumps([verdict.model_dump() for verdict in verdicts], indent=2, ensure_ascii=False))
+    else:
+        notes = [note for task in evidence.tasks.values() for note in task.notes]
+        click.echo(repr(Cards([Card.of(verdict) for verdict in verdicts], notes)))
+        earned = sum(verdict.points or 0 for verdict in verdicts)
+        click.echo(f"\n{live.lab.slug}: {number(earned)} of {number(live.lab.total)} points")
+    if any(verdict.status != "passed" for verdict in verdicts):
+        sys.exit(int(Exit.NO))
+
+
+@click.command()
+@click.argument("check", metavar="LAB.CHECK")
+def hint(check: str) -> None:
+    """Print the next of the three hints of a check, for example: course hint 01.both-tags"""
+    name, _, id = check.partition(".")
+    lab = manifest.find(name)
+    if id not in lab.points:
+        raise CourseError(
+            expected=f"{name}.CHECK, with one of {', '.join(lab.points)}",
+            found=check,
+            next_step="Give the check's name as the notebook shows it.",
+        )
+    which, text = progress.next_hint(lab, id)
+    click.echo(Card.hint(which, text).text())
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def status(as_json: bool) -> None:
+    """Points so far, over all labs: what you last saw pass. The grader judges again, with hidden cases."""
+    labs = [manifest.find(slug) for slug in manifest.slugs()]
+    seen = progress.read()
+    if as_json:
+        rows = [
+            {
+                "lab": lab.slug,
+                "points": progress.points(lab),
+                "of": lab.total,
+                "checks": {check: seen.get(lab.slug, {}).get(check, "not checked") for check in lab.points},
+            }
+            for lab in labs
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading, side in (("lab", "left"), ("points", "right"), ("of", "right"), ("not passed yet", "left")):
+        table.add_column(heading, justify="right" if side == "right" else "left")
+    for lab in labs:
+        mine = seen.get(lab.slug, {})
+        left = [check for check in lab.points if mine.get(check) != "passed"]
+        table.add_row(lab.slug, number(progress.points(lab)), number(lab.total), ", ".join(left) or "nothing")
+    table.add_section()
+    table.add_row("all", number(sum(map(progress.points, labs))), number(sum(lab.total for lab in labs)), "")
+    Console().print(table)
+
+
+@click.command()
+@click.argument("lab")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Folder for the zip (default: work/submissions).",
+)
+def submit(lab: str, out: Path | None) -> None:
+    """Write the submission of LAB as a zip and say what is missing in it.
+
+    The zip holds the notebook as it is on disk, your recorded answers, the lab's files, and the state of the
+    services. It is written even when something is missing, so that you can hand in part of a lab.
+    """
+    live = _live(lab)
+    written = submission.write(live, out or paths.work() / "submissions")
+    progress.note(live.lab, written.verdicts)
+    earned = sum(verdict.points or 0 for verdict in written.verdicts)
+    click.echo(f"Written: {written.file} ({written.size / 1000:,.0f} kB)")
+    click.echo(f"Checks on this machine: {number(earned)} of {number(live.lab.total)} points")
+    for verdict in written.verdicts:
+        if verdict.status != "passed":
+            click.echo(f"  {Card.of(verdict).text().splitlines()[0]}")
+    if written.missing:
+        click.echo("Missing or out of date:")
+        for sentence in written.missing:
+            click.echo(f"  - {sentence}")
+
+
+@click.command()
+@click.argument("lab", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(lab: str | None, yes: bool) -> None:
+    """Bring LAB back to its beginning. Your folder is moved to work/copies/; what you pushed stays in the registry."""
+    labs: list[Lab] = [manifest.find(lab)] if lab else [manifest.find(slug) for slug in manifest.slugs()]
+    names = ", ".join(found.slug for found in labs)
+    if not yes and not click.confirm(f"Reset {names}? A copy of your folder is kept in work/{workspace.COPIES}/."):
+        sys.exit(int(Exit.NO))
+    for found in labs:
+        kept = workspace.reset(found)
+        progress.forget(found)
+        click.echo(f"{found.slug}: back to its beginning" + (f"; your old folder: {kept}" if kept else ""))

@@ -1,0 +1,148 @@
+"""What an Amazon ECR lifecycle policy does to images, in one evaluation (what a lifecycle policy preview lists).
+
+The rules are in :mod:`autograder.domain.retention.ecr_rules`, the words in :mod:`autograder.domain.retention.ecr_why`.
+Cost: each rule walks the images it sees once, so at most images x rules, in memory linear in the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from autograder.domain.retention import ecr_rules, ecr_why, graph
+from autograder.domain.retention.ecr_rules import Rule
+from autograder.domain.retention.model import Image, Preview, Result
+from autograder.domain.retention.patterns import TagIndex
+
+COUNT = "imageCountMoreThan"
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What the rules say about the images of one repository, by position, before indexes and subjects are heard.
+
+    Attributes:
+        claimed: the first rule that saw the image.
+        acts: the rule that would act on it.
+        place: its place in the ranking of the count rule that saw it first, from 1.
+        blocked: the first lower rule that would have acted but for ``claimed``.
+        count_open: images whose fate hangs on whether children of indexes and reference artifacts take places.
+        idle: rules that see no image at all.
+    """
+
+    claimed: list[Rule | None]
+    acts: dict[int, Rule] = field(default_factory=dict)
+    place: dict[int, int] = field(default_factory=dict)
+    blocked: dict[int, Rule] = field(default_factory=dict)
+    count_open: set[int] = field(default_factory=set)
+    idle: list[Rule] = field(default_factory=list)
+
+
+def evaluate(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -> Preview:
+    """Evaluate a valid policy once.
+
+    Args:
+        rules: from :func:`autograder.domain.retention.ecr_validate.parse`.
+        images: the images, oldest listed first where push times are equal; those of several repositories are
+            evaluated apart, as each repository has its own policy.
+        now: the aware time of the evaluation.
+
+    Returns:
+        One result an image. An image whose fate the documentation leaves open is marked ``undecided``.
+    """
+    results: dict[int, Result] = {}
+    idle: list[set[int]] = []
+    groups = graph.by_repository(images) or [[]]
+    for group in groups:
+        repository = [images[position] for position in group]
+        verdicts = apply_rules(rules, repository, now)
+        idle.append({rule.priority for rule in verdicts.idle})
+        for position, result in zip(group, _decide(verdicts, repository, now), strict=True):
+            results[position] = result
+    idle_everywhere = set.intersection(*idle)
+    notes = tuple(
+        ecr_why.idle_note(rule) for rule in ecr_rules.in_order(rules) if images and rule.priority in idle_everywhere
+    )
+    return Preview(tuple(results[position] for position in range(len(images))), notes=notes)
+
+
+def apply_rules(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -> Verdicts:
+    """Apply the rules to the images of one repository, by priority.
+
+    Every rule is evaluated against the whole repository; then a rule acts on what it marks, except on what a higher
+    rule has seen.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html (evaluation rules).
+    """
+    order = ecr_rules.newest_first(images)
+    tags = TagIndex(images)
+    unsure_places = graph.parents(images).keys() | graph.subjects(images).keys()
+    verdicts = Verdicts(claimed=[None] * len(images))
+    claimed = verdicts.claimed
+    for rule in ecr_rules.in_order(rules):
+        seen = _sees(rule, images, order, tags)
+        if not seen:
+            verdicts.idle.append(rule)
+            continue
+        ranked = ecr_rules.counted(seen, claimed)
+        if rule.count_type == COUNT:
+            marked: Sequence[int] = ecr_rules.over_count(rule, ranked)
+            for place, position in enumerate(ranked, 1):
+                if claimed[position] is None:
+                    verdicts.place[position] = place
+            if marked and unsure_places:
+                without = [position for position in ranked if position not in unsure_places]
+                surely = set(ecr_rules.over_count(rule, without))
+                verdicts.count_open |= {p for p in marked if p not in surely and claimed[p] is None}
+        else:
+            marked = ecr_rules.over_age(rule, images, seen, now)
+        for position in marked:
+            if claimed[position] is None:
+                verdicts.acts.setdefault(position, rule)
+            else:
+                verdicts.blocked.setdefault(position, rule)
+        for position in ecr_rules.shielded(seen, marked):
+            if claimed[position] is None:
+                claimed[position] = rule
+    return verdicts
+
+
+def _sees(rule: Rule, images: Sequence[Image], order: Sequence[int], tags: TagIndex) -> list[int]:
+    """The positions of the images that meet a rule's storage class and tag conditions, newest first."""
+    fits: Callable[[int], bool]
+    if rule.patterns or rule.prefixes:
+        entries, matches = ecr_rules.tag_entries(rule)
+        fits = ecr_rules.match_all_entries([tags.positions(entry, matches) for entry in entries]).__contains__
+    else:
+        fits = lambda position: ecr_rules.has_tag_status(rule, images[position])  # noqa: E731
+    return [p for p in order if fits(p) and ecr_rules.in_storage_class(rule, images[p])]
+
+
+def _decide(verdicts: Verdicts, images: Sequence[Image], now: datetime) -> list[Result]:
+    """The results for one repository: the rules' verdicts, then indexes protect and reference artifacts follow."""
+    words = ecr_why.Words(verdicts.claimed, verdicts.place, verdicts.blocked, images, now)
+    parents = graph.parents(images)
+    content_unknown = graph.has_unknown_children(images)
+    results: list[Result] = []
+    for position, image in enumerate(images):
+        rule = verdicts.acts.get(position)
+        if rule is None:
+            results.append(words.kept(position))
+            continue
+        holders = [images[p] for p in parents.get(position, ()) if ecr_rules.protects_child(images[p], rule.action)]
+        if holders:
+            results.append(words.held(position, rule, holders))
+        elif position in verdicts.count_open:
+            results.append(words.acted(position, rule, ecr_why.COUNT_OPEN))
+        elif content_unknown and not image.tags:
+            results.append(words.acted(position, rule, graph.UNKNOWN_CHILDREN))
+        else:
+            results.append(words.acted(position, rule))
+    following = {
+        position: subject
+        for position, subject in graph.subjects(images).items()
+        if ecr_rules.follows_subject(images[position]) is not None
+    }
+    graph.settle_followers(results, following, words.follower)
+    return results

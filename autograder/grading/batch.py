@@ -1,0 +1,301 @@
+"""A whole class: find submissions, leave out what is graded already, judge the rest in parallel, keep each at once.
+
+Nothing here schedules or queues: joblib does, in worker processes of this machine or on a Dask cluster. Each result
+is on disk before the next is looked at, so a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.grading import discover, intake, leftovers, sandbox, store, workers
+from autograder.grading.archive import Archive
+from autograder.grading.discover import Found
+from autograder.grading.identity import Identity, Owners
+from autograder.grading.intake import Header
+from autograder.grading.judge import Outcome, sha256_of
+from autograder.grading.people import Course
+from autograder.grading.problems import Refused
+from autograder.grading.report import Row, row_of, row_of_refused
+from autograder.grading.workers import Candidate, Unit
+from autograder.labs import manifest
+from autograder.labs.manifest import Lab
+from autograder.services import engine, images, installation
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Peeked:
+    """A zip that can be graded, as far as its submission.json tells."""
+
+    found: Found
+    file: Path
+    sha256: str
+    header: Header
+    lab: Lab
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do: units to judge, and rows that are settled without judging."""
+
+    units: list[Unit]
+    settled: list[Row]
+    labs: dict[str, Lab]
+
+
+def peek(found: Found, course: Course) -> Peeked | Row:
+    """Look at a zip's submission.json; a row when it is refused."""
+    outcome = Outcome(found.name, "", status="refused")
+    try:
+        if found.file is None:
+            raise Refused(found.problem)
+        outcome.sha256 = sha256_of(found.file)
+        with Archive(found.file) as archive:
+            outcome.header = intake.header_of(archive)
+            lab = intake.admitted(outcome.header, course)
+        return Peeked(found, found.file, outcome.sha256, outcome.header, lab)
+    except Refused as reason:
+        outcome.problems.append(str(reason))
+    except OSError as error:
+        outcome.problems.append(f"It cannot be read: {error.strerror or error}.")
+    return row_of_refused(outcome)
+
+
+def plan(found: Iterable[Found], course: Course, force: bool, inline: bool = False) -> Plan:
+    """Decide what there is to do.
+
+    Of several submissions of one student for one lab the one with the newest ``written_at`` counts (then the name that
+    sorts last). One that is older than what is graded already is left out; ``force`` grades the newest given anyway.
+
+    Args:
+        found: the zips.
+        course: the class.
+        force: judge again even what is graded and unchanged.
+        inline: put the bytes into the units, for workers on other machines.
+    """
+    settled: list[Row] = []
+    groups: dict[tuple[str, str], list[Peeked]] = {}
+    for one in found:
+        seen = peek(one, course)
+        if isinstance(seen, Row):
+            settled.append(seen)
+        else:
+            groups.setdefault((seen.header.student, seen.lab.slug), []).append(seen)
+    units: list[Unit] = []
+    labs: dict[str, Lab] = {}
+    for (student, slug), group in sorted(groups.items()):
+        group.sort(key=lambda p: (p.header.moment, p.found.name), reverse=True)
+        newest, labs[slug] = group[0], group[0].lab
+        same = [p for p in group[1:] if p.sha256 == newest.sha256]
+        older = [p for p in group[1:] if p.sha256 != newest.sha256]
+        settled += [row_of_refused(_outcome(p, "The same zip a second time."), "duplicate") for p in same]
+        settled += [row_of_refused(_outcome(p, f"Older than {newest.found.name}."), "older") for p in older]
+        before = store.read(student, slug)
+        if before is not None and not force:
+            if store.is_current(before, newest.sha256, newest.lab, course):
+                settled.append(row_of(before, "unchanged"))
+                continue
+            if before["status"] == "graded" and _moment(before) > newest.header.moment:
+                reason = f"Older than the one graded already ({before['source']}, {before['written_at']})."
+                settled.append(row_of_refused(_outcome(newest, reason), "older"))
+                continue
+        candidates = [Candidate(p.found.name, p.file.read_bytes() if inline else p.file) for p in [newest, *older]]
+        units.append(Unit(student, slug, tuple(candidates)))
+    return Plan(units, settled, labs)
+
+
+def _outcome(peeked: Peeked, reason: str) -> Outcome:
+    return Outcome(peeked.found.name, peeked.sha256, status="refused", header=peeked.header, problems=[reason])
+
+
+def _moment(document: store.Document) -> Any:
+    header = {"schema": 1, "lab": "", "lab_version": 0, "student": "", "course": "", "kit_version": ""}
+    return Header.model_validate(header | {"written_at": document["written_at"]}).moment
+
+
+@dataclass
+class Batch:
+    """One run of ``course grade``.
+
+    Attributes:
+        course: the class.
+        jobs: worker processes; 1 judges in this process.
+        scheduler: address of a Dask scheduler, or None.
+        force: judge again what is graded already.
+        say: called with a line about what takes time before judging begins.
+    """
+
+    course: Course
+    jobs: int
+    scheduler: str | None = None
+    force: bool = False
+    say: Say = lambda line: None
+
+    def run(self, given: list[Path], begin: Callable[[Plan], None], done: Callable[[Row], None]) -> list[Row]:
+        """Grade.
+
+        Args:
+            given: zips and folders.
+            begin: called once, with the plan.
+            done: called with each row as soon as its verdict is on disk.
+
+        Returns:
+            all rows.
+
+        Raises:
+            CourseError: no submissions, or another grading runs.
+            EnvironmentProblem: an engine is needed and there is none.
+        """
+        with installation.locked("grade", wait=1.0), tempfile.TemporaryDirectory(prefix="submissions-") as scratch:
+            plan_ = plan(discover.find(given, Path(scratch)), self.course, self.force, inline=bool(self.scheduler))
+            begin(plan_)
+            rows = list(plan_.settled)
+            with self._engine(plan_) as owners:
+                judges = {slug: Owners(lab, self.course) for slug, lab in plan_.labs.items()}
+                for unit, owner, outcomes in self._results(plan_.units):
+                    owners.add(owner)
+                    for row in self._keep(unit, outcomes, judges[unit.lab], plan_.labs[unit.lab]):
+                        rows.append(row)
+                        done(row)
+        return rows
+
+    def _keep(self, unit: Unit, outcomes: list[Outcome], owners: Owners, lab: Lab) -> Iterator[Row]:
+        for outcome in outcomes:
+            if outcome.header is None:
+                yield row_of_refused(outcome, outcome.status)
+                continue
+            identity = owners.identify(unit.student, outcome.claims) if outcome.evidence else Identity()
+            document = store.record(outcome, identity, self.course, lab)
+            yield row_of(document, outcome.status)
+
+    @contextlib.contextmanager
+    def _engine(self, plan_: Plan) -> Iterator[set[str]]:
+        """Clean up after earlier runs, have the images ready, and clean up after this one, however it ends."""
+        owners: set[str] = {leftovers.owner()}
+        needed = any(plan_.labs[unit.lab].tasks or plan_.labs[unit.lab].probes for unit in plan_.units)
+        if not needed or self.scheduler:
+            yield owners
+            return
+        client = engine.connect()
+        try:
+            leftovers.sweep(client)
+            if any(plan_.labs[unit.lab].tasks for unit in plan_.units):
+                sandbox.build(client, self.say)
+            if any(plan_.labs[unit.lab].probes for unit in plan_.units):
+                images.ensure(client, images.REGISTRY, self.say)
+            yield owners
+        finally:
+            workers.close()
+            _sweep(client, owners)
+            client.close()
+
+    def _results(self, units: list[Unit]) -> Iterator[tuple[Unit, str, list[Outcome]]]:
+        if self.scheduler:
+            yield from self._on_cluster(units, self.scheduler)
+        elif self.jobs == 1 or len(units) <= 1:
+            for unit in units:
+                yield unit, *workers.work(unit, self.course)
+        else:
+            yield from self._in_processes(units)
+
+    def _in_processes(self, units: list[Unit]) -> Iterator[tuple[Unit, str, list[Outcome]]]:
+        """Judge in worker processes. One that takes its process down is found out and costs nobody else anything."""
+        from joblib.externals.loky.process_executor import BrokenProcessPool
+
+        remaining = dict(enumerate(units))
+        while remaining:
+            try:
+                for number, owner, outcomes in _parallel(remaining, self.course, self.jobs):
+                    yield remaining.pop(number), owner, outcomes
+            except BrokenProcessPool:
+                for number in list(remaining)[: 4 * self.jobs]:  # whoever did it was among those handed out first
+                    unit = remaining[number]
+                    try:
+                        [(_, owner, outcomes)] = list(_parallel({number: unit}, self.course, 2))
+                    except BrokenProcessPool:
+                        owner, outcomes = leftovers.owner(), [_crashed(unit)]
+                    yield remaining.pop(number), owner, outcomes
+
+    def _on_cluster(self, units: list[Unit], address: str) -> Iterator[tuple[Unit, str, list[Outcome]]]:
+        import joblib
+        from distributed import Client
+
+        try:
+            client = Client(address, timeout="10s", set_as_default=True)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise EnvironmentProblem(
+                expected=f"a Dask scheduler at {address}",
+                found=str(error) or type(error).__name__,
+                next_step="Start one with `dask scheduler`, and workers with `dask worker ADDRESS` in an environment "
+                "with the kit and an engine; then try again.",
+            ) from None
+        try:
+            with joblib.parallel_config(backend="dask", n_jobs=-1):
+                for number, owner, outcomes in _parallel(dict(enumerate(units)), self.course, None):
+                    yield units[number], owner, outcomes
+        finally:
+            with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
+                client.run(workers.close)
+            client.close()
+
+
+def _parallel(units: dict[int, Unit], course: Course, jobs: int | None) -> Iterator[tuple[int, str, list[Outcome]]]:
+    import joblib
+
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
+    yield from pool(joblib.delayed(_numbered)(number, unit, course) for number, unit in units.items())
+
+
+def _numbered(number: int, unit: Unit, course: Course) -> tuple[int, str, list[Outcome]]:
+    owner, outcomes = workers.work(unit, course)
+    return number, owner, outcomes
+
+
+def _crashed(unit: Unit) -> Outcome:
+    newest = unit.candidates[0]
+    outcome = Outcome(newest.name, sha256_of(newest.content))
+    with contextlib.suppress(Refused, OSError), Archive(newest.content) as archive:  # type: ignore[arg-type]
+        outcome.header = intake.header_of(archive)
+    outcome.problems.append("The grading process ended while it read this submission (out of memory?). Try it alone.")
+    return outcome
+
+
+def _sweep(client: DockerClient, owners: set[str]) -> None:
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    with contextlib.suppress(DockerException, RequestException, OSError):  # the next run sweeps again
+        leftovers.sweep(client, owners)
+
+
+def default_jobs() -> int:
+    """Worker processes when nobody says: one more than there are processors, since a worker often waits."""
+    import joblib
+
+    return int(joblib.cpu_count()) + 1
+
+
+def find_lab(slug: str) -> Lab:
+    """The lab of a verdict file.
+
+    Raises:
+        CourseError: this kit has no such lab.
+    """
+    if slug not in manifest.slugs():
+        raise CourseError(
+            expected="verdicts of this kit's labs",
+            found=f"verdicts of {slug}",
+            next_step="Use the kit that has this lab.",
+        )
+    return manifest.find(slug)

@@ -1,0 +1,326 @@
+"""From a zip to a submission: who and what it is, its parts as evidence, and every flaw in plain words.
+
+Nothing of a submission is executed or unpacked to disk. A flaw of one part costs what rests on that part; only a zip
+that is not safe, not a submission, of an unknown lab or of somebody else's course is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autograder.evidence import layout
+from autograder.evidence.model import Answer, Engine, File, Repository, Service
+from autograder.grading import strictjson
+from autograder.grading.archive import Archive, damage_is_refused
+from autograder.grading.people import Course
+from autograder.grading.problems import Refused
+from autograder.grading.strictjson import said
+from autograder.labs import answers as answers_file
+from autograder.labs import manifest, students
+from autograder.labs.manifest import Lab
+
+SCHEMA = 1
+MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
+MAX_NOTEBOOK = 20 << 20
+MAX_ANSWERS = 4 << 20
+MAX_SERVICE = 4 << 20
+MAX_FILE = 1 << 20  # bytes of a lab's file whose text is kept
+MAX_JOURNAL = 2 << 20
+MAX_LISTED = 8  # names in one message
+HASH = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class Header(BaseModel):
+    """submission.json. Unknown fields are allowed: a newer kit may say more."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA)
+    lab: str = Field(max_length=100)
+    lab_version: int
+    student: str = Field(max_length=100)
+    course: str = Field(max_length=100)
+    kit_version: str = Field(max_length=40)
+    written_at: str = Field(max_length=40)
+    engine: dict[str, Any] | None = None
+    images: dict[str, str] = Field(default_factory=dict)
+    notebook: str = Field(default="notebook.ipynb", max_length=200)
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def moment(self) -> datetime:
+        """When the student's machine says it was written; the earliest moment there is when it says nothing usable."""
+        try:
+            moment = datetime.fromisoformat(self.written_at)
+        except ValueError:
+            return datetime.min.replace(tzinfo=UTC)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission, read.
+
+    Attributes:
+        header: its submission.json.
+        lab: the kit's own manifest of the lab.
+        parameters: the student's personal parameters, recomputed from the course's key.
+        notebook: the notebook as JSON data; None when missing or unreadable.
+        problems: what is wrong or missing, one sentence each.
+        notes: what a reader of the report should know, and costs nothing.
+        claims: texts that may show whose work it is: names of repositories, tags, labels, answers.
+    """
+
+    header: Header
+    lab: Lab
+    parameters: dict[str, Any]
+    notebook: dict[str, Any] | None
+    answers: dict[str, Answer]
+    services: dict[str, Service]
+    files: dict[str, File]
+    journal: tuple[dict[str, Any], ...]
+    engine: Engine | None
+    images: dict[str, str]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    claims: frozenset[str]
+
+
+def header_of(archive: Archive) -> Header:
+    """Who a submission is from and for which lab.
+
+    Raises:
+        Refused: there is no valid submission.json.
+    """
+    content = archive.read("submission.json", MAX_HEADER)
+    if content is None:
+        raise Refused("It holds no submission.json, so it was not written by `course submit`.")
+    document = strictjson.load(content, "submission.json", MAX_HEADER)
+    if not isinstance(document, dict):
+        raise Refused("submission.json is not an object.")
+    if document.get("schema") != SCHEMA:
+        raise Refused(f"submission.json has the schema {said(document.get('schema'))}; this kit reads {SCHEMA}.")
+    try:
+        return Header.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(f"submission.json: {said('.'.join(map(str, first['loc'])))}: {first['msg']}.") from None
+
+
+def admitted(header: Header, course: Course) -> Lab:
+    """The lab of a submission that this course accepts.
+
+    Raises:
+        Refused: unknown lab, unknown student, or another course.
+    """
+    if header.lab not in manifest.slugs():
+        raise Refused(f"It is for the lab {said(header.lab)}, which this kit does not have.")
+    if not students.ID.match(header.student):
+        raise Refused(f"{said(header.student)} is not a student id.")
+    if course.roster is not None and header.student not in course.roster:
+        raise Refused(
+            f"{header.student} is not on the roster. Add the student with `course roster`, or ask whose it is."
+        )
+    if header.course != course.id:
+        if header.course == students.PUBLIC_COURSE:
+            raise Refused(
+                f"It was made without the student.toml of this course ({course.id}): the work carries a self-learner's "
+                "names. The student puts the file in work/ and does the lab again under the new names."
+            )
+        raise Refused(f"It was made for the course {said(header.course)}; this class is {course.id}.")
+    return manifest.find(header.lab)
+
+
+def read(archive: Archive, course: Course) -> Submission:
+    """Read a whole submission.
+
+    Raises:
+        Refused: it cannot be graded at all.
+    """
+    return _Reader(archive, course).run()
+
+
+@dataclass
+class _Reader:
+    archive: Archive
+    course: Course
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    claims: set[str] = field(default_factory=set)
+
+    def run(self) -> Submission:
+        header = header_of(self.archive)
+        lab = admitted(header, self.course)
+        parameters = lab.parameters(self.course.seed(header.student, lab.slug))
+        if header.lab_version != lab.version:
+            self.notes.append(f"Written with version {header.lab_version} of the lab, graded with {lab.version}.")
+        if header.moment == datetime.min.replace(tzinfo=UTC):
+            self.notes.append("submission.json has no usable written_at; every other submission counts as newer.")
+        self._hashes(header)
+        answers = self._answers()
+        return Submission(
+            header=header,
+            lab=lab,
+            parameters=parameters,
+            notebook=self._notebook(header),
+            answers=answers,
+            services={name: self._service(lab, name, parameters) for name in lab.services},
+            files={name: file for name, file in self._files(lab)},
+            journal=self._journal(),
+            engine=self._engine(header),
+            images=dict(sorted(header.images.items())[:50]),
+            problems=tuple(self.problems),
+            notes=tuple(self.notes),
+            claims=frozenset(self.claims | set(_texts([answer.value for answer in answers.values()]))),
+        )
+
+    def _hashes(self, header: Header) -> None:
+        listed = {name: value for name, value in header.files.items() if HASH.match(value)}
+        present = set(self.archive.names) - {"submission.json"}
+        missing = sorted(set(listed) - present)
+        extra = sorted(present - set(listed))
+        changed = [name for name in sorted(present & set(listed)) if self._hash(name) != listed[name]]
+        if missing:
+            self.problems.append(f"Listed in submission.json but missing: {_some(missing)}.")
+        if changed:
+            self.problems.append(f"Changed after `course submit` wrote the zip: {_some(changed)}.")
+        if extra:
+            self.notes.append(f"Not listed in submission.json, so not written by `course submit`: {_some(extra)}.")
+
+    def _hash(self, name: str) -> str:
+        sha = hashlib.sha256()
+        with damage_is_refused(name), self.archive.open(name) as file:
+            while chunk := file.read(1 << 20):
+                sha.update(chunk)
+        return sha.hexdigest()
+
+    def _json(self, name: str, limit: int, required: str = "") -> Any:
+        """A JSON file; None, with a problem noted, when it is unusable (or missing although ``required`` by it)."""
+        try:
+            content = self.archive.read(name, limit)
+            if content is None:
+                if required:
+                    self.problems.append(f"{said(name)} is missing: {required}.")
+                return None
+            return strictjson.load(content, said(name), limit)
+        except Refused as reason:
+            self.problems.append(str(reason))
+            return None
+
+    def _notebook(self, header: Header) -> dict[str, Any] | None:
+        found = self._json(header.notebook, MAX_NOTEBOOK, required="the code tasks and written answers are in it")
+        if found is None:
+            return None
+        if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
+            self.problems.append("The notebook is not a Jupyter notebook of format 4.")
+            return None
+        return found
+
+    def _answers(self) -> dict[str, Answer]:
+        found = self._json(answers_file.FILE, MAX_ANSWERS, required="no answer counts as recorded")
+        if found is None:
+            return {}
+        if not isinstance(found, dict):
+            self.problems.append(f"{answers_file.FILE} is not an object.")
+            return {}
+        good: dict[str, Answer] = {}
+        for name, value in found.items():
+            try:
+                good[name] = Answer.model_validate(value)
+            except (ValidationError, RecursionError):
+                self.problems.append(f"The answer {said(name, 40)} in {answers_file.FILE} is not valid.")
+        return good
+
+    def _files(self, lab: Lab) -> Iterator[tuple[str, File]]:
+        for name in lab.files:
+            path = f"files/{name}"
+            size = self.archive.size(path)
+            if size is None:
+                self.problems.append(f"The file {name} is missing.")
+                continue
+            text = None
+            if size <= MAX_FILE:
+                try:
+                    text = (self.archive.read(path, MAX_FILE) or b"").decode("utf-8")
+                except UnicodeDecodeError:
+                    self.notes.append(f"The file {name} is not UTF-8 text.")
+            yield name, File(size=size, sha256=self._hash(path), text=text)
+
+    def _journal(self) -> tuple[dict[str, Any], ...]:
+        found = self._json("evidence/journal.json", MAX_JOURNAL)
+        return tuple(line for line in found if isinstance(line, dict)) if isinstance(found, list) else ()
+
+    def _engine(self, header: Header) -> Engine | None:
+        try:
+            return Engine.model_validate(header.engine) if header.engine else None
+        except ValidationError:
+            self.notes.append("submission.json describes the engine in a way that this kit does not know.")
+            return None
+
+    def _service(self, lab: Lab, service: str, parameters: Mapping[str, Any]) -> Service:
+        document = self._json(f"evidence/{service}.json", MAX_SERVICE, required=f"nothing of {service} is proved")
+        if not isinstance(document, dict):
+            return Service()
+        listed = document.get("repositories")
+        listed = listed if isinstance(listed, dict) else {}
+        self.claims |= set(listed)
+        repositories: dict[str, Repository] = {}
+        for part in lab.repositories:
+            name = part.name.format_map(parameters)
+            if part.service != service or name not in listed:
+                continue
+            if not _safe_name(name):
+                raise ValueError(f"the lab's own repository name {name!r} is no path")
+            base = listed[name].get("base_layers") if isinstance(listed[name], dict) else None
+            with damage_is_refused(f"evidence/{service}/{name}"):
+                found = layout.verify(
+                    self.archive.folder(f"evidence/{service}/{name}"),
+                    service=service,
+                    name=name,
+                    layers=part.layers,
+                    base_layers=[x for x in base if isinstance(x, str)][:200] if isinstance(base, list) else (),
+                )
+            repositories[name] = found
+            self.claims |= set(found.tags)
+            self.claims |= {t for d in found.manifests if (i := found.image(d)) for t in found.labels(i).values()}
+            for problem in found.problems[:MAX_LISTED]:
+                self.problems.append(f"{service}/{name}: {said(problem.subject)}: {said(problem.detail)} "
+                                     f"({problem.kind}).")  # fmt: skip
+            if len(found.problems) > MAX_LISTED:
+                self.problems.append(f"{service}/{name}: {len(found.problems) - MAX_LISTED} more problems.")
+        settings, catalog = document.get("settings"), document.get("catalog")
+        return Service(
+            repositories=repositories,
+            settings=settings if isinstance(settings, dict) else {},
+            catalog=tuple(sorted(x for x in catalog if isinstance(x, str))[:5000]) if isinstance(catalog, list) else (),
+        )
+
+
+def _safe_name(name: str) -> bool:
+    return not PurePosixPath(name).is_absolute() and ".." not in name.split("/")
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MAX_LISTED
+    return ", ".join(said(name) for name in names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in JSON data (bounded in depth by the reader)."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part

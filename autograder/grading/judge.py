@@ -1,0 +1,316 @@
+"""One submission from zip to verdicts: read, run its code tasks, probe its snapshots, judge.
+
+:func:`judge` is what a worker does; it writes no file and returns plain data, so it runs the same way in this
+process, in worker processes and on a cluster. :func:`rejudge` repeats only the judging, from stored evidence.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Protocol
+
+from autograder import __version__
+from autograder.checks.api import Verdict, run
+from autograder.evidence.layout import LayoutSource
+from autograder.evidence.model import Case, Evidence, Repository, TaskRun
+from autograder.grading import cases, intake, probe
+from autograder.grading.archive import Archive
+from autograder.grading.intake import Header, Submission
+from autograder.grading.people import Course
+from autograder.grading.problems import Refused
+from autograder.grading.sandbox import Disturbed, SandboxFault
+from autograder.grading.sanitize import clean_notebook
+from autograder.labs import live, tasks
+from autograder.labs.manifest import Lab
+
+TRIES = 3  # of whatever rests on the engine
+PAUSE = 1.0  # seconds before the second try; twice as long before the third
+
+Status = Literal["graded", "refused", "not_graded"]
+
+
+class RunsJobs(Protocol):
+    """What the judge needs of a sandbox."""
+
+    def run(self, jobs: Sequence[dict[str, Any]]) -> list[Any]:
+        """One answer a job; raises SandboxFault or Disturbed."""
+
+
+class RunsProbes(Protocol):
+    """What the judge needs of a probe."""
+
+    def run(self, namespace: str, repositories: Mapping[str, tuple[Repository, LayoutSource]]) -> dict[str, Any]:
+        """The round trips' results; raises ProbeFault."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a worker brings along. ``sandbox`` and ``probe`` are made at the first need: not every lab has one."""
+
+    course: Course
+    sandbox: Callable[[], RunsJobs]
+    probe: Callable[[], RunsProbes]
+    pause: Callable[[float], None] = time.sleep
+
+
+@dataclass
+class Outcome:
+    """What became of one submission.
+
+    Attributes:
+        source: what it is called in the report (a file name, or ``outer.zip: inner.zip``).
+        sha256: of the zip, hex.
+        status: graded; refused (``problems`` says why); not_graded (a fault of the infrastructure).
+        evidence: gzip of the Evidence as JSON; None when it never came to that.
+        notebook: the notebook as a grader may see it.
+        claims: texts that tell whose work it is.
+        retries: how often something of the engine had to be tried again.
+        seconds: part -> wall time in seconds.
+    """
+
+    source: str
+    sha256: str
+    status: Status = "not_graded"
+    header: Header | None = None
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    evidence: bytes | None = None
+    notebook: dict[str, Any] | None = None
+    claims: frozenset[str] = frozenset()
+    retries: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def student(self) -> str:
+        """The student's id; empty when unknown."""
+        return self.header.student if self.header else ""
+
+    @property
+    def lab(self) -> str:
+        """The lab's slug; empty when unknown."""
+        return self.header.lab if self.header else ""
+
+
+def judge(name: str, content: Path | bytes, tools: Tools) -> Outcome:
+    """Judge one submission. Never raises: an unexpected error is an outcome that is not graded, with its trace.
+
+    Args:
+        name: what to call it in the report.
+        content: the zip's path, or its bytes where the path means nothing (on another machine).
+        tools: the worker's.
+    """
+    outcome = Outcome(name, "")
+    try:
+        outcome.sha256 = sha256_of(content)
+        _judge(outcome, content if isinstance(content, Path) else io.BytesIO(content), tools)
+    except Refused as reason:
+        outcome.status = "refused"
+        outcome.problems.append(str(reason))
+    except Exception as error:
+        outcome.status = "not_graded"
+        outcome.problems.append(f"The grader failed: {type(error).__name__}: {error}")
+        outcome.notes.append(traceback.format_exc(limit=-4))
+    return outcome
+
+
+def sha256_of(content: Path | bytes) -> str:
+    """SHA-256 (hex) of a file or of bytes."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
+    clock = _Clock(outcome.seconds)
+    with Archive(source) as archive:
+        outcome.header = intake.header_of(archive)
+        submission = intake.read(archive, tools.course)
+        outcome.problems += submission.problems
+        outcome.notes += submission.notes
+        outcome.claims = submission.claims
+        outcome.notebook = clean_notebook(submission.notebook or {})
+        clock.lap("intake")
+        runs, retries = _tasks(submission, tools)
+        clock.lap("sandbox")
+        probes, more = _probes(submission, archive, outcome.sha256, tools)
+        outcome.retries = retries + more
+        clock.lap("probe")
+    evidence = _evidence(submission, runs, probes)
+    outcome.verdicts = verdicts(submission.lab, evidence)
+    outcome.notes += [f"{name}: {note}" for name, task in runs.items() for note in task.notes]
+    outcome.evidence = packed(evidence)
+    outcome.status = status_of(outcome.verdicts)
+    clock.lap("checks")
+
+
+class _Clock:
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds, self._last = seconds, time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._seconds[name], self._last = now - self._last, now
+
+
+def _evidence(submission: Submission, runs: dict[str, TaskRun], probes: dict[str, Any]) -> Evidence:
+    header, lab = submission.header, submission.lab
+    return Evidence(
+        kit_version=__version__,
+        lab=lab.slug,
+        lab_version=lab.version,
+        student=header.student,
+        origin="submission",
+        collected_at=header.written_at,
+        parameters=submission.parameters,
+        services=submission.services,
+        answers=submission.answers,
+        answer_inputs=live.answer_inputs(lab, submission.parameters),
+        files=submission.files,
+        tasks=runs,
+        probes=probes,
+        journal=submission.journal,
+        engine=submission.engine,
+        images=submission.images,
+    )
+
+
+def _tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun], int]:
+    """Every code task's run, and how many times the engine had to be asked again."""
+    lab = submission.lab
+    every = cases.all_cases(lab, tools.course, submission.header.student, submission.parameters)
+    done: dict[str, TaskRun] = {}
+    ready: dict[str, tuple[tasks.Extracted, list[Case], dict[str, Any]]] = {}
+    for name, part in lab.tasks.items():
+        extracted = tasks.extract(submission.notebook or {}, name, part.function)
+        not_run = tasks.without_run(extracted, part.function)
+        if not_run is not None:
+            done[name] = not_run
+        else:
+            job = tasks.job(extracted.source, part.function, every[name], part.seconds)
+            ready[name] = (extracted, every[name], job)
+    if not ready:
+        return done, 0
+    retries = 0
+    try:
+        answers, retries = _retried(lambda: tools.sandbox().run([job for *_, job in ready.values()]), tools)
+        for (name, (extracted, inputs, _)), answer in zip(ready.items(), answers, strict=True):
+            done[name] = tasks.collect(extracted, lab.tasks[name].function, inputs, answer)
+    except SandboxFault as fault:
+        for name in ready:
+            done[name] = TaskRun(function=lab.tasks[name].function, status="fault", message=str(fault))
+        retries = TRIES - 1
+    except Disturbed:  # once more, each in a container of its own: the others must not suffer, nor must bad luck count
+        for name, (extracted, inputs, job) in ready.items():
+            done[name], again = _alone(lab.tasks[name].function, extracted, inputs, job, tools)
+            retries += again + 1
+    return {name: done[name] for name in lab.tasks}, retries
+
+
+def _alone(
+    function: str, extracted: tasks.Extracted, inputs: list[Case], job: dict[str, Any], tools: Tools
+) -> tuple[TaskRun, int]:
+    try:
+        answers, retries = _retried(lambda: tools.sandbox().run([job]), tools)
+        return tasks.collect(extracted, function, inputs, answers[0]), retries
+    except SandboxFault as fault:
+        return TaskRun(function=function, status="fault", message=str(fault)), TRIES - 1
+    except Disturbed as reason:
+        message = f"The cell was stopped: {reason}."
+        return TaskRun(function=function, status="broken", message=message, notes=extracted.notes), 0
+
+
+def _retried(action: Callable[[], list[Any]], tools: Tools) -> tuple[list[Any], int]:
+    for attempt in range(TRIES):
+        try:
+            return action(), attempt
+        except SandboxFault:
+            if attempt == TRIES - 1:
+                raise
+            tools.pause(PAUSE * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def _probes(submission: Submission, archive: Archive, sha256: str, tools: Tools) -> tuple[dict[str, Any], int]:
+    """The probes that the lab asks for; a probe that failed itself is ``{"fault": text}``."""
+    lab = submission.lab
+    if probe.NAME not in lab.probes:
+        return {}, 0
+    wanted: dict[str, tuple[Repository, LayoutSource]] = {}
+    for service, state in submission.services.items():
+        for name, repository in state.repositories.items():
+            if probe.complete(repository):
+                wanted[f"{service}/{name}"] = (repository, archive.folder(f"evidence/{service}/{name}"))
+    if not wanted:
+        return {probe.NAME: {}}, 0
+    for attempt in range(TRIES):
+        try:
+            return {probe.NAME: tools.probe().run(f"s{sha256[:24]}", wanted)}, attempt
+        except probe.ProbeFault as fault:
+            message = str(fault)
+            if attempt < TRIES - 1:
+                tools.pause(PAUSE * 2**attempt)
+    return {probe.NAME: {"fault": message}}, TRIES - 1
+
+
+def verdicts(lab: Lab, evidence: Evidence) -> list[Verdict]:
+    """One verdict a check of the lab, in order."""
+    return run(lab.declared_checks(), evidence, lab.points)
+
+
+def status_of(given: Sequence[Verdict]) -> Status:
+    """graded when every check could be judged."""
+    return "not_graded" if any(verdict.status == "not_graded" for verdict in given) else "graded"
+
+
+def packed(evidence: Evidence) -> bytes:
+    """Evidence as it is stored: gzip over JSON, the same bytes for the same evidence."""
+    return gzip.compress(evidence.model_dump_json().encode(), compresslevel=6, mtime=0)
+
+
+def unpacked(content: bytes) -> Evidence:
+    """Stored evidence.
+
+    Raises:
+        ValueError: damaged, or of another schema.
+    """
+    try:
+        return Evidence.model_validate_json(gzip.decompress(content))
+    except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+        raise ValueError(f"damaged: {error}") from None
+
+
+def rejudge(lab: Lab, evidence: Evidence, course: Course) -> tuple[Evidence, list[Verdict], list[str]]:
+    """Judge stored evidence again with the present checks, cases and points; nothing is run.
+
+    Returns:
+        the evidence (with the present expected results), the verdicts, and notes.
+    """
+    notes = []
+    if evidence.lab_version != lab.version:
+        notes.append(f"Evidence of version {evidence.lab_version} of the lab, judged with {lab.version}.")
+    present = cases.all_cases(lab, course, evidence.student, dict(evidence.parameters))
+    runs = dict(evidence.tasks)
+    for name, task in evidence.tasks.items():
+        fresh = cases.refreshed(task, present[name]) if name in present else task
+        if fresh is None:
+            message = "Its inputs changed since it was run: grade the submission again with --force."
+            fresh = TaskRun(function=task.function, status="fault", message=message)
+            notes.append(f"{name}: {message}")
+        runs[name] = fresh
+    evidence = evidence.model_copy(update={"tasks": runs})
+    return evidence, verdicts(lab, evidence), notes
+
+
+def now() -> str:
+    """The time, RFC 3339, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

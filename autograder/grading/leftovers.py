@@ -1,0 +1,64 @@
+"""Containers of the grader carry the name of the process that started them; those of dead processes are removed.
+
+So nothing stays behind even after ``kill -9``: the next run cleans up, and never touches what another run still uses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from functools import cache
+from typing import TYPE_CHECKING
+
+import psutil  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+ROLE_LABEL = "org.course.grader"  # value: sandbox or probe
+OWNER_LABEL = "org.course.grader.owner"  # value: host|pid|creation time
+
+
+def owner(pid: int | None = None) -> str:
+    """The label value of a process (this one by default)."""
+    number = os.getpid() if pid is None else pid
+    return f"{socket.gethostname()}|{number}|{psutil.Process(number).create_time():.2f}"
+
+
+@cache
+def _owner_of(pid: int) -> str:
+    return owner(pid)
+
+
+def labels(role: str) -> dict[str, str]:
+    """Labels of a container that this process starts."""
+    return {ROLE_LABEL: role, OWNER_LABEL: _owner_of(os.getpid())}
+
+
+def is_gone(value: str) -> bool:
+    """Whether the process that a label names ran on this machine and does not exist any more."""
+    host, _, rest = value.partition("|")
+    if host != socket.gethostname():
+        return False
+    number, _, created = rest.partition("|")
+    try:
+        return f"{psutil.Process(int(number)).create_time():.2f}" != created
+    except (psutil.NoSuchProcess, ValueError):
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def sweep(client: DockerClient, owners: set[str] | None = None) -> int:
+    """Remove the grader's containers of dead processes, and of the processes in ``owners``; how many there were."""
+    from docker.errors import APIError
+
+    removed = 0
+    for found in client.api.containers(all=True, filters={"label": ROLE_LABEL}):
+        value = (found.get("Labels") or {}).get(OWNER_LABEL, "")
+        if is_gone(value) or value in (owners or ()):
+            with contextlib.suppress(APIError):  # removed meanwhile, by the engine itself
+                client.api.remove_container(found["Id"], force=True, v=True)
+                removed += 1
+    return removed

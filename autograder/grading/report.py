@@ -1,0 +1,158 @@
+"""The table after a run: one row a submission, remarks in words, and what was not graded with its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autograder.grading.judge import Outcome
+from autograder.grading.strictjson import said
+
+MAX_REMARKS = 6
+
+# Status -> how it is shown. Words, not colours, carry the meaning.
+STATUS = {
+    "graded": ("graded", "green"),
+    "unchanged": ("unchanged", "green"),
+    "older": ("older, left out", "dim"),
+    "duplicate": ("duplicate", "dim"),
+    "refused": ("refused", "red"),
+    "not_graded": ("not graded", "yellow"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        status: graded, unchanged (graded before), older, duplicate, refused or not_graded.
+        score: points from checks; None when nothing could be judged.
+        max_score: points of the whole lab; None when the lab is unknown.
+        claimed: how many of the points rest on claimed evidence.
+        manual: ids that are graded by hand.
+        failed: ids of checks that did not pass.
+        remarks: sentences.
+    """
+
+    source: str
+    student: str
+    lab: str
+    status: str
+    score: float | None = None
+    max_score: float | None = None
+    claimed: float = 0.0
+    manual: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody has to do something: it was refused, or could not be graded."""
+        return self.status in ("refused", "not_graded")
+
+
+def row_of(document: dict[str, Any], status: str) -> Row:
+    """The row of a verdict file."""
+    remarks = [document["identity"]["message"]] if document["identity"]["message"] else []
+    remarks += document["problems"]
+    remarks += [f"{v['check']}: {v['found']}" for v in document["verdicts"] if v["status"] == "not_graded"]
+    remarks += [note for note in document["notes"] if not note.startswith("Traceback")]
+    if document.get("retries"):
+        remarks.append(f"Something of the engine had to be tried again ({document['retries']} times).")
+    return Row(
+        source=document["source"],
+        student=document["student"],
+        lab=document["lab"],
+        status=status,
+        score=document["score"],
+        max_score=document["max_score"],
+        claimed=document["claimed"],
+        manual=tuple(document["manual"]),
+        failed=tuple(v["check"] for v in document["verdicts"] if v["status"] == "failed"),
+        remarks=tuple(remarks),
+    )
+
+
+def row_of_refused(outcome: Outcome, status: str = "refused") -> Row:
+    """The row of a submission that has no verdict file."""
+    return Row(
+        outcome.source, said(outcome.student, 40), said(outcome.lab, 40), status, remarks=tuple(outcome.problems)
+    )
+
+
+def points(value: float | None) -> str:
+    """Points without a needless ``.0``."""
+    return "–" if value is None else f"{value:g}"
+
+
+def in_order(rows: Sequence[Row]) -> list[Row]:
+    """By student and lab; what has no student last."""
+    return sorted(rows, key=lambda row: (not row.student, row.student, row.lab, row.is_open, row.source))
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """The rows as a table."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title, style in (("student", "bold"), ("lab", ""), ("points", ""), ("status", ""), ("remarks", "")):
+        made.add_column(
+            title, style=style, justify="right" if title == "points" else "left", overflow="fold",
+            no_wrap=title in ("points", "status"),
+        )  # fmt: skip
+    for row in in_order(rows):
+        label, colour = STATUS[row.status]
+        made.add_row(
+            Text(row.student or said(row.source, 40)), Text(row.lab or "–"), Text(score(row)),
+            Text(label, style=colour), Text("\n".join(remarks(row))),
+        )  # fmt: skip
+    return made
+
+
+def score(row: Row) -> str:
+    """``5 / 6``, with ``*`` where claimed points are in it and ``+`` where points by hand are still to come."""
+    if row.max_score is None or row.status in ("older", "duplicate"):
+        return "–"
+    marks = ("*" if row.claimed else "") + ("+" if row.manual else "")
+    return f"{points(row.score)}{marks} / {points(row.max_score)}"
+
+
+def remarks(row: Row) -> list[str]:
+    """What the table says beside the points."""
+    said_ = [f"{row.source}:"] if row.is_open and row.student else []
+    said_ += list(row.remarks[:MAX_REMARKS])
+    if len(row.remarks) > MAX_REMARKS:
+        said_.append(f"and {len(row.remarks) - MAX_REMARKS} more remarks")
+    if row.failed:
+        said_.append("not passed: " + ", ".join(row.failed))
+    return said_
+
+
+def show(console: Console, rows: Sequence[Row]) -> None:
+    """Print the table, the meaning of its marks where they occur, and a summary."""
+    console.print(table(rows))
+    if any(row.claimed for row in rows):
+        console.print("* some of these points rest on claimed evidence: only the student's machine saw it.")
+    if any(row.manual for row in rows):
+        console.print("+ written tasks are graded by hand: course formgrader")
+    counts = {name: sum(row.status == name for row in rows) for name in STATUS}
+    console.print(", ".join(f"{count} {STATUS[name][0]}" for name, count in counts.items() if count) + ".")
+    if any(row.status == "not_graded" for row in rows):
+        console.print(
+            "Not graded means that something outside the students' work failed. Remove the cause (course doctor), then "
+            "run the same command again: only what is missing is done."
+        )
+    if any(row.status == "refused" for row in rows):
+        console.print(
+            "Refused submissions cost and give no points; ask the student for a new one, or settle it by hand."
+        )
+
+
+def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows as JSON data."""
+    return [asdict(row) for row in in_order(rows)]

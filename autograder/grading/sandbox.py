@@ -1,0 +1,198 @@
+"""Run a submission's code tasks in one hardened container: no network, nothing to write, nothing to gain.
+
+The container gets inputs and gives results, both as JSON with limits. Expected results never enter it, so a cell that
+takes over everything inside can only return values, which it may do anyway.
+Source of the options: https://docs.docker.com/engine/containers/run/#runtime-constraints-on-resources and
+https://docs.docker.com/engine/security/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import struct
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder import paths
+from autograder.grading import leftovers, strictjson
+from autograder.grading.problems import Refused
+from autograder.labs import runner, tasks
+from autograder.services import images
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+TAG = "course-sandbox:local"
+MEMORY = 256 << 20  # bytes, for all processes and /tmp; no swap on top
+PROCESSES = 64
+SCRATCH = 16 << 20  # bytes of /tmp, the only place that can be written
+MAX_OUTPUT = 8 << 20  # bytes of results
+MAX_INPUT = 32 << 20  # bytes of jobs
+START_SECONDS = 60.0  # for the engine to start a container, on a machine that is busy
+
+
+class SandboxFault(Exception):
+    """The engine failed, not the student's code. Worth another try; never a zero."""
+
+
+class Disturbed(Exception):
+    """The student's code kept the runner from giving results; the message says how, for the student."""
+
+
+def build(client: DockerClient, report: Any = None) -> str:
+    """The id of the sandbox image, built when it is absent or the runner has changed.
+
+    Raises:
+        EnvironmentProblem: it cannot be built.
+    """
+    images.ensure(client, images.PYTHON_BASE, report or (lambda line: None))
+    with tempfile.TemporaryDirectory() as name:
+        context = Path(name)
+        for part in ("Dockerfile", "entry.py"):
+            shutil.copyfile(paths.DOCKER / "sandbox" / part, context / part)
+        shutil.copyfile(tasks.RUNNER, context / "runner.py")
+        for file in context.iterdir():
+            file.chmod(0o644)
+        return images.build_local(client, TAG, context, base=images.PYTHON_BASE, report=report)
+
+
+def limit_seconds(jobs: Sequence[dict[str, Any]]) -> float:
+    """The longest that the runner itself may take for these jobs, by its own limits."""
+    loads = (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
+    return sum(loads + float(job["seconds"]) * len(job["cases"]) for job in jobs)
+
+
+class Sandbox:
+    """Starts one container a call.
+
+    Args:
+        client: the engine.
+        image: id of the image from :func:`build`.
+    """
+
+    def __init__(self, client: DockerClient, image: str) -> None:
+        self._client, self._image = client, image
+
+    def run(self, jobs: Sequence[dict[str, Any]], seconds: float | None = None) -> list[Any]:
+        """Run jobs (see :func:`autograder.labs.tasks.job`) one after the other in one container.
+
+        Args:
+            jobs: what to run.
+            seconds: wall time for everything; by default what the runner's own limits add up to, and a margin.
+
+        Returns:
+            one answer of the runner a job, JSON data of any shape.
+
+        Raises:
+            SandboxFault: the engine failed.
+            Disturbed: the code inside is the reason that there is no answer.
+        """
+        line = json.dumps(list(jobs)).encode() + b"\n"
+        if len(line) > MAX_INPUT:
+            raise ValueError(f"{len(line)} bytes of jobs")
+        output = self._contained(line, START_SECONDS + (limit_seconds(jobs) if seconds is None else seconds))
+        try:
+            answers = strictjson.load(output, "The result", MAX_OUTPUT)
+        except Refused:
+            answers = None
+        if not isinstance(answers, list) or len(answers) != len(jobs):
+            raise Disturbed("it ended the program that runs it, or wrote over its results")
+        return answers
+
+    def _contained(self, line: bytes, seconds: float) -> bytes:
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        container = ""
+        try:
+            container = self._create()
+            return self._talk(container, line, time.monotonic() + seconds)
+        except (DockerException, RequestException, OSError) as error:
+            raise SandboxFault(f"the engine failed: {getattr(error, 'explanation', None) or error}") from None
+        finally:
+            if container:
+                with contextlib.suppress(DockerException, RequestException, OSError):  # it removes itself when it ends
+                    self._client.api.remove_container(container, force=True)
+
+    def _create(self) -> str:
+        from docker.types import LogConfig
+
+        api = self._client.api
+        settings = api.create_host_config(
+            network_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            mem_limit=MEMORY,
+            memswap_limit=MEMORY,
+            pids_limit=PROCESSES,
+            nano_cpus=1_000_000_000,
+            ipc_mode="none",
+            tmpfs={"/tmp": f"size={SCRATCH},mode=1777,noexec,nosuid,nodev"},
+            log_config=LogConfig(type="none"),
+            auto_remove=True,
+        )
+        made = api.create_container(
+            self._image,
+            host_config=settings,
+            stdin_open=True,
+            hostname="sandbox",
+            labels=leftovers.labels("sandbox"),
+        )
+        return str(made["Id"])
+
+    def _talk(self, container: str, line: bytes, deadline: float) -> bytes:
+        api = self._client.api
+        attached = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stream": 1})
+        stream = getattr(attached, "_sock", attached)  # a Windows pipe has none
+        try:
+            api.start(container)
+            stream.settimeout(max(deadline - time.monotonic(), 1.0))
+            stream.sendall(line)
+            return _demultiplexed(_received(stream, deadline))
+        finally:
+            attached.close()
+
+
+def _received(stream: Any, deadline: float) -> bytes:
+    """Everything up to the end of the stream.
+
+    Raises:
+        Disturbed: too much, or not done in time.
+    """
+    taken = bytearray()
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Disturbed("it did not come to an end")
+        stream.settimeout(left)
+        try:
+            chunk = stream.recv(1 << 16)
+        except TimeoutError:
+            raise Disturbed("it did not come to an end") from None
+        except ConnectionResetError:
+            chunk = b""
+        if not chunk:
+            return bytes(taken)
+        taken += chunk
+        if len(taken) > MAX_OUTPUT:
+            raise Disturbed(f"it wrote more than {MAX_OUTPUT >> 20} MiB")
+
+
+def _demultiplexed(framed: bytes) -> bytes:
+    """Standard output from the engine's frames: one byte stream, three zero, four length (big endian), content.
+
+    Source: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
+    """
+    out, at = bytearray(), 0
+    while at + 8 <= len(framed):
+        kind, length = struct.unpack_from(">BxxxL", framed, at)
+        if kind == 1:
+            out += framed[at + 8 : at + 8 + length]
+        at += 8 + length
+    return bytes(out)

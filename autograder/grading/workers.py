@@ -1,0 +1,80 @@
+"""What runs in a worker: judge the submissions of one student for one lab, with tools that are made once a process."""
+
+from __future__ import annotations
+
+import atexit
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.grading import judge, leftovers, probe
+from autograder.grading.judge import Outcome, Tools
+from autograder.grading.people import Course
+from autograder.grading.sandbox import Sandbox, build
+from autograder.services import engine
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A zip of a unit: its name in the report, and its path or (for other machines) its bytes."""
+
+    name: str
+    content: Path | bytes
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One student's submissions for one lab, the newest first. The first that is not refused counts."""
+
+    student: str
+    lab: str
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass
+class _Kit:
+    """A worker process's engine client, sandbox and probe, each made at the first need."""
+
+    client: DockerClient | None = None
+    sandbox: Sandbox | None = None
+    probe: probe.Probe = field(default_factory=probe.Probe)
+
+    def get_sandbox(self) -> Sandbox:
+        if self.sandbox is None:
+            if self.client is None:
+                self.client = engine.connect()
+            self.sandbox = Sandbox(self.client, build(self.client))
+        return self.sandbox
+
+
+_kit = _Kit()
+
+
+def work(unit: Unit, course: Course) -> tuple[str, list[Outcome]]:
+    """Judge a unit.
+
+    Returns:
+        the label value of this process (for the clean-up), and the outcomes: refused ones, then the one that counts.
+    """
+    tools = Tools(course, sandbox=_kit.get_sandbox, probe=lambda: _kit.probe)
+    outcomes: list[Outcome] = []
+    for candidate in unit.candidates:
+        outcomes.append(judge.judge(candidate.name, candidate.content, tools))
+        if outcomes[-1].status != "refused":
+            break
+    return leftovers.owner(), outcomes
+
+
+def close() -> None:
+    """Remove this process's registry and let go of the engine; harmless to repeat."""
+    global _kit
+    kit, _kit = _kit, _Kit()
+    kit.probe.close()
+    if kit.client is not None:
+        kit.client.close()
+
+
+atexit.register(close)

@@ -1,0 +1,144 @@
+"""The student notebook of a lab, derived from its master, byte for byte the same each time.
+
+The master is ``solutions/NN-slug/NN-slug.py`` (jupytext percent). nbgrader's own release preprocessors take the
+solutions out; nothing else is in reach of this step, so nothing else can leak. Needs jupytext and nbgrader, which are
+part of the full lock only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from autograder import paths
+from autograder.errors import CourseError
+from autograder.labs.manifest import Lab
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    # no version of Python in it: it would change the bytes from machine to machine
+    "language_info": {
+        "name": "python",
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "pygments_lexer": "ipython3",
+    },
+}
+CODE_STUB = "...  # your turn"
+TEXT_STUB = "*Your answer*"
+
+
+def master(lab: Lab) -> Path:
+    """The master notebook's file."""
+    return paths.SOLUTIONS / lab.slug / f"{lab.slug}.py"
+
+
+def source(lab: Lab) -> Any:
+    """The instructor's notebook: the master with stable cell ids and the points of lab.toml.
+
+    Raises:
+        CourseError: two cells share an id, or the check cells are not those of lab.toml.
+    """
+    import jupytext
+    import nbformat
+
+    notebook = jupytext.read(master(lab), fmt="py:percent")
+    ids: set[str] = set()
+    graded = []
+    for position, cell in enumerate(notebook.cells):
+        for key in ("lines_to_next_cell", "lines_to_end_of_cell_marker"):
+            cell.metadata.pop(key, None)
+        grader = cell.metadata.get("nbgrader") or {}
+        cell.id = (
+            grader.get("grade_id")
+            or cell.metadata.pop("id", None)
+            or hashlib.sha256(f"{position}:{cell.source}".encode()).hexdigest()[:8]
+        )
+        if cell.id in ids:
+            raise _disagreement(lab, f"the cell id {cell.id} is there twice")
+        ids.add(cell.id)
+        if grader.get("grade") and not grader.get("solution"):
+            if cell.id not in lab.points:
+                raise _disagreement(lab, f"the check cell {cell.id} is not in lab.toml")
+            if cell.source.strip() != f'check("{cell.id}")':
+                raise _disagreement(lab, f'the cell {cell.id} must hold check("{cell.id}") and nothing else')
+            grader["points"] = lab.points[cell.id]
+            graded.append(cell.id)
+    missing = [id for id in lab.points if id not in graded and not _is_written(notebook, id)]
+    if missing:
+        raise _disagreement(lab, f"lab.toml has {', '.join(missing)}, and the master has no such check cell")
+    notebook.metadata, notebook.nbformat, notebook.nbformat_minor = nbformat.from_dict(METADATA), 4, 5
+    return notebook
+
+
+def _is_written(notebook: Any, id: str) -> bool:
+    """Whether ``id`` is a written task: a cell that is answered in words and graded by hand."""
+    for cell in notebook.cells:
+        grader = cell.metadata.get("nbgrader") or {}
+        if cell.id == id and grader.get("grade") and grader.get("solution"):
+            return True
+    return False
+
+
+def _disagreement(lab: Lab, found: str) -> CourseError:
+    return CourseError(
+        expected=f"solutions/{lab.slug}/{lab.slug}.py agrees with labs/{lab.slug}/lab.toml",
+        found=found,
+        next_step="Correct the one that is wrong, then run `python3 course.py release`.",
+    )
+
+
+def release(notebook: Any) -> Any:
+    """The student's notebook from the instructor's: solutions and outputs out, checks locked, checksums set."""
+    from nbgrader.preprocessors import (
+        CheckCellMetadata,
+        ClearHiddenTests,
+        ClearMarkScheme,
+        ClearOutput,
+        ClearSolutions,
+        ComputeChecksums,
+        LockCells,
+    )
+    from traitlets.config import Config
+
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": CODE_STUB}
+    config.ClearSolutions.text_stub = TEXT_STUB
+    steps = (
+        LockCells,
+        ClearSolutions,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        ClearHiddenTests,
+        ClearMarkScheme,
+        ComputeChecksums,
+        CheckCellMetadata,
+    )
+    for step in steps:
+        notebook, _ = step(config=config).preprocess(notebook, {})
+    return notebook
+
+
+def content(notebook: Any) -> bytes:
+    """The bytes of a notebook file."""
+    import nbformat
+
+    nbformat.validate(notebook)
+    written: str = nbformat.writes(notebook)
+    return (written + "\n").encode("utf-8")
+
+
+def derived(lab: Lab) -> bytes:
+    """The bytes that ``labs/NN-slug/NN-slug.ipynb`` must have."""
+    return content(release(source(lab)))
+
+
+def write(lab: Lab) -> bool:
+    """Write the student's notebook; whether it changed."""
+    file, new = lab.folder / f"{lab.slug}.ipynb", derived(lab)
+    if file.is_file() and file.read_bytes() == new:
+        return False
+    file.write_bytes(new)
+    return True

@@ -1,0 +1,156 @@
+"""Write a submission: one zip with the notebook, the answers, the lab's files and the state of the services."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autograder import __version__
+from autograder.checks.api import Verdict, run
+from autograder.collect import machine, registry
+from autograder.errors import CourseError
+from autograder.evidence import layout
+from autograder.evidence.model import Evidence
+from autograder.labs import answers, kernel
+from autograder.labs.live import Live
+
+SCHEMA = 1
+MAX_NOTEBOOK = 20 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Written:
+    """A submission on disk.
+
+    Attributes:
+        file: the zip.
+        size: its size in bytes.
+        verdicts: what the checks say now, on this machine (hidden cases are the grader's).
+        missing: sentences about what is not there or not up to date; nothing is left out silently.
+    """
+
+    file: Path
+    size: int
+    verdicts: tuple[Verdict, ...]
+    missing: tuple[str, ...]
+
+
+def write(live: Live, out: Path) -> Written:
+    """Write ``NN-slug-STUDENT.zip`` into the folder ``out``.
+
+    Raises:
+        CourseError: the notebook is missing or damaged, or the state is too large to travel.
+        EnvironmentProblem: a service does not answer.
+    """
+    lab = live.lab
+    live.notebook()  # a damaged notebook is an error here, not a surprise in grading
+    notebook = (live.folder / f"{lab.slug}.ipynb").read_bytes()
+    if len(notebook) > MAX_NOTEBOOK:
+        raise CourseError(
+            expected=f"a notebook of at most {MAX_NOTEBOOK >> 20} MiB",
+            found=f"{len(notebook) >> 20} MiB",
+            next_step="Clear the outputs (Kernel, Restart Kernel and Clear Outputs), save, and submit again.",
+        )
+    evidence = live.collect()
+    verdicts = run(lab.declared_checks(), evidence, lab.points)
+    missing = _missing(live, evidence)
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"{lab.slug}-{live.student.student}.zip"
+    folder = Path(tempfile.mkdtemp(prefix="submission-"))
+    try:
+        _fill(folder, live, evidence, notebook)
+        missing += _faults(folder, evidence)
+        partial = target.with_name(target.name + ".part")
+        _zip(folder, partial)
+        partial.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Written(target, target.stat().st_size, tuple(verdicts), tuple(missing))
+
+
+def _missing(live: Live, evidence: Evidence) -> list[str]:
+    lab, said = live.lab, []
+    for part in lab.repositories:
+        name = part.name.format_map(evidence.parameters)
+        if evidence.repository(part.service, name) is None:
+            said.append(f"Nothing is pushed to {name} ({part.service}).")
+    for name, answer in lab.answers.items():
+        if name not in evidence.answers:
+            said.append(f"The answer {name} ({answer.asked}) is not recorded.")
+        elif evidence.current_inputs(name) != evidence.answers[name].inputs:
+            said.append(f"The answer {name} was recorded before the last push of what it is about.")
+    for name, task in evidence.tasks.items():
+        if task.status != "ran":
+            said.append(f"The code task {name}: {task.message}")
+    said += [f"The file {name} is not there." for name in lab.files if name not in evidence.files]
+    said += kernel.unsaved(live.folder, live.notebook())
+    return said
+
+
+def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None:
+    (folder / "notebook.ipynb").write_bytes(notebook)
+    recorded = live.folder / answers.FILE
+    (folder / answers.FILE).write_bytes(recorded.read_bytes() if recorded.is_file() else b"{}\n")
+    for name in evidence.files:
+        target = folder / "files" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(live.folder / name, target)
+    for service, found in evidence.services.items():
+        document = registry.service_document(found.repositories.values(), found.settings, found.catalog)
+        target = folder / "evidence" / f"{service}.json"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(document)
+        for name, repository in found.repositories.items():
+            registry.export(live.client(service), repository, folder / "evidence" / service / name)
+    if evidence.journal:
+        (folder / "evidence" / "journal.json").write_text(json.dumps(list(evidence.journal)), encoding="utf-8")
+    files = {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+    engine, images = machine.describe()
+    stated = {
+        "schema": SCHEMA,
+        "lab": live.lab.slug,
+        "lab_version": live.lab.version,
+        "student": live.student.student,
+        "course": live.student.course,
+        "kit_version": __version__,
+        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "engine": engine.model_dump() if engine else None,
+        "images": images,
+        "notebook": "notebook.ipynb",
+        "files": files,
+    }  # fmt: skip
+    (folder / "submission.json").write_text(json.dumps(stated, indent=1), encoding="utf-8", newline="\n")
+
+
+def _faults(folder: Path, evidence: Evidence) -> list[str]:
+    """Read back what was written, with the grader's own verification."""
+    said = []
+    for service, found in evidence.services.items():
+        for name, repository in found.repositories.items():
+            again = layout.verify(
+                layout.FolderSource(folder / "evidence" / service / name),
+                service=service,
+                name=name,
+                layers=repository.layers,
+                base_layers=repository.base_layers,
+            )
+            said += [f"{name}: {p.subject}: {p.detail}." for p in again.problems]
+    return said
+
+
+def _zip(folder: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        names = sorted(file for file in folder.rglob("*") if file.is_file())
+        for file in names:  # layers are compressed already
+            kind = zipfile.ZIP_STORED if "blobs" in file.parts else zipfile.ZIP_DEFLATED
+            archive.write(file, file.relative_to(folder).as_posix(), compress_type=kind)

@@ -1,0 +1,1 @@
+"""The launcher behind ``course.py``: makes and keeps the environment, then hands over. Standard library only."""

@@ -1,0 +1,68 @@
+"""What ``course.py`` and the ``course`` script do: have the environment that a command needs, then hand over to it."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from autograder.launcher.environment import Environment, Level, SetupProblem, say
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+# Commands that a student needs; all others want the full lock. No command, or --help, is a student's too.
+STUDENT_COMMANDS = frozenset(
+    "start stop reset doctor check hint status submit images env reference tags retention clock compose".split(" ")  # noqa: SIM905
+)
+#  as autograder.errors.Exit.ENVIRONMENT, which may not be imported before there is an environment
+ENVIRONMENT_STATUS = 3
+
+
+def level_for(arguments: Sequence[str]) -> Level:
+    """What the command on the command line needs installed."""
+    command = next((part for part in arguments if not part.startswith("-")), "")
+    return "student" if not command or command in STUDENT_COMMANDS else "full"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command of the course in its environment.
+
+    Args:
+        arguments: the command line without the program's name.
+
+    Returns:
+        The command's exit status; 3 when the environment cannot be made.
+    """
+    environment = Environment(ROOT)
+    try:
+        environment.ensure(level_for(arguments))
+    except SetupProblem as problem:
+        say(f"error: {problem}")
+        return ENVIRONMENT_STATUS
+    except KeyboardInterrupt:
+        say("interrupted; the next call goes on from here")
+        return 130
+    return _hand_over(environment.python, list(arguments))
+
+
+def _hand_over(python: Path, arguments: list[str]) -> int:
+    """Become the command: in this process when this already is the environment's Python, else in its place."""
+    if Path(sys.prefix).resolve() == python.parent.parent.resolve():
+        sys.argv = ["course", *arguments]
+        runpy.run_module("autograder.cli", run_name="__main__")
+        return 0
+    call = [str(python), "-P", "-m", "autograder.cli", *arguments]  # -P: files in the current folder shadow nothing
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execv(call[0], call)
+    try:
+        return subprocess.call(call)
+    except KeyboardInterrupt:  # the command got it too and has said so
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

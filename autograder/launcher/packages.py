@@ -1,0 +1,150 @@
+"""Installing a lock with pip: hashes checked, nothing resolved, own progress, and no half-installed package left."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+# Settings of the user's pip that would put packages elsewhere or hide what it does.
+UNWANTED = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_REQUIRE_VIRTUALENV")
+_PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
+
+
+def normalized(name: str) -> str:
+    """A package's name as PyPI compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names(lock: Path) -> set[str]:
+    """The packages that a lock pins."""
+    return {normalized(name) for name in _PINNED.findall(lock.read_text(encoding="utf-8"))}
+
+
+def drop_half_installed(site: Path) -> list[str]:
+    """Forget packages whose files are not all there, so that pip installs them again.
+
+    An installation that was killed leaves such packages, and pip would take them for installed.
+
+    Returns:
+        The folders of metadata that were removed.
+    """
+    dropped = []
+    for folder in sorted(site.glob("*.dist-info")):
+        if not _is_whole(site, folder / "RECORD"):
+            shutil.rmtree(folder)
+            dropped.append(folder.name)
+    return dropped
+
+
+def _is_whole(site: Path, record: Path) -> bool:
+    """Whether every file of a RECORD is there with its size.
+
+    https://packaging.python.org/specifications/recording-installed-packages/
+    """
+    try:
+        with record.open(encoding="utf-8", newline="") as file:
+            for name, _, size in csv.reader(file):
+                found = os.stat(os.path.join(site, name))  # noqa: PTH116, PTH118 - thousands of files
+                if size and found.st_size != int(size):
+                    return False
+    except (OSError, ValueError):
+        return False
+    return (record.parent / "METADATA").is_file()
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in UNWANTED}
+    return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONUTF8": "1"}
+
+
+def install(python: Path, lock: Path, count: int, say: Callable[[str], None]) -> str:
+    """Install a lock.
+
+    Args:
+        python: the environment's Python.
+        lock: the file; every package in it has a version and hashes.
+        count: about how many packages there are, for the progress.
+        say: called with lines about the progress, where there is no terminal to show a moving one.
+
+    Returns:
+        "" when all went well, else the last lines of what pip said.
+    """
+    call = [str(python), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar=off"]
+    call += ["--no-warn-script-location", "--requirement", str(lock)]
+    lines: list[str] = []
+    progress = Progress(count, say)
+    with subprocess.Popen(
+        call,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(),
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip():
+                lines.append(line.strip())
+            progress.see(line.strip())
+    progress.close()
+    if process.returncode == 0:
+        return ""
+    errors = [line for line in lines if line.startswith("ERROR")] or lines
+    return " / ".join(errors[-4:]) or f"pip ended with status {process.returncode}"
+
+
+class Progress:
+    """Counts what pip does: one moving line in a terminal, else a line now and then."""
+
+    def __init__(self, count: int, say: Callable[[str], None]) -> None:
+        self.count, self.say = count, say
+        self.fetched, self.told = 0, time.monotonic()
+        self.moving = sys.stderr.isatty()
+
+    def see(self, line: str) -> None:
+        """Take a line of pip's."""
+        if line.startswith(("Collecting ", "Requirement already satisfied")):
+            self.fetched += 1
+            name = re.sub(r"^(Collecting|Requirement already satisfied:) ", "", line)
+            name = re.split(r"[=<>!~; (]", name)[0]
+            self._show(f"  fetching {min(self.fetched, self.count)} of about {self.count}: {name}")
+        elif line.startswith("Installing collected packages"):
+            self._show("  unpacking and compiling (about a minute)", always=True)
+
+    def _show(self, text: str, always: bool = False) -> None:
+        if self.moving:
+            self._move(text[:78])
+        elif always or time.monotonic() - self.told > 10:
+            self.told = time.monotonic()
+            self.say(text)
+
+    def _move(self, text: str) -> None:
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Clear the moving line."""
+        if self.moving:
+            self._move("")
+
+
+def drop_others(python: Path, site: Path, wanted: set[str]) -> list[str]:
+    """Remove packages that an older lock brought and this one has no more.
+
+    Returns:
+        Their names.
+    """
+    found = {normalized(folder.name.partition("-")[0]) for folder in site.glob("*.dist-info")}
+    extra = sorted(found - wanted)
+    if extra:
+        call = [str(python), "-I", "-m", "pip", "uninstall", "--yes", "--quiet", *extra]
+        subprocess.run(call, env=_environment(), capture_output=True, check=False)
+    return extra

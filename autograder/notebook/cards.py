@@ -1,0 +1,158 @@
+"""How results look: a card in a notebook, the same words as plain text everywhere else.
+
+Status is told by a word and a sign, never by colour alone. Colours are JupyterLab's own variables, so that they fit
+its light and dark themes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+from autograder.checks.api import Verdict
+from autograder.errors import CourseError
+
+Kind = Literal["passed", "failed", "not_graded", "problem", "hint", "recorded"]
+
+SIGNS: dict[Kind, tuple[str, str, str]] = {  # sign, word, colour
+    "passed": ("✓", "Passed", "var(--jp-success-color1, #2e7d32)"),
+    "failed": ("✗", "Not yet", "var(--jp-error-color1, #b71c1c)"),
+    "not_graded": ("?", "Could not be judged", "var(--jp-warn-color1, #8a5300)"),
+    "problem": ("!", "Needs your attention", "var(--jp-warn-color1, #8a5300)"),
+    "hint": ("→", "Hint", "var(--jp-brand-color1, #1565c0)"),
+    "recorded": ("•", "Recorded", "var(--jp-brand-color1, #1565c0)"),
+}
+
+
+def number(points: float) -> str:
+    """Points without a trailing .0."""
+    return f"{points:g}"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One result: a heading, labelled lines, and perhaps a table whose first row is its header."""
+
+    kind: Kind
+    title: str
+    aside: str = ""
+    lines: tuple[tuple[str, str], ...] = ()
+    table: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Card:
+        """The card of a verdict."""
+        lines = (
+            [("", verdict.why)]
+            if verdict.status == "passed"
+            else [("Expected", verdict.expected), ("Found", verdict.found), ("Next", verdict.next_step)]
+        )
+        if verdict.points is None:
+            aside = f"costs no points, {number(verdict.max_points)} still to earn"
+        else:
+            unit = "point" if verdict.max_points == 1 else "points"
+            aside = f"{number(verdict.points)} of {number(verdict.max_points)} {unit}"
+        kept = tuple((label, text) for label, text in lines if text)
+        return cls(verdict.status, verdict.title, aside, kept, verdict.table)
+
+    @classmethod
+    def problem(cls, error: CourseError) -> Card:
+        """The card of an error that the person can act on."""
+        lines = (("Expected", error.expected), ("Found", error.found), ("Next", error.next_step))
+        return cls("problem", "This could not be done", lines=lines)
+
+    @classmethod
+    def hint(cls, which: int, text: str) -> Card:
+        """The card of a hint."""
+        return cls("hint", f"{which} of 3", lines=(("", text),))
+
+    @classmethod
+    def recorded(cls, name: str, value: Any) -> Card:
+        """The card of an answer."""
+        shown = json.dumps(value, ensure_ascii=False)
+        return cls("recorded", name, lines=(("", shown if len(shown) <= 200 else shown[:199] + "…"),))
+
+    def text(self) -> str:
+        """Plain text, for a terminal or a screen reader."""
+        sign, word, _ = SIGNS[self.kind]
+        out = [f"{sign} {word}: {self.title}" + (f" ({self.aside})" if self.aside else "")]
+        width = max((len(label) for label, _ in self.lines), default=0)
+        out += [f"    {label + ':':<{width + 1}} {text}" if label else f"    {text}" for label, text in self.lines]
+        out += ["    " + " | ".join(row) for row in self.table]
+        return "\n".join(out)
+
+    def html(self) -> str:
+        """A card whose words are those of :meth:`text`."""
+        sign, word, colour = SIGNS[self.kind]
+        body = "".join(
+            f'<div style="margin-top:4px">{f"<strong>{escape(label)}:</strong> " if label else ""}{escape(text)}</div>'
+            for label, text in self.lines
+        )
+        if self.table:
+            head, *rows = self.table
+            cells = "".join(f'<th scope="col" style="text-align:left">{escape(c)}</th>' for c in head)
+            mono = "font-family:var(--jp-code-font-family, monospace);text-align:left"
+            listed = "".join(
+                "<tr>" + "".join(f'<td style="{mono}">{escape(c)}</td>' for c in row) + "</tr>" for row in rows
+            )
+            body += f'<table style="margin:8px 0 0 0"><thead><tr>{cells}</tr></thead><tbody>{listed}</tbody></table>'
+        aside = f' <span style="opacity:.85">({escape(self.aside)})</span>' if self.aside else ""
+        return (
+            f'<div style="border-left:4px solid {colour};padding:6px 12px;margin:6px 0;max-width:60em">'
+            f'<div><strong><span aria-hidden="true" style="color:{colour}">{sign}</span> {word}: '
+            f"{escape(self.title)}</strong>{aside}</div>{body}</div>"
+        )
+
+
+class Cards:
+    """Results, shown by whatever displays the value of a cell."""
+
+    def __init__(self, cards: Sequence[Card], notes: Sequence[str] = ()) -> None:
+        self.cards, self.notes = tuple(cards), tuple(notes)
+
+    def __repr__(self) -> str:
+        return "\n".join([*(card.text() for card in self.cards), *(f"    Note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f'<p style="margin:4px 16px">Note: {escape(note)}</p>' for note in self.notes)
+        return "".join(card.html() for card in self.cards) + notes
+
+
+class Me:
+    """The student's personal values, as attributes: ``me.repository``, ``me.student``, …"""
+
+    def __init__(self, source: Callable[[], tuple[str, dict[str, Any]]]) -> None:
+        self.__source = source
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        student, parameters = self.__source()
+        if name == "student":
+            return student
+        if name in parameters:
+            return parameters[name]
+        raise AttributeError(f"me has no {name!r}; it has student, {', '.join(parameters)}")
+
+    def __dir__(self) -> list[str]:
+        return ["student", *self.__source()[1]]
+
+    def __rows(self) -> list[tuple[str, str]]:
+        student, parameters = self.__source()
+        return [("student", student), *((name, str(value)) for name, value in parameters.items())]
+
+    def __repr__(self) -> str:
+        rows = self.__rows()
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"me.{name:<{width}}  {value}" for name, value in rows)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left"><code>me.{escape(name)}</code></th>'
+            f'<td style="text-align:left"><code>{escape(value)}</code></td></tr>'
+            for name, value in self.__rows()
+        )
+        return f"<table><tbody>{rows}</tbody></table>"

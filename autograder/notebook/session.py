@@ -1,0 +1,115 @@
+"""The session of one notebook: which lab it is, and check, hint and answer for it."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from autograder import paths
+from autograder.checks import api
+from autograder.errors import CourseError
+from autograder.labs import kernel, manifest, progress, students
+from autograder.labs.live import Live, Wanted
+from autograder.labs.manifest import Lab
+from autograder.notebook.cards import Card, Cards, Me
+
+
+def _executed() -> tuple[str, ...]:
+    """The cells this kernel has run, oldest first; none outside IPython."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return ()
+    shell = get_ipython()
+    return tuple(str(source) for source in shell.user_ns.get("In", ())) if shell is not None else ()
+
+
+def _place() -> tuple[Lab, Path]:
+    """The lab that this notebook belongs to and its folder.
+
+    A kernel runs in the notebook's folder. Jupyter also names the notebook in JPY_SESSION_NAME, which helps when a
+    cell has changed the working directory.
+    """
+    here = Path.cwd()
+    named = os.environ.get("JPY_SESSION_NAME", "")
+    for folder in (here, *here.parents, Path(named).parent if named else here):
+        if folder.name in manifest.slugs():
+            found = folder if folder.is_absolute() else paths.work() / folder.name
+            return manifest.find(folder.name), found
+    raise CourseError(
+        expected="a notebook inside work/NN-slug/",
+        found=f"one in {here.name}/",
+        next_step="Open the notebook from the lab's folder, as `python3 course.py start` shows it.",
+    )
+
+
+@cache
+def _session(lab: Lab, folder: Path) -> Live:
+    return Live(lab, students.current(), folder)
+
+
+def live() -> Live:
+    """The session of this notebook, with the cells run so far."""
+    lab, folder = _place()
+    session = _session(lab, folder)
+    session.executed = _executed()
+    if session.executed:
+        kernel.remember(folder, session.executed)
+    return session
+
+
+def check(name: str) -> Cards:
+    """Judge one check (or all, with ``check("all")``) and show the result."""
+    try:
+        session = live()
+        declared = session.lab.declared_checks()
+        if name != "all" and name not in declared:
+            raise _unknown(name, session.lab)
+        ids = list(declared) if name == "all" else [name]
+        evidence = session.collect(Wanted.of(session.lab, declared, ids))
+        verdicts = api.run(declared, evidence, session.lab.points, only=ids)
+        progress.note(session.lab, verdicts)
+        notes = [note for run in evidence.tasks.values() for note in run.notes]
+        return Cards([Card.of(verdict) for verdict in verdicts], notes)
+    except CourseError as error:
+        return Cards([Card.problem(error)])
+
+
+def hint(name: str) -> Cards:
+    """Show the next hint of a check; the third stays."""
+    try:
+        lab, _ = _place()
+        if name not in lab.points:
+            raise _unknown(name, lab)
+        number, text = progress.next_hint(lab, name)
+        return Cards([Card.hint(number, text)])
+    except CourseError as error:
+        return Cards([Card.problem(error)])
+
+
+def answer(name: str, value: Any) -> Cards:
+    """Record an answer and show what was recorded."""
+    try:
+        recorded = live().record(name, value)
+        return Cards([Card.recorded(name, recorded.value)])
+    except CourseError as error:
+        return Cards([Card.problem(error)])
+
+
+def _unknown(name: str, lab: Lab) -> CourseError:
+    return CourseError(
+        expected="one of " + ", ".join(lab.points),
+        found=f"check({name!r})",
+        next_step="Use a name from the list.",
+    )
+
+
+def _parameters() -> tuple[str, dict[str, Any]]:
+    lab, folder = _place()
+    session = _session(lab, folder)
+    return session.student.student, session.parameters()
+
+
+me = Me(_parameters)

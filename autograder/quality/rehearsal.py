@@ -1,0 +1,188 @@
+"""Do a lab for real, as a student would: a home of its own, a real registry, notebooks run by a real kernel.
+
+Used by the live part of the content contract, by the tests, and to make the sample class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder import paths
+from autograder.checks.api import Verdict
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.labs import release, students, workspace
+from autograder.labs.manifest import Lab
+from autograder.labs.students import Student
+from autograder.services import engine, installation, registry
+
+CELL_SECONDS = 300  # a cell may build an image
+
+
+@dataclass
+class Rehearsal:
+    """One student's desk.
+
+    Attributes:
+        home: folder that stands for COURSE_HOME; its services are up.
+        student: who sits there.
+    """
+
+    home: Path
+    student: Student
+
+    def environment(self) -> dict[str, str]:
+        """The environment of everything that is run here."""
+        return _environment(self.home)
+
+    def folder(self, lab: Lab) -> Path:
+        """Where this student works on a lab."""
+        return self.home / "work" / lab.slug
+
+    def fresh(self, lab: Lab) -> None:
+        """The lab as shipped, for this student."""
+        with at(self.home):
+            students.write(self.student, paths.work() / "student.toml")
+            workspace.prepare()
+            if any(self.folder(lab).glob("answers.json")):
+                workspace.reset(lab)
+
+    def course(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the kit here."""
+        return _course(self.home, *arguments)
+
+    def verdicts(self, lab: Lab) -> dict[str, Verdict]:
+        """What `course check` says, by check id.
+
+        Raises:
+            CourseError: the command failed for another reason than checks that do not pass.
+        """
+        done = self.course("check", lab.slug, "--json")
+        if done.returncode not in (0, 1):
+            raise CourseError(expected=f"verdicts of {lab.slug}", found=done.stderr.strip(), next_step="See the error.")
+        return {found["check"]: Verdict.model_validate(found) for found in json.loads(done.stdout)}
+
+    def run(self, lab: Lab, notebook: Any) -> Any:
+        """Save a notebook as the student's and run all its cells; returns it with its outputs.
+
+        Cells that fail do not stop it, as a person would go on.
+        """
+        from nbclient import NotebookClient
+
+        self.save(lab, notebook)
+        ran = copy.deepcopy(notebook)
+        environment = self.environment()
+        before = dict(os.environ)
+        os.environ.update(environment)
+        try:
+            client = NotebookClient(
+                ran,
+                timeout=CELL_SECONDS,
+                allow_errors=True,
+                kernel_name="python3",
+                resources={"metadata": {"path": str(self.folder(lab))}},
+            )
+            client.execute()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        return ran
+
+    def save(self, lab: Lab, notebook: Any) -> None:
+        """Write a notebook over the student's."""
+        (self.folder(lab) / f"{lab.slug}.ipynb").write_bytes(release.content(notebook))
+
+    def submit(self, lab: Lab, out: Path) -> Path:
+        """Write the submission into ``out``.
+
+        Raises:
+            CourseError: `course submit` failed.
+        """
+        done = self.course("submit", lab.slug, "--out", str(out))
+        if done.returncode:
+            raise CourseError(expected="a submission", found=done.stderr.strip(), next_step="See the error.")
+        return out / f"{lab.slug}-{self.student.student}.zip"
+
+
+def _environment(home: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(paths.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"COURSE_HOME": str(home), "PYTHONPATH": path, "PYTHONUTF8": "1"}
+
+
+def _course(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "autograder.cli", *arguments],
+        cwd=paths.ROOT,
+        env=_environment(home),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def at(home: Path) -> Iterator[None]:
+    """Make ``home`` the COURSE_HOME of this process for a while."""
+    before = os.environ.get("COURSE_HOME")
+    os.environ["COURSE_HOME"] = str(home)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COURSE_HOME"]
+        else:
+            os.environ["COURSE_HOME"] = before
+
+
+@contextlib.contextmanager
+def services(home: Path) -> Iterator[None]:
+    """A home whose services are up, as `course start` brings them up; removed with their volumes afterwards.
+
+    Raises:
+        EnvironmentProblem: they could not be started.
+    """
+    done = _course(home, "start", "--services-only", "--no-browser")
+    try:
+        if done.returncode:
+            raise EnvironmentProblem(
+                expected="the services of a rehearsal up",
+                found=(done.stderr or done.stdout).strip(),
+                next_step="Run `python3 course.py doctor`.",
+            )
+        yield
+    finally:
+        _course(home, "stop")
+        with at(home):
+            _remove()
+
+
+def _remove() -> None:
+    """Remove containers and volumes of the current installation."""
+    state, (_, client) = installation.find(), engine.probe()
+    if state is None or client is None:
+        return
+    mine: dict[str, str | list[str] | bool] = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
+    for container in client.containers.list(all=True, filters=mine):
+        container.remove(force=True, v=True)
+    for volume in client.volumes.list(filters=mine):
+        volume.remove(force=True)
+    client.close()
+
+
+def solved(lab: Lab) -> Any:
+    """The master with its solutions in place, as a student who did everything would save it."""
+    return release.source(lab)
+
+
+def shipped(lab: Lab) -> Any:
+    """The student's notebook as it is handed out."""
+    return release.release(release.source(lab))

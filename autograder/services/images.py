@@ -1,0 +1,215 @@
+"""The images that the labs stand on: pulled from Docker Hub where it answers, else built here under the same names.
+
+Docker Hub is asked once; what it said is kept in the installation's state until ``course images --refresh``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from autograder.errors import EnvironmentProblem
+from autograder.services import installation, machine_setup, standin
+from autograder.services.local_build import build_local
+
+if TYPE_CHECKING:
+    from docker.models.images import Image
+
+    from docker import DockerClient
+
+__all__ = ["BASES", "PYTHON_BASE", "REGISTRY", "Row", "build_local", "ensure", "refresh", "rows"]
+
+REGISTRY = "registry:2"
+PYTHON_BASE = "python:3.11-slim-bookworm"
+# Name -> what it is for. The one list of images that the kit takes from elsewhere.
+BASES = {
+    REGISTRY: "the local registry, and the grader's throw-away ones",
+    PYTHON_BASE: "base of the sample model and of the kit's own images",
+}
+ASK_SECONDS = 10.0  # how long Docker Hub may take to answer
+
+HUB, PACKAGES, PRESENT = "Docker Hub", "built here from Debian packages", "already present"
+
+Report = Callable[[str], None]
+
+
+def _quiet(_: str) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of ``course images``.
+
+    Attributes:
+        name: the image's name.
+        purpose: what it is for.
+        present: whether the engine has it.
+        id: its id in the engine, ``sha256:…``; "" when absent.
+        digest: digest of its manifest on Docker Hub, when it was pulled from there.
+        size: bytes in the engine.
+        source: where it came from.
+        when: time of the pull or build (ISO 8601, UTC), or "" when it was there before.
+    """
+
+    name: str
+    purpose: str
+    present: bool
+    id: str = ""
+    digest: str = ""
+    size: int = 0
+    source: str = ""
+    when: str = ""
+
+
+def find(client: DockerClient, tag: str) -> Image | None:
+    """The engine's image of that name, or None."""
+    from docker.errors import ImageNotFound
+
+    try:
+        return client.images.get(tag)
+    except ImageNotFound:
+        return None
+
+
+def is_standin(image: Image) -> bool:
+    """Whether an image was built by the kit instead of pulled."""
+    return image.labels.get(standin.STANDIN_LABEL) == "true"
+
+
+def ensure(client: DockerClient, tag: str, report: Report = _quiet) -> str:
+    """Have one of :data:`BASES` in the engine.
+
+    Args:
+        client: the engine.
+        tag: the image's name.
+        report: called with one line for each step that takes time.
+
+    Returns:
+        The image's id, ``sha256:…``.
+
+    Raises:
+        EnvironmentProblem: it is absent and can be neither pulled nor built.
+    """
+    assert tag in BASES, tag
+    image = find(client, tag)
+    if image is None:
+        return _fetch(client, tag, report)
+    return str(image.id)
+
+
+def refresh(client: DockerClient, report: Report = _quiet) -> None:
+    """Ask Docker Hub again and take every image anew from where it says."""
+    from docker.errors import APIError
+
+    with installation.change() as state:
+        state.images.pop("source", None)
+    for tag in BASES:
+        old = find(client, tag)
+        new = _fetch(client, tag, report)
+        if old is not None and old.id != new and not client.images.get(str(old.id)).tags:
+            with contextlib.suppress(APIError):  # a container still uses it
+                client.images.remove(str(old.id))
+
+
+def _fetch(client: DockerClient, tag: str, report: Report) -> str:
+    origin = source(client, report)
+    id = _pull(client, tag, report) if origin == HUB else _build(client, tag, report)
+    with installation.change() as state:
+        state.images.setdefault("taken", {})[tag] = {"id": id, "source": origin, "when": _now()}
+    return id
+
+
+def _build(client: DockerClient, tag: str, report: Report) -> str:
+    with contextlib.suppress(EnvironmentProblem):  # where it cannot be had, the build says what to do
+        machine_setup.ensure(["mmdebstrap"], report)
+    return standin.build(client, standin.recipes()[tag], report)
+
+
+def source(client: DockerClient, report: Report = _quiet) -> str:
+    """Where images come from on this machine, :data:`HUB` or :data:`PACKAGES`: decided at the first need, then kept."""
+    with installation.change() as state:
+        if "source" not in state.images:
+            report("asking Docker Hub")
+            reason = ask_hub(client)
+            state.images.update(source=PACKAGES if reason else HUB, decided=_now(), reason=reason or "it answered")
+            if reason:
+                report(f"Docker Hub cannot be used ({reason}); building from Debian packages instead")
+        return str(state.images["source"])
+
+
+def ask_hub(client: DockerClient, seconds: float = ASK_SECONDS) -> str:
+    """Ask Docker Hub for a manifest, through the engine (so with its proxies and mirrors); nothing is pulled.
+
+    Returns:
+        "" when it answered, else why not.
+    """
+    answer: list[str] = []
+
+    def ask() -> None:
+        from docker.errors import APIError
+        from requests.exceptions import RequestException
+
+        try:
+            client.api.inspect_distribution(REGISTRY)  # type: ignore[no-untyped-call]
+            answer.append("")
+        except (APIError, RequestException) as error:
+            answer.append(str(getattr(error, "explanation", None) or error))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answer[0] if answer else f"no answer within {seconds:.0f} seconds"
+
+
+def _pull(client: DockerClient, tag: str, report: Report) -> str:
+    from docker.errors import APIError, ImageNotFound
+    from requests.exceptions import RequestException
+
+    report(f"{tag}: pulling from Docker Hub")
+    try:
+        return str(client.images.pull(tag).id)
+    except (APIError, ImageNotFound, RequestException) as error:
+        raise EnvironmentProblem(
+            expected=f"Docker Hub to send {tag}, as it did answer before",
+            found=str(getattr(error, "explanation", None) or error),
+            next_step="Check the connection, then try again; or ask anew where images come from: "
+            "course images --refresh",
+        ) from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def row(client: DockerClient, tag: str, taken: dict[str, Any]) -> Row:
+    """What is known of one image."""
+    image = find(client, tag)
+    if image is None:
+        return Row(tag, BASES[tag], present=False)
+    record = taken.get(tag, {})
+    known = record if record.get("id") == image.id else {}
+    origin = known.get("source") or (PACKAGES if is_standin(image) else PRESENT)
+    digests = image.attrs.get("RepoDigests") or []
+    hub = [d.partition("@")[2] for d in digests if d.partition("@")[0] == tag.partition(":")[0]]
+    return Row(
+        name=tag,
+        purpose=BASES[tag],
+        present=True,
+        id=str(image.id),
+        digest=hub[0] if hub else "",
+        size=int(image.attrs.get("Size", 0)),
+        source=str(origin),
+        when=str(known.get("when", "")),
+    )
+
+
+def rows(client: DockerClient) -> list[Row]:
+    """All images and where they come from."""
+    state = installation.find()
+    taken = state.images.get("taken", {}) if state else {}
+    return [row(client, tag, taken) for tag in BASES]

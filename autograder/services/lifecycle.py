@@ -1,0 +1,169 @@
+"""Everything up, and everything down: the registry, JupyterLab and the site, each on its own port.
+
+What fails does not keep the rest from starting: it is listed at the end, each with its fix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from autograder.errors import CourseError
+from autograder.services import addresses, engine, images, installation, jupyter, machine_setup, ports, registry
+from autograder.services import site_server as site
+from autograder.services.installation import Installation
+
+Report = Callable[[str], None]
+COMMAND_SECONDS = 900.0  # how long another start or stop may take (a first one builds images)
+
+
+@dataclass
+class Started:
+    """What a start brought.
+
+    Attributes:
+        addresses: where everything is.
+        running: the services that answer.
+        problems: services that could not be started, and why.
+        notes: sentences for the person at the keyboard.
+    """
+
+    addresses: addresses.Addresses
+    running: list[str] = field(default_factory=list)
+    problems: dict[str, CourseError] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a start is to bring up.
+
+    Attributes:
+        prepare: makes the student's folder ready and returns notes about it; None leaves it alone.
+        build_site: builds the site; None serves none.
+        with_jupyter: whether JupyterLab is started.
+        move: a service that takes another port than the one it has.
+    """
+
+    prepare: Callable[[], list[str]] | None = None
+    build_site: Callable[[], object] | None = None
+    with_jupyter: bool = True
+    move: str | None = None
+
+
+def start(plan: Plan, report: Report) -> Started:
+    """Bring everything up, or what is missing of it.
+
+    Args:
+        plan: what to bring up.
+        report: called with one line for each step that takes time.
+    """
+    with installation.locked("command", COMMAND_SECONDS, report):
+        notes = plan.prepare() if plan.prepare else []
+        state = _with_ports(plan)
+        started = Started(addresses.of_installation(state), notes=notes)
+        wanted = [registry.SERVICE]
+        if plan.with_jupyter:  # launched first, because it takes the longest to answer
+            wanted.append(jupyter.SERVICE)
+            _attempt(started, jupyter.SERVICE, lambda: _jupyter(state))
+        if plan.build_site:
+            wanted.append(site.SERVICE)
+            _attempt(started, site.SERVICE, lambda: _site(plan, state, report))
+        _attempt(started, registry.SERVICE, lambda: _registry(state, report))
+        if plan.with_jupyter:
+            if not jupyter.answers(state):
+                report("waiting for JupyterLab")
+            _attempt(started, jupyter.SERVICE, lambda: jupyter.wait(state))
+        started.running = [service for service in wanted if service not in started.problems]
+        return started
+
+
+def _with_ports(plan: Plan) -> Installation:
+    """The state with a port for every service of the plan."""
+    wanted = [registry.SERVICE]
+    wanted += [jupyter.SERVICE] if plan.with_jupyter else []
+    wanted += [site.SERVICE] if plan.build_site else []
+    with installation.change() as state:
+        if plan.move is not None:
+            _stop_one(state, plan.move)
+            old = state.ports.pop(plan.move, None)
+            ports.choose(state, plan.move, lambda port: port != old and ports.is_free(port))
+        for service in wanted:
+            ports.choose(state, service)
+    return state
+
+
+def _stop_one(state: Installation, service: str) -> None:
+    if service == jupyter.SERVICE:
+        jupyter.stop(state)
+    elif service == site.SERVICE:
+        site.stop(state)
+    # The registry's container is made anew when its port changed.
+
+
+def _attempt(started: Started, service: str, step: Callable[[], None]) -> None:
+    """Do a step of a service, unless an earlier one failed."""
+    if service not in started.problems:
+        try:
+            step()
+        except CourseError as problem:
+            started.problems[service] = problem
+
+
+def _remember(state: Installation) -> None:
+    """Write down which processes are ours, at once: a start may be killed at any moment."""
+    with installation.change() as saved:
+        saved.processes = dict(state.processes)
+
+
+def _jupyter(state: Installation) -> None:
+    jupyter.launch(state)
+    _remember(state)
+
+
+def _site(plan: Plan, state: Installation, report: Report) -> None:
+    assert plan.build_site is not None
+    plan.build_site()
+    site.launch(state)
+    _remember(state)
+    site.wait(state)
+
+
+def _registry(state: Installation, report: Report) -> None:
+    _, client = engine.probe()
+    if client is None:
+        machine_setup.ensure(["engine"], report)
+        client = engine.connect()
+    with closing(client):
+        for tag in images.BASES:
+            images.ensure(client, tag, report)
+        registry.up(client, state, report)
+
+
+def stop(report: Report) -> list[str]:
+    """Take everything down. Nothing that was pushed is lost.
+
+    Returns:
+        What was running and is stopped now.
+
+    Raises:
+        EnvironmentProblem: a registry may still be running, because its engine cannot be reached any more.
+    """
+    if installation.find() is None:
+        return []
+    with installation.locked("command", COMMAND_SECONDS, report):
+        stopped = []
+        with installation.change() as state:
+            report("stopping JupyterLab")
+            stopped += [jupyter.SERVICE] if jupyter.stop(state) else []
+            stopped += [site.SERVICE] if site.stop(state) else []
+        if registry.SERVICE in state.ports:
+            found, client = engine.probe()
+            if client is not None:
+                with closing(client):
+                    report("stopping the registry")
+                    stopped += [registry.SERVICE] if registry.down(client, state) else []
+            elif registry.answers(state.ports[registry.SERVICE]):
+                raise engine.problem(found)
+        return stopped

@@ -1,0 +1,65 @@
+"""What all tests share: a home of their own, the engine, and a throw-away registry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from autograder.services import engine as engines
+from autograder.services import http, images
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# testcontainers' own cleaning container would come from Docker Hub; the fixtures below clean up themselves.
+os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_ones_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test ever touches the work, class or state of this checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh home (``COURSE_HOME``) for one test, with a space in its path."""
+    folder = tmp_path / "a home"
+    folder.mkdir()
+    monkeypatch.setenv("COURSE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[DockerClient]:
+    """The engine. Without one the tests that ask for it fail, so that nothing is skipped in silence."""
+    client = engines.connect()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def registry_session(engine: DockerClient) -> Iterator[str]:
+    """``localhost:PORT`` of a throw-away registry with deletion on, for the whole run."""
+    from testcontainers.core.container import DockerContainer
+
+    images.ensure(engine, images.REGISTRY)
+    container = DockerContainer(images.REGISTRY).with_env("REGISTRY_STORAGE_DELETE_ENABLED", "true")
+    container.ports["5000/tcp"] = ("127.0.0.1",)  # type: ignore[assignment]  # the SDK's form for: a free port of loopback
+    with container:
+        port = container.get_exposed_port(5000)
+        url = f"http://127.0.0.1:{port}/v2/"
+        assert http.wait_until(lambda: http.ask(url).status == 200, 30), f"no registry at {url} after 30 s"
+        yield f"localhost:{port}"
+
+
+@pytest.fixture
+def registry(registry_session: str) -> str:
+    """``localhost:PORT`` of a throw-away registry; shared by the tests, so take repository names of your own."""
+    return registry_session

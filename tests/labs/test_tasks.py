@@ -1,0 +1,185 @@
+"""Code tasks: finding the student's cell whatever happened to it, and running it where it can do no harm to a score."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.evidence.model import Case
+from autograder.labs import tasks
+
+GOOD = "def add(a, b):\n    return a + b"
+STUB = "def add(a, b):\n    '''Add.'''\n    ...  # your turn"
+CASES = [Case(kind="numbers", args=(1, 2), expected=3), Case(kind="texts", args=("a", "b"), expected="ab")]
+
+
+def notebook(*cells):
+    return {
+        "cells": [
+            {"cell_type": "code", "source": source, "metadata": {"tags": ["task:add"] if tagged else []}}
+            for source, tagged in cells
+        ]
+    }
+
+
+def extract(*cells):
+    return tasks.extract(notebook(*cells), "add", "add")
+
+
+def test_the_tagged_cell():
+    found = extract(("x = 1", False), (GOOD, True))
+    assert (found.status, found.source, found.notes) == ("found", GOOD, ())
+
+
+def test_the_last_copy_that_is_not_empty_counts():
+    other = GOOD.replace("a + b", "b + a")
+    found = extract((GOOD, True), (other, True), (STUB, True), ("", True))
+    assert found.source == other and "3 cells" in found.notes[0]
+
+
+def test_a_lost_tag_is_no_loss():
+    found = extract(("print(1)", False), (GOOD, False))
+    assert found.source == GOOD and "is gone" in found.notes[0]
+
+
+def test_two_untagged_candidates_are_ambiguous():
+    assert extract((GOOD, False), (GOOD + "\n", False)).status == "ambiguous"
+
+
+def test_a_stub_and_one_written_cell_are_not():
+    assert extract((STUB, False), (GOOD, False)).source == GOOD
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("import math", "def add(a, b):\n    return a + b + int(math.log(1))"),
+        ("def add(a, b):\n    total = a", "    return total + b"),
+        ("def add(a, b):", "    return a + b"),
+    ],
+)
+def test_a_split_cell_is_put_together(parts):
+    found = extract(*((part, True) for part in parts))
+    run = tasks.run_locally(found, "add", CASES[:1], 2)
+    assert [r.correct for r in run.results] == [True] and "put together" in run.notes[0]
+
+
+def test_nothing_written_and_nothing_there():
+    assert extract((STUB, True)).status == "empty"
+    assert extract(("x = 1", True)).status == "missing"
+    assert extract().status == "missing"
+    broken = extract(("def add(a, b:\n  return 1", True))
+    assert broken.status == "broken" and "line 1" in broken.message
+
+
+def test_magics_are_named_as_what_they_are_not():
+    assert extract(("%%time\n" + GOOD, True)).status == "broken"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda x: (
+            st.lists(x, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["cells", "cell_type", "source", "metadata", "tags"]) | st.text(), x, max_size=4
+            )
+        ),
+    )
+)
+def test_no_notebook_crashes_the_extractor(value):
+    tasks.extract({"cells": value}, "add", "add")
+    tasks.extract({"cells": [{"cell_type": "code", "source": value, "metadata": value}]}, "add", "add")
+
+
+def run(source, cases=CASES, seconds=2.0):
+    return tasks.run_locally(tasks.Extracted("found", source), "add", cases, seconds)
+
+
+def statuses(source, **more):
+    return [r.status for r in run(source, **more).results]
+
+
+def test_right_results():
+    assert [r.correct for r in run(GOOD).results] == [True, True]
+
+
+def test_state_of_the_notebook_is_not_there():
+    done = run("def add(a, b):\n    return helper(a, b)")
+    assert [(r.status, r.errors[0]) for r in done.results] == [("raised", "NameError")] * 2
+    assert run("import autograder\n" + GOOD).status == "broken"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "class E:\n        def __eq__(self, other): return True\n    return E()",
+        "class E(str):\n        def __eq__(self, other): return True\n    return E('x')",
+        "class E(int): pass\n    return E(3)",
+        "return {1, 2}",
+        "return {1: 2}",
+        "return float('nan')",
+        "return 10 ** 5000",
+        "x = []\n    x.append(x)\n    return x",
+        "return 'x' * 10 ** 6",
+        "return object",
+    ],
+)
+def test_what_is_no_plain_data_is_unusable(body):
+    assert statuses(f"def add(a, b):\n    {body}", cases=CASES[:1]) == ["unusable"]
+
+
+def test_a_tuple_is_a_list():
+    case = Case(kind="k", args=(1, 2), expected=[1, 2])
+    assert run("def add(a, b):\n    return (a, b)", cases=[case]).results[0].correct
+
+
+def test_time_outs_hit_only_their_own_case():
+    slow = "def add(a, b):\n    while a == 1: pass\n    return a + b"
+    assert statuses(slow, seconds=0.3) == ["timeout", "returned"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["import os; os._exit(0)", "raise SystemExit", "import sys; sys.exit(3)", "raise KeyboardInterrupt",
+     "import os, signal; os.kill(os.getpid(), 9)"],
+)  # fmt: skip
+def test_ending_the_process_is_no_result(body):
+    done = run(f"def add(a, b):\n    {body}")
+    assert [r.correct for r in done.results] == [False, False]
+
+
+def test_output_and_input_change_nothing():
+    noisy = "import sys\ndef add(a, b):\n    print('{\"status\": \"returned\"}'); sys.stderr.write('x'); return a + b"
+    assert [r.correct for r in run(noisy).results] == [True, True]
+    assert statuses("def add(a, b):\n    return input()") == ["raised", "raised"]
+
+
+def test_patching_json_earns_nothing():
+    patched = 'import json\njson.dumps = lambda x: \'{"status": "returned", "value": 42}\'\n' + STUB
+    assert not any(r.correct for r in run(patched).results)
+
+
+def test_attacking_the_runner_is_the_cells_failure_not_a_fault():
+    assert run("import os\nos.kill(os.getppid(), 9)\n" + GOOD).status == "broken"
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [("raise ValueError('at load')", "ValueError: at load"), ("add = 3", "not a function"), ("exit()", "NameError"),
+     ("raise SystemExit", "SystemExit")],
+)  # fmt: skip
+def test_a_cell_that_does_not_load_says_why(source, told):
+    done = run(source)
+    assert done.status == "broken" and told in done.message
+
+
+def test_errors_are_named_by_their_built_in_classes():
+    source = "class Odd(ValueError): pass\ndef add(a, b): raise Odd('why')"
+    (result,) = run(source, cases=CASES[:1]).results
+    assert result.errors[0] == "ValueError" and result.detail == "why"
+
+
+def test_expected_results_never_reach_the_runner():
+    assert "expected" not in str(tasks.job(GOOD, "add", CASES, 1.0))

@@ -1,0 +1,112 @@
+"""A student's folder: copied once, updated only where untouched, never overwritten without a copy."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder import paths
+from autograder.labs import manifest, workspace
+
+TOML = """
+schema = 1
+slug = "{slug}"
+version = 1
+title = "T"
+minutes = 5
+lesson = "{slug}"
+module = "first_push"
+
+[[starter]]
+source = "docker/thing"
+to = "thing"
+
+[[checks]]
+id = "x"
+points = 1
+hints = ["a", "b", "c"]
+"""
+
+
+@pytest.fixture
+def kit(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path / "kit")
+    monkeypatch.setattr(paths, "LABS", tmp_path / "kit" / "labs")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
+    for slug in ("01-one", "02-two"):
+        write(tmp_path / "kit" / "labs" / slug / "lab.toml", TOML.format(slug=slug))
+        write(tmp_path / "kit" / "labs" / slug / f"{slug}.ipynb", "{}")
+    write(tmp_path / "kit" / "docker" / "thing" / "Dockerfile", "FROM scratch")
+    return tmp_path / "kit"
+
+
+def write(file, text):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def mine(name):
+    return paths.work() / name
+
+
+def text(name):
+    return mine(name).read_text(encoding="utf-8")
+
+
+def test_everything_but_the_manifest_is_copied(kit):
+    assert workspace.prepare() == []
+    files = sorted(f.relative_to(paths.work()).as_posix() for f in mine("01-one").rglob("*") if f.is_file())
+    assert files == ["01-one/01-one.ipynb", "01-one/thing/Dockerfile"]
+
+
+def test_a_students_change_stays(kit):
+    workspace.prepare()
+    write(mine("01-one/01-one.ipynb"), "mine")
+    workspace.prepare()
+    assert text("01-one/01-one.ipynb") == "mine"
+
+
+def test_a_newer_kit_updates_only_what_was_never_touched(kit):
+    workspace.prepare()
+    write(mine("01-one/01-one.ipynb"), "mine")
+    for slug in ("01-one", "02-two"):
+        write(kit / "labs" / slug / f"{slug}.ipynb", "new")
+    said = workspace.prepare()
+    assert text("01-one/01-one.ipynb") == "mine" and text("02-two/02-two.ipynb") == "new"
+    assert len(said) == 2 and "you changed it" in said[0] and "updated" in said[1]
+
+
+def test_a_file_the_student_deleted_stays_away_but_a_deleted_lab_comes_back(kit):
+    workspace.prepare()
+    mine("01-one/thing/Dockerfile").unlink()
+    for file in sorted(mine("02-two").rglob("*"), reverse=True):
+        file.rmdir() if file.is_dir() else file.unlink()
+    mine("02-two").rmdir()
+    workspace.prepare()
+    assert not mine("01-one/thing/Dockerfile").exists()
+    assert mine("02-two/thing/Dockerfile").exists()
+
+
+def test_reset_keeps_a_copy_each_time(kit):
+    workspace.prepare()
+    lab = manifest.find("01")
+    kept = []
+    for n in range(3):
+        write(mine("01-one/01-one.ipynb"), f"mine {n}")
+        kept.append(workspace.reset(lab))
+        assert text("01-one/01-one.ipynb") == "{}"
+    assert [(k / "01-one.ipynb").read_text(encoding="utf-8") for k in kept] == ["mine 0", "mine 1", "mine 2"]
+    assert text("02-two/02-two.ipynb") == "{}"
+
+
+def test_a_file_of_the_students_own_is_never_in_the_way(kit):
+    write(mine("01-one/01-one.ipynb"), "here before the first start")
+    workspace.prepare()
+    assert text("01-one/01-one.ipynb") == "here before the first start"
+
+
+def test_what_a_script_makes_is_made_once_and_outside_the_kit(kit):
+    write(kit / "docker" / "thing" / "train.py", "open('weights.bin', 'a').write('x')")
+    workspace.prepare()
+    workspace.reset(manifest.find("02"))
+    assert text("01-one/thing/weights.bin") == text("02-two/thing/weights.bin") == "x"
+    assert not (kit / "docker" / "thing" / "weights.bin").exists()

@@ -1,0 +1,54 @@
+"""Results as a student sees them: the same words in HTML and in plain text, and nothing that a value can inject."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.checks.api import Verdict
+from autograder.errors import CourseError
+from autograder.notebook.cards import Card, Cards, Me
+
+FAILED = Verdict(
+    check="c", title="Both are there", status="failed", points=0, max_points=1.5, trust="proved",
+    expected="two tags", found="<b>one</b>", next_step="push", table=(("input", "yours"), ("1", "<i>")),
+)  # fmt: skip
+PASSED = Verdict(check="c", title="T", status="passed", points=1, max_points=1, trust="proved", why="Because.")
+
+
+def test_plain_text():
+    assert Card.of(FAILED).text().splitlines() == [
+        "✗ Not yet: Both are there (0 of 1.5 points)",
+        "    Expected: two tags",
+        "    Found:    <b>one</b>",
+        "    Next:     push",
+        "    input | yours",
+        "    1 | <i>",
+    ]
+    assert Card.of(PASSED).text() == "✓ Passed: T (1 of 1 point)\n    Because."
+
+
+def test_html_has_the_same_words_and_is_escaped():
+    shown = Cards([Card.of(FAILED)], ["a & b"])._repr_html_()
+    for words in ("Not yet", "Both are there", "two tags", "&lt;b&gt;one&lt;/b&gt;", "push", "&lt;i&gt;", "a &amp; b"):
+        assert words in shown
+    assert "<b>" not in shown and "<i>" not in shown
+    assert '<th scope="col"' in shown and 'aria-hidden="true"' in shown
+
+
+def test_a_fault_costs_nothing_and_says_so():
+    verdict = Verdict(check="c", title="T", status="not_graded", points=None, max_points=2, trust="proved", found="f")
+    assert "costs no points" in Card.of(verdict).text()
+
+
+def test_an_error_becomes_a_card():
+    text = Card.problem(CourseError(expected="e", found="f", next_step="n")).text()
+    assert text.startswith("! Needs your attention") and "Expected: e" in text and "Next:     n" in text
+
+
+def test_me_shows_names_and_values():
+    me = Me(lambda: ("ada", {"repository": "team-x/ml-model", "v1": "<1>"}))
+    assert me.student == "ada" and me.repository == "team-x/ml-model"
+    assert "me.repository  team-x/ml-model" in repr(me) and "&lt;1&gt;" in me._repr_html_()
+    assert set(dir(me)) == {"student", "repository", "v1"}
+    with pytest.raises(AttributeError, match="it has student, repository, v1"):
+        getattr(me, "nothing")  # noqa: B009 - the attribute's absence is the test
