@@ -44,7 +44,8 @@ PROJECT = re.compile(
 REPOSITORY = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 LOCATION = re.compile(r"[a-z]+(?:-[a-z]+[0-9]+)?")  # us-central1, or a multi-region such as "europe"
 GCR_HOSTS = ("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io")
-# What gcr.io has answered since its end, with status 412:
+# What gcr.io has answered since its end, with status 412. Its code there is unknown to Docker, which then retries for
+# half a minute; ours is DENIED, which Docker reports at once. The text:
 # https://cloud.google.com/artifact-registry/docs/transition/auto-migrate-gcr-ar
 MIGRATE = (
     "Container Registry is deprecated and shutting down, please use the auto migration tool to migrate to Artifact "
@@ -86,7 +87,7 @@ class ArtifactRegistryFront(BearerFront):
         parts = call.repository.split("/")
         if parts[0] in GCR_HOSTS or len(parts) < 3:
             project = parts[1] if parts[0] in GCR_HOSTS and len(parts) > 1 else parts[0]
-            raise Refusal(412, "UNKNOWN", MIGRATE.format(project=project))
+            raise Refusal(412, "DENIED", MIGRATE.format(project=project))
         name = f"{parts[0]}/{parts[1]}"
         settings = self.repositories.get(name)
         if not self.allows(caller, call.repository, action):
