@@ -27,7 +27,7 @@ def require_digest(e: Evidence, held: Repository, tag: str, value: object) -> No
     if not isinstance(value, str):
         found = f"You recorded a value of type {type(value).__name__}, not a text."
         raise Failure(expected=expected, found=found, next_step='Record a text of the form "sha256:…".')
-    if is_digest("sha256:" + value) or is_digest(value.lower()):
+    if not is_digest(value) and (is_digest("sha256:" + value.lower()) or is_digest(value.lower())):
         raise Failure(
             expected=expected,
             found=f"“{value}” lacks the form of a digest.",

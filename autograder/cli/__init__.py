@@ -1,4 +1,4 @@
-"""The command line. Commands are imported when they are called, so that ``course --help`` and a warm start stay quick."""
+"""The command line. A command is imported when it is called, so that `course --help` and a warm start stay quick."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "test": ("autograder.cli.maintainer:test", "all tests"),
     "verify": ("autograder.cli.maintainer:verify", "the content contract: every lab is whole and honest"),
     "bench": ("autograder.cli.maintainer:bench", "the benchmarks"),
+    "samples": ("autograder.cli.maintainer:samples", "have scripted students make the sample class anew"),
     "release": ("autograder.cli.maintainer:release", "write the student notebooks from their masters"),
 }
 

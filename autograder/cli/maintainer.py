@@ -115,6 +115,22 @@ def release(check_only: bool) -> None:
 
 
 @click.command()
+@click.argument("labs", nargs=-1)
+@click.option("--student", "only", multiple=True, help="Only this scripted student (may be given again).")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write here instead of into the kit.")
+def samples(labs: tuple[str, ...], only: tuple[str, ...], out: Path | None) -> None:
+    """Make the sample class anew: scripted students do LABS (default: all) for real and hand in."""
+    from autograder.quality import samples as scripted
+
+    for lab in [manifest.find(name) for name in labs or manifest.slugs()]:
+        if only or out is not None:
+            made = scripted.make(lab, out or scripted.folder(lab), _say, only)
+        else:
+            made = scripted.remake(lab, _say)
+        click.echo(f"{lab.slug}: {len(made)} submissions, {sum(f.stat().st_size for f in made) / 1000:,.0f} kB")
+
+
+@click.command()
 @click.argument("names", nargs=-1)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also write the figures as JSON.")
 def bench(names: tuple[str, ...], out: Path | None) -> None:

@@ -46,14 +46,14 @@ def _place() -> tuple[Lab, Path]:
 
 
 @cache
-def _session(lab: Lab, folder: Path) -> Live:
-    return Live(lab, students.current(), folder)
+def _session(folder: Path) -> Live:
+    return Live(manifest.find(folder.name), students.current(), folder)
 
 
 def live() -> Live:
     """The session of this notebook, with the cells run so far."""
-    lab, folder = _place()
-    session = _session(lab, folder)
+    _, folder = _place()
+    session = _session(folder)
     session.executed = _executed()
     if session.executed:
         kernel.remember(folder, session.executed)
@@ -107,8 +107,8 @@ def _unknown(name: str, lab: Lab) -> CourseError:
 
 
 def _parameters() -> tuple[str, dict[str, Any]]:
-    lab, folder = _place()
-    session = _session(lab, folder)
+    _, folder = _place()
+    session = _session(folder)
     return session.student.student, session.parameters()
 
 

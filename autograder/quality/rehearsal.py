@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from docker.errors import NotFound
+
 from autograder import paths
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import release, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
-from autograder.services import engine, installation, registry
+from autograder.services import addresses, engine, installation, registry
 
 CELL_SECONDS = 300  # a cell may build an image
 
@@ -166,15 +168,23 @@ def services(home: Path) -> Iterator[None]:
 
 
 def _remove() -> None:
-    """Remove containers and volumes of the current installation."""
+    """Remove the current installation's containers and volumes, and what a lab ran and built under its addresses."""
     state, (_, client) = installation.find(), engine.probe()
     if state is None or client is None:
         return
     mine: dict[str, str | list[str] | bool] = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
-    for container in client.containers.list(all=True, filters=mine):
-        container.remove(force=True, v=True)
+    hosts = tuple(f"{address}/" for address in addresses.of_installation(state).services.values())
+    for container in client.containers.list(all=True):
+        named = str(container.attrs["Config"]["Image"])
+        if named.startswith(hosts) or container.labels.get(registry.INSTALLATION_LABEL) == state.id:
+            container.remove(force=True, v=True)
     for volume in client.volumes.list(filters=mine):
         volume.remove(force=True)
+    for image in client.images.list():
+        for name in [*image.tags, *image.attrs.get("RepoDigests", ())]:
+            if name.startswith(hosts):
+                with contextlib.suppress(NotFound):
+                    client.images.remove(name, force=True)
     client.close()
 
 

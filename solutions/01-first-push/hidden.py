@@ -47,7 +47,10 @@ def cases(draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Case]]:
         blob(draw, name, docker=docker) for name in ("base", "weights", "code", "other", "extra")
     )
     twin = {**other, "size": code["size"]}
-    oci_base, oci_weights = ({**part, "mediaType": OCI + "layer.v1.tar+gzip"} for part in (base, weights))
+    in_docker, in_oci = (
+        [{**part, "mediaType": kind} for part in (base, weights)]
+        for kind in (DOCKER + "image.rootfs.diff.tar.gzip", OCI + "layer.v1.tar+gzip")
+    )
     d1 = blob(draw, "config 3", docker=True, config=True)
     o1 = blob(draw, "config 4", config=True)
     old = manifest(c1, base, weights, code)
@@ -59,8 +62,7 @@ def cases(draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Case]]:
         case("a new layer as large as the old one", old, manifest(c2, base, weights, twin), c2, twin),
         case("fewer layers than before", old, manifest(c2, base), c2),
         case("no layer at all", old, manifest(c2), c2),
-        case("the same image in another form of manifest", manifest(d1, base, weights),
-             manifest(o1, oci_base, oci_weights), o1),
+        case("the same image in another form of manifest", manifest(d1, *in_docker), manifest(o1, *in_oci), o1),
         case("nothing in common", old, manifest(c2, other, extra), c2, other, extra),
         case("a first push that lists a layer twice", None, manifest(c1, base, weights, base), c1, base, weights),
         case("artifacts that share the empty config", manifest(EMPTY, weights), manifest(EMPTY, other), other),

@@ -1,0 +1,180 @@
+"""The sample class: scripted students who really do a lab, with what each must get, point by point.
+
+The scripts are ``solutions/NN-slug/students.py``; the submissions they made are ``solutions/NN-slug/samples/*.zip``,
+used by the tests and by `course demo`. `course samples` makes them anew.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder import paths
+from autograder.labs import students
+from autograder.labs.manifest import Lab
+from autograder.quality import rehearsal
+from autograder.quality.rehearsal import Rehearsal
+
+# The key of the sample class. Like the public key it protects nothing: the class exists to be looked at.
+KEY = b"registry-course sample class"
+COURSE = "sample-class"
+
+Act = Callable[["Stage"], None]
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A scripted student of one lab.
+
+    Attributes:
+        student: the id.
+        story: what this student does, in one sentence.
+        act: does it.
+        passes: ids of the checks that must pass, or "all".
+        refused: the submission as a whole must be refused (points do not exist then).
+        says: a text that must stand in the verdict of a check (check id -> text), or in the remarks ("" -> text).
+        after: ids of students whose submissions must exist before.
+    """
+
+    student: str
+    story: str
+    act: Act
+    passes: tuple[str, ...] | str = ()
+    refused: bool = False
+    says: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+
+    def points(self, lab: Lab) -> float:
+        """The points that this student must get."""
+        return lab.total if self.passes == "all" else sum(lab.points[id] for id in self.passes)
+
+
+@dataclass
+class Stage:
+    """What a script works with: the student's desk, the lab, and the folder that submissions go to."""
+
+    desk: Rehearsal
+    lab: Lab
+    out: Path
+
+    @property
+    def me(self) -> dict[str, Any]:
+        """The student's personal parameters."""
+        return self.lab.parameters(self.desk.student.seed(self.lab.slug))
+
+    @property
+    def folder(self) -> Path:
+        """The student's folder of the lab."""
+        return self.desk.folder(self.lab)
+
+    def solved(self) -> Any:
+        """The notebook with every solution in place."""
+        return rehearsal.solved(self.lab)
+
+    def shipped(self) -> Any:
+        """The notebook as handed out."""
+        return rehearsal.shipped(self.lab)
+
+    def mixed(self, *solved_ids: str) -> Any:
+        """The notebook as handed out, with the named cells solved."""
+        notebook, full = self.shipped(), {cell.id: cell for cell in self.solved().cells}
+        for cell in notebook.cells:
+            if cell.id in solved_ids:
+                cell.source = full[cell.id].source
+        return notebook
+
+    def run(self, notebook: Any) -> Any:
+        """Save and run a notebook."""
+        return self.desk.run(self.lab, notebook)
+
+    def submit(self) -> Path:
+        """Write the submission."""
+        return self.desk.submit(self.lab, self.out)
+
+
+def load(lab: Lab) -> list[Scripted]:
+    """The scripted students of a lab, those that others need first."""
+    file = paths.SOLUTIONS / lab.slug / "students.py"
+    if not file.is_file():
+        return []
+    spec = importlib.util.spec_from_file_location(f"students_{lab.module}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    listed: list[Scripted] = module.STUDENTS
+    return sorted(listed, key=lambda one: bool(one.after))
+
+
+def folder(lab: Lab) -> Path:
+    """Where the sample submissions of a lab lie."""
+    return paths.SOLUTIONS / lab.slug / "samples"
+
+
+def make(lab: Lab, out: Path, report: Callable[[str], None], only: tuple[str, ...] = ()) -> list[Path]:
+    """Have every scripted student do the lab for real and write the submissions into ``out``.
+
+    Raises:
+        EnvironmentProblem: no engine, or the services cannot be started.
+        CourseError: a student's `course submit` failed.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    made = []
+    for one in load(lab):
+        if only and one.student not in only:
+            continue
+        report(f"{lab.slug}: {one.student}: {one.story}")
+        with tempfile.TemporaryDirectory(prefix="course-sample-") as place, rehearsal.services(Path(place)):
+            desk = Rehearsal(Path(place), students.issue(KEY, COURSE, one.student, [lab.slug]))
+            desk.fresh(lab)
+            one.act(Stage(desk, lab, out))
+        made.append(out / f"{lab.slug}-{one.student}.zip")
+    return made
+
+
+def remake(lab: Lab, report: Callable[[str], None]) -> list[Path]:
+    """Replace the sample submissions that come with the kit; the old ones stay when something fails."""
+    with tempfile.TemporaryDirectory(prefix="course-samples-") as place:
+        made = make(lab, Path(place), report)
+        shutil.rmtree(folder(lab), ignore_errors=True)
+        folder(lab).mkdir(parents=True)
+        return [Path(shutil.copy(file, folder(lab))) for file in made]
+
+
+def rewrite(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+    """Change the content of a submission as someone with a zip tool would.
+
+    Args:
+        file: the zip; replaced.
+        change: gets name -> bytes of all members and changes them in place.
+    """
+    with zipfile.ZipFile(file) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    change(content)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data)
+
+
+def header(content: dict[str, bytes], **changes: Any) -> None:
+    """Change fields of submission.json, with the hashes of all files made right again."""
+    import hashlib
+
+    document = json.loads(content["submission.json"])
+    document |= changes
+    document["files"] = {n: hashlib.sha256(d).hexdigest() for n, d in content.items() if n != "submission.json"}
+    content["submission.json"] = json.dumps(document, indent=1).encode()
+
+
+def roster() -> str:
+    """The sample class as a roster file."""
+    from autograder.labs import manifest
+
+    ids = sorted({one.student for slug in manifest.slugs() for one in load(manifest.find(slug))})
+    return "id\n" + "".join(f"{id}\n" for id in ids)
