@@ -131,8 +131,7 @@ class EcrFront(BaseFront):
 
     def reconcile(self) -> list[str]:
         repaired = self.registry.reconcile()
-        lifecycle.say_unsaid(self.registry)
-        finished = lifecycle.overnight(self.registry)
+        finished = lifecycle.finish(self.registry)
         return repaired + [
             f"finished a night that was interrupted: {line['repository']}@{line['digest']}" for line in finished
         ]

@@ -1,12 +1,11 @@
-"""Lifecycle policies at work: what a preview lists, and what goes when the stand-in's clock is moved on.
+"""Lifecycle policies at work: what a preview lists, and what goes overnight when the stand-in's clock is moved on.
 
-ECR acts within 24 hours; here a night passes for every 24 hours that the clock is advanced. The rules themselves are
+ECR acts within 24 hours; here every day that the clock is advanced ends with a night. The rules themselves are
 :mod:`autograder.domain.retention.ecr`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,9 +17,7 @@ from autograder.domain.retention.model import Action, Image
 from autograder.services.standins.ecr import images, validation
 from autograder.services.standins.ecr.images import StoredImage
 from autograder.services.standins.ecr.registry import Registry
-from autograder.services.standins.interface import Clock
 
-DAY = 24 * 3600.0  # seconds
 WHO = "lifecycle"
 FOLLOWS = "It was about an image that is gone; reference artifacts follow within 24 hours."
 
@@ -72,28 +69,32 @@ def preview(registry: Registry, repository: str, policy_text: str) -> dict[str, 
 
 
 def overnight(registry: Registry) -> list[dict[str, Any]]:
-    """Run the nights between the last run and the clock's present; returns what went, oldest first.
+    """One night, at the clock's present: run every repository's policy; returns what went.
 
-    Can be killed at any point and called again: each night of each repository is saved as one step.
+    Can be killed at any point and called again: each repository is saved as one step.
     """
-    clock = registry.context.clock
-    target = clock.offset().total_seconds()
-    past = _past(clock, registry.offset_done)
-    count = max(1, math.ceil((target - registry.offset_done) / DAY)) if target > registry.offset_done else 0
-    nights = [min(past + DAY * (number + 1), registry.now()) for number in range(count)]
-    gone: list[dict[str, Any]] = []
-    if nights:
-        with registry.guard:
-            names = sorted(registry.backend.repositories)
-        for name in names:
-            gone += _repository_nights(registry, name, nights)
+    offset, now = registry.context.clock.offset().total_seconds(), registry.now()
     with registry.guard:
-        registry.offset_done = target
+        names = sorted(registry.backend.repositories)
+    gone: list[dict[str, Any]] = []
+    for name in names:
+        with registry.context.lock(name):
+            gone += _night(registry, name, now)
+    with registry.guard:
+        registry.offset_done = offset
         registry.save()
-    return sorted(gone, key=lambda line: (line["when"], line["repository"]))
+    return gone
 
 
-def say_unsaid(registry: Registry) -> None:
+def finish(registry: Registry) -> list[dict[str, Any]]:
+    """After a start: run the night that the last process did not get through; returns what went."""
+    _say_unsaid(registry)
+    if registry.context.clock.offset().total_seconds() > registry.offset_done:
+        return overnight(registry)
+    return []
+
+
+def _say_unsaid(registry: Registry) -> None:
     """Write the journal lines of a night whose process was killed between saving and saying."""
     if not registry.unsaid:
         return
@@ -106,40 +107,16 @@ def say_unsaid(registry: Registry) -> None:
         registry.save()
 
 
-def _repository_nights(registry: Registry, name: str, nights: list[float]) -> list[dict[str, Any]]:
-    """The nights of one repository. Nights on which nothing can happen are skipped.
-
-    With the same images, what is due on one night is also due on every later one (ages only grow), so the first night
-    on which something happens is found by halving.
-    """
-    gone: list[dict[str, Any]] = []
-    first = 0
-    with registry.context.lock(name):
-        with registry.guard:
-            found = registry.backend.repositories.get(name)
-            if found is None:
-                return []
-            nights = [night for night in nights if night > (found.last_evaluated_at or 0.0)]
-        while first < len(nights) and _due(registry, name, nights[-1]):
-            low, high = first, len(nights) - 1
-            while low < high:
-                middle = (low + high) // 2
-                if _due(registry, name, nights[middle]):
-                    high = middle
-                else:
-                    low = middle + 1
-            gone += _night(registry, name, nights[low])
-            first = low + 1
-        with registry.guard:
-            if nights:
-                found.last_evaluated_at = nights[-1]
-    return gone
-
-
 def _night(registry: Registry, name: str, now: float) -> list[dict[str, Any]]:
-    """One night of one repository: change the record, save, clear the store, write the journal."""
+    """One repository's night: change the record, save, clear the store, write the journal."""
     with registry.guard:
+        found = registry.backend.repositories.get(name)
+        if found is None:
+            return []
+        found.last_evaluated_at = now
         fates = _due(registry, name, now)
+        if not fates:
+            return []
         lines = [_line(name, fate, now) for fate in fates]
         expired = {fate.image.digest for fate in fates if fate.action is Action.EXPIRE}
         for fate in fates:
@@ -147,7 +124,6 @@ def _night(registry: Registry, name: str, now: float) -> list[dict[str, Any]]:
                 registry.backend.remove_image(name, fate.image.digest)
             else:
                 fate.image.image_status, fate.image.last_archived_at = images.ARCHIVED, now
-        registry.backend.find(name).last_evaluated_at = now
         registry.unsaid = lines
         registry.forget(name, expired)
     registry.erase(name, expired)
@@ -198,11 +174,6 @@ def _say(registry: Registry, line: dict[str, Any]) -> None:
 
 def _expired(registry: Registry) -> list[dict[str, Any]]:
     return [line for line in registry.context.journal.lines("ecr") if line["who"] == WHO]
-
-
-def _past(clock: Clock, offset_done: float) -> float:
-    """The stand-in's time as it would be had it not been advanced since the last run."""
-    return clock.now().timestamp() - (clock.offset().total_seconds() - offset_done)
 
 
 def _action(action: Action) -> dict[str, str]:

@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from moto.ecr.exceptions import RepositoryAlreadyExistsException
 from moto.ecr.models import ECRBackend, Repository
 
-from autograder.domain.retention.patterns import whole_tag_matches
 from autograder.services.standins.ecr import images, mutability, problems
 from autograder.services.standins.ecr.images import Facts, StoredImage
 
@@ -256,7 +256,7 @@ class Backend(ECRBackend):  # type: ignore[misc]
         for rule in self.registry_scanning_configuration["rules"]:
             for entry in rule["repositoryFilters"]:
                 pattern = entry["filter"]
-                if whole_tag_matches(pattern, name) if "*" in pattern else pattern in name:
+                if fnmatchcase(name, pattern) if "*" in pattern else pattern in name:
                     found.setdefault(rule["scanFrequency"], []).append(entry)
         for frequency in ("CONTINUOUS_SCAN", "SCAN_ON_PUSH"):
             if frequency in found:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase  # the filters' alphabet holds none of its other wildcards
 
-from autograder.domain.retention.patterns import whole_tag_matches
 from autograder.services.standins.ecr import problems
 
 MODES = ("MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION")
@@ -24,7 +24,7 @@ def is_immutable(mode: str, filters: Iterable[Filter] | None, tag: str) -> bool:
     immutable = mode.startswith("IMMUTABLE")
     if not mode.endswith("_WITH_EXCLUSION"):
         return immutable
-    return immutable != any(whole_tag_matches(entry["filter"], tag) for entry in filters or ())
+    return immutable != any(fnmatchcase(tag, entry["filter"]) for entry in filters or ())
 
 
 def validate(mode: str | None, filters: Sequence[Filter] | None) -> str:

@@ -60,7 +60,7 @@ class Registry:
     Attributes:
         backend: moto's record, corrected.
         guard: held around every look at or change of the record; the innermost lock.
-        offset_done: seconds of the clock's offset whose nights have been run.
+        offset_done: the clock's offset, in seconds, when the last night was over.
         unsaid: journal lines that belong to the last saved state and may not have been written yet.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from autograder.services.standins.ecr import problems
 
 FREQUENCIES = {"BASIC": ("SCAN_ON_PUSH", "MANUAL"), "ENHANCED": ("CONTINUOUS_SCAN", "SCAN_ON_PUSH")}
 MOST_REPLICATION_RULES = 10
+SCANNING_FILTER = re.compile(r"[a-z0-9*](?:[._\-/a-z0-9*]?[a-z0-9*]+)*")
 REGISTRY_ACTIONS = frozenset({"ecr:CreateRepository", "ecr:ReplicateImage", "ecr:BatchImportUpstreamImage"})
 
 
@@ -69,6 +71,9 @@ def scanning(scan_type: str, rules: list[dict[str, Any]]) -> None:
             if entry["filterType"] != "WILDCARD":
                 where = "rules.repositoryFilters.filterType"
                 raise problems.invalid(where, "Member must satisfy enum value set: [WILDCARD]")
+            if not SCANNING_FILTER.fullmatch(entry["filter"]):
+                expected = f"Member must satisfy regular expression pattern: ^{SCANNING_FILTER.pattern}$"
+                raise problems.invalid("rules.repositoryFilters.filter", expected)
 
 
 def replication(rules: list[dict[str, Any]], region: str, account: str) -> None:

@@ -33,7 +33,8 @@ class FolderStore:
 
     def manifests(self, repository: str) -> set[str]:
         start = f"manifest {repository.replace('/', '+')} sha256-"
-        return {"sha256:" + path.name.removeprefix(start) for path in self.folder.glob(f"{start}*")}
+        found = (path.name.removeprefix(start) for path in self.folder.glob(f"{start}*"))
+        return {f"sha256:{digits}" for digits in found if len(digits) == 64}
 
     def get_manifest(self, repository: str, digest: str) -> tuple[str, bytes] | None:
         path = self._path("manifest", repository, digest)
