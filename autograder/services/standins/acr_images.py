@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from autograder.services.standins.acr import AcrFront
 
 # https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
-LOCKS = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
+ATTRIBUTES = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
+LOCKS = ATTRIBUTES[:3]  # hiding an image from lists is not in this mock
 
 
 class AcrImages:
@@ -178,4 +179,4 @@ class AcrImages:
 
 def attributes_of(stored: dict[str, Any]) -> dict[str, bool]:
     """All four of ``changeableAttributes``; what was never changed is true."""
-    return {name: bool(stored.get(name, True)) for name in LOCKS}
+    return {name: bool(stored.get(name, True)) for name in ATTRIBUTES}

@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -141,12 +142,12 @@ class ArtifactRegistryFront(BearerFront):
     def _preview(self, name: str) -> tuple[list[Image], Preview]:
         settings = self.repositories[name]
         images = [image for path in self._packages(name) for image in self.images(path, path.split("/", 2)[2])]
-        document = {
-            "cleanupPolicies": settings["cleanupPolicies"],
-            "cleanupPolicyDryRun": settings["cleanupPolicyDryRun"],
-            "dockerConfig": {"immutableTags": settings["immutableTags"]},
-        }
-        return images, evaluate(parse_document(document), images, self.context.clock.now())
+        policy = replace(
+            parse_document(settings["cleanupPolicies"]),
+            dry_run=settings["cleanupPolicyDryRun"],
+            immutable_tags=settings["immutableTags"],
+        )
+        return images, evaluate(policy, images, self.context.clock.now())
 
     def _clean(self, name: str) -> list[dict[str, Any]]:
         if not self.repositories[name]["cleanupPolicies"]:
@@ -229,7 +230,7 @@ class ArtifactRegistryFront(BearerFront):
                 "mode": "STANDARD_REPOSITORY",
                 "immutableTags": immutable_tags,
                 "createTime": stamp(self.context.clock.now()),
-                "cleanupPolicies": {},
+                "cleanupPolicies": [],  # as in the policy file
                 "cleanupPolicyDryRun": True,
             }
             self._save({**self.repositories, name: settings})
@@ -262,8 +263,7 @@ class ArtifactRegistryFront(BearerFront):
         errors = validate(policies)
         if errors or not isinstance(policies, list):
             raise Refusal(400, "INVALID_ARGUMENT", "; ".join(f"{error.path}: {error.message}" for error in errors))
-        by_name = {policy["name"]: policy for policy in policies}
-        return self._change(name, "cleanup-set", {"cleanupPolicies": by_name, "cleanupPolicyDryRun": dry_run})
+        return self._change(name, "cleanup-set", {"cleanupPolicies": policies, "cleanupPolicyDryRun": dry_run})
 
     def _show_preview(self, name: str) -> list[dict[str, object]]:
         self._settings(name)
