@@ -200,13 +200,9 @@ class BearerFront(CatalogFront):
                 allowed = self.registry_rights(identity)
             else:
                 continue
-            access.append(
-                {
-                    "type": scope.kind,
-                    "name": scope.name,
-                    "actions": [action for action in scope.actions if action in allowed],
-                }
-            )
+            everything = scope.kind == "repository" and "*" in scope.actions  # `skopeo delete` asks so
+            actions = sorted(allowed) if everything else [one for one in scope.actions if one in allowed]
+            access.append({"type": scope.kind, "name": scope.name, "actions": actions})
         name, facts = (identity.name, identity.facts) if identity else ("", {})
         token = self.signer.issue(name, "access", ACCESS_LIFETIME, access=access, facts=facts)
         seconds = int(ACCESS_LIFETIME.total_seconds())
