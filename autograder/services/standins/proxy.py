@@ -272,6 +272,9 @@ class Proxy:
 
     def _passed(self, call: Call, answer: Answer) -> Reply:
         """The store's answer for the client: its errors without the prefix, its Location with the client's host."""
+        if answer.status == 416:  # the store announces the whole blob here and sends a line of text
+            answer.close()
+            return Reply(416, {"Content-Range": answer.headers.get("content-range", ""), "Content-Length": "0"})
         if answer.status >= 400:
             if call.method == "HEAD":
                 answer.close()

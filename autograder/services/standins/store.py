@@ -50,7 +50,7 @@ class Answer:
     def close(self) -> None:
         """Give the connection back for reuse if little or nothing is left to read, else close it."""
         try:
-            if int(self.headers.get("content-length") or PIECE) < PIECE:
+            if self.status != 416 and int(self.headers.get("content-length") or PIECE) < PIECE:
                 self._response.drain_conn()
         except (HTTPError, OSError, ValueError):
             pass
