@@ -10,6 +10,15 @@ from autograder.domain import layers
 from autograder.domain.manifests import ImageIndex, ImageManifest
 from autograder.evidence.model import Evidence, Repository
 
+# How messages name a service.
+SERVICES = {
+    "registry": "the local registry",
+    "dockerhub": "the Docker Hub stand-in",
+    "ecr": "the ECR stand-in",
+    "artifact-registry": "the Artifact Registry stand-in",
+    "acr": "the ACR stand-in",
+}
+
 
 def repository(e: Evidence, service: str, name: str) -> Repository:
     """The snapshot of a repository.
@@ -17,12 +26,13 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
     Raises:
         Failure: nothing is there; names repositories that look as if they were meant.
     """
-    expected = f"A repository {name} in the service {service}."
+    place = SERVICES.get(service, service)
+    expected = f"A repository {name} in {place}."
     known = e.services.get(service)
     if known is None:
         raise Failure(
             expected=expected,
-            found=f"There is no snapshot of the service {service}.",
+            found=f"There is no snapshot of {place}.",
             next_step="Start the services with `course start`; for a submission, submit again while they run.",
         )
     found = known.repositories.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import webbrowser
@@ -83,8 +84,6 @@ def _build_site() -> None:
 
 def _has_display() -> bool:
     """Whether a browser could show anything; on Linux that takes X11 or Wayland."""
-    import os
-
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
@@ -191,4 +190,5 @@ def env(shell: str | None, as_json: bool) -> None:
     from autograder.services import addresses
 
     chosen = "json" if as_json else shell or ("powershell" if sys.platform == "win32" else "bash")
-    click.echo(addresses.as_text(addresses.load().variables(), chosen))
+    variables = addresses.load().variables() | addresses.without_proxy(os.environ)
+    click.echo(addresses.as_text(variables, chosen))

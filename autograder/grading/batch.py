@@ -254,7 +254,7 @@ def _parallel(units: dict[int, Unit], course: Course, jobs: int | None) -> Itera
     import joblib
 
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-    yield from pool(joblib.delayed(_numbered)(number, unit, course) for number, unit in units.items())
+    yield from pool(joblib.delayed(_numbered)(number, unit, course) for number, unit in list(units.items()))
 
 
 def _numbered(number: int, unit: Unit, course: Course) -> tuple[int, str, list[Outcome]]:

@@ -187,7 +187,7 @@ def register(people: list[Person], course_id: str | None = None) -> Registered:
                 found=repr(chosen),
                 next_step="Choose another one, for example registries-2025.",
             )
-        _write_course(folder / COURSE_FILE, chosen, secrets.token_bytes(32))
+        write_course(folder / COURSE_FILE, chosen, secrets.token_bytes(32))
     elif course_id not in (None, before.id):
         raise CourseError(
             expected=f"the course {before.id} of {folder}",
@@ -210,7 +210,8 @@ def register(people: list[Person], course_id: str | None = None) -> Registered:
     return Registered(course, created, tuple(sorted(new - old)), tuple(sorted(old - new)), folder / HANDOUT)
 
 
-def _write_course(file: Path, identifier: str, key: bytes) -> None:
+def write_course(file: Path, identifier: str, key: bytes) -> None:
+    """Write a course.toml, readable by its owner alone."""
     text = (
         "# The course's id and its secret key. Keep a copy in a safe place and give it to nobody: personal parameters\n"
         "# and hidden inputs are drawn from it.\n"

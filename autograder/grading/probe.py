@@ -53,7 +53,7 @@ class ThrowAwayRegistry:
         self.pushed = 0
         container = DockerContainer(images.REGISTRY)
         container.with_env("REGISTRY_LOG_LEVEL", "error").with_env("OTEL_TRACES_EXPORTER", "none")
-        container.with_tmpfs_mount("/var/lib/registry", str(STORAGE))
+        container.with_tmpfs_mount("/var/lib/registry", f"size={STORAGE}")
         container.with_kwargs(labels=leftovers.labels("probe"), log_config={"Type": "none"}, mem_limit=STORAGE * 2)
         container.ports[f"{PORT}/tcp"] = ("127.0.0.1", None)  # the library's own way publishes on every interface
         self._container = container

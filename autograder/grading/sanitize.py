@@ -67,8 +67,8 @@ def _clean_prose(text: str) -> str:
 
 
 def _neutral(text: str) -> str:
-    text = TAG.sub("&lt;", IMAGE.sub("", text))
-    return SCHEME.sub(lambda m: m["before"] + "#removed-", text)
+    text = SCHEME.sub(lambda m: m["before"] + "#removed-", IMAGE.sub("", text))
+    return TAG.sub("&lt;", text)
 
 
 def source_of(cell: Mapping[str, Any]) -> str:
@@ -92,12 +92,12 @@ def clean_notebook(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """
     listed = notebook.get("cells")
     cells: list[dict[str, Any]] = []
-    for number, cell in enumerate(listed if isinstance(listed, list) else ()):
-        if number >= MAX_CELLS or not isinstance(cell, dict):
+    for cell in listed[:MAX_CELLS] if isinstance(listed, list) else ():
+        if not isinstance(cell, dict):
             continue
         kind = cell.get("cell_type")
         text = source_of(cell)[:MAX_CELL].encode("utf-8", "replace").decode()
-        clean: dict[str, Any] = {"id": _cell_id(number, text), "metadata": _grading_id(cell)}
+        clean: dict[str, Any] = {"id": "", "metadata": _grading_id(cell)}
         if kind == "code":
             text = "".join(c for c in text if c in "\n\t" or c >= " ")
             clean |= {"cell_type": "code", "source": text, "execution_count": None, "outputs": []}
@@ -105,13 +105,10 @@ def clean_notebook(notebook: Mapping[str, Any]) -> dict[str, Any]:
             clean |= {"cell_type": "markdown", "source": clean_markdown(text)}
         else:
             continue
+        clean["id"] = hashlib.sha256(f"{len(cells)}:{clean['source']}".encode()).hexdigest()[:8]
         cells.append(clean)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _cell_id(number: int, text: str) -> str:
-    return hashlib.sha256(f"{number}:{text}".encode()).hexdigest()[:8]
 
 
 def _grading_id(cell: Mapping[str, Any]) -> dict[str, Any]:

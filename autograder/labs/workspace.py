@@ -18,6 +18,7 @@ from autograder.labs.manifest import Lab
 
 SHIPPED = ".shipped.json"  # in work/: path -> SHA-256 of each file as it was copied
 COPIES = "copies"  # in work/: what reset and updates replaced
+CACHES = {"__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 KEPT_BY_KIT = ("lab.toml", "cases.json")  # read from the kit itself, so a student's folder holds no copy
 
 
@@ -42,7 +43,7 @@ def starter_files(lab: Lab) -> dict[str, Path]:
 
 def _files(source: Path) -> Iterator[Path]:
     for file in sorted(source.rglob("*")):
-        if file.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(file.parts):
+        if file.is_file() and not CACHES & set(file.relative_to(source).parts):
             yield file
 
 

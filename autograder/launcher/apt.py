@@ -45,21 +45,17 @@ def as_root() -> list[str] | None:
     return None
 
 
-def known(packages: Sequence[str]) -> list[str]:
-    """Those of the packages that the distribution has."""
-    found = []
-    for package in packages:
-        shown = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True, check=False)
-        if "Candidate:" in shown.stdout and "Candidate: (none)" not in shown.stdout:
-            found.append(package)
-    return found
+def known(package: str) -> bool:
+    """Whether the distribution has a package that can be installed."""
+    shown = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True, check=False)
+    return "Candidate:" in shown.stdout and "Candidate: (none)" not in shown.stdout
 
 
 def install(packages: Sequence[str], optional: Sequence[str], report: Callable[[str], None]) -> None:
     """Install packages, after saying so.
 
     Args:
-        packages: what is needed.
+        packages: what is needed; of "a|b" the first that the distribution has.
         optional: installed too where the distribution has them.
         report: called with one line for each step.
 
@@ -67,11 +63,13 @@ def install(packages: Sequence[str], optional: Sequence[str], report: Callable[[
         AptProblem: no rights, or apt-get failed.
     """
     prefix = as_root()
+    told = " ".join(package.partition("|")[0] for package in packages)
     if prefix is None:
-        raise AptProblem(f"installing {' '.join(packages)} needs root or sudo")
-    report(f"installing with apt-get{' (sudo)' if prefix else ''}: {' '.join(packages)}")
+        raise AptProblem(f"installing {told} needs root or sudo")
+    report(f"installing with apt-get{' (sudo)' if prefix else ''}: {told}")
     _run([*prefix, "apt-get", "update", "-qq"], fatal=False)
-    names = [*packages, *known(optional)]
+    names = [next((name for name in package.split("|") if known(name)), package) for package in packages]
+    names += [package for package in optional if known(package)]
     environment = ["env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1"]
     options = ["-y", "-qq", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends"]
     _run([*prefix, *environment, "apt-get", "install", *options, *names])

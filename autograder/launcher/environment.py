@@ -147,7 +147,7 @@ class Environment:
                 "  next: install them for this Python, or use a Python from https://www.python.org/downloads/"
             )
         try:
-            apt.install([exact if apt.known([exact]) else "python3-venv"], [], say)
+            apt.install([f"{exact}|python3-venv"], [], say)
         except apt.AptProblem as problem:
             raise SetupProblem(
                 f"this Python comes without the module venv, and {problem}\n  next: sudo apt-get install {exact}"

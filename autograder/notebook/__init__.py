@@ -20,10 +20,12 @@ def __getattr__(name: str) -> str:
 
     Raises:
         AttributeError: no such address.
+        EnvironmentProblem: nothing was started here yet.
     """
     from autograder.services import addresses
 
-    table = addresses.load().variables()
-    if name in table:
-        return table[name]
+    if name in addresses.VARIABLES.values():
+        table = addresses.load().variables()
+        if name in table:
+            return table[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

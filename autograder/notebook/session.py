@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,20 @@ from autograder.errors import CourseError
 from autograder.labs import kernel, manifest, progress, students
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab
+from autograder.notebook import commands
 from autograder.notebook.cards import Card, Cards, Me
+
+
+def _shell() -> Any:
+    """The IPython shell that runs this code; None outside one."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
 
 
 def _executed() -> tuple[str, ...]:
     """The cells this kernel has run, oldest first; none outside IPython."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return ()
-    shell = get_ipython()
-    return tuple(str(source) for source in shell.user_ns.get("In", ())) if shell is not None else ()
+    here = _shell()
+    return tuple(str(source) for source in here.user_ns.get("In", ())) if here is not None else ()
 
 
 def _place() -> tuple[Lab, Path]:
@@ -113,3 +117,4 @@ def _parameters() -> tuple[str, dict[str, Any]]:
 
 
 me = Me(_parameters)
+commands.install()

@@ -43,7 +43,7 @@ class Rehearsal:
 
     def environment(self) -> dict[str, str]:
         """The environment of everything that is run here."""
-        return _environment(self.home)
+        return environment(self.home)
 
     def folder(self, lab: Lab) -> Path:
         """Where this student works on a lab."""
@@ -114,7 +114,8 @@ class Rehearsal:
         return out / f"{lab.slug}-{self.student.student}.zip"
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
+    """The environment in which commands, kernels and servers work in ``home``."""
     path = os.pathsep.join([str(paths.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return os.environ | {"COURSE_HOME": str(home), "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
@@ -123,7 +124,7 @@ def _course(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "autograder.cli", *arguments],
         cwd=paths.ROOT,
-        env=_environment(home),
+        env=environment(home),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -196,3 +197,12 @@ def solved(lab: Lab) -> Any:
 def shipped(lab: Lab) -> Any:
     """The student's notebook as it is handed out."""
     return release.release(release.source(lab))
+
+
+def mixed(lab: Lab, *solved_ids: str) -> Any:
+    """The notebook as handed out, with the named cells solved."""
+    notebook, full = shipped(lab), {cell.id: cell for cell in solved(lab).cells}
+    for cell in notebook.cells:
+        if cell.id in solved_ids:
+            cell.source = full[cell.id].source
+    return notebook

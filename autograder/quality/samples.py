@@ -84,11 +84,7 @@ class Stage:
 
     def mixed(self, *solved_ids: str) -> Any:
         """The notebook as handed out, with the named cells solved."""
-        notebook, full = self.shipped(), {cell.id: cell for cell in self.solved().cells}
-        for cell in notebook.cells:
-            if cell.id in solved_ids:
-                cell.source = full[cell.id].source
-        return notebook
+        return rehearsal.mixed(self.lab, *solved_ids)
 
     def run(self, notebook: Any) -> Any:
         """Save and run a notebook."""
@@ -178,3 +174,65 @@ def roster() -> str:
 
     ids = sorted({one.student for slug in manifest.slugs() for one in load(manifest.find(slug))})
     return "id\n" + "".join(f"{id}\n" for id in ids)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment in which commands work on the class in ``home``."""
+    return rehearsal.environment(home)
+
+
+def set_up(home: Path) -> list[Path]:
+    """Make the sample class in ``home``: course, key and roster.
+
+    Returns:
+        the zips that the class has handed in.
+    """
+    from autograder.grading import people
+
+    classroom = home / "class"
+    people.write_course(classroom / people.COURSE_FILE, COURSE, KEY)
+    with rehearsal.at(home):
+        people.register(people.parse_roster(roster().encode(), "roster"))
+    return [file for lab in _labs() for file in sorted(folder(lab).glob("*.zip"))]
+
+
+def _labs() -> list[Lab]:
+    from autograder.labs import manifest
+
+    return [manifest.find(slug) for slug in manifest.slugs()]
+
+
+def stories() -> dict[str, str]:
+    """Student -> what they do."""
+    return {one.student: one.story for lab in _labs() for one in load(lab)}
+
+
+def differences(home: Path) -> list[str]:
+    """Where the graded class in ``home`` is not what the scripts intended, check by check; empty when it all is."""
+    return [line for lab in _labs() for one in load(lab) for line in _difference(home, lab, one)]
+
+
+def _difference(home: Path, lab: Lab, one: Scripted) -> list[str]:
+    file = home / "class" / "verdicts" / one.student / f"{lab.slug}.json"
+    who = f"{one.student}, {lab.slug}"
+    if not file.is_file():
+        return [] if one.refused else [f"{who}: no verdict"]
+    graded = json.loads(file.read_text(encoding="utf-8"))
+    verdicts = {verdict["check"]: verdict for verdict in graded["verdicts"]}
+    wrong = []
+    if one.refused != (graded["status"] != "graded"):
+        wrong.append(f"{who}: {graded['status']}")
+    if not one.refused:
+        passes = set(lab.points) if one.passes == "all" else set(one.passes)
+        for id in lab.declared_checks():
+            status = verdicts[id]["status"] if id in verdicts else "absent"
+            if status != ("passed" if id in passes else "failed"):
+                wrong.append(f"{who}: {id} {status}: {verdicts.get(id, {}).get('found', '')}")
+        if graded["score"] != one.points(lab):
+            wrong.append(f"{who}: {graded['score']} points, not {one.points(lab)}")
+    remarks = json.dumps([graded["identity"], graded["problems"], graded["notes"]], ensure_ascii=False)
+    for id, text in one.says.items():
+        told = remarks if not id else json.dumps(verdicts.get(id, {}), ensure_ascii=False)
+        if text not in told:
+            wrong.append(f"{who}: {id or 'the remarks'} do not say {text!r}")
+    return wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autograder.errors import EnvironmentProblem
@@ -77,7 +78,19 @@ def url(port: int, path: str = "/") -> str:
     return f"http://{LOOPBACK}:{port}{path}"
 
 
-def as_text(variables: dict[str, str], shell: str) -> str:
+def without_proxy(variables: Mapping[str, str]) -> dict[str, str]:
+    """NO_PROXY with this machine in it, where a proxy is set; else nothing.
+
+    Python and curl would ask the proxy even for localhost.
+    """
+    if not any(variables.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
+        return {}
+    have = [part for part in (variables.get("NO_PROXY") or variables.get("no_proxy") or "").split(",") if part.strip()]
+    full = ",".join([*have, *(host for host in ("localhost", LOOPBACK, "::1") if host not in have)])
+    return {"NO_PROXY": full, "no_proxy": full}
+
+
+def as_text(variables: Mapping[str, str], shell: str) -> str:
     """Variables as lines for a shell.
 
     Args:
@@ -85,7 +98,7 @@ def as_text(variables: dict[str, str], shell: str) -> str:
         shell: ``bash`` (any POSIX shell), ``powershell`` or ``json``.
     """
     if shell == "json":
-        return json.dumps(variables, indent=2)
+        return json.dumps(dict(variables), indent=2)
     if shell == "powershell":
         return "\n".join("$env:{} = '{}'".format(name, value.replace("'", "''")) for name, value in variables.items())
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())

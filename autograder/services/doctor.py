@@ -14,10 +14,12 @@ from autograder.services.engine import Engine, Trouble
 
 LOW_DISK = 3 * 10**9  # bytes; environment, images, a student's pushes
 PYTHON = (3, 11)
+DESKTOP = "Install Docker Desktop: https://docs.docker.com/get-started/get-docker/"
 NO_CLIENT_FIX = {
-    "linux": "Install Docker's command: `python3 course.py start` does it on Debian and Ubuntu with root or sudo.",
-    "darwin": "Install Docker Desktop: https://docs.docker.com/get-started/get-docker/",
-    "win32": "Install Docker Desktop: https://docs.docker.com/get-started/get-docker/",
+    "linux": "Debian 13: sudo apt-get install docker-cli; Debian 12 and Ubuntu: docker.io; elsewhere: "
+    "https://docs.docker.com/engine/install/",
+    "darwin": DESKTOP,
+    "win32": DESKTOP,
 }
 
 

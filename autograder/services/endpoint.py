@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,9 +49,12 @@ class Endpoint:
         scheme, host = urlsplit(self.url).scheme, urlsplit(self.url).hostname
         if scheme in ("unix", "npipe"):
             return True
-        return scheme in ("tcp", "http", "https") and (
-            host in ("localhost", "::1") or (host or "").startswith("127.") or not host
-        )
+        if scheme not in ("tcp", "http", "https"):
+            return False
+        try:
+            return not host or host == "localhost" or ip_address(host).is_loopback
+        except ValueError:  # a name
+            return False
 
     @property
     def socket(self) -> Path | None:

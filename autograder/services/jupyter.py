@@ -18,7 +18,7 @@ from autograder.services import addresses, http, ports, processes
 from autograder.services.installation import Installation
 
 SERVICE = "jupyter"
-START_SECONDS = 60.0
+START_SECONDS = 120.0  # a first start compiles much
 STOP_SECONDS = 10.0
 
 # Extensions of the instructors' tools, which the full environment holds: they have no place in a student's JupyterLab.
@@ -106,16 +106,9 @@ def environment(base: dict[str, str] | None = None) -> dict[str, str]:
     variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
     if sys.prefix != sys.base_prefix:
         variables["VIRTUAL_ENV"] = sys.prefix
-    return variables | without_proxy(variables)
-
-
-def without_proxy(variables: dict[str, str]) -> dict[str, str]:
-    """NO_PROXY with localhost in it, where a proxy is set; else nothing."""
-    if not any(variables.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
-        return {}
-    have = [part for part in (variables.get("NO_PROXY") or variables.get("no_proxy") or "").split(",") if part.strip()]
-    full = ",".join([*have, *(host for host in ("localhost", ports.LOOPBACK, "::1") if host not in have)])
-    return {"NO_PROXY": full, "no_proxy": full}
+    if Path(sys.prefix) != paths.ROOT / ".venv":  # only that environment knows where the kit is
+        variables["PYTHONPATH"] = os.pathsep.join([str(paths.ROOT), *filter(None, [variables.get("PYTHONPATH")])])
+    return variables | addresses.without_proxy(variables)
 
 
 def answers(installation: Installation) -> bool:

@@ -5,11 +5,13 @@ What fails does not keep the rest from starting: it is listed at the end, each w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-from autograder.errors import CourseError
+from autograder import paths
+from autograder.errors import CourseError, EnvironmentProblem
 from autograder.services import addresses, engine, images, installation, jupyter, machine_setup, ports, registry
 from autograder.services import site_server as site
 from autograder.services.installation import Installation
@@ -59,7 +61,7 @@ def start(plan: Plan, report: Report) -> Started:
         plan: what to bring up.
         report: called with one line for each step that takes time.
     """
-    with installation.locked("command", COMMAND_SECONDS, report):
+    with _folders_checked(), installation.locked("command", COMMAND_SECONDS, report):
         notes = plan.prepare() if plan.prepare else []
         state = _with_ports(plan)
         started = Started(addresses.of_installation(state), notes=notes)
@@ -77,6 +79,21 @@ def start(plan: Plan, report: Report) -> Started:
             _attempt(started, jupyter.SERVICE, lambda: jupyter.wait(state))
         started.running = [service for service in wanted if service not in started.problems]
         return started
+
+
+@contextmanager
+def _folders_checked() -> Iterator[None]:
+    """A folder without rights or a full disk, told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise EnvironmentProblem(
+            expected=f"the kit can write below {paths.home()}",
+            found=str(error),
+            next_step="Run `course doctor`; give yourself the rights to that folder, or free some space.",
+        ) from error
 
 
 def _with_ports(plan: Plan) -> Installation:
@@ -131,14 +148,22 @@ def _site(plan: Plan, state: Installation, report: Report) -> None:
 
 
 def _registry(state: Installation, report: Report) -> None:
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
     _, client = engine.probe()
     if client is None:
         machine_setup.ensure(["engine"], report)
         client = engine.connect()
-    with closing(client):
-        for tag in images.BASES:
-            images.ensure(client, tag, report)
-        registry.up(client, state, report)
+    try:
+        with closing(client):
+            for tag in images.BASES:
+                images.ensure(client, tag, report)
+            registry.up(client, state, report)
+    except (DockerException, RequestException) as error:
+        raise EnvironmentProblem(
+            expected="the engine to do what it is asked", found=str(error), next_step="Run: course doctor"
+        ) from error
 
 
 def stop(report: Report) -> list[str]:

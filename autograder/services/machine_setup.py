@@ -41,7 +41,7 @@ class Tool:
 
 TOOLS = {
     "engine": Tool(("dockerd",), ("docker.io", "ca-certificates"), ("docker-cli", "cgroupfs-mount")),
-    "mmdebstrap": Tool(("mmdebstrap",), ("mmdebstrap", "gpg"), ("debian-archive-keyring", "uidmap")),
+    "mmdebstrap": Tool(("mmdebstrap",), ("mmdebstrap", "gpg"), ("debian-archive-keyring", "uidmap", "mount")),
     "skopeo": Tool(("skopeo",), ("skopeo",)),
     "chromium": Tool(("chromium", "chromium-browser", "google-chrome"), ("chromium",), ("fonts-dejavu-core",)),
 }
@@ -99,7 +99,7 @@ def _engine_needs_nothing() -> bool:
 
 
 def _install(tools: list[str], report: Report) -> None:
-    if "chromium" in tools and apt.available() and not apt.known(["chromium"]):
+    if "chromium" in tools and apt.available() and not apt.known("chromium"):
         _install_with_playwright(report)
         tools = [tool for tool in tools if tool != "chromium"]
         if not tools:

@@ -153,9 +153,8 @@ def launch(installation: Installation) -> None:
     if not ports.is_free(port):
         raise ports.taken(SERVICE, port)
     command = [sys.executable, "-P", "-m", "autograder.services.site_server", str(port), str(folder())]
-    installation.processes[SERVICE] = processes.spawn(
-        command, log=log(), cwd=paths.ROOT, environment={**os.environ, TOKEN_VARIABLE: installation.token}
-    )
+    variables = {**os.environ, "PYTHONPATH": str(paths.ROOT), TOKEN_VARIABLE: installation.token}
+    installation.processes[SERVICE] = processes.spawn(command, log=log(), cwd=paths.ROOT, environment=variables)
 
 
 def wait(installation: Installation) -> None:

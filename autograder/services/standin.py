@@ -119,12 +119,10 @@ def compose(recipe: Recipe, packages: IO[bytes], image: IO[bytes]) -> None:
             name = entry.name.removeprefix("./").rstrip("/")
             if name in ("", ".") or name in recipe.links or name in recipe.files or not recipe.wanted(name):
                 continue
-            if entry.islnk() and entry.linkname.removeprefix("./") not in taken:
-                raise CourseError(
-                    expected=f"the recipe of {recipe.tag} to keep the target of every hard link",
-                    found=f"{name} is a hard link to {entry.linkname}, which the recipe leaves out",
-                    next_step="Correct keep/drop in docker/offline/recipes.toml.",
-                )
+            entry.name = name
+            if entry.islnk():
+                entry.linkname = entry.linkname.removeprefix("./")
+                _check_target(recipe, entry, taken)
             entry.uname = entry.gname = ""
             entry.mtime = min(int(entry.mtime), recipe.epoch)
             entry.pax_headers = {}
@@ -133,6 +131,15 @@ def compose(recipe: Recipe, packages: IO[bytes], image: IO[bytes]) -> None:
         for entry, content in _added(recipe):
             entry.mtime = recipe.epoch
             target.addfile(entry, io.BytesIO(content))
+
+
+def _check_target(recipe: Recipe, entry: tarfile.TarInfo, taken: set[str]) -> None:
+    if entry.linkname not in taken:
+        raise CourseError(
+            expected=f"the recipe of {recipe.tag} to keep the target of every hard link",
+            found=f"{entry.name} is a hard link to {entry.linkname}, which the recipe leaves out",
+            next_step="Correct keep/drop in docker/offline/recipes.toml.",
+        )
 
 
 def command(recipe: Recipe) -> list[str]:

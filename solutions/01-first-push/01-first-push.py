@@ -41,12 +41,14 @@ me
 http = requests.Session()
 http.trust_env = False  # nothing here leaves your machine, so no proxy has to see it
 
-ACCEPT = ", ".join([
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-])
+ACCEPT = ", ".join(
+    [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ]
+)
 
 
 def ask(url, body, seconds=20):
@@ -127,7 +129,9 @@ check("digest")
 # Change ml-model/app/answer.py, then build and push the second release.
 ### BEGIN SOLUTION
 version_line = '        "version": version,\n'
-code.write_text(code.read_text(encoding="utf-8").replace(version_line, line + version_line), encoding="utf-8", newline="\n")
+code.write_text(
+    code.read_text(encoding="utf-8").replace(version_line, line + version_line), encoding="utf-8", newline="\n"
+)
 # !docker build --tag {REGISTRY}/{me.repository}:{me.v2} --build-arg MODEL_VERSION={me.v2} --build-arg OWNER={me.team} ml-model
 # !docker push {REGISTRY}/{me.repository}:{me.v2}
 ### END SOLUTION
@@ -150,6 +154,7 @@ check("shared-layers")
 #
 # The cell must stand on its own: it is run by itself, on inputs that you see and on others that you do not see.
 
+
 # %% nbgrader={"grade": false, "grade_id": "task-bytes-to-push", "locked": false, "schema_version": 3, "solution": true, "task": false} tags=["task:bytes_to_push"]
 def bytes_to_push(old_manifest, new_manifest):
     """Bytes of the blobs that the new image has and the old one has not."""
@@ -168,6 +173,7 @@ check("bytes-to-push")
 # %% [markdown] id="task-4b"
 # **Achieve:** `v2_bytes` is what your function says of your own two releases. Where the tag points at an index, take the
 # manifest of a platform: it is under `/manifests/` as well, by the digest that the index gives.
+
 
 # %% nbgrader={"grade": false, "grade_id": "bytes-of-v2", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # Read both manifests from the registry and compute v2_bytes.

@@ -173,7 +173,14 @@ FIRST = ("first-push", "digest", "both-tags", "shared-layers")
 STUDENTS = [
     Scripted("ada", "does everything as the lesson shows it", perfect, passes="all"),
     Scripted("ben", "stops after the second push", half, passes=FIRST),
-    Scripted("cem", "hands in ada's work under an own name", copied, refused=True, says={"": "ada"}, after=("ada",)),
+    Scripted(
+        "cem",
+        "hands in ada's work under an own name",
+        copied,
+        passes=("bytes-to-push",),  # the one task that is the same for everybody; the report names ada
+        says={"": "ada"},
+        after=("ada",),
+    ),
     Scripted("dina", "does everything, then deletes check cells and metadata", without_check_cells, passes="all"),
     Scripted("emil", "does everything, then splits and copies cells", split_and_duplicated, passes="all"),
     Scripted("fay", "runs the notebook as it came", nothing),
@@ -182,7 +189,7 @@ STUDENTS = [
         "hana",
         "makes three classic mistakes",
         classic_mistakes,
-        passes=("first-push", "both-tags", "shared-layers", "hello"),
+        passes=("first-push", "both-tags", "shared-layers", "prediction", "hello"),
     ),
     Scripted("ivo", "pushes the second release over the first", over_the_first, passes=("bytes-to-push", "hello")),
     Scripted("jun", "takes another way: skopeo, OCI media types, another order, twice", another_way, passes="all"),

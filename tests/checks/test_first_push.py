@@ -13,6 +13,7 @@ from autograder.checks import api, first_push
 from autograder.checks.api import Verdict
 from autograder.checks.draw import Draw, seed
 from autograder.checks.first_push_data import DEFAULT_GREETING, PREDICTIONS
+from autograder.domain import references
 from autograder.evidence.model import Answer, Case, CaseResult, Evidence, Problem, TaskRun
 from autograder.labs import manifest
 
@@ -253,7 +254,7 @@ def test_pushed_to_docker_hub_or_nowhere(form: Form) -> None:
 def test_no_snapshot_of_the_registry() -> None:
     evidence = World(Registry("docker20")).evidence().model_copy(update={"services": {}})
     [verdict] = api.run(LAB.declared_checks(), evidence, LAB.points, only=["first-push"])
-    failed(verdict, "There is no snapshot of the service registry.")
+    failed(verdict, "There is no snapshot of the local registry.")
 
 
 def test_tag_missing(form: Form) -> None:
@@ -643,7 +644,7 @@ def test_parameters_are_personal_and_well_formed() -> None:
     for found in drawn:
         assert found["v1"] != found["v2"]
         assert found["message"] in PREDICTIONS
-        assert first_push.references.parse(f"localhost:5001/{found['repository']}:{found['v1']}").tag == found["v1"]
+        assert references.parse(f"localhost:5001/{found['repository']}:{found['v1']}").tag == found["v1"]
 
 
 def test_hostile_answers_get_a_verdict(world: World) -> None:

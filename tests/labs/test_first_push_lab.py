@@ -17,7 +17,7 @@ from autograder.quality import contract
 
 LAB = manifest.find("01-first-push")
 CASES = contract.hidden_cases(LAB, "ada")["bytes_to_push"]
-Function = Callable[[Any, Any], int]
+Function = Callable[[Any, Any], Any]
 
 
 def blobs(found: Any) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def without_config(old: Any, new: Any) -> int:
     return sum({p["digest"]: p["size"] for p in blobs(new)[1:] if p["digest"] not in there}.values())
 
 
-def config_always(old: Any, new: Any) -> int:
+def config_always(old: Any, new: Any) -> Any:
     config = new["config"]["size"]
     there = {part["digest"] for part in blobs(old)[1:]}
     return config + sum({p["digest"]: p["size"] for p in new["layers"] if p["digest"] not in there}.values())
@@ -59,11 +59,11 @@ def by_descriptor(old: Any, new: Any) -> int:
     return sum({p["digest"]: p["size"] for p in blobs(new) if p not in blobs(old)}.values())
 
 
-def difference(old: Any, new: Any) -> int:
+def difference(old: Any, new: Any) -> Any:
     return max(0, sum(p["size"] for p in blobs(new)) - sum(p["size"] for p in blobs(old)))
 
 
-def last_layer(old: Any, new: Any) -> int:
+def last_layer(old: Any, new: Any) -> Any:
     return 0 if old == new else right(None, new) if old is None else new["config"]["size"] + new["layers"][-1]["size"]
 
 

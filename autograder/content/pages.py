@@ -1,0 +1,178 @@
+"""Pages that are made, not written: the labs' task texts, the command line reference, the schedule.
+
+Labs are read from ``labs/`` alone, which holds what students get. Nothing here opens ``solutions/``.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.content.lessons import Lesson
+from autograder.errors import CourseError
+
+
+@dataclass(frozen=True)
+class LabText:
+    """What a page about a lab needs. ``minutes`` is working time, ``text`` the Markdown cells of its notebook."""
+
+    slug: str
+    title: str
+    minutes: int
+    points: float
+    lesson: str
+    text: str
+
+    @property
+    def page(self) -> str:
+        """The page's path below the documentation folder."""
+        return f"labs/{self.slug}.md"
+
+
+def read_lab(folder: Path) -> LabText:
+    """A lab as a student sees it, from its ``lab.toml`` and its notebook.
+
+    Raises:
+        CourseError: a file is missing or broken.
+    """
+    try:
+        data = tomllib.loads((folder / "lab.toml").read_text(encoding="utf-8"))
+        notebook = json.loads((folder / f"{folder.name}.ipynb").read_text(encoding="utf-8"))
+        cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+        return LabText(
+            slug=folder.name,
+            title=str(data["title"]),
+            minutes=int(data["minutes"]),
+            points=sum(float(check["points"]) for check in data["checks"]),
+            lesson=str(data["lesson"]),
+            text="\n\n".join("".join(cell["source"]).strip() for cell in cells) + "\n",
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CourseError(
+            expected=f"a lab in {folder.name}: lab.toml and a notebook",
+            found=f"{type(error).__name__}: {error}",
+            next_step="Run `course verify` for what is wrong with the lab; `course release` writes its notebook.",
+        ) from error
+
+
+def lab_folders(labs: Path) -> list[Path]:
+    """The labs' folders, in the order of the course."""
+    return sorted(path.parent for path in labs.glob("[0-9][0-9]-*/lab.toml"))
+
+
+def lab_page(lab: LabText) -> str:
+    """A lab's page: its task texts under one heading, and how to begin."""
+    text = re.sub(r"\A# .*\n+", "", lab.text)
+    return (
+        _front(f"{lab.slug[:2]} · {lab.title}", f"The tasks of lab {lab.slug[:2]}: {lab.title}.")
+        + f"# Lab {lab.slug[:2]}: {lab.title}\n\n"
+        + f"[Lesson {lab.lesson[:2]}](../{lab.lesson}.md) · {lab.minutes} minutes · {_number(lab.points)} points\n\n"
+        + "These are the tasks, to read ahead. You work on them in JupyterLab, where checks answer at once: run\n"
+        + f"`python3 course.py start` and open `{lab.slug}/{lab.slug}.ipynb`.\n\n"
+        + text
+    )
+
+
+def labs_index(labs: Sequence[LabText]) -> str:
+    """The list of the labs."""
+    rows = "".join(
+        f"| [{lab.slug[:2]} · {lab.title}]({lab.slug}.md) | {lab.minutes} | {_number(lab.points)} |\n" for lab in labs
+    )
+    total = f"| **all** | **{sum(lab.minutes for lab in labs)}** | **{_number(sum(lab.points for lab in labs))}** |\n"
+    return (
+        _front("Labs", "The tasks of every lab.")
+        + "# Labs\n\n"
+        + "A lab is a notebook in which you work with real registries on your own machine. Its checks look at what\n"
+        + "you achieved, never at the way you took.\n\n"
+        + "| lab | minutes | points |\n| --- | --- | --- |\n"
+        + rows
+        + total
+    )
+
+
+def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
+    """Reading and lab minutes of the whole course and of the core path, summed from the front matter."""
+    minutes = {lab.slug: lab for lab in labs}
+    rows = []
+    for lesson in lessons:
+        lab = minutes.get(lesson.lab)
+        lab_cell = f"[{lab.minutes}]({lab.page})" if lab else "–"
+        name = f"[{lesson.number} · {lesson.title}]({lesson.slug}.md)"
+        rows.append(f"| {name} | {lesson.minutes} | {lesson.core_minutes} | {lab_cell} |\n")
+    reading, core = sum(lesson.minutes for lesson in lessons), sum(lesson.core_minutes for lesson in lessons)
+    working = sum(lab.minutes for lab in labs)
+    sections = "".join(
+        f"| {lesson.number} | {part.title} | {part.minutes} | {'core' if part.core else ''} |\n"
+        for lesson in lessons
+        for part in lesson.sections
+    )
+    return (
+        _front("Schedule", "How long everything takes: reading and labs, the whole course and the core path.")
+        + "# Schedule\n\n"
+        + "Reading includes typing the commands along. Labs come on top.\n\n"
+        + "| lesson | reading, minutes | of them core | lab, minutes |\n| --- | --- | --- | --- |\n"
+        + "".join(rows)
+        + f"| **all** | **{reading}** | **{core}** | **{working}** |\n\n"
+        + f"That is {_hours(reading)} of reading, {_hours(core)} of it core, and {_hours(working)} of labs.\n\n"
+        + "## Sections\n\n"
+        + "| lesson | section | minutes | path |\n| --- | --- | --- | --- |\n"
+        + sections
+    )
+
+
+def commands(described: Iterable[dict[str, Any]]) -> str:
+    """The command line reference, from what ``autograder.cli.helptext`` says about each command."""
+    parts = [
+        _front("Command line", "Every command of the course, from its own --help."),
+        "# Command line\n\n",
+        "Type `python3 course.py COMMAND`, or `course COMMAND` in the course's environment. Exit status: 0 done,\n"
+        "1 the answer is no, 2 wrong usage or input, 3 something is missing on the machine.\n\n",
+    ]
+    for command in described:
+        parts.append(f"## {command['name']}\n\n")
+        if command.get("usage") is None:
+            where = "Its options are shown by `--help` where everything that it needs is installed."
+            parts.append(f"{_escape(command['summary'])}. {where}\n\n")
+            continue
+        parts.append(f"```text\n{command['usage']}\n```\n\n")
+        parts.extend(f"{_escape(paragraph)}\n\n" for paragraph in command["help"])
+        if command["options"]:
+            parts.append("| option | what it does |\n| --- | --- |\n")
+            parts.extend(f"| {_code(name)} | {_cell(_escape(text))} |\n" for name, text in command["options"])
+            parts.append("\n")
+    return "".join(parts)
+
+
+def _front(title: str, description: str) -> str:
+    return f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\ndescription: {json.dumps(description)}\n---\n\n"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _hours(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return " ".join(
+        part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part
+    )
+
+
+def _escape(text: str) -> str:
+    """Help is plain text: nothing in it is meant as Markdown but the code marks."""
+    return re.sub(r"([\\*_<>\[\]#])", r"\\\1", text) if "`" not in text else text
+
+
+def _code(text: str) -> str:
+    """Code in a table's cell: as HTML, since a bar inside Markdown's code marks would end the cell."""
+    return f"<code>{html.escape(text).replace('|', '&#124;')}</code>"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,208 @@
+"""The ``tags`` input: one rule a line, its attributes, its defaults and its priority."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cmp_to_key
+from typing import Final
+
+from autograder.domain.metadata_action.errors import MetadataError
+from autograder.domain.metadata_action.javascript import number, trim
+from autograder.domain.metadata_action.lists import fields
+
+SOURCE: Final = "https://github.com/docker/metadata-action/blob/master/src/tag.ts"
+
+# Type -> priority where the rule gives none. Higher ones come first, and the first tag is the version.
+PRIORITIES: Final = {
+    "schedule": "1000",
+    "semver": "900",
+    "pep440": "900",
+    "match": "800",
+    "edge": "700",
+    "ref": "600",
+    "raw": "200",
+    "sha": "100",
+}
+
+# Type -> attributes it fills in where the rule does not give them.
+DEFAULTS: Final[dict[str, dict[str, str]]] = {
+    "schedule": {"pattern": "nightly"},
+    "semver": {"value": "", "match": ""},
+    "pep440": {"value": "", "match": ""},
+    "match": {"group": "0", "value": ""},
+    "edge": {"branch": ""},
+    "ref": {},
+    "raw": {},
+    "sha": {"prefix": "sha-", "format": "short"},
+}
+
+# Type -> attribute it must have.
+REQUIRED: Final = {"semver": "pattern", "pep440": "pattern", "match": "pattern", "ref": "event", "raw": "value"}
+
+# (type, attribute) -> what it may be.
+CHOICES: Final = {("ref", "event"): ("branch", "tag", "pr"), ("sha", "format"): ("short", "long")}
+_CHOICE_ERRORS: Final = {"event": "Invalid event for", "format": "Invalid format for"}
+
+# What the action does where ``tags`` is empty.
+DEFAULT_RULES: Final = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the ``tags`` input.
+
+    Attributes:
+        type: one of the keys of ``PRIORITIES``.
+        attributes: every attribute, defaults filled in.
+        line: the line as it was written.
+    """
+
+    type: str
+    attributes: dict[str, str]
+    line: str
+
+
+def parse_rule(line: str) -> Rule:
+    """Read one rule. A line without ``type=`` is a raw tag.
+
+    Raises:
+        MetadataError: in the action's own words where it has some.
+
+    Source: ``Parse`` in SOURCE
+    """
+    kind = "raw"
+    attributes: dict[str, str] = {}
+    for item in fields(line):
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            attributes["value"] = trim(item)
+            continue
+        key, value = trim(key).lower(), trim(value)
+        if key != "type":
+            attributes[key] = value
+        elif value in PRIORITIES:
+            kind = value
+        else:
+            raise MetadataError(f"Unknown tag type attribute: {value}")
+    required = REQUIRED.get(kind)
+    if required and required not in attributes:
+        raise MetadataError(f"Missing {required} attribute for {line}")
+    attributes = attributes | {k: v for k, v in DEFAULTS[kind].items() if k not in attributes}
+    if kind == "match" and number(attributes["group"]) != number(attributes["group"]):  # not a number
+        raise MetadataError(f"Invalid match group for {line}")
+    for (of_kind, name), allowed in CHOICES.items():
+        if kind == of_kind and attributes[name] not in allowed:
+            raise MetadataError(f"{_CHOICE_ERRORS[name]} {line}")
+    if kind == "ref" and attributes["event"] == "pr":
+        attributes.setdefault("prefix", "pr-")
+    attributes.setdefault("enable", "true")
+    attributes.setdefault("priority", PRIORITIES[kind])
+    return Rule(kind, attributes, line)
+
+
+def by_priority(rules: Iterable[Rule]) -> list[Rule]:
+    """Highest priority first; equal ones keep their order. Source: ``Transform`` in SOURCE"""
+
+    def compare(left: Rule, right: Rule) -> int:
+        a, b = number(left.attributes["priority"]), number(right.attributes["priority"])
+        return int(a < b) - int(a > b)
+
+    return sorted(rules, key=cmp_to_key(compare))
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """The ``flavor`` input: what applies to every tag.
+
+    Attributes:
+        latest: ``auto``, ``true`` or ``false``.
+        prefix, suffix: around every tag whose rule gives none itself.
+        prefix_latest, suffix_latest: whether ``latest`` gets them too.
+    """
+
+    latest: str = "auto"
+    prefix: str = ""
+    prefix_latest: bool = False
+    suffix: str = ""
+    suffix_latest: bool = False
+
+
+def parse_flavor(lines: Sequence[str]) -> Flavor:
+    """Read the ``flavor`` input. ``onlatest`` belongs to the prefix or suffix in front of it on its line.
+
+    Raises:
+        MetadataError: in the action's own words where it has some.
+
+    Source: https://github.com/docker/metadata-action/blob/master/src/flavor.ts
+    """
+    found: dict[str, str | bool] = {}
+    for line in lines:
+        before = ""
+        for item in fields(line):
+            parts = [trim(part) for part in item.split("=")]
+            if len(parts) == 1:
+                raise MetadataError(f"Invalid flavor entry: {line}")
+            key, value = parts[0].lower(), parts[1]
+            if key == "latest":
+                if value not in ("auto", "true", "false"):
+                    raise MetadataError(f"Invalid latest flavor entry: {line}")
+                found["latest"] = value
+            elif key in ("prefix", "suffix"):
+                found[key] = value
+                before = key
+            elif key == "onlatest":
+                if value not in ("true", "false"):
+                    raise MetadataError(f"Invalid value for onlatest attribute: {value}")
+                if before:
+                    found[f"{before}_latest"] = value == "true"
+            else:
+                raise MetadataError(f"Unknown flavor entry: {line}")
+    return Flavor(**found)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One entry of the ``images`` input."""
+
+    name: str
+    enabled: bool = True
+
+
+def parse_images(lines: Sequence[str]) -> list[Image]:
+    """Read the ``images`` input: one a line, or all on one line with commas between them.
+
+    Raises:
+        MetadataError: in the action's own words where it has some.
+
+    Source: https://github.com/docker/metadata-action/blob/master/src/image.ts
+    """
+    if len(lines) == 1 and not any("=" in item for item in fields(lines[0])):
+        return [Image(trim(item)) for item in fields(lines[0])]
+    return [_parse_image(line) for line in lines]
+
+
+def _parse_image(line: str) -> Image:
+    name, enabled = "", True
+    for item in fields(line):
+        parts = [trim(part) for part in item.split("=")]
+        key = parts[0].lower()
+        if len(parts) == 1:
+            name = parts[0]
+        elif key == "name":
+            name = parts[1]
+        elif key == "enable":
+            if parts[1] not in ("true", "false"):
+                raise MetadataError(f"Invalid enable attribute value: {line}")
+            enabled = parts[1] == "true"
+        else:
+            raise MetadataError(f"Unknown image attribute: {line}")
+    if not name:
+        raise MetadataError(f"Image name attribute empty: {line}")
+    return Image(name, enabled)
+
+
+def sanitize_tag(tag: str) -> str:
+    """Every run of characters that a tag may not hold becomes one ``-``. Source: ``sanitizeTag`` in src/meta.ts"""
+    return re.sub(r"[^a-zA-Z0-9._-]+", "-", tag)

@@ -1,0 +1,214 @@
+"""Verdicts into nbgrader's gradebook, autograded notebooks and feedback: what ``nbgrader autograde`` and ``nbgrader
+generate_feedback`` do with ``nbgrader_config.py``, for a whole class in one process and one database session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.api import Assignment, Gradebook, Student, SubmittedAssignment
+from nbgrader.utils import parse_utc
+
+from autograder import paths
+from autograder.grading import store
+from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
+from autograder.grading.people import Course
+from autograder.grading.released import Released, create, database, enter, new_submission, released_of
+from autograder.grading.sanitize import clean_notebook
+from autograder.labs import manifest
+from autograder.labs.answers import replace
+
+CHUNK = 50  # submissions a transaction
+
+
+def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
+    """Bring the gradebook, ``autograded/`` and ``feedback/`` up to date with the verdict files.
+
+    What is up to date is left alone, so a run that was killed goes on where it stopped. Scores and comments that a
+    person gave are kept.
+
+    Args:
+        course: the class.
+        done: called after each submission.
+
+    Returns:
+        how many submissions were brought up to date.
+
+    Raises:
+        CourseError: a master notebook does not agree with its lab.toml.
+    """
+    documents = [d for d in store.every() if d["evidence"] and d["lab"] in manifest.slugs()]
+    labs = {d["lab"]: manifest.find(d["lab"]) for d in documents}
+    if not documents and course.roster is None:
+        return 0
+    create(course)
+    for lab in labs.values():
+        enter(lab, course)
+    with Gradebook(database(), course.id) as gradebook:
+        _students(gradebook, course, {d["student"] for d in documents})
+        known = {slug: released_of(gradebook, lab) for slug, lab in labs.items()}
+        present = {
+            (student, slug)
+            for student, slug in gradebook.db.query(SubmittedAssignment.student_id, Assignment.name).join(Assignment)
+        }
+        stale = [d for d in documents if not _is_synced(d, known[d["lab"]], present)]
+        for start in range(0, len(stale), CHUNK):
+            chunk = stale[start : start + CHUNK]
+            rows = [_submission(gradebook, document, known[document["lab"]]) for document in chunk]
+            gradebook.db.commit()
+            for document, row in zip(chunk, rows, strict=True):
+                _files(gradebook, document, known[document["lab"]], row)
+                done()
+    return len(stale)
+
+
+def stale_count() -> int:
+    """About how many submissions :func:`sync` has to bring up to date, for a progress bar."""
+    return sum(1 for d in store.every() if d["evidence"] and not _marker(d).is_file())
+
+
+# -- one submission --------------------------------------------------------------------------------------------------
+
+
+def _students(gradebook: Any, course: Course, handed_in: set[str]) -> None:
+    """Everybody on the roster, and whoever handed in; names as the roster has them."""
+    rows = {student.id: student for student in gradebook.db.query(Student)}
+    people = course.roster or {}
+    for id in sorted(set(people) | handed_in):
+        row = rows.get(id)
+        if row is None:
+            row = Student(id=id)
+            gradebook.db.add(row)
+        person = people.get(id)
+        if person is not None and person.name:
+            first, _, last = person.name.rpartition(" ")
+            row.first_name, row.last_name = first or None, last
+        if person is not None and person.email:
+            row.email = person.email
+    gradebook.db.commit()
+
+
+def _submission(gradebook: Any, document: store.Document, entered: Released) -> Any:
+    """The submission's rows, with the verdicts' scores; not committed. Returns the row of the notebook."""
+    student = document["student"]
+    submission = (
+        gradebook.db.query(SubmittedAssignment)
+        .filter_by(assignment_id=entered.assignment_id, student_id=student)
+        .one_or_none()
+    )
+    if submission is None:
+        submission = new_submission(gradebook, student, entered)
+        gradebook.db.flush()
+    timestamp = store.notebook_file(student, entered.slug).with_name("timestamp.txt").read_text("utf-8").strip()
+    if timestamp:
+        submission.timestamp = parse_utc(timestamp)
+    [notebook] = [n for n in submission.notebooks if n.notebook_id == entered.notebook_id]
+    notebook.late_submission_penalty = None
+    apply_verdicts(notebook.grades, {cell.name for cell in entered.cells if cell.by_hand}, document)
+    return notebook
+
+
+def _files(gradebook: Any, document: store.Document, entered: Released, row: Any) -> None:
+    """The autograded notebook, the feedback page, and last the mark that all is done."""
+    student, slug = document["student"], entered.slug
+    submitted = store.notebook_file(student, slug)
+    read = nbformat.from_dict(clean_notebook(json.loads(submitted.read_bytes())))
+    notebook = rebuild(read, entered.cells)
+    resources = {"nbgrader": {"notebook": slug, "assignment": slug, "student": student, "db_url": database()}}
+    if entered.has_due_date:
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        AssignLatePenalties().preprocess(notebook, resources)
+        gradebook.db.refresh(row)
+    target = paths.classroom() / "autograded" / student / slug
+    _write_protected(target / f"{slug}.ipynb", (nbformat.writes(notebook) + "\n").encode("utf-8"))
+    timestamp = submitted.with_name("timestamp.txt").read_bytes()
+    _write_protected(target / "timestamp.txt", timestamp)
+    penalty = row.late_submission_penalty or 0
+    score = annotate(notebook, row)
+    known = {
+        "assignment": slug,
+        "student": student,
+        "score": score - penalty,
+        "max_score": sum(cell.points or 0.0 for cell in entered.cells),
+        "late_penalty": penalty,
+    }
+    page = feedback_page(notebook, known)
+    feedback = paths.classroom() / "feedback" / student / slug
+    replace(feedback / f"{slug}.html", page.encode("utf-8"))
+    replace(feedback / "timestamp.txt", timestamp)
+    replace(_marker(document), _print(document, entered).encode())
+
+
+def annotate(notebook: Any, row: Any) -> float:
+    """Put scores and comments into the cells, as the step Scores does; returns the sum of the scores."""
+    grades = {grade.cell.name: grade for grade in row.grades}
+    comments = {comment.cell.name: comment.manual_comment or comment.auto_comment for comment in row.comments}
+    total = 0.0
+    for cell in notebook.cells:
+        given = cell.metadata.get("nbgrader")
+        if not given:
+            continue
+        if given["solution"] or given["task"]:
+            given["comment"] = comments[given["grade_id"]]
+        if given["grade"] or given["task"]:
+            given["score"] = score_of(grades[given["grade_id"]])
+            given["points"] = grades[given["grade_id"]].cell.max_score
+            total += given["score"] or 0.0
+    return total
+
+
+def _write_protected(file: Path, content: bytes) -> None:
+    """Write a file that nobody should edit by hand, as nbgrader's autograde leaves it."""
+    if file.exists():
+        file.chmod(stat.S_IRUSR | stat.S_IWUSR)  # Windows replaces no file that is read-only
+    replace(file, content)
+    file.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+
+
+# -- what is done already --------------------------------------------------------------------------------------------
+
+
+def _marker(document: store.Document) -> Path:
+    return store.verdict_file(document["student"], document["lab"]).with_suffix(".synced")
+
+
+def _print(document: store.Document, entered: Released) -> str:
+    """Changes with whatever the gradebook, the autograded notebook and the feedback are made from."""
+    seen = hashlib.sha256(entered.fingerprint.encode())
+    seen.update(json.dumps(document, sort_keys=True).encode())
+    with contextlib.suppress(OSError):
+        seen.update(store.notebook_file(document["student"], document["lab"]).read_bytes())
+    return seen.hexdigest()
+
+
+def _is_synced(document: store.Document, entered: Released, present: set[tuple[str, str]]) -> bool:
+    student, slug = document["student"], entered.slug
+    files = (
+        paths.classroom() / "autograded" / student / slug / f"{slug}.ipynb",
+        paths.classroom() / "feedback" / student / slug / f"{slug}.html",
+    )
+    try:
+        return (
+            (student, slug) in present
+            and all(file.is_file() for file in files)
+            and _marker(document).read_text("utf-8") == _print(document, entered)
+        )
+    except OSError:
+        return False
+
+
+def rows(course: Course) -> Iterator[tuple[str, str, Any]]:
+    """Student, lab and the gradebook's row of every submitted notebook."""
+    with Gradebook(database(), course.id) as gradebook:
+        for assignment in gradebook.assignments:
+            for submission in assignment.submissions:
+                for notebook in submission.notebooks:
+                    yield submission.student_id, assignment.name, notebook

@@ -1,0 +1,223 @@
+"""What nbgrader runs instead of its own steps: nothing executes a notebook, and scores come from verdict files.
+
+``nbgrader_config.py`` puts these classes in place. The functions below them are the steps themselves; the batch in
+``gradebook.py`` calls the same functions, so ``course grade`` and ``nbgrader autograde`` give the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bleach
+from nbconvert.exporters import Exporter
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+
+from autograder.grading import feedback, store
+from autograder.grading.sanitize import clean_notebook
+
+NO_ANSWER = "(no answer in this submission)"
+TAGS = {
+    *("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "em", "strong", "del"),
+    *("table", "thead", "tbody", "tr", "td", "th", "br", "hr", "span", "div", "a"),
+}
+ATTRIBUTES = {"a": ["href", "title"], "span": ["class"], "div": ["class"], "code": ["class"]}
+
+
+@dataclass(frozen=True)
+class SourceCell:
+    """A cell of the released notebook as the gradebook knows it. ``points`` is None for a cell that is not graded."""
+
+    name: str
+    cell_type: str
+    locked: bool
+    source: str
+    checksum: str | None
+    points: float | None
+    solution: bool
+    task: bool
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person grades it."""
+        return self.points is not None and (self.solution or self.task)
+
+    def metadata(self) -> dict[str, Any]:
+        """The cell's metadata for nbgrader."""
+        given: dict[str, Any] = {
+            "schema_version": 3,
+            "grade": self.points is not None and not self.task,
+            "solution": self.solution,
+            "task": self.task,
+            "locked": self.locked,
+            "grade_id": self.name,
+            "cell_type": self.cell_type,
+            "checksum": self.checksum,
+        }
+        return given | ({} if self.points is None else {"points": self.points})
+
+
+def source_cells(notebook: Any) -> list[SourceCell]:
+    """The cells of a notebook in the gradebook (``nbgrader.api.Notebook``), in the order of the notebook."""
+    points = {c.name: float(c.max_score) for c in (*notebook.grade_cells, *notebook.task_cells)}
+    solutions, tasks = {c.name for c in notebook.solution_cells}, {c.name for c in notebook.task_cells}
+    return [
+        SourceCell(
+            name=c.name,
+            cell_type=c.cell_type,
+            locked=c.locked,
+            source=c.source,
+            checksum=c.checksum,
+            points=points.get(c.name),
+            solution=c.name in solutions,
+            task=c.name in tasks,
+        )
+        for c in notebook.source_cells
+    ]
+
+
+def rebuild(notebook: Any, known: Sequence[SourceCell]) -> Any:
+    """Make a submitted notebook whole again; never fails.
+
+    Of each known cell the last copy that is not empty stays graded, locked text is restored, and what was deleted or
+    turned into another kind of cell is put back behind its predecessor. Outputs and foreign metadata go.
+
+    Args:
+        notebook: a NotebookNode; it is changed.
+        known: the released notebook's cells in order.
+    """
+    by_name = {cell.name: cell for cell in known}
+    places: dict[str, int] = {}
+    for number, cell in enumerate(notebook.cells):
+        name = (cell.metadata.get("nbgrader") or {}).get("grade_id")
+        if (
+            name in by_name
+            and cell.cell_type == by_name[name].cell_type
+            and (cell.source.strip() or name not in places)
+        ):
+            places[name] = number
+    chosen = {number: by_name[name] for name, number in places.items()}
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.clear()
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if number in chosen:
+            cell.metadata["nbgrader"] = chosen[number].metadata()
+            if chosen[number].locked:
+                cell.source = chosen[number].source
+    behind = 0
+    for source in known:
+        names = [(cell.metadata.get("nbgrader") or {}).get("grade_id") for cell in notebook.cells]
+        if source.name in names:
+            behind = names.index(source.name) + 1
+            continue
+        make = new_code_cell if source.cell_type == "code" else new_markdown_cell
+        text = source.source if source.locked else NO_ANSWER if source.cell_type == "markdown" else f"# {NO_ANSWER}"
+        cell = make(text, id="restored-" + "".join(c if c.isalnum() else "-" for c in source.name)[:50])
+        cell.metadata["nbgrader"] = source.metadata()
+        notebook.cells.insert(behind, cell)
+        behind += 1
+    notebook.metadata.clear()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    return notebook
+
+
+def apply_verdicts(grades: Iterable[Any], by_hand: set[str], document: Mapping[str, Any] | None) -> None:
+    """Set the automatic score of every graded cell from a verdict file. What a person gave is left alone.
+
+    Args:
+        grades: ``nbgrader.api.Grade`` rows of one submitted notebook, with ``cell`` loaded.
+        by_hand: names of cells that a person grades.
+        document: the verdict file; None when there is none, so everything waits for a person.
+    """
+    for grade in grades:
+        name = grade.cell.name
+        given = (document or {}).get("checks", {}).get(name) or {}
+        value = None if name in by_hand else given.get("score")
+        grade.auto_score = None if value is None else max(0.0, min(float(value), float(grade.cell.max_score)))
+        grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
+
+
+class Rebuild(NbGraderPreprocessor):  # type: ignore[misc]
+    """Instead of nbgrader's sanitising steps: clean the notebook as intake does and make it whole."""
+
+    def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
+        """See :func:`rebuild`."""
+        from nbformat import from_dict
+
+        known = resources["nbgrader"]
+        with Gradebook(known["db_url"]) as gradebook:
+            cells = source_cells(gradebook.find_notebook(known["notebook"], known["assignment"]))
+        return rebuild(from_dict(clean_notebook(notebook)), cells), resources
+
+
+class VerdictGrades(NbGraderPreprocessor):  # type: ignore[misc]
+    """Instead of Execute and SaveAutoGrades: scores from the verdict file."""
+
+    def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
+        """See :func:`apply_verdicts`."""
+        known = resources["nbgrader"]
+        document = store.read(known["student"], known["assignment"])
+        with Gradebook(known["db_url"]) as gradebook:
+            found = gradebook.find_submission_notebook(known["notebook"], known["assignment"], known["student"])
+            by_hand = {cell.name for cell in source_cells(found.notebook) if cell.by_hand}
+            apply_verdicts(found.grades, by_hand, document)
+            gradebook.db.commit()
+        return notebook, resources
+
+
+def score_of(grade: Any) -> float | None:
+    """A grade's score by nbgrader's rule: a person's score before the automatic one, plus extra credit.
+
+    None when there is neither, where nbgrader says 0.
+    """
+    base = grade.manual_score if grade.manual_score is not None else grade.auto_score
+    return None if base is None else float(base) + float(grade.extra_credit or 0.0)
+
+
+class Scores(GetGrades):  # type: ignore[misc]
+    """nbgrader's GetGrades, but what nobody has graded yet has no score instead of 0."""
+
+    def _get_score(self, cell: Any, resources: Any) -> None:
+        super()._get_score(cell, resources)
+        name = cell.metadata["nbgrader"]["grade_id"]
+        grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+        cell.metadata["nbgrader"]["score"] = score_of(grade)
+
+
+class FeedbackExporter(Exporter):  # type: ignore[misc]
+    """Instead of nbgrader's feedback page, which shows tests and loads scripts: the page of ``feedback.py``."""
+
+    file_extension = ".html"
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+        """The page, after :class:`Scores` has put scores and comments into the cells."""
+        notebook, resources = super().from_notebook_node(nb, resources, **kw)
+        return feedback_page(notebook, resources["nbgrader"]), resources
+
+
+def feedback_page(notebook: Any, known: Mapping[str, Any]) -> str:
+    """The feedback page for an annotated notebook.
+
+    Args:
+        notebook: with scores and comments in its cells.
+        known: assignment, student, score (less the penalty), max_score, late_penalty.
+    """
+    document = store.read(known["student"], known["assignment"])
+    return feedback.render(
+        known["assignment"],
+        document,
+        notebook.cells,
+        score=known["score"],
+        max_score=known["max_score"],
+        late_penalty=known["late_penalty"],
+    )
+
+
+def safe_markdown(source: str) -> str:
+    """Markdown to HTML that cannot act in the formgrader's page: no script, no style, no image, no odd address."""
+    return str(bleach.clean(markdown2html_mistune(source), tags=TAGS, attributes=ATTRIBUTES))

@@ -1,0 +1,176 @@
+"""A lab's released notebook in nbgrader's gradebook: entered once, and anew when its cells change."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.api import Comment, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.preprocessors import SaveCells
+
+from autograder import paths
+from autograder.grading.nbgrader_steps import SourceCell, source_cells
+from autograder.grading.people import Course
+from autograder.labs import manifest, release
+from autograder.labs.answers import replace
+from autograder.labs.manifest import Lab
+
+
+def database() -> str:
+    """The gradebook's URL."""
+    return f"sqlite:///{(paths.classroom() / 'gradebook.db').as_posix()}"
+
+
+def create(course: Course) -> None:
+    """Make the gradebook when there is none: all of it or nothing, however this ends.
+
+    nbgrader asks the program ``alembic`` for the version of its tables and expects to find it on PATH, where an
+    environment that nobody activated does not put it.
+    """
+    file = paths.classroom() / "gradebook.db"
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name("gradebook.db.new")
+    new.unlink(missing_ok=True)
+    path = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
+    try:
+        with Gradebook(f"sqlite:///{new.as_posix()}", course.id):
+            pass
+    finally:
+        os.environ["PATH"] = path
+    new.replace(file)
+
+
+@dataclass(frozen=True)
+class Released:
+    """A lab as the gradebook has it: ids of rows, and its cells."""
+
+    slug: str
+    assignment_id: str
+    notebook_id: str
+    cells: list[SourceCell]
+    graded: dict[str, str]  # cell name -> id of its grade cell or task cell
+    commented: dict[str, str]  # cell name -> id of its solution cell or task cell
+    has_due_date: bool
+    fingerprint: str
+
+
+def enter(lab: Lab, course: Course) -> None:
+    """Have the lab's notebook in ``source/`` and ``release/``, and its cells in the gradebook."""
+    source, derived = release.content(release.source(lab)), release.derived(lab)
+    for step, content in (("source", source), ("release", derived)):
+        file = paths.classroom() / step / lab.slug / f"{lab.slug}.ipynb"
+        if not file.is_file() or file.read_bytes() != content:
+            replace(file, content)
+    notebook = nbformat.reads(derived.decode(), as_version=4)
+    with Gradebook(database(), course.id) as gradebook:
+        gradebook.update_or_create_assignment(lab.slug)
+        known = [n for n in gradebook.find_assignment(lab.slug).notebooks if n.name == lab.slug]
+        have = {cell.name: cell for cell in source_cells(known[0])} if known else {}
+        want = _cells(notebook)
+        if have == want:
+            return
+        kept: list[dict[str, Any]] = []
+        if have.keys() != want.keys():  # nbgrader cannot add or remove cells while there are submissions
+            kept = _by_hand(gradebook, lab.slug)
+            for submission in list(gradebook.find_assignment(lab.slug).submissions):
+                gradebook.remove_submission(lab.slug, submission.student_id)
+    resources = {"nbgrader": {"notebook": lab.slug, "assignment": lab.slug, "db_url": database()}}
+    SaveCells().preprocess(notebook, resources)
+    _restore(course, lab.slug, kept)
+
+
+def _cells(notebook: Any) -> dict[str, SourceCell]:
+    """The cells of a released notebook that the gradebook keeps, by name."""
+    found: dict[str, SourceCell] = {}
+    for cell in notebook.cells:
+        given = cell.metadata.get("nbgrader")
+        if given and (given["grade"] or given["solution"] or given["locked"] or given.get("task")):
+            found[given["grade_id"]] = SourceCell(
+                name=given["grade_id"],
+                cell_type=cell.cell_type,
+                locked=given["locked"],
+                source=cell.source,
+                checksum=given.get("checksum"),
+                points=float(given["points"]) if given["grade"] or given.get("task") else None,
+                solution=given["solution"],
+                task=bool(given.get("task")),
+            )
+    return found
+
+
+def _by_hand(gradebook: Any, slug: str) -> list[dict[str, Any]]:
+    """What people gave for a lab, before its submissions are entered anew because its cells changed."""
+    kept: list[dict[str, Any]] = []
+    for submission in gradebook.find_assignment(slug).submissions:
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                if grade.manual_score is not None or grade.extra_credit is not None:
+                    kept.append(
+                        {
+                            "student": submission.student_id,
+                            "cell": grade.cell.name,
+                            "manual_score": grade.manual_score,
+                            "extra_credit": grade.extra_credit,
+                        }
+                    )
+            for comment in notebook.comments:
+                if comment.manual_comment is not None:
+                    kept.append(
+                        {
+                            "student": submission.student_id,
+                            "cell": comment.cell.name,
+                            "manual_comment": comment.manual_comment,
+                        }
+                    )
+    return kept
+
+
+def _restore(course: Course, slug: str, kept: list[dict[str, Any]]) -> None:
+    """Give back what :func:`_by_hand` kept, as far as its cells are still there."""
+    if not kept:
+        return
+    with Gradebook(database(), course.id) as gradebook:
+        released = released_of(gradebook, manifest.find(slug))
+        for student in {entry["student"] for entry in kept}:
+            new_submission(gradebook, student, released)
+        gradebook.db.commit()
+        for entry in kept:
+            row = gradebook.find_submission_notebook(slug, slug, entry["student"])
+            targets = row.comments if "manual_comment" in entry else row.grades
+            for target in targets:
+                if target.cell.name == entry["cell"]:
+                    for name in entry.keys() - {"student", "cell"}:
+                        setattr(target, name, entry[name])
+        gradebook.db.commit()
+
+
+def released_of(gradebook: Any, lab: Lab) -> Released:
+    assignment = gradebook.find_assignment(lab.slug)
+    [notebook] = [n for n in assignment.notebooks if n.name == lab.slug]
+    graded = {c.name: c.id for c in (*notebook.grade_cells, *notebook.task_cells)}
+    commented = {c.name: c.id for c in (*notebook.solution_cells, *notebook.task_cells)}
+    cells = source_cells(notebook)
+    print_ = hashlib.sha256(repr((cells, lab.version)).encode()).hexdigest()
+    return Released(
+        lab.slug, assignment.id, notebook.id, cells, graded, commented, assignment.duedate is not None, print_
+    )
+
+
+def new_submission(gradebook: Any, student: str, released: Released) -> Any:
+    """Rows as ``Gradebook.add_submission`` makes them, without its queries."""
+    submission = SubmittedAssignment(assignment_id=released.assignment_id, student_id=student)
+    notebook = SubmittedNotebook(notebook_id=released.notebook_id, assignment=submission)
+    for id in released.graded.values():
+        Grade(cell_id=id, notebook=notebook)
+    for id in released.commented.values():
+        Comment(cell_id=id, notebook=notebook)
+    gradebook.db.add(submission)
+    return submission

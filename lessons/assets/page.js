@@ -1,0 +1,49 @@
+// Small repairs that need a running page. Nothing here is needed to read it.
+"use strict";
+
+(() => {
+  // A term is explained where it first appears, not every time; never inside headings, links and controls.
+  const seen = new Set();
+  for (const abbr of document.querySelectorAll("article abbr")) {
+    if (abbr.closest("h1, h2, h3, a, summary, label, button, legend") || seen.has(abbr.textContent)) {
+      abbr.replaceWith(...abbr.childNodes);
+    } else {
+      seen.add(abbr.textContent);
+    }
+  }
+
+  // Output looks different from what one types: its block says so in its title.
+  for (const title of document.querySelectorAll(".highlight > .filename")) {
+    if (title.textContent.startsWith("Output")) title.parentElement.classList.add("output");
+  }
+
+  // Diagrams are images with both palettes inside; the fragment says which one, so that they follow the page's choice.
+  const diagrams = document.querySelectorAll('article img[src*="diagram-"]');
+  for (const image of diagrams) image.parentElement.classList.add("diagram-frame");
+
+  // What scrolls sideways can be reached and scrolled by keyboard; what does not is no stop on the way.
+  const reachable = () => {
+    for (const box of document.querySelectorAll("article pre > code, article .md-typeset__scrollwrap, .diagram-frame")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("load", reachable);
+  addEventListener("resize", reachable);
+
+  const paint = (scheme) => {
+    for (const image of diagrams) image.src = image.src.split("#")[0] + (scheme === "slate" ? "#dark" : "#light");
+  };
+  const scheme = () => document.body.getAttribute("data-md-color-scheme");
+  paint(scheme());
+  new MutationObserver(() => paint(scheme())).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
+
+  // Paper is light, whatever the screen is.
+  let before = null;
+  addEventListener("beforeprint", () => {
+    before = scheme();
+    document.body.setAttribute("data-md-color-scheme", "default");
+    paint("default");
+  });
+  addEventListener("afterprint", () => before && document.body.setAttribute("data-md-color-scheme", before));
+})();

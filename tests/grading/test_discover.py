@@ -1,0 +1,92 @@
+"""Finding submissions in whatever a learning platform hands over."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.errors import CourseError
+from autograder.grading import discover
+
+from .submissions import packed
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+def names(given, scratch):
+    return [found.name for found in discover.find(given, scratch)]
+
+
+SUBMISSION = packed({"submission.json": b"{}"})
+
+
+def test_zips_folders_and_folders_of_folders(tmp_path, scratch):
+    box = tmp_path / "box"
+    (box / "Ada Lovelace_123_file").mkdir(parents=True)
+    (box / ".hidden").mkdir()
+    for name in ("b.zip", "Ada Lovelace_123_file/a.ZIP", ".hidden/c.zip", "note.txt"):
+        (box / name).write_bytes(SUBMISSION)
+    assert names([box], scratch) == ["Ada Lovelace_123_file/a.ZIP", "b.zip"]
+    assert names([box / "b.zip", box], scratch) == ["b.zip", "Ada Lovelace_123_file/a.ZIP"]
+
+
+def test_a_zip_of_zips_is_taken_apart_under_names_of_our_own(tmp_path, scratch):
+    outer = tmp_path / "all.zip"
+    outer.write_bytes(
+        packed({"../../evil.zip": SUBMISSION, "Ada/x.zip": SUBMISSION, "readme.txt": b"", "__MACOSX/._x.zip": b""})
+    )
+    found = discover.find([outer], scratch)
+    assert [one.name for one in found] == ["all.zip: ../../evil.zip", "all.zip: Ada/x.zip"]
+    assert sorted(file.name for file in scratch.iterdir()) == ["00000.zip", "00001.zip"]
+    assert {one.file.parent for one in found} == {scratch} and found[0].file.read_bytes() == SUBMISSION
+
+
+def test_a_submission_that_holds_a_zip_stays_one_submission(tmp_path, scratch):
+    file = tmp_path / "a.zip"
+    file.write_bytes(packed({"submission.json": b"{}", "files/data.zip": SUBMISSION}))
+    assert names([file], scratch) == ["a.zip"] and not list(scratch.iterdir())
+
+
+def test_a_bomb_of_zips_is_refused(tmp_path, scratch):
+    file = tmp_path / "a.zip"
+    file.write_bytes(packed({"x.zip": bytes(50 << 20)}))
+    [found] = discover.find([file], scratch)
+    assert found.file is None and "as a zip bomb does" in found.problem and not list(scratch.iterdir())
+
+
+def test_a_damaged_inner_zip_is_named(tmp_path, scratch):
+    file = tmp_path / "a.zip"
+    content = bytearray(packed({"x.zip": bytes(range(256)) * 50}))
+    content[80] ^= 0xFF
+    file.write_bytes(bytes(content))
+    [found] = discover.find([file], scratch)
+    assert found.file is None and "is damaged" in found.problem
+
+
+def test_what_is_no_zip_is_left_to_intake(tmp_path, scratch):
+    file = tmp_path / "a.zip"
+    file.write_bytes(b"no zip")
+    [found] = discover.find([file], scratch)
+    assert found.file == file.resolve()
+
+
+def test_links_are_not_followed(tmp_path, scratch):
+    secret = tmp_path / "secret.zip"
+    secret.write_bytes(SUBMISSION)
+    box = tmp_path / "box"
+    box.mkdir()
+    (box / "link.zip").symlink_to(secret)
+    (box / "a.zip").write_bytes(SUBMISSION)
+    assert names([box], scratch) == ["a.zip"]
+
+
+def test_nothing_to_grade_is_an_error_with_the_next_step(tmp_path, scratch):
+    with pytest.raises(CourseError, match="does not exist"):
+        discover.find([tmp_path / "none"], scratch)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CourseError, match="no zip in"):
+        discover.find([tmp_path / "empty"], scratch)

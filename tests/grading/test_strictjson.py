@@ -1,0 +1,61 @@
+"""JSON from outside: what is not plain, small and shallow is refused with a reason."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.grading import strictjson
+from autograder.grading.problems import Refused
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(values)
+def test_plain_json_is_read_as_it_is(value):
+    assert strictjson.load(json.dumps(value).encode(), "x", 1 << 20) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"[NaN]", "NaN is not a JSON number"),
+        (b"[Infinity]", "Infinity is not a JSON number"),
+        (b"[-Infinity]", "-Infinity is not"),
+        (b"[1e999]", "too large"),
+        (b"[" + b"9" * 10_000 + b"]", "not valid JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 61 + b"]" * 61, "nested too deeply (more than 60 levels)"),
+        (b'{"a":' * 61 + b"1" + b"}" * 61, "nested too deeply (more than 60 levels)"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"{", "not valid JSON"),
+        (b"x" * 101, "101 bytes; at most 100"),
+    ],
+)
+def test_everything_else_is_refused_in_words(content, says):
+    limit = 100 if content.startswith(b"x") else 1 << 20
+    with pytest.raises(Refused) as caught:
+        strictjson.load(content, "answers.json", limit)
+    assert says in str(caught.value) and str(caught.value).startswith("answers.json")
+
+
+@given(st.binary(max_size=100))
+def test_random_bytes_never_raise_anything_else(content):
+    with contextlib.suppress(Refused):
+        strictjson.load(content, "x", 1000)
+
+
+def test_a_hostile_text_is_shown_cut_and_printable():
+    assert strictjson.said("a\x1b[2J\u202eb" + "c" * 500) == "a\ufffd[2J\ufffdb" + "c" * 112 + "…"

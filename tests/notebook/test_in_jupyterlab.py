@@ -1,0 +1,104 @@
+"""A student's morning: start, open the notebook in a real JupyterLab in a real browser, run it, see the checks pass."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from autograder import paths
+from autograder.labs import manifest, students
+from autograder.quality import rehearsal
+from autograder.quality.rehearsal import Rehearsal
+from autograder.services import addresses, machine_setup
+
+pytestmark = [pytest.mark.engine, pytest.mark.browser]
+
+REPORT = paths.ROOT / "test-report"
+SECONDS = 120_000  # milliseconds: two image builds, on a busy machine
+
+
+@pytest.fixture
+def desk(tmp_path_factory):
+    home = tmp_path_factory.mktemp("a students home")
+    lab = manifest.find("01")
+    with rehearsal.services(home):
+        desk = Rehearsal(home, students.issue(b"browser test", "test", "browser", [lab.slug]))
+        desk.fresh(lab)
+        desk.save(lab, rehearsal.solved(lab))
+        done = desk.course("start", "--no-browser")
+        assert done.returncode == 0, done.stderr + done.stdout
+        yield desk
+
+
+@pytest.fixture
+def page(desk):
+    from playwright.sync_api import sync_playwright
+
+    chromium = machine_setup.chromium()
+    assert chromium, "no Chromium: `python3 course.py test` installs it on Debian and Ubuntu"
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 2200})
+        yield page
+        REPORT.mkdir(exist_ok=True)
+        page.screenshot(path=REPORT / "jupyterlab-last.png")
+        browser.close()
+
+
+def test_the_lab_in_jupyterlab(desk, page):
+    lab = manifest.find("01")
+    foreign = []
+    page.on("request", lambda r: foreign.append(r.url) if urlsplit(r.url).hostname not in ("localhost", None) else None)
+    with rehearsal.at(desk.home):
+        address = addresses.load().jupyter
+    assert address
+    page.goto(address.replace("/lab?", f"/lab/tree/{lab.slug}/{lab.slug}.ipynb?"))
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SECONDS)
+    page.locator(".jp-StatusBar-Widget", has_text="| Idle").wait_for(timeout=SECONDS)
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+    page.locator(".jp-OutputArea-output", has_text="Passed: hello carries").wait_for(state="attached", timeout=SECONDS)
+    REPORT.mkdir(exist_ok=True)
+    first = page.locator(".jp-OutputArea-output", has_text="Passed: The first release").first
+    first.scroll_into_view_if_needed()
+    page.screenshot(path=REPORT / "jupyterlab.png")
+    assert foreign == [], "JupyterLab asked another host"
+    assert page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(1500)
+    verdicts = desk.verdicts(lab)
+    assert {id: v.status for id, v in verdicts.items()} == dict.fromkeys(lab.points, "passed")
+    status = json.loads(desk.course("status", "--json").stdout)
+    assert status[0]["points"] == lab.total
+    done = desk.course("submit", "01", "--out", str(desk.home / "out"))
+    assert done.returncode == 0 and "Missing" not in done.stdout, done.stdout
+    assert (desk.home / "out" / "01-first-push-browser.zip").stat().st_size < 100_000
+
+
+def test_what_is_not_saved_is_noticed(desk):
+    lab = manifest.find("01")
+    notebook = rehearsal.mixed(lab, "push-hello")
+    desk.run(lab, notebook)
+    file = desk.folder(lab) / f"{lab.slug}.ipynb"
+    desk.save(lab, rehearsal.shipped(lab))  # what the student saved before the last change
+    noted = desk.folder(lab) / ".kernel.json"
+    os.utime(file, (noted.stat().st_mtime - 60,) * 2)
+    told = desk.course("submit", "01", "--out", str(desk.home / "out")).stdout
+    assert "older than what the kernel ran" in told and "1 cell you ran is not in the file" in told
+
+
+def test_every_page_of_the_notebook_is_readable(desk, page):
+    """Headings, values and hints are there as shipped; the screenshot is looked at by people."""
+    lab = manifest.find("01")
+    desk.save(lab, rehearsal.shipped(lab))
+    with rehearsal.at(desk.home):
+        address = addresses.load().jupyter
+    page.goto(address.replace("/lab?", f"/lab/tree/{lab.slug}/{lab.slug}.ipynb?"))
+    page.wait_for_selector(".jp-Notebook h1", timeout=SECONDS)
+    assert page.locator(".jp-Notebook h1").count() == 1
+    Path(REPORT).mkdir(exist_ok=True)
+    page.screenshot(path=REPORT / "jupyterlab-as-shipped.png")
