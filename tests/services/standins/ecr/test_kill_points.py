@@ -99,6 +99,8 @@ def scenario(made: Standin, api: Any, acknowledge: Callable[[str, Any], None]) -
     acknowledge("pushed", ["api", digests["put"]])
     api.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText=json.dumps(NIGHTLY))
     acknowledge("policy", json.dumps(NIGHTLY))
+    made.front = EcrFront(made.context)  # an orderly restart, so that nothing is left over from the pushes
+    made.front.reconcile()
     acknowledge("deleting", ["1.0", digests["one"]])
     api.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": "1.0"}])
     acknowledge("deleted", ["1.0", digests["one"]])
@@ -198,12 +200,12 @@ def check(folder: Path) -> None:
     assert images - open_ends <= set(found) <= images | open_ends
     if any(kind == "policy" for kind, _ in lines):
         assert backend.find("app").lifecycle_policy == json.dumps(NIGHTLY)
-    if any(kind in ("advancing", "advanced") for kind, _ in lines) and again.clock.offset().days == 3:
-        expired = [line for line in again.context.journal.lines("ecr") if line["what"] == "expire"]
-        wanted = next(value for kind, value in lines if kind == "advancing")
-        assert sorted(line["digest"] for line in expired) == sorted(wanted), "each expiry is told once"
-        assert not set(wanted) & set(found)
-        assert {line["detail"]["rule"] for line in expired} == {1}
+    due = next((set(value) for kind, value in lines if kind == "advancing"), set())
+    expired = [line for line in again.context.journal.lines("ecr") if line["what"] == "expire"]
+    assert sorted(line["digest"] for line in expired) == sorted(due - set(found)), "each expiry is told once"
+    assert {line["detail"]["rule"] for line in expired} <= {1}
+    if again.clock.offset().days == 3:
+        assert not due & set(found), "an interrupted night is finished"
 
 
 @pytest.mark.slow
