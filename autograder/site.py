@@ -167,7 +167,8 @@ def _help() -> list[dict[str, Any]]:
 
 
 def _mkdocs(folder: Path, quiet: bool) -> None:
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", *(["--quiet"] if quiet else [])]
+    # Never with --quiet: it silences warnings before --strict counts them, so that nothing would fail any more.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "SOURCE_DATE_EPOCH": EPOCH, "PYTHONUTF8": "1"}
     done = subprocess.run(
         command,

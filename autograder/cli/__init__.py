@@ -87,7 +87,9 @@ def main() -> None:
         if reconfigure is not None:
             reconfigure(errors="replace")
     try:
-        course.main(prog_name="course", standalone_mode=False)
+        status = course.main(prog_name="course", standalone_mode=False)
+        if isinstance(status, int):  # click returns what ctx.exit() was given
+            sys.exit(status)
     except CourseError as error:
         report(error)
         sys.exit(int(error.exit_code))

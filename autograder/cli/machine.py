@@ -29,7 +29,7 @@ def progress() -> Iterator[Report]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    with console.status("starting") as status:
+    with console.status("working") as status:
 
         def report(text: str) -> None:
             console.print(f"- {text}", style="dim", highlight=False, markup=False)

@@ -31,7 +31,7 @@ def retention() -> None:
     "policy_file",
     type=click.Path(path_type=Path),
     required=True,
-    help="the policy: a lifecycle policy, a cleanup policy file, or an acr purge command (as text)",
+    help="ecr: a lifecycle policy; gar: a cleanup policy file; acr: an acr purge command as text, or JSON (see below)",
 )
 @click.option(
     "--images",
@@ -53,6 +53,14 @@ def preview_command(
     \b
     aws ecr describe-images --repository-name ml-model > images.json
     course retention preview --dialect ecr --policy policy.json --images images.json
+
+    Images come from aws ecr describe-images, gcloud artifacts docker images list --include-tags --format=json, or
+    az acr manifest list-metadata. None of them says what an index refers to: add manifest_list_of, the digests, to its
+    entry. For single tags of ACR write {"manifests": [...], "tags": [...]}, with the output of az acr repository
+    show-tags --detail as tags.
+
+    JSON for ACR has the keys retentionPolicy and softDeletePolicy, as az acr show --query policies prints them, and
+    purge, the text of an acr purge command.
     """
     now = _moment(now_text)
     policy_text = _read(policy_file, "a policy")

@@ -17,6 +17,14 @@
     if (title.textContent.startsWith("Output")) title.parentElement.classList.add("output");
   }
 
+  // Material leaves the search dialog without a name, and makes a landmark of each block's copy button.
+  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+  const name = () => {
+    for (const bar of document.querySelectorAll("nav.md-code__nav:not([role])")) bar.setAttribute("role", "presentation");
+  };
+  name();
+  new MutationObserver(name).observe(document.querySelector("article"), { childList: true, subtree: true });
+
   // Diagrams are images with both palettes inside; the fragment says which one, so that they follow the page's choice.
   const diagrams = document.querySelectorAll('article img[src*="diagram-"]');
   for (const image of diagrams) image.parentElement.classList.add("diagram-frame");

@@ -54,12 +54,13 @@
     return nodes;
   };
 
-  const feedback = (right, nodes) =>
-    make("p", { className: "quiz-feedback", "data-right": String(right) }, make("b", {}, right ? "Right. " : "Not right. "), ...nodes);
+  const feedback = (right, label, nodes) =>
+    make("p", { className: "quiz-feedback", "data-right": String(right) }, make("b", {}, `${label} `), ...nodes);
 
   let announce = () => {};
 
-  // Each kind returns its controls, and judge(): {right, notes: [[element to write under, right?, nodes]], answer}.
+  // Each kind returns its controls, and judge(): {right, hint, notes: [[element to write under,
+  // right?, label, nodes]]}. A wrong answer is told why; what would have been right is not given away.
   const kinds = {
     choice(quiz, options, answers, type) {
       const verdicts = answers.map((answer) => lead(answer).textContent.startsWith("Right"));
@@ -79,10 +80,11 @@
         judge() {
           const right = inputs.every((input, n) => input.checked === verdicts[n]);
           const notes = inputs.flatMap((input, n) => {
-            if (type === "radio" && !right && !input.checked) return [];
-            return [[rows[n], input.checked === verdicts[n], why(answers[n])]];
+            if (input.checked) return [[rows[n], verdicts[n], verdicts[n] ? "Right." : "Not right.", why(answers[n])]];
+            return right ? [[rows[n], true, type === "radio" ? "Not this one." : "Rightly left out.", why(answers[n])]] : [];
           });
-          return { right, notes };
+          const missed = type === "checkbox" && inputs.some((input, n) => verdicts[n] && !input.checked);
+          return { right, hint: missed ? "Something that is right is not chosen. " : "", notes };
         },
       };
     },
@@ -121,8 +123,7 @@
           const right = now.every((row, n) => row.dataset.name === wanted[n]);
           const notes = now.flatMap((row, n) => {
             const place = wanted.indexOf(row.dataset.name);
-            if (!right && place !== n) return [[row, false, ["Not at this place."]]];
-            return [[row, true, why(answers[place])]];
+            return right ? [[row, true, "Right.", why(answers[place])]] : place === n ? [[row, true, "Right here.", []]] : [];
           });
           return { right, notes };
         },
@@ -143,7 +144,8 @@
         restore: (answer) => selects.forEach((select, n) => (select.value = answer[n] || "")),
         judge() {
           const hits = selects.map((select, n) => select.value === roles[n]);
-          const notes = hits.map((hit, n) => [rows[n], hit, hit ? why(answers[n]) : ["Look at where it stands and which sign is before it."]]);
+          const look = ["Look at where it stands and which sign is before it."];
+          const notes = hits.map((hit, n) => [rows[n], hit, hit ? "Right." : "Not right.", hit ? why(answers[n]) : look]);
           return { right: hits.every(Boolean), notes };
         },
       };
@@ -182,11 +184,11 @@
     details.before(form);
 
     const judge = () => {
-      const { right, notes } = kind.judge();
+      const { right, hint = "", notes } = kind.judge();
       form.querySelectorAll(".quiz-feedback").forEach((note) => note.remove());
-      for (const [under, good, nodes] of notes) under.append(feedback(good, nodes));
+      for (const [under, good, label, nodes] of notes) under.append(feedback(good, label, nodes));
       quiz.dataset.right = String(right);
-      result.textContent = right ? "Right." : "Not yet. Read the notes above, change your answer, check again.";
+      result.textContent = right ? "Right." : `Not yet. ${hint}Change your answer and check again.`;
       show();
       return right;
     };

@@ -137,10 +137,18 @@ def test_an_old_engine_is_refused_with_its_version(environment, old):
         (Engine(DEFAULT, Trouble.OTHER, "teapot"), "linux", "Restart the engine"),
         (Engine(DEFAULT, Trouble.NO_DAEMON, elsewhere=DESKTOP), "linux", "Run: docker context use desktop-linux"),
         (Engine(DESKTOP, Trouble.NO_DAEMON, elsewhere=DEFAULT), "linux", "Run: docker context use default"),
-        (Engine(DEFAULT, Trouble.NO_DAEMON, elsewhere=ROOTLESS), "linux", "docker context create course --docker host="),
+        (
+            Engine(DEFAULT, Trouble.NO_DAEMON, elsewhere=ROOTLESS),
+            "linux",
+            "docker context create course --docker host=",
+        ),
         (Engine(Endpoint("ssh://x", "DOCKER_HOST"), Trouble.REMOTE), "linux", "Unset DOCKER_HOST"),
         (Engine(Endpoint("ssh://x", "context x", context="x"), Trouble.REMOTE), "linux", "docker context use default"),
-        (Engine(Endpoint("unix:///x", "DOCKER_HOST"), Trouble.NO_DAEMON, elsewhere=DEFAULT), "linux", "Unset DOCKER_HOST"),
+        (
+            Engine(Endpoint("unix:///x", "DOCKER_HOST"), Trouble.NO_DAEMON, elsewhere=DEFAULT),
+            "linux",
+            "Unset DOCKER_HOST",
+        ),
     ],
 )
 def test_each_trouble_has_its_fix(found, platform, step):

@@ -149,7 +149,8 @@ def test_a_build_has_no_network(engine, tmp_path):
     tag = "course-test-local:net"
     program = "import socket; print(socket.if_nameindex())"
     (tmp_path / "Dockerfile").write_text(
-        f'FROM {images.PYTHON_BASE}\nRUN python -c "{program}" > /seen && test "$(cat /seen)" = "[(1, \'lo\')]"\n', "utf-8"
+        f'FROM {images.PYTHON_BASE}\nRUN python -c "{program}" > /seen && test "$(cat /seen)" = "[(1, \'lo\')]"\n',
+        "utf-8",
     )
     build_local(engine, tag, tmp_path, base=images.PYTHON_BASE)
     engine.images.remove(tag)

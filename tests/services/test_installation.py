@@ -89,7 +89,7 @@ def test_writers_wait_for_each_other(home):
 
 def test_a_lock_that_is_held_ends_in_an_error(home):
     said: list[str] = []
-    with installation.locked("command"), pytest.raises(EnvironmentProblem, match="another one has been running"):
-        with installation.locked("command", wait=0.2, report=said.append):
-            pytest.fail("two had the lock")
+    refused = pytest.raises(EnvironmentProblem, match="another one has been running")
+    with installation.locked("command"), refused, installation.locked("command", wait=0.2, report=said.append):
+        pytest.fail("two had the lock")
     assert said == ["waiting for another command"]

@@ -39,7 +39,7 @@ def made(recipe: Recipe, stream: io.BytesIO) -> tarfile.TarFile:
     out = io.BytesIO()
     compose(recipe, stream, out)
     out.seek(0)
-    return tarfile.open(fileobj=out)  # noqa: SIM115
+    return tarfile.open(fileobj=out)
 
 
 def test_only_what_is_kept_and_not_dropped_is_taken():
@@ -102,7 +102,7 @@ def test_without_mmdebstrap_it_says_what_to_do(monkeypatch):
 @pytest.mark.engine
 def test_a_build_that_cannot_fetch_says_why(engine):
     wrong = dataclasses.replace(PLAIN, tag="course-test-standin:1", mirror="http://127.0.0.1:9/debian")
-    with pytest.raises(EnvironmentProblem, match="it failed: .*"):
+    with pytest.raises(EnvironmentProblem, match="it failed: "):
         standin.build(engine, wrong, lambda _: None)
 
 
@@ -133,8 +133,8 @@ def test_the_registry_is_built_and_behaves_like_the_official_one(engine):
 def test_the_python_base_has_its_whole_standard_library(engine):
     images.ensure(engine, images.PYTHON_BASE)
     program = (
-        "import bz2, ctypes, curses, decimal, hashlib, http.server, json, lzma, multiprocessing, readline, sqlite3, ssl, "
-        "sys, tomllib, unittest, uuid, venv, zoneinfo; "
+        "import bz2, ctypes, curses, decimal, hashlib, http.server, json, lzma, multiprocessing, readline, sqlite3, "
+        "ssl, sys, tomllib, unittest, uuid, venv, zoneinfo; "
         "sqlite3.connect(':memory:').execute('select 1'); print(*sys.version_info[:2])"
     )
     for command in ("python", "python3", "/usr/local/bin/python3"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from autograder.domain.metadata_action.context import Context, Repository
 from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
-from autograder.domain.metadata_action.preview import Gap, Inputs, Outcome, Preview, Unknown, preview
+from autograder.domain.metadata_action.outputs import Gap, Inputs, Outcome, Preview, Unknown, preview
 from autograder.domain.metadata_action.workflow import Run, Step, StepPreview, metadata_steps, preview_step
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
 from autograder.domain.metadata_action.evaluate import Known, evaluate, text_of
-from autograder.domain.metadata_action.preview import Gap
+from autograder.domain.metadata_action.outputs import Gap
 
 if TYPE_CHECKING:
     from autograder.domain.metadata_action.workflow import Run

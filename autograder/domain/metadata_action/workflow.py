@@ -12,7 +12,7 @@ from autograder.domain.metadata_action.context import Context, Repository
 from autograder.domain.metadata_action.contexts import build_contexts, interpolate, merged_environment
 from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
 from autograder.domain.metadata_action.evaluate import Known, evaluate, truthy
-from autograder.domain.metadata_action.preview import Gap, Inputs, Preview, preview
+from autograder.domain.metadata_action.outputs import Gap, Inputs, Preview, preview
 from autograder.domain.metadata_action.triggers import why_no_run
 
 RULES_VERSION: Final = "6.2"

@@ -102,8 +102,7 @@ def _reason_to_stay(retention: Retention, image: Image, holders: Sequence[Image]
     if image.tags:
         return "it has tags, and the retention policy removes untagged images only"
     if holders:
-        index = holders[0]
-        return f"the index {index.tags[0] if index.tags else graph.short(index.digest)} refers to it"
+        return f"the index {graph.index_name(holders)} refers to it"
     if acr_rules.retention_lock(image):
         return "it is locked against deletion"
     if not acr_rules.retention_concerns(image, retention.since):

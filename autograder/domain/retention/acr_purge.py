@@ -6,7 +6,7 @@ The rules are in :mod:`autograder.domain.retention.acr_rules`. The answer is tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from autograder.domain.retention import acr_rules, graph
@@ -102,7 +102,7 @@ def _remove_manifests(run: _Run, purge: Purge, images: Sequence[Image], now: dat
             staying.append(position)
         elif not acr_rules.is_old(acr_rules.manifest_time(image), now, purge.ago):
             age = age_text(now, acr_rules.manifest_time(image))
-            run.why_kept.setdefault(position, f"it was updated {age} ago, and --ago is {purge.ago_text}")
+            run.why_kept.setdefault(position, f"it was updated {age} ago, and --ago is {purge.ago_text or '0d'}")
             staying.append(position)
         elif acr_rules.refers_to_subject(image):
             run.why_kept.setdefault(position, "it refers to a subject, and goes when that goes")
@@ -135,7 +135,7 @@ def _descendants(starts: Sequence[int], images: Sequence[Image]) -> dict[int, st
         image = images[pending.pop()]
         if not acr_rules.protects_children(image):
             continue
-        name = image.tags[0] if image.tags else graph.short(image.digest)
+        name = graph.index_name([image])
         for digest in image.children or ():
             child = where.get(digest)
             if child is not None and child not in found:
@@ -171,8 +171,14 @@ def _follower(own: Result, subject: Result) -> Result:
     if subject.action is not Action.EXPIRE or own.action is Action.EXPIRE:
         return own
     why = f"it refers to {graph.short(subject.digest)}, which goes, and the registry removes it with that"
-    return Result(
-        own.digest, Action.EXPIRE, RULE, why, subject.undecided, subject.note, own.tags_removed, own.repository
+    return replace(
+        own,
+        action=Action.EXPIRE,
+        rule=RULE,
+        why=why,
+        undecided=subject.undecided,
+        note=subject.note,
+        follows=subject.digest,
     )
 
 

@@ -1,6 +1,7 @@
 """What the cleanup policies of an Artifact Registry repository do to its images, in one run.
 
-The rules are in :mod:`autograder.domain.retention.gar_rules`. Cost: each policy looks at each image once.
+The rules are in :mod:`autograder.domain.retention.gar_rules`. Cost: each policy looks at each image once. Subjects are
+not looked at: what happens to a reference artifact when its subject goes is not documented for cleanup policies.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _decide(policy: RepositoryPolicy, images: Sequence[Image], now: datetime) ->
         if delete is None or not gar_rules.keep_beats_delete(keep is not None, delete is not None):
             results.append(_kept(image, keep, delete))
         elif holders:
-            index = holders[0].tags[0] if holders[0].tags else graph.short(holders[0].digest)
+            index = graph.index_name(holders)
             why = f"Delete policy {delete.name} matches, but the index {index} refers to this image: it has to go first"
             results.append(_result(image, Action.KEEP, None, why))
         elif gar_rules.tag_forbids_delete(policy, image):
@@ -62,10 +63,10 @@ def _decide(policy: RepositoryPolicy, images: Sequence[Image], now: datetime) ->
             results.append(_result(image, Action.KEEP, None, why))
         else:
             note = ""
-            if position in count_open:
-                note = COUNT_OPEN
-            elif content_unknown and not image.tags:
+            if content_unknown and not image.tags:
                 note = graph.UNKNOWN_CHILDREN
+            elif position in count_open:
+                note = COUNT_OPEN
             elif delete.condition and delete.condition.more_stale_than is not None and image.pulled is None:
                 note = PULL_OPEN
             why = f"Delete policy {delete.name} matches, and no Keep policy does; {_facts(image, now)}"
@@ -79,9 +80,9 @@ def _matches(
     """Per image of a package the first matching Keep and Delete, and the images that counting children decides."""
     keeps: dict[int, CleanupPolicy] = {}
     deletes: dict[int, CleanupPolicy] = {}
-    kept_without_children: set[int] = set()
+    kept_without: set[int] = set()
     ranked = gar_rules.newest_first(images)
-    children = graph.parents(images).keys()
+    unsure_places = graph.unsure_places(images)
     package = images[0].repository
     for item in policy.policies:
         matched = keeps if item.keeps else deletes
@@ -92,9 +93,9 @@ def _matches(
         elif gar_rules.concerns_package(item, package):
             for position in gar_rules.most_recent(item, ranked):
                 matched.setdefault(position, item)
-            without = [position for position in ranked if position not in children]
-            kept_without_children.update(gar_rules.most_recent(item, without))
-    return keeps, deletes, kept_without_children - keeps.keys()
+            without = [position for position in ranked if position not in unsure_places]
+            kept_without.update(gar_rules.most_recent(item, without))
+    return keeps, deletes, kept_without - keeps.keys()
 
 
 def _kept(image: Image, keep: CleanupPolicy | None, delete: CleanupPolicy | None) -> Result:

@@ -63,8 +63,9 @@ def go_duration(text: str) -> timedelta:
     if not found:
         days, rest = "0", text
     parts = _GO_PART.findall(rest)
-    well_formed = days.isascii() and days.isdigit() and "".join(number + unit for number, unit in parts) == rest
-    if not well_formed or not (found or parts or text == "0"):
+    days_are_whole = days.isascii() and days.isdigit()
+    rest_is_read = rest == "0" or "".join(number + unit for number, unit in parts) == rest
+    if not (days_are_whole and rest_is_read and (found or rest)):
         raise ValueError("whole days and a Go duration, such as 30d, 2d3h6m or 1h15m")
     return capped(float(days) * 86400 + sum(float(number) * _GO_SECONDS[unit] for number, unit in parts))
 

@@ -6,7 +6,7 @@ Cost: each rule walks the images it sees once, so at most images x rules, in mem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,7 +77,7 @@ def apply_rules(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -
     """
     order = ecr_rules.newest_first(images)
     tags = TagIndex(images)
-    unsure_places = graph.parents(images).keys() | graph.subjects(images).keys()
+    unsure_places = graph.unsure_places(images)
     verdicts = Verdicts(claimed=[None] * len(images))
     claimed = verdicts.claimed
     for rule in ecr_rules.in_order(rules):
@@ -110,13 +110,13 @@ def apply_rules(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -
 
 def _sees(rule: Rule, images: Sequence[Image], order: Sequence[int], tags: TagIndex) -> list[int]:
     """The positions of the images that meet a rule's storage class and tag conditions, newest first."""
-    fits: Callable[[int], bool]
     if rule.patterns or rule.prefixes:
-        entries, matches = ecr_rules.tag_entries(rule)
-        fits = ecr_rules.match_all_entries([tags.positions(entry, matches) for entry in entries]).__contains__
+        found = [tags.positions(entry, matches) for entry, matches in ecr_rules.tag_tests(rule)]
+        fitting = ecr_rules.match_all_entries(found)
+        seen = [position for position in order if position in fitting]
     else:
-        fits = lambda position: ecr_rules.has_tag_status(rule, images[position])  # noqa: E731
-    return [p for p in order if fits(p) and ecr_rules.in_storage_class(rule, images[p])]
+        seen = [position for position in order if ecr_rules.has_tag_status(rule, images[position])]
+    return [position for position in seen if ecr_rules.in_storage_class(rule, images[position])]
 
 
 def _decide(verdicts: Verdicts, images: Sequence[Image], now: datetime) -> list[Result]:
@@ -133,10 +133,10 @@ def _decide(verdicts: Verdicts, images: Sequence[Image], now: datetime) -> list[
         holders = [images[p] for p in parents.get(position, ()) if ecr_rules.protects_child(images[p], rule.action)]
         if holders:
             results.append(words.held(position, rule, holders))
-        elif position in verdicts.count_open:
-            results.append(words.acted(position, rule, ecr_why.COUNT_OPEN))
         elif content_unknown and not image.tags:
             results.append(words.acted(position, rule, graph.UNKNOWN_CHILDREN))
+        elif position in verdicts.count_open:
+            results.append(words.acted(position, rule, ecr_why.COUNT_OPEN))
         else:
             results.append(words.acted(position, rule))
     following = {

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from autograder.domain.retention import patterns
 from autograder.domain.retention.durations import days_before
 from autograder.domain.retention.model import Action, Image
-from autograder.domain.retention.patterns import prefix_matches, whole_tag_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,11 @@ def has_tag_status(rule: Rule, image: Image) -> bool:
     return rule.tag_status == "any" or (rule.tag_status == "tagged") == bool(image.tags)
 
 
-def tag_entries(rule: Rule) -> tuple[tuple[str, ...], Callable[[str, str], bool]]:
-    """The entries of a rule's tag list and how one of them matches a tag. Source: properties (both lists)."""
-    return (rule.patterns, whole_tag_matches) if rule.patterns else (rule.prefixes, prefix_matches)
+def tag_tests(rule: Rule) -> list[tuple[str, patterns.Matcher]]:
+    """The entries of a rule's tag list, each with the test a tag must pass. Source: properties (both lists)."""
+    if rule.patterns:
+        return [(entry, patterns.pattern_matcher(entry)) for entry in rule.patterns]
+    return [(entry, patterns.prefix_matcher(entry)) for entry in rule.prefixes]
 
 
 def match_all_entries(matches: Sequence[set[int]]) -> set[int]:
@@ -108,12 +110,12 @@ def over_count(rule: Rule, ranked: Sequence[int]) -> Sequence[int]:
     return ranked[rule.count_number :]
 
 
-def older_than(moment: datetime, now: datetime, days: int) -> bool:
-    """Whether a moment lies more than ``days`` days back: strictly, exactly N days is not "older than N days".
+def is_older(moment: datetime, limit: datetime) -> bool:
+    """Whether a moment lies before the limit N days ago: strictly, exactly N days is not "older than N days".
 
     Source: the printed result of examples, "Filtering on all images", Example B.
     """
-    return moment < days_before(now, days)
+    return moment < limit
 
 
 def pushed_time(image: Image) -> datetime:
@@ -150,11 +152,9 @@ def over_age(rule: Rule, images: Sequence[Image], seen: Iterable[int], now: date
 
     An image without that time (archived at an unknown moment) is not marked. Source: properties (countType).
     """
-    since = COUNTS_FROM[rule.count_type]
+    since, limit = COUNTS_FROM[rule.count_type], days_before(now, rule.count_number)
     moments = ((position, since(images[position])) for position in seen)
-    return [
-        position for position, moment in moments if moment is not None and older_than(moment, now, rule.count_number)
-    ]
+    return [position for position, moment in moments if moment is not None and is_older(moment, limit)]
 
 
 def shielded(seen: Sequence[int], marked: Sequence[int]) -> Sequence[int]:

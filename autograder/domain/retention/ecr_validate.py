@@ -9,7 +9,7 @@ taken from public records of real answers: likely, not certain.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autograder.domain.retention.ecr_rules import Rule
@@ -93,7 +93,7 @@ def validate(document: object) -> list[PolicyError]:
     return errors
 
 
-def aws_text(errors: list[PolicyError]) -> str:
+def aws_text(errors: Sequence[PolicyError]) -> str:
     """The one message that AWS answers with, for the first error whose wording is known."""
     known = next((error.cloud_message for error in errors if error.cloud_message), NO_SCHEMA)
     return f"{AWS_PREFIX}{known}'"

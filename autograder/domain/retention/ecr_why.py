@@ -9,7 +9,7 @@ from datetime import datetime
 from autograder.domain.retention import ecr_rules
 from autograder.domain.retention.durations import age_text
 from autograder.domain.retention.ecr_rules import Rule
-from autograder.domain.retention.graph import short
+from autograder.domain.retention.graph import index_name, short
 from autograder.domain.retention.model import Action, Image, Result
 
 COUNT_OPEN = (
@@ -102,8 +102,7 @@ class Words:
 
     def held(self, position: int, rule: Rule, holders: Sequence[Image]) -> Result:
         """A result for an image that ``rule`` marks and an index protects."""
-        index = holders[0]
-        name = index.tags[0] if index.tags else short(index.digest)
+        name = index_name(holders)
         why = f"rule {rule.priority} would act, but the index {name} refers to this image: the index has to go first"
         open_question = rule.action is Action.EXPIRE and all(holder.archived_class for holder in holders)
         return self._result(position, Action.KEEP, None, why, ARCHIVED_INDEX if open_question else "")
@@ -114,7 +113,13 @@ class Words:
         if subject.action is not Action.KEEP:
             why = f"it refers to {name}, which rule {subject.rule} {VERBS[subject.action]}, and follows within 24 hours"
             return replace(
-                own, action=subject.action, rule=subject.rule, why=why, undecided=subject.undecided, note=subject.note
+                own,
+                action=subject.action,
+                rule=subject.rule,
+                why=why,
+                undecided=subject.undecided,
+                note=subject.note,
+                follows=subject.digest,
             )
         if own.action is not Action.KEEP:
             why = f"rule {own.rule} marks it, but it refers to {name}, which stays, and reference artifacts follow that"

@@ -67,9 +67,26 @@ def settle_followers(
             settled.add(position)
 
 
+def unsure_places(images: Sequence[Image]) -> set[int]:
+    """The images of which no cloud documents whether they take up places in a count.
+
+    That is children of indexes and reference artifacts; next to an index of unknown content every untagged image.
+    """
+    unsure = {*parents(images), *subjects(images)}
+    if has_unknown_children(images):
+        unsure.update(position for position, image in enumerate(images) if not image.tags)
+    return unsure
+
+
 def has_unknown_children(images: Sequence[Image]) -> bool:
     """Whether some index came without the digests it refers to, so that any untagged image may be its child."""
     return any(image.children is None for image in images)
+
+
+def index_name(holders: Sequence[Image]) -> str:
+    """What to call the index that holds an image: a tag, or its digest; of several the one with the first digest."""
+    index = min(holders, key=lambda holder: holder.digest)
+    return index.tags[0] if index.tags else short(index.digest)
 
 
 def short(digest: str) -> str:

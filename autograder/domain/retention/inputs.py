@@ -14,7 +14,7 @@ entry; an index without it has unknown content. ``repository`` may be added too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,18 +82,16 @@ def images_from(document: object, now: datetime, repository: str = "") -> list[I
 
 def _image(entry: Entry, now: datetime, repository: str, tags: Mapping[str, Entry]) -> Image:
     """One image, by the format that the keys of its entry show."""
-    reader: Callable[[], dict[str, Any]]
     if "imageDigest" in entry:
-        reader = lambda: _from_ecr(entry)  # noqa: E731
+        fields = _from_ecr(entry)
     elif "version" in entry and "package" in entry:
-        reader = lambda: _from_artifact_registry(entry)  # noqa: E731
+        fields = _from_artifact_registry(entry)
     elif "pushed_days_ago" in entry:
-        reader = lambda: _from_short_form(entry, now)  # noqa: E731
+        fields = _from_short_form(entry, now)
     elif "digest" in entry and ("createdTime" in entry or "lastUpdateTime" in entry):
-        reader = lambda: _from_acr(entry, tags)  # noqa: E731
+        fields = _from_acr(entry, tags)
     else:
         raise BadEntry(f"its keys fit no known format: {entry.keys_text()}")
-    fields = reader()
     if not _DIGEST.fullmatch(fields["digest"]):
         raise BadEntry(f"its digest must be sha256: and 64 hex digits, not {fields['digest']!r}")
     children = entry.texts("manifest_list_of") if "manifest_list_of" in entry else None

@@ -83,6 +83,7 @@ class Result:
         undecided: the documentation leaves this image's fate open; ``action`` is its most literal reading.
         note: what is open, or what else to know; empty most of the time.
         tags_removed: tags that go although the image may stay (``acr purge``).
+        follows: the subject whose fate a reference artifact shares here; no rule acts on the artifact itself.
         repository: as in :class:`Image`.
     """
 
@@ -94,6 +95,7 @@ class Result:
     note: str = ""
     tags_removed: tuple[str, ...] = ()
     repository: str = ""
+    follows: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The result as JSON data; what is empty is left out, except the five fields every result has."""
@@ -110,6 +112,8 @@ class Result:
             data["tags_removed"] = list(self.tags_removed)
         if self.repository:
             data["repository"] = self.repository
+        if self.follows:
+            data["follows"] = self.follows
         return data
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from autograder.domain.retention.model import Image
 
 WILDCARD = "*"
+LAST = "\U0010ffff"  # sorts behind every character of a tag
+
+Matcher: TypeAlias = Callable[[str], bool]
 
 
-def whole_tag_matches(pattern: str, tag: str) -> bool:
-    """Whether a ``tagPatternList`` entry matches a tag: ``*`` is any run of characters, and the whole tag must match.
+def pattern_matcher(pattern: str) -> Matcher:
+    """The test for a ``tagPatternList`` entry: ``*`` is any run of characters, and the whole tag must match.
 
     Each piece between the wildcards is looked for from the left, which takes linear time; case counts, as tags are case
     sensitive.
@@ -21,25 +25,30 @@ def whole_tag_matches(pattern: str, tag: str) -> bool:
     """
     head, *rest = pattern.split(WILDCARD)
     if not rest:
-        return tag == pattern
+        return lambda tag: tag == pattern
     *middle, tail = rest
-    if not tag.startswith(head) or len(tag) < len(head) + len(tail) or not tag.endswith(tail):
-        return False
-    start, end = len(head), len(tag) - len(tail)
-    for piece in middle:
-        found = tag.find(piece, start, end)
-        if found < 0:
+    least = len(head) + len(tail)
+
+    def matches(tag: str) -> bool:
+        if len(tag) < least or not tag.startswith(head) or not tag.endswith(tail):
             return False
-        start = found + len(piece)
-    return True
+        start, end = len(head), len(tag) - len(tail)
+        for piece in middle:
+            found = tag.find(piece, start, end)
+            if found < 0:
+                return False
+            start = found + len(piece)
+        return True
+
+    return matches
 
 
-def prefix_matches(prefix: str, tag: str) -> bool:
-    """Whether a ``tagPrefixList`` entry matches a tag: at its start only, and ``*`` means nothing special.
+def prefix_matcher(prefix: str) -> Matcher:
+    """The test for a ``tagPrefixList`` entry: at the start of the tag only, and ``*`` means nothing special.
 
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html (tagPrefixList).
     """
-    return tag.startswith(prefix)
+    return lambda tag: tag.startswith(prefix)
 
 
 class TagIndex:
@@ -53,21 +62,14 @@ class TagIndex:
         self._holders = holders
         self._tags = sorted(holders)
 
-    def positions(self, entry: str, matches: Callable[[str, str], bool]) -> set[int]:
-        """The positions of the images with a tag that ``matches(entry, tag)``.
+    def positions(self, entry: str, matches: Matcher) -> set[int]:
+        """The positions of the images with a tag that passes a test.
 
         Args:
-            entry: a pattern or a prefix; what comes before its first ``*`` narrows the search.
-            matches: :func:`whole_tag_matches` or :func:`prefix_matches`.
+            entry: the pattern or prefix behind the test; what comes before its first ``*`` narrows the search.
+            matches: from :func:`pattern_matcher` or :func:`prefix_matcher`.
         """
-        return {
-            position for tag in self._starting_with(entry) if matches(entry, tag) for position in self._holders[tag]
-        }
-
-    def _starting_with(self, entry: str) -> Iterable[str]:
         head = entry.partition(WILDCARD)[0]
-        for place in range(bisect_left(self._tags, head), len(self._tags)):
-            tag = self._tags[place]
-            if not tag.startswith(head):
-                return
-            yield tag
+        begin, end = bisect_left(self._tags, head), bisect_left(self._tags, head + LAST)
+        holders = self._holders
+        return {position for tag in self._tags[begin:end] if matches(tag) for position in holders[tag]}

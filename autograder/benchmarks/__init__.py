@@ -1,0 +1,1 @@
+"""Benchmarks that ``course bench`` runs; each module has ``run()``, which returns one row a measurement."""

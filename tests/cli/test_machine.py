@@ -1,0 +1,118 @@
+"""The commands about this machine, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder import paths
+from autograder.services import installation, lifecycle, registry
+
+
+def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the course."""
+    variables = {**os.environ, "PYTHONPATH": str(paths.ROOT), **environment}
+    call = [sys.executable, "-m", "autograder.cli", *arguments]
+    return subprocess.run(call, env=variables, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+@pytest.fixture
+def up(engine, home: Path) -> Iterator[Path]:
+    """A home whose services may be started; everything is gone afterwards."""
+    yield home
+    lifecycle.stop(lambda _: None)
+    state = installation.find()
+    if state:
+        container = registry.find(engine, state)
+        if container:
+            container.remove(force=True)
+        for volume in engine.volumes.list(filters={"label": f"{registry.INSTALLATION_LABEL}={state.id}"}):
+            volume.remove()
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "doctor", "images", "env"])
+def test_every_command_has_help(command):
+    done = course(command, "--help")
+    assert done.returncode == 0 and "Usage: course" in done.stdout
+
+
+def test_env_before_the_first_start_says_what_to_do(home):
+    done = course("env")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "next: Run: python3 course.py start" in done.stderr
+
+
+def test_env_prints_for_each_shell(home):
+    with installation.change() as state:
+        state.ports["registry"] = 5123
+    assert course("env", "--shell", "bash", http_proxy="", HTTP_PROXY="").stdout == "export REGISTRY=localhost:5123\n"
+    assert course("env", "--shell", "powershell").stdout.startswith("$env:REGISTRY = 'localhost:5123'")
+    assert json.loads(course("env", "--json").stdout)["REGISTRY"] == "localhost:5123"
+    assert "NO_PROXY" in json.loads(course("env", "--json", HTTP_PROXY="http://p:1").stdout)
+
+
+def test_doctor_without_an_engine_names_it_and_ends_with_3(home):
+    nowhere = f"unix://{home}/none.sock"
+    done = course("doctor", DOCKER_HOST=nowhere)
+    assert done.returncode == 3
+    line = done.stdout.splitlines()[0]
+    assert line.startswith(("no-daemon: ", "wrong-context: ")) and "Fix: " in line
+    data = json.loads(course("doctor", "--json", DOCKER_HOST=nowhere).stdout)
+    assert data["engine"]["endpoint"] == nowhere and data["problems"][0]["fix"]
+
+
+def test_start_without_an_engine_brings_up_the_rest_and_ends_with_3(home):
+    nowhere = f"unix://{home}/none.sock"
+    done = course("start", "--no-jupyter", "--no-site", "--no-browser", "--json", DOCKER_HOST=nowhere)
+    assert done.returncode == 3
+    data = json.loads(done.stdout)
+    assert data["running"] == {} and "no engine answers" in data["problems"]["registry"]["found"]
+    assert (home / "work").is_dir()
+
+
+def test_stop_before_the_first_start_is_harmless(home):
+    done = course("stop")
+    assert (done.returncode, done.stdout) == (0, "Nothing was running.\n")
+
+
+@pytest.mark.engine
+def test_services_start_push_stop_start(engine, up):
+    done = course("start", "--services-only", "--no-browser")
+    assert done.returncode == 0, done.stderr
+    address = json.loads(course("env", "--json").stdout)["REGISTRY"]
+    assert f"Local registry: {address}" in done.stdout
+    name = f"{address}/course-test/hello"
+    engine.images.get("registry:2").tag(name, "1")
+    try:
+        pushed = engine.images.push(name, "1", stream=True, decode=True)
+        assert any("aux" in line for line in pushed)
+    finally:
+        engine.images.remove(f"{name}:1")
+    assert course("stop").stdout == "Stopped: registry.\n"
+    data = json.loads(course("start", "--services-only", "--json").stdout)
+    assert data["running"]["registry"] == address
+    engine.images.pull(name, "1")
+    engine.images.remove(f"{name}:1")
+
+
+@pytest.mark.engine
+def test_images_tells_names_sizes_and_sources(up):
+    course("start", "--services-only", "--no-browser")
+    rows = json.loads(course("images", "--json").stdout)
+    assert [row["name"] for row in rows] == ["registry:2", "python:3.11-slim-bookworm"]
+    assert all(row["present"] and row["id"].startswith("sha256:") and row["size"] > 0 and row["source"] for row in rows)
+    text = course("images").stdout
+    assert "registry:2" in text and "MB" in text and "from:" in text
+
+
+@pytest.mark.engine
+def test_doctor_is_content_with_a_machine_that_runs_the_course(up):
+    course("start", "--services-only", "--no-browser")
+    done = course("doctor", HTTP_PROXY="", http_proxy="", HTTPS_PROXY="", https_proxy="")
+    assert (done.returncode, done.stdout.startswith("All is well: engine ")) == (0, True), done.stdout

@@ -1,0 +1,106 @@
+"""Pages that are made: labs from what students get, the schedule from front matter, commands from their help."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import markdown as python_markdown
+import pytest
+
+from autograder.content import pages
+from autograder.content.lessons import Lesson, Section
+from autograder.errors import CourseError
+
+
+def lab(tmp_path: Path, **changes: object) -> Path:
+    folder = tmp_path / "02-names"
+    folder.mkdir()
+    toml = 'title = "Names"\nminutes = 20\nlesson = "02-names"\n[[checks]]\npoints = 1.5\n[[checks]]\npoints = 2.5\n'
+    (folder / "lab.toml").write_text(toml, encoding="utf-8")
+    cells = [
+        {"cell_type": "markdown", "source": ["# Lab 02\n", "\n", "Hello."]},
+        {"cell_type": "code", "source": ["print('code')"]},
+        {"cell_type": "markdown", "source": "## 1 Do\n\nThis."},
+    ]
+    (folder / "02-names.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    return folder
+
+
+def test_a_lab_page_holds_the_task_texts_and_no_code(tmp_path):
+    found = pages.read_lab(lab(tmp_path))
+    assert (found.points, found.minutes, found.page) == (4.0, 20, "labs/02-names.md")
+    page = pages.lab_page(found)
+    assert page.count("\n# ") == 1 and "\n# Lab 02: Names\n" in page
+    assert "Hello." in page and "## 1 Do" in page and "print('code')" not in page
+    assert "[Lesson 02](../02-names.md) · 20 minutes · 4 points" in page
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("lab.toml", "title ="),
+        ("lab.toml", 'title = "x"'),
+        ("02-names.ipynb", "{"),
+        ("02-names.ipynb", '{"cells": [{}]}'),
+    ],
+)
+def test_a_broken_lab_is_named(tmp_path, file, text):
+    folder = lab(tmp_path)
+    (folder / file).write_text(text, encoding="utf-8")
+    with pytest.raises(CourseError) as error:
+        pages.read_lab(folder)
+    assert "02-names" in error.value.expected
+
+
+def test_a_lab_without_its_notebook_is_named(tmp_path):
+    folder = lab(tmp_path)
+    (folder / "02-names.ipynb").unlink()
+    with pytest.raises(CourseError):
+        pages.read_lab(folder)
+
+
+def lesson(slug: str, *sections: Section) -> Lesson:
+    minutes = sum(part.minutes for part in sections)
+    core = sum(part.minutes for part in sections if part.core)
+    return Lesson(slug, slug[3:].title(), "d", minutes, core, ("o",), ("p",), slug, sections)
+
+
+def test_the_schedule_sums_reading_and_labs_apart(tmp_path):
+    read = [
+        lesson("01-push", Section("A", 15, True), Section("B", 25, False)),
+        lesson("02-names", Section("C", 20, True), Section("D", 20, True)),
+    ]
+    page = pages.schedule(read, [pages.read_lab(lab(tmp_path))])
+    assert "| [01 · Push](01-push.md) | 40 | 15 | – |" in page
+    assert "| [02 · Names](02-names.md) | 40 | 40 | [20](labs/02-names.md) |" in page
+    assert "| **all** | **80** | **55** | **20** |" in page
+    assert "1 h 20 min of reading, 55 min of it core, and 20 min of labs" in page
+    assert "| 01 | B | 25 |  |" in page and "| 02 | C | 20 | core |" in page
+
+
+def test_the_index_of_labs_sums_points(tmp_path):
+    assert "| **all** | **20** | **4** |" in pages.labs_index([pages.read_lab(lab(tmp_path))])
+
+
+def test_help_is_text_and_stays_text():
+    page = pages.commands(
+        [
+            {
+                "name": "grade",
+                "summary": "grade",
+                "usage": "course grade [OPTIONS] PATHS...",
+                "help": ["Grade <b>all</b> of *them* in a_b."],
+                "options": [["--format [csv|json]", "One | other."]],
+            },
+            {"name": "bench", "summary": "the benchmarks", "usage": None},
+        ]
+    )
+    html = python_markdown.markdown(page.partition("---\n\n")[2], extensions=["tables", "fenced_code"])
+    assert "course grade [OPTIONS] PATHS..." in html
+    assert "<b>" not in html and "<em>" not in html and "a_b" in html
+    assert (
+        "<td><code>--format [csv&#124;json]</code></td>" in html or "<td><code>--format [csv|json]</code></td>" in html
+    )
+    assert "<td>One | other.</td>" in html
+    assert "where everything that it needs is installed" in html

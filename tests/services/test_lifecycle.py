@@ -1,0 +1,108 @@
+"""Start and stop as a whole: what fails does not keep the rest from starting, and killed processes come back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.errors import EnvironmentProblem
+from autograder.services import http, installation, lifecycle, processes, registry, site_server
+from autograder.services.lifecycle import Plan
+
+
+def quiet(_: str) -> None: ...
+
+
+def build(home: Path) -> None:
+    (home / "site").mkdir(exist_ok=True)
+    (home / "site" / "index.html").write_text("<p>lessons", encoding="utf-8")
+
+
+@pytest.fixture
+def plan(home: Path) -> Iterator[Plan]:
+    """Registry and site, without JupyterLab, which takes long; everything is gone afterwards."""
+    yield Plan(prepare=lambda: ["a note"], build_site=lambda: build(home), with_jupyter=False)
+    state = installation.find()
+    if state:
+        processes.end(state.processes.get("site"))
+
+
+@pytest.fixture
+def clean(engine, home) -> Iterator[None]:
+    yield
+    state = installation.find()
+    if state:
+        container = registry.find(engine, state)
+        if container:
+            container.remove(force=True)
+        for volume in engine.volumes.list(filters={"label": f"{registry.INSTALLATION_LABEL}={state.id}"}):
+            volume.remove()
+
+
+@pytest.mark.engine
+def test_everything_up_twice_killed_and_down(plan, clean, home):
+    first = lifecycle.start(plan, quiet)
+    assert (first.running, first.problems, first.notes) == (["registry", "site"], {}, ["a note"])
+    assert http.ask(f"http://{first.addresses.of('registry')}/v2/".replace("localhost", "127.0.0.1")).status == 200
+    assert http.ask((first.addresses.site or "").replace("localhost", "127.0.0.1")).text == "<p>lessons"
+
+    said: list[str] = []
+    second = lifecycle.start(plan, said.append)
+    assert second.addresses == first.addresses and said == []
+
+    killed = installation.load().processes["site"]
+    os.kill(int(killed["pid"]), 9)
+    assert http.wait_until(lambda: not processes.alive(killed), 5)
+    third = lifecycle.start(plan, quiet)
+    assert third.addresses == first.addresses and third.running == ["registry", "site"]
+
+    assert lifecycle.stop(quiet) == ["site", "registry"]
+    assert lifecycle.stop(quiet) == []
+    assert lifecycle.start(plan, quiet).addresses == first.addresses
+
+
+@pytest.mark.engine
+def test_a_service_moves_when_it_is_told_to(plan, clean, home):
+    before = lifecycle.start(plan, quiet).addresses
+    moved = lifecycle.start(Plan(None, plan.build_site, False, move="registry"), quiet)
+    assert moved.problems == {} and moved.addresses.of("registry") != before.of("registry")
+    assert moved.addresses.site == before.site
+
+
+def test_without_an_engine_the_rest_comes_up_and_what_is_missing_is_said(plan, home, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/none.sock")
+    started = lifecycle.start(plan, quiet)
+    assert started.running == ["site"] and list(started.problems) == ["registry"]
+    assert "no engine answers" in started.problems["registry"].found
+    assert site_server.answers(installation.load())
+    assert lifecycle.stop(quiet) == ["site"]
+
+
+def test_nothing_to_stop_before_the_first_start(home):
+    assert lifecycle.stop(quiet) == [] and not (home / ".course").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_folder_without_rights_and_a_full_disk_are_told_as_such(home, error, says):
+    def fail() -> list[str]:
+        raise error
+
+    with pytest.raises(EnvironmentProblem, match=says):
+        lifecycle.start(Plan(prepare=fail, with_jupyter=False), quiet)
+
+
+def test_another_error_of_the_system_is_not_hidden(home):
+    def fail() -> list[str]:
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        lifecycle.start(Plan(prepare=fail, with_jupyter=False), quiet)
