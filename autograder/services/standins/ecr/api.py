@@ -87,7 +87,7 @@ class Api:
             if service == "sts" and form:
                 return _sts(profile, form)
             operation = self._operation(request, service, region)
-            return self._call(environ, request, profile, operation)
+            return self._call(request, profile, operation)
         except ServiceException as problem:
             return as_error(problem.code, str(problem.message), 400)
         except Refusal as refusal:  # the store refused a manifest or a layer
@@ -108,24 +108,48 @@ class Api:
             raise ServiceException("UnknownOperationException", f"ECR has no operation {operation}.")
         return operation
 
-    def _call(self, environ: dict[str, Any], request: Signed, profile: Profile, operation: str) -> Answer:
+    def _call(self, request: Signed, profile: Profile, operation: str) -> Answer:
+        """One operation, with its line in the journal if it changed something or was refused to."""
         given = _json(request.body)
-        backend = self._registry.backend
-        name = given.get("repositoryName") if isinstance(given, dict) else None
-        repository = backend.repositories.get(name) if isinstance(name, str) else None
-        arn = f"arn:aws:ecr:{backend.region_name}:{backend.account_id}:repository/{name}" if name else "*"
-        if isinstance(given, dict) and "resourceArn" in given:
-            arn = str(given["resourceArn"])
-        policies.authorise(profile, f"ecr:{operation}", arn, repository.policy if repository else None)
+        name = given.get("repositoryName", "") if isinstance(given, dict) else ""
+        try:
+            answer = self._perform(request, profile, operation, given)
+        except ServiceException as problem:
+            answer = _json_error(problem.code, str(problem.message), 400)
+        if answer[0] == 200:
+            self._journal(profile, operation, str(name))
+        elif not operation.startswith(READS):
+            said = json.loads(answer[2])
+            detail = {"operation": operation, "code": said["__type"], "message": said.get("message", "")}
+            self._registry.journal(profile.name, "refuse", str(name), **detail)
+        return answer
+
+    def _perform(self, request: Signed, profile: Profile, operation: str, given: Any) -> Answer:
         if not hasattr(Response, camelcase_to_underscores(operation)):
             raise problems.not_here(operation)
         validation.parameters(self._model.operation_model(operation), given)
-        answer = self._dispatch(environ, request, profile, operation)
-        if answer[0] == 200:
-            self._journal(profile, operation, str(name or ""))
-        return answer
+        name = given.get("repositoryName")
+        self._check_registry(profile, operation, given, name)
+        self._authorise(profile, operation, given, name)
+        return self._dispatch(request, profile, operation)
 
-    def _dispatch(self, environ: dict[str, Any], request: Signed, profile: Profile, operation: str) -> Answer:
+    def _check_registry(self, profile: Profile, operation: str, given: dict[str, Any], name: str | None) -> None:
+        """A caller from another account means its own registry unless it names this one; it has none here."""
+        registry_id = given.get("registryId") or profile.account
+        if registry_id == self._registry.backend.account_id or operation == "GetAuthorizationToken":
+            return
+        if name and operation != "CreateRepository":
+            raise problems.repository_missing(name, registry_id)
+        if "resourceArn" not in given:
+            raise problems.not_here(f"A registry of account {registry_id}")
+
+    def _authorise(self, profile: Profile, operation: str, given: dict[str, Any], name: str | None) -> None:
+        resource = str(given.get("resourceArn") or (self._registry.arn(name) if name else "*"))
+        if operation == "DescribeRepositories":
+            resource = self._registry.arn("*")
+        policies.authorise(profile, f"ecr:{operation}", resource, self._registry.policy(resource))
+
+    def _dispatch(self, request: Signed, profile: Profile, operation: str) -> Answer:
         headers = {key: value for key, value in request.headers.items() if key not in ("content-length", "host")}
         host = request.headers.get("host", "")
         local = Request.from_primitives("POST", f"http://{host}/", headers, request.body)

@@ -55,14 +55,12 @@ class EcrFront(BaseFront):
         return Caller(profile)
 
     def authorise(self, caller: Caller, call: Call, action: Action) -> None:
-        name, backend = call.repository, self.registry.backend
-        found = backend.repositories.get(name)
-        arn = f"arn:aws:ecr:{backend.region_name}:{backend.account_id}:repository/{name}"
+        name, arn = call.repository, self.registry.arn(call.repository)
         permission = PERMISSIONS[call.kind, call.method]
         try:
-            policies.authorise(PROFILES[caller.name], permission, arn, found.policy if found else None)
-            if found is None:
-                raise problems.repository_missing(name, backend.account_id)
+            policies.authorise(PROFILES[caller.name], permission, arn, self.registry.policy(arn))
+            if self.registry.tags(name) is None:
+                raise problems.repository_missing(name, self.registry.backend.account_id)
         except ServiceException as problem:
             raise problems.as_refusal(problem) from None
         if call.kind is Kind.MANIFEST and call.method != "PUT" and not self._exists(call):
@@ -120,14 +118,12 @@ class EcrFront(BaseFront):
     # Everything else
 
     def catalog(self, caller: Caller) -> list[str]:
-        backend = self.registry.backend
-        arn = f"arn:aws:ecr:{backend.region_name}:{backend.account_id}:repository/*"
         try:
-            policies.authorise(PROFILES[caller.name], "ecr:DescribeRepositories", arn, None)
+            policies.authorise(PROFILES[caller.name], "ecr:DescribeRepositories", self.registry.arn("*"), None)
         except ServiceException as problem:
             raise problems.as_refusal(problem) from None
         with self.registry.guard:
-            return sorted(backend.repositories)
+            return sorted(self.registry.backend.repositories)
 
     def reconcile(self) -> list[str]:
         repaired = self.registry.reconcile()

@@ -190,7 +190,13 @@ class Response(ImageResponse):
         image_id = {"imageDigest": image.digest, **({"imageTag": image.image_tag} if image.image_tag else {})}
         return {"registryId": repository.registry_id, "repositoryName": repository.name, "imageId": image_id}
 
-    # Registry settings
+    # Policies and registry settings
+
+    def set_repository_policy(self) -> ActionResult:
+        repository, text = self.repository(), self._get_param("policyText")
+        validation.repository_policy(text)
+        repository.policy = text
+        return self.get_repository_policy()
 
     def put_registry_policy(self) -> ActionResult:
         text = self._get_param("policyText")

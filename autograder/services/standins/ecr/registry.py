@@ -85,6 +85,16 @@ class Registry:
         """Make the record durable. Call with the guard held, after each change and before its answer."""
         snapshot.save(self._path, snapshot.dump(self.backend, {"offset_done": self.offset_done, "unsaid": self.unsaid}))
 
+    def arn(self, repository: str) -> str:
+        """A repository's ARN."""
+        return f"arn:aws:ecr:{self.backend.region_name}:{self.backend.account_id}:repository/{repository}"
+
+    def policy(self, arn: str) -> str | None:
+        """The policy of the repository with that ARN; None if there is none."""
+        with self.guard:
+            found = self.backend.repositories.get(arn.removeprefix(self.arn("")))
+            return found.policy if found else None
+
     @contextmanager
     def changing(self) -> Iterator[Backend]:
         """The record, to be changed; durable when the block ends."""

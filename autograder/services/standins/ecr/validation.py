@@ -10,6 +10,7 @@ from typing import Any
 from botocore.validate import ParamValidator
 from moto.core.exceptions import ServiceException
 
+from autograder.domain import access
 from autograder.domain.retention import ecr_validate
 from autograder.domain.retention.ecr_rules import Rule
 from autograder.domain.retention.model import InvalidPolicy
@@ -84,6 +85,15 @@ def replication(rules: list[dict[str, Any]], region: str, account: str) -> None:
     destinations = [(to["region"], to["registryId"]) for rule in rules for to in rule["destinations"]]
     if (region, account) in destinations:
         raise problems.invalid(where, "Replication destination cannot be the same as the source registry")
+
+
+def repository_policy(text: str) -> None:
+    """Check a repository policy: AWS's wording, and in brackets every fault with its place."""
+    try:
+        access.read_policy(text)
+    except access.InvalidPolicy as problem:
+        faults = "; ".join(f"{fault.path}: {fault.message}".removeprefix(": ") for fault in problem.faults)
+        raise ServiceException("InvalidParameterException", f"{access.INVALID_POLICY_TEXT} [{faults}]") from None
 
 
 def registry_policy(text: str, is_iam_policy: Callable[[str], bool]) -> None:
