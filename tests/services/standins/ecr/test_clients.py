@@ -49,8 +49,7 @@ def images(engine: Any) -> Iterator[list[str]]:
         base = tag
     yield made
     for tag in reversed(made):
-        for other in engine.images.get(tag).tags:
-            engine.images.remove(other, force=True)
+        engine.images.remove(engine.images.get(tag).id, force=True)  # by id: references by digest go too
 
 
 def context(base: str, text: str) -> io.BytesIO:
