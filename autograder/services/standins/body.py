@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from autograder.services.standins.interface import Refusal
 from autograder.services.standins.store import PIECE
+
+CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
+LINE = 16 * 1024  # bytes of a chunk's head or of a trailer
 
 
 class ClientGone(Exception):
@@ -23,24 +27,63 @@ class RequestBody:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._stream = environ["wsgi.input"]
         self._chunked = bool(environ.get("wsgi.input_terminated"))
-        self.length: int | None = None if self._chunked else int(environ.get("CONTENT_LENGTH") or 0)
-        self._left = self.length
-        self._done = self.length == 0
+        self.length: int | None = None if self._chunked else max(0, int(environ.get("CONTENT_LENGTH") or 0))
+        self._left = self.length or 0
+        self._ended = False
 
     def pieces(self) -> Iterator[bytes]:
         """The body. Raises ClientGone when it ends before it is complete."""
-        while not self._done:
-            try:
-                piece = self._stream.read(PIECE if self._left is None else min(PIECE, self._left))
-            except (OSError, ValueError) as error:  # a broken connection, a broken chunk
-                raise ClientGone(str(error)) from error
-            if self._left is not None:
-                self._left -= len(piece)
-                self._done = self._left == 0
+        try:
+            yield from self._chunks() if self._chunked else self._known()
+        except (OSError, ValueError) as error:  # a broken connection, a broken chunk
+            raise ClientGone(str(error)) from error
+
+    def _known(self) -> Iterator[bytes]:
+        while self._left:
+            piece = self._stream.read(min(PIECE, self._left))
             if not piece:
-                self._end()
-                return
+                raise ClientGone(f"{self._left} bytes are missing")
+            self._left -= len(piece)
             yield piece
+
+    def _chunks(self) -> Iterator[bytes]:
+        """Chunks as they come, joined up to a piece.
+
+        Read here and not by cheroot, which copies each several times and leaves the line after the last one unread:
+        it would take that for the start of the next request. https://www.rfc-editor.org/rfc/rfc9112#section-7.1
+        """
+        pending, held = list[bytes](), 0
+        while piece := self._part_of_chunk(PIECE - held):
+            pending.append(piece)
+            held += len(piece)
+            if held >= PIECE:
+                yield b"".join(pending)
+                pending, held = [], 0
+        if pending:
+            yield b"".join(pending)
+
+    def _part_of_chunk(self, most: int) -> bytes:
+        """The next bytes of the body, at most so many; b"" after the last chunk."""
+        reader = self._stream.rfile
+        if self._left == 0 and not self._ended:
+            line = reader.readline(LINE)
+            size = line.strip().partition(b";")[0].strip()
+            if not CHUNK_SIZE.fullmatch(size) or not line.endswith(b"\r\n"):
+                raise ClientGone(f"not the head of a chunk: {line[:40]!r}")
+            self._left = int(size, 16)
+            if self._left == 0:
+                self._ended = True
+                while reader.readline(LINE) not in (b"\r\n", b""):  # trailers mean nothing to us
+                    pass
+        if self._ended:
+            return b""
+        piece: bytes = reader.read(min(most, self._left))
+        if not piece:
+            raise ClientGone(f"{self._left} bytes of a chunk are missing")
+        self._left -= len(piece)
+        if self._left == 0 and reader.readline(LINE) != b"\r\n":
+            raise ClientGone("a chunk is longer than it said")
+        return piece
 
     def whole(self, limit: int) -> bytes:
         """A body of at most ``limit`` bytes. Raises Refusal 413 when it is larger, ClientGone when it is cut short."""
@@ -55,15 +98,3 @@ class RequestBody:
         """Read the rest, so that a refused client gets to read the answer, and the connection can go on."""
         for _ in self.pieces():
             pass
-
-    def _end(self) -> None:
-        self._done = True
-        if self._left:
-            raise ClientGone(f"{self._left} bytes are missing")
-        # cheroot leaves the line after the last chunk unread, and would take it for the start of a next request
-        trailer = getattr(self._stream, "read_trailer_lines", None)
-        if trailer is not None:
-            try:
-                list(trailer())
-            except (OSError, ValueError) as error:
-                raise ClientGone(str(error)) from error

@@ -8,6 +8,8 @@ itself that it is for development.
 
 from __future__ import annotations
 
+import io
+import socket
 import sys
 import threading
 import time
@@ -25,12 +27,56 @@ from autograder.services.standins.interface import StoreProblem
 THREADS = 24  # a port; Docker moves 5 layers up and 3 down at a time, each in a request of its own
 SILENCE_SECONDS = 300  # a client that compresses a large layer sends nothing for a while
 BACKLOG = 128
+READ_BUFFER = 64 * 1024  # bytes
+
+
+class _Reader(io.BufferedReader):
+    """The C reader in place of cheroot's Python one: a layer costs a third of the processor time."""
+
+    bytes_read = 0  # statistics that cheroot looks for and nobody wants
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        super().__init__(socket.SocketIO(sock, "r"), READ_BUFFER)
+
+    def has_data(self) -> bool:
+        """Whether something can be read without waiting."""
+        patience = self._socket.gettimeout()
+        self._socket.settimeout(0)
+        try:
+            return bool(self.peek(1))
+        finally:
+            self._socket.settimeout(patience)
+
+
+class _Writer:
+    """Sends at once, without a copy; cheroot's buffer copies every piece three times and never holds anything."""
+
+    bytes_written = 0
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def write(self, data: bytes) -> int:
+        """Send all of it. Raises OSError when the client is gone or takes nothing for too long."""
+        self._socket.sendall(data)
+        return len(data)
+
+
+class FrontConnection(HTTPConnection):
+    """A connection with a fast reader and writer."""
+
+    def __init__(self, server: Server, sock: socket.socket, makefile: object = None) -> None:
+        super().__init__(server, sock)
+        self.rfile = _Reader(sock)
+        self.wfile = _Writer(sock)
 
 
 class FrontServer(Server):
     """One port. A connection costs a thread only while there is something to read on it."""
 
     _connections: ConnectionManager
+    ConnectionClass = FrontConnection
     keep_alive_conn_limit = 500
 
     def process_conn(self, conn: HTTPConnection) -> None:
