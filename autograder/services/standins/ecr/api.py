@@ -25,6 +25,8 @@ from autograder.services.standins.interface import Refusal, StoreProblem
 TARGET = "AmazonEC2ContainerRegistry_V20150921."
 LARGEST_REQUEST = 32 * 1024 * 1024  # bytes; a layer part of 20 MiB in base64
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+# Repository URIs always say localhost: Docker keeps a login for each spelling of an address apart.
+LOOPBACK = re.compile(r"^(127\.0\.0\.1|\[::1\])(?=:|$)")
 # Operations that change nothing, and those that take the locks they need themselves; all others run under the guard
 # and are saved before they are answered.
 READS = ("Describe", "Get", "List", "BatchGet", "BatchCheck")
@@ -153,7 +155,7 @@ class Api:
         headers = {key: value for key, value in request.headers.items() if key not in ("content-length", "host")}
         host = request.headers.get("host", "")
         local = Request.from_primitives("POST", f"http://{host}/", headers, request.body)
-        response = Response(self._registry, profile, host)
+        response = Response(self._registry, profile, LOOPBACK.sub("localhost", host))
         if operation in SELF_LOCKING:
             return _plain(response._dispatch(local))
         with self._registry.guard:

@@ -179,7 +179,7 @@ class Standin:
         return Call(method, kind, repository, reference, host="localhost:5003", **more)
 
 
-def local_client(app: Any, keys: dict[str, str], service: str, **more: Any) -> Any:
+def local_client(app: Any, keys: dict[str, str], service: str, host: str = "localhost:5003", **more: Any) -> Any:
     """A boto3 client whose requests go straight into a WSGI application."""
     import boto3
     from botocore.awsrequest import AWSResponse
@@ -199,15 +199,15 @@ def local_client(app: Any, keys: dict[str, str], service: str, **more: Any) -> A
 
     def send(request: Any, **_: Any) -> AWSResponse:
         headers = {key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()}
-        headers["Host"] = "localhost:5003"
+        headers["Host"] = host
         body = request.body if isinstance(request.body, bytes) else (request.body or "").encode()
-        answer = http.open("/", method=request.method, headers=headers, data=body, base_url="http://localhost:5003")
+        answer = http.open("/", method=request.method, headers=headers, data=body, base_url=f"http://{host}")
         return AWSResponse(request.url, answer.status_code, dict(answer.headers), Raw(answer.data))
 
     client = boto3.client(
         service,
         region_name=more.pop("region", "us-east-1"),
-        endpoint_url="http://localhost:5003",
+        endpoint_url=f"http://{host}",
         aws_access_key_id=keys["access_key_id"],
         aws_secret_access_key=keys["secret_access_key"],
         config=Config(retries={"total_max_attempts": 1}, **more),

@@ -15,7 +15,7 @@ from autograder.services.standins.ecr.operations import Response
 from autograder.services.standins.ecr.scanning import CannotScan, Finding
 from autograder.services.standins.interface import Kind, Refusal
 
-from .standin import ADMIN, START, Standin, refusal
+from .standin import ADMIN, START, Standin, local_client, refusal
 
 OLD = {
     "rulePriority": 1,
@@ -387,6 +387,14 @@ def ecr_method(operation: str) -> str:
     from moto.core.utils import camelcase_to_underscores
 
     return str(camelcase_to_underscores(operation))
+
+
+@pytest.mark.parametrize("spelling", ["localhost", "127.0.0.1", "[::1]"])
+def test_addresses_of_repositories_say_localhost(standin: Standin, ecr: Any, spelling: str) -> None:
+    answer = local_client(
+        standin.front.api, standin.context.credentials["profiles"]["admin"], "ecr", host=f"{spelling}:5003"
+    ).describe_repositories()
+    assert answer["repositories"][0]["repositoryUri"] == "localhost:5003/app"
 
 
 def raw(http: Client, standin: Standin, operation: str, given: dict[str, Any] | bytes) -> tuple[int, str]:
