@@ -98,6 +98,9 @@ class Api:
             log.warning("store: %s", problem)
             text = "The store behind this registry does not answer; run `course start`."
             return as_error("ServerException", text, 503)
+        except Exception:
+            log.exception("%s failed", request.headers.get("x-amz-target", form.get("Action", path)))
+            return as_error("ServerException", "The ECR stand-in failed; its log says why.", 500)
 
     def _operation(self, request: Signed, service: str, region: str) -> str:
         target = request.headers.get("x-amz-target", "")

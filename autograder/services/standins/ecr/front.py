@@ -138,12 +138,3 @@ class EcrFront(BaseFront):
     def snapshot(self) -> dict[str, Any]:
         with self.registry.guard:
             return view.snapshot(self.registry)
-
-    def admin(self, operation: str, arguments: dict[str, Any]) -> Any:
-        if operation == "preview":  # what a policy would do, without storing it
-            name, text = str(arguments["repository"]), str(arguments["policy"])
-            try:
-                return lifecycle.preview(self.registry, name, text)
-            except ServiceException as problem:
-                raise problems.as_refusal(problem) from None
-        raise LookupError(operation)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -78,6 +79,9 @@ class Backend(ECRBackend):  # type: ignore[misc]
             image_tag_mutability_exclusion_filters=image_tag_mutability_exclusion_filters,
         )
         repository.image_tag_mutability = mode
+        if repository.encryption_configuration == {"encryptionType": "KMS_DSSE"}:  # as moto does for KMS alone
+            key = f"arn:aws:kms:{self.region_name}:{self.account_id}:key/{uuid.uuid4()}"
+            repository.encryption_configuration["kmsKey"] = key
         repository.created_at = datetime.fromtimestamp(self.now(), UTC)
         repository.last_evaluated_at = None  # of its lifecycle policy, seconds since the epoch
         repository.preview = None

@@ -165,8 +165,10 @@ class Response(ImageResponse):
     # Scanning
 
     def put_registry_scanning_configuration(self) -> ActionResult:
-        validation.scanning(self._get_param("scanType"), self._get_param("rules") or [])
-        return super().put_registry_scanning_configuration()
+        scan_type, rules = self._get_param("scanType", "BASIC"), self._get_param("rules") or []
+        validation.scanning(scan_type, rules)
+        self.ecr_backend.put_registry_scanning_configuration(scan_type, rules)
+        return ActionResult({"registryScanningConfiguration": {"scanType": scan_type, "rules": rules}})
 
     def start_image_scan(self) -> ActionResult:
         repository, image = self.wanted_image()

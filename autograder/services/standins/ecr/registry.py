@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -224,16 +225,20 @@ class Registry:
         for repository, digest in self.touched.entries():
             if not self.has(repository, digest) and self.context.store.delete_manifest(repository, digest):
                 repaired.append(f"removed left-over bytes of {repository}@{digest}")
-        for name, digests in self._recorded().items():
-            for digest in digests:
-                if self.context.store.get_manifest(name, digest) is None:
-                    with self.changing() as backend:
-                        backend.remove_image(name, digest)
-                    self.journal("reconciliation", "lost", name, digest=digest)
-                    repaired.append(f"{name}@{digest} is no longer in the store and was struck off")
+        for name, digest in self._lost():
+            with self.changing() as backend:
+                backend.remove_image(name, digest)
+            self.journal("reconciliation", "lost", name, digest=digest)
+            repaired.append(f"{name}@{digest} is no longer in the store and was struck off")
         self.touched.clear()
         return repaired
 
-    def _recorded(self) -> dict[str, list[str]]:
+    def _lost(self) -> list[tuple[str, str]]:
+        """Images on record whose manifest the store does not have."""
         with self.guard:
-            return {name: [image.digest for image in found.images] for name, found in self.backend.repositories.items()}
+            recorded = [
+                (name, image.digest) for name, found in self.backend.repositories.items() for image in found.images
+            ]
+        with ThreadPoolExecutor(8) as pool:
+            there = pool.map(lambda image: self.context.store.get_manifest(*image) is not None, recorded)
+            return [image for image, found in zip(recorded, there, strict=True) if not found]

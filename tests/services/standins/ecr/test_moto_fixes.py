@@ -208,6 +208,17 @@ def test_names_follow_the_current_pattern(moto: Any, ecr: Any) -> None:
         assert refusal(ecr.create_repository, repositoryName=name) == "InvalidParameterException"
 
 
+@pytest.mark.parametrize("kind", ["KMS", "KMS_DSSE"])
+def test_encryption_with_kms_names_a_key(moto: Any, ecr: Any, kind: str) -> None:
+    asked = {"repositoryName": "secret", "encryptionConfiguration": {"encryptionType": kind}}
+    named = moto.create_repository(**asked)["repository"]["encryptionConfiguration"]
+    assert ("kmsKey" in named) == (kind == "KMS")
+    key = ecr.create_repository(**asked)["repository"]["encryptionConfiguration"]["kmsKey"]
+    assert key.startswith("arn:aws:kms:us-east-1:123456789012:key/")
+    wrong = {**asked, "repositoryName": "other", "encryptionConfiguration": {"encryptionType": "ROT13"}}
+    assert refusal(ecr.create_repository, **wrong) == "InvalidParameterException"
+
+
 # Reading
 
 
