@@ -63,8 +63,15 @@ def read(body: bytes, media_type: str | None) -> Facts:
 class StoredImage(Image):  # type: ignore[misc]
     """moto's image with a true digest, size, push time (with fractions) and what newer ECR adds.
 
-    Times are seconds since the epoch on the stand-in's clock.
+    Times are seconds since the epoch on the stand-in's clock. Lists are never changed in place without setting an
+    attribute afterwards: that is how ``saved``, the image's text in the state file, is known to be out of date.
     """
+
+    saved: str | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.__dict__["saved"] = None
+        super().__setattr__(name, value)
 
     def __init__(self, account: str, repository: str, manifest: str, facts: Facts, pushed_at: float) -> None:
         super().__init__(account, None, manifest, repository, facts.media_type, facts.digest)

@@ -36,10 +36,14 @@ class SnapshotProblem(Exception):
 
 
 def dump(backend: Backend, extra: dict[str, Any]) -> str:
-    """The state as JSON text. ``extra`` is stored beside it and must be JSON already."""
-    state = {name: getattr(backend, name) for name in STATE}
-    document = {"schema": SCHEMA, "backend": state, "extra": extra}
-    return json.dumps(document, default=_encode, separators=(",", ":"))
+    """The state as JSON text. ``extra`` is stored beside it and must be JSON already.
+
+    An image that has not changed is not encoded again: with many images that is most of the work.
+    """
+    state = {name: getattr(backend, name) for name in STATE if name != "repositories"}
+    repositories = ",".join(f"{_text(name)}:{_repository(found)}" for name, found in backend.repositories.items())
+    backend_text = f'{_text(state)[:-1]},"repositories":{{{repositories}}}}}'
+    return f'{{"schema":{SCHEMA},"extra":{_text(extra)},"backend":{backend_text}}}'
 
 
 def save(path: Path, text: str) -> None:
@@ -75,13 +79,31 @@ def load(path: Path, backend: Backend) -> dict[str, Any]:
         raise SnapshotProblem(f"{path} was not written by this version of the stand-in: {error!r}") from None
 
 
+def _text(value: Any) -> str:
+    return json.dumps(value, default=_encode, separators=(",", ":"))
+
+
+def _repository(found: Any) -> str:
+    """A repository with its images, in the same form as :func:`_encode` gives it."""
+    attributes = {name: VOLATILE.get(name, part) for name, part in vars(found).items() if name != "images"}
+    images = ",".join(_image(image) for image in found.images)
+    return f'{{"$class":"Repository","attributes":{_text(attributes)[:-1]},"images":[{images}]}}}}'
+
+
+def _image(image: StoredImage) -> str:
+    if image.saved is None:
+        image.__dict__["saved"] = _text(image)
+    return str(image.saved)
+
+
 def _encode(value: Any) -> dict[str, Any]:
     if isinstance(value, datetime):
         return {"$time": value.isoformat()}
     kind = type(value).__name__
     if CLASSES.get(kind) is not type(value):
         raise TypeError(f"{kind} has no place in the state file")
-    return {"$class": kind, "attributes": {name: VOLATILE.get(name, part) for name, part in vars(value).items()}}
+    attributes = {name: VOLATILE.get(name, part) for name, part in vars(value).items() if name != "saved"}
+    return {"$class": kind, "attributes": attributes}
 
 
 def _decode(value: dict[str, Any]) -> Any:

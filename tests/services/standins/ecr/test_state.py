@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from autograder.services.standins.ecr import snapshot
 from autograder.services.standins.ecr.snapshot import SnapshotProblem
+from autograder.services.standins.interface import Kind
 
-from .standin import Standin
+from .standin import ADMIN, Standin
 
 
 def everything(standin: Standin) -> Any:
@@ -104,7 +105,10 @@ def test_what_has_no_place_in_the_file_is_not_written(standin: Standin, ecr: Any
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
-        st.tuples(st.sampled_from(["push", "untagged", "delete", "restart"]), st.integers(0, 4)), max_size=12
+        st.tuples(
+            st.sampled_from(["push", "untagged", "delete", "archive", "pull", "scan", "restart"]), st.integers(0, 4)
+        ),
+        max_size=12,
     )
 )
 def test_api_and_store_agree_after_any_steps(standin: Standin, steps: list[tuple[str, int]]) -> None:
@@ -118,14 +122,36 @@ def test_api_and_store_agree_after_any_steps(standin: Standin, steps: list[tuple
             standin.push_new("prop", None, str(number))
         elif step == "delete":
             client.batch_delete_image(repositoryName="prop", imageIds=[{"imageTag": f"t{number % 3}"}])
+        elif step in ("archive", "scan", "pull"):
+            digest = standin.front.index.resolve("prop", f"t{number % 3}")
+            change(standin, client, step, digest)
         else:
             assert standin.restart() == []
             client = standin.client()
+        backend = standin.front.registry.backend
+        saved = snapshot.dump(backend, {})
+        for image in backend.find("prop").images:
+            image.saved = None
+        assert snapshot.dump(backend, {}) == saved, "what was kept encoded is what would be encoded now"
         listed = client.list_images(repositoryName="prop")["imageIds"]
         assert standin.store.manifests("prop") == {each["imageDigest"] for each in listed}
         tags = {each["imageTag"]: each["imageDigest"] for each in listed if "imageTag" in each}
         assert standin.front.index.tags("prop") == sorted(tags)
         assert all(standin.front.index.resolve("prop", tag) == digest for tag, digest in tags.items())
+
+
+def change(standin: Standin, client: Any, step: str, digest: str | None) -> None:
+    """Something about an image that is kept in the state file."""
+    asked: dict[str, Any] = {"repositoryName": "prop", "imageId": {"imageDigest": digest}}
+    with contextlib.suppress(client.exceptions.ClientError):
+        if digest and step == "pull":
+            standin.clock.pass_by(minutes=2)
+            standin.front.commit_pull(ADMIN, standin.call("GET", Kind.MANIFEST, "prop", digest), digest, "")
+        elif digest and step == "scan":
+            client.start_image_scan(**asked)
+        elif digest:
+            client.update_image_storage_class(**asked, targetStorageClass="ARCHIVE")
+            client.update_image_storage_class(**asked, targetStorageClass="STANDARD")
 
 
 def test_an_image_whose_bytes_are_lost_is_struck_off(standin: Standin, ecr: Any) -> None:
