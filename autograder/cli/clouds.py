@@ -132,5 +132,6 @@ def journal(service: str | None, last: int | None, as_json: bool) -> None:
         return
     for line in lines:
         image = line["repository"] + (f":{line['tag']}" if line["tag"] else "")
-        text = f"{line['when'][:19]} {line['service']:<18}{line['who'] or 'anonymous':<12}{line['what']:<10}{image}"
+        what = line["detail"].get("operation", line["what"]) if line["what"] == "configure" else line["what"]
+        text = f"{line['when'][:19]} {line['service']:<18}{line['who'] or 'anonymous':<24}{what:<22}{image}"
         click.echo(f"{text} {line['digest'][:19]}".rstrip())

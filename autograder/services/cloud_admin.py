@@ -76,7 +76,7 @@ def _refused(service: str, path: str, error: urllib.error.HTTPError) -> CourseEr
         expected=f"the {service} stand-in to do {path.rpartition('/')[2]}",
         found=text,
         next_step="Correct the command, then run it again.",
-        exit_code=Exit.NO if error.code in (402, 403, 409) else Exit.USAGE,
+        exit_code=Exit.NO if error.code in (402, 403, 405, 409) else Exit.USAGE,
     )
 
 
