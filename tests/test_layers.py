@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 # From the top down. A part may import parts that stand lower, and itself.
 LAYERS = [
     {"cli"},
-    {"quality", "benchmarks"},
+    {"benchmarks"},
+    {"quality"},
     {"notebook", "grading", "site"},
     {"labs", "content"},
     {"collect"},

@@ -88,7 +88,7 @@ def main() -> None:
             reconfigure(errors="replace")
     try:
         status = course.main(prog_name="course", standalone_mode=False)
-        if isinstance(status, int):  # click returns what ctx.exit() was given
+        if isinstance(status, int) and status:  # click returns what ctx.exit() was given
             sys.exit(status)
     except CourseError as error:
         report(error)

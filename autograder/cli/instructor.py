@@ -74,6 +74,7 @@ def grade(submissions: tuple[Path, ...], jobs: int | None, scheduler: str | None
     Ends with 0 when everything is graded, 1 when something was refused or could not be graded (the table says why).
     """
     from autograder.grading import batch, people
+    from autograder.services import installation
 
     course = people.load()
     work = batch.Batch(course, jobs or batch.default_jobs(), scheduler, force, say=_note)

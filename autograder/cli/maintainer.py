@@ -18,6 +18,7 @@ from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem, Exit
 from autograder.labs import manifest
 
+UNIT = "not engine and not browser and not slow"
 TOOLS = ("engine", "mmdebstrap", "skopeo", "chromium")
 
 
@@ -41,7 +42,7 @@ def _environment() -> dict[str, str]:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--unit", is_flag=True, help="Only what needs neither engine nor browser nor network.")
+@click.option("--unit", is_flag=True, help="Only what needs no engine, browser or network.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(unit: bool, arguments: tuple[str, ...]) -> None:
     """All tests: lint, types, then pytest. ARGUMENTS go to pytest (and leave out lint and types).
@@ -61,8 +62,13 @@ def test(unit: bool, arguments: tuple[str, ...]) -> None:
             ("format", [python, "-m", "ruff", "format", "--check", "--quiet"]),
             ("types", [python, "-m", "mypy"]),
         ]
-    chosen = ["-m", "not engine and not browser"] if unit else []
-    steps.append(("tests", [python, "-m", "pytest", *chosen, *arguments]))
+    if arguments:
+        steps.append(("tests", [python, "-m", "pytest", *arguments]))
+    else:
+        # Only the unit tests share the processors: the others start services, which choose ports and images.
+        steps.append(("unit tests", [python, "-m", "pytest", "-q", "-n", "auto", "-m", UNIT]))
+        if not unit:
+            steps.append(("tests with engine and browser", [python, "-m", "pytest", "-v", "-m", f"not ({UNIT})"]))
     failed = [name for name, command in steps if not _step(name, command)]
     if failed:
         click.echo(f"\nFailed: {', '.join(failed)}", err=True)

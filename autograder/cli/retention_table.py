@@ -69,9 +69,9 @@ def print_errors(dialect: str, errors: Sequence[PolicyError]) -> None:
     console = _console()
     console.print(Text(f"This policy is not valid for {dialect}: {len(errors)} error{'s' * (len(errors) != 1)}."))
     for error in errors:
-        console.print(Text(f"  {error.path}: {error.message}"))
+        console.print(Text(f"  {error.path}: {error.message}"), soft_wrap=True)
         if error.cloud_message:
-            console.print(Text(f"    the cloud says: {error.cloud_message}"))
+            console.print(Text(f"    the cloud says: {error.cloud_message}"), soft_wrap=True)
 
 
 def size_text(size: int) -> str:

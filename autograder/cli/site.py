@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from autograder import site as builder
 from autograder.services import site_server
-from autograder.services.ports import DEFAULTS, is_free
+from autograder.services.ports import DEFAULTS, is_free, taken
 
 
 @click.command()
@@ -26,6 +27,9 @@ def site(out: Path | None, serve: bool, port: int | None, verbose: bool) -> None
     folder = builder.build(out, quiet=not verbose)
     click.echo(f"built: {folder}")
     if serve:
+        if port and not is_free(port):
+            raise taken("site", port)
         chosen = port or next(number for number in range(DEFAULTS["site"], 65536) if is_free(number))
         click.echo(f"serving: http://localhost:{chosen}/  (Ctrl-C ends it)")
-        site_server.serve(chosen, folder, token="")
+        with contextlib.suppress(KeyboardInterrupt):
+            site_server.serve(chosen, folder, token="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -292,7 +292,7 @@ def _loopback(reference: Reference, host: re.Match[str]) -> Description:
 
 
 # Asked from top to bottom, with the host in lower case.
-_HOSTS: Final[Iterable[tuple[re.Pattern[str], Callable[[Reference, re.Match[str]], Description]]]] = (
+_HOSTS: Final[tuple[tuple[re.Pattern[str], Callable[[Reference, re.Match[str]], Description]], ...]] = (
     (re.compile(re.escape(DOCKER_HUB)), _docker_hub),
     (re.compile(r"(registry-1|registry|auth)\.docker\.io|(registry\.)?hub\.docker\.com"), _docker_hub_alias),
     (re.compile(r"(?P<account>[^.]+)\.dkr\.ecr(-fips)?\.(?P<region>[^.]+)\.amazonaws\.(com(\.cn)?|eu)"), _ecr),

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -27,6 +28,11 @@ MAX_MANIFEST = 4 << 20  # bytes: what the distribution specification asks regist
 MAX_CONTENT = 256 << 10  # bytes of a blob whose content is kept in Evidence
 MAX_LAYERS = 32 << 20  # bytes of all layers of one repository that travel with a submission
 MAX_MANIFESTS = 20_000
+MAX_PROBLEMS = 500  # a hostile layout can name one fault a million times
+
+# What a registry accepts as a tag. A tag of another form could pass for a digest wherever either may stand.
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 
 
 class LayoutSource(Protocol):
@@ -129,7 +135,7 @@ def verify(
     layers: LayerPolicy,
     base_layers: Collection[str] = (),
 ) -> Repository:
-    """Read a layout, checking the size and SHA-256 of everything it refers to.
+    """Read a layout, checking the SHA-256 of everything it refers to, and every size that a manifest or index states.
 
     Args:
         source: where the layout is.
@@ -148,16 +154,18 @@ def verify(
 class _Verifier:
     def __init__(self, source: LayoutSource, layers: LayerPolicy, base: frozenset[str]) -> None:
         self.source, self.layers, self.base = source, layers, base
-        self.problems: list[Problem] = []
+        self.problems: dict[tuple[str, str], Problem] = {}  # (kind, subject) -> the first fault of that kind
         self.manifests: dict[str, Manifest] = {}
         self.blobs: dict[str, int] = {}
         self.contents: dict[str, str] = {}
         self.layer_bytes = 0
-        self.seen: set[str] = set()
+        self.seen: set[str] = set()  # manifests
+        self.refused: set[str] = set()  # blobs
         self.types: dict[str, Any] = {}  # digest -> the media type that whatever points at it gives
 
     def problem(self, kind: Any, subject: str, detail: str) -> None:
-        self.problems.append(Problem(kind=kind, subject=subject, detail=detail))
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.setdefault((kind, subject), Problem(kind=kind, subject=subject, detail=detail))
 
     def run(self, service: str, name: str) -> Repository:
         tags: dict[str, str] = {}
@@ -181,7 +189,7 @@ class _Verifier:
             blobs=self.blobs,
             contents=self.contents,
             base_layers=tuple(sorted(self.base)),
-            problems=tuple(self.problems),
+            problems=tuple(self.problems.values()),
         )
 
     def _entries(self) -> list[tuple[str, str | None]]:
@@ -202,6 +210,9 @@ class _Verifier:
             tag = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
             if not isinstance(digest, str) or not manifests.is_digest(digest) or not isinstance(tag, (str, type(None))):
                 self.problem("malformed", "index.json", "an entry without a valid digest")
+                continue
+            if tag is not None and not TAG.match(tag):
+                self.problem("malformed", tag[:128], "no registry accepts a tag of that form")
                 continue
             self.types.setdefault(digest, entry.get("mediaType"))
             entries.append((digest, tag))
@@ -258,7 +269,8 @@ class _Verifier:
                     size = self.source.size(blob_name(child.digest))
                     if size is not None and size != child.size:
                         self.problem("wrong-size", child.digest, f"{size} bytes; the index says {child.size}")
-                    waiting.append(child.digest)
+                    if child.digest not in self.seen:
+                        waiting.append(child.digest)
                 continue
             self._blob(found.config, required="missing-blob", keep=True)
             for layer in found.layers:
@@ -271,23 +283,23 @@ class _Verifier:
             if self.blobs[digest] != descriptor.size:
                 self.problem("wrong-size", digest, f"{self.blobs[digest]} bytes; a manifest says {descriptor.size}")
             return
-        if digest in self.seen:
+        if digest in self.refused:
             return  # already reported
         name = blob_name(digest)
         size = self.source.size(name)
         if size is None:
-            self.seen.add(digest)
+            self.refused.add(digest)
             self.problem(required, digest, "not in the snapshot")
             return
         if size != descriptor.size:
-            self.seen.add(digest)
+            self.refused.add(digest)
             self.problem("wrong-size", digest, f"{size} bytes; the manifest says {descriptor.size}")
             return
-        self.layer_bytes += size
-        if self.layer_bytes > MAX_LAYERS:
-            self.seen.add(digest)
+        if self.layer_bytes + size > MAX_LAYERS:  # what is left out takes no room, so that a smaller blob may still fit
+            self.refused.add(digest)
             self.problem("too-large", digest, f"the snapshot holds more than {MAX_LAYERS} bytes of blobs")
             return
+        self.layer_bytes += size
         sha, kept = hashlib.sha256(), bytearray()
         with self.source.open(name) as file:
             while chunk := file.read(1 << 20):
@@ -295,7 +307,7 @@ class _Verifier:
                 if size <= MAX_CONTENT:
                     kept += chunk
         if "sha256:" + sha.hexdigest() != digest:
-            self.seen.add(digest)
+            self.refused.add(digest)
             self.problem("tampered", digest, f"its bytes have the digest sha256:{sha.hexdigest()}")
             return
         self.blobs[digest] = size

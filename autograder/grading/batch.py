@@ -161,9 +161,9 @@ class Batch:
             plan_ = plan(discover.find(given, Path(scratch)), self.course, self.force, inline=bool(self.scheduler))
             begin(plan_)
             rows = list(plan_.settled)
-            with self._engine(plan_) as owners:
+            with self.ready(plan_) as owners:
                 judges = {slug: Owners(lab, self.course) for slug, lab in plan_.labs.items()}
-                for unit, owner, outcomes in self._results(plan_.units):
+                for unit, owner, outcomes in self.results(plan_.units):
                     owners.add(owner)
                     for row in self._keep(unit, outcomes, judges[unit.lab], plan_.labs[unit.lab]):
                         rows.append(row)
@@ -180,7 +180,7 @@ class Batch:
             yield row_of(document, outcome.status)
 
     @contextlib.contextmanager
-    def _engine(self, plan_: Plan) -> Iterator[set[str]]:
+    def ready(self, plan_: Plan) -> Iterator[set[str]]:
         """Clean up after earlier runs, have the images ready, and clean up after this one, however it ends."""
         owners: set[str] = {leftovers.owner()}
         needed = any(plan_.labs[unit.lab].tasks or plan_.labs[unit.lab].probes for unit in plan_.units)
@@ -200,7 +200,8 @@ class Batch:
             _sweep(client, owners)
             client.close()
 
-    def _results(self, units: list[Unit]) -> Iterator[tuple[Unit, str, list[Outcome]]]:
+    def results(self, units: list[Unit]) -> Iterator[tuple[Unit, str, list[Outcome]]]:
+        """Each unit as it is judged: the unit, the label of the process that did it, the outcomes."""
         if self.scheduler:
             yield from self._on_cluster(units, self.scheduler)
         elif self.jobs == 1 or len(units) <= 1:

@@ -11,7 +11,7 @@ import socket
 from functools import cache
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 if TYPE_CHECKING:
     from docker import DockerClient

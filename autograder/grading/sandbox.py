@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import socket
 import struct
 import tempfile
 import time
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 
 TAG = "course-sandbox:local"
 MEMORY = 256 << 20  # bytes, for all processes and /tmp; no swap on top
-PROCESSES = 64
+PROCESSES = 32
 SCRATCH = 16 << 20  # bytes of /tmp, the only place that can be written
 MAX_OUTPUT = 8 << 20  # bytes of results
 MAX_INPUT = 32 << 20  # bytes of jobs
-START_SECONDS = 60.0  # for the engine to start a container, on a machine that is busy
+MARGIN = 20.0  # seconds beyond the runner's own limits, on a machine that is busy
 
 
 class SandboxFault(Exception):
@@ -83,7 +84,7 @@ class Sandbox:
 
         Args:
             jobs: what to run.
-            seconds: wall time for everything; by default what the runner's own limits add up to, and a margin.
+            seconds: wall time once it has started; by default what the runner's own limits add up to, and a margin.
 
         Returns:
             one answer of the runner a job, JSON data of any shape.
@@ -95,7 +96,7 @@ class Sandbox:
         line = json.dumps(list(jobs)).encode() + b"\n"
         if len(line) > MAX_INPUT:
             raise ValueError(f"{len(line)} bytes of jobs")
-        output = self._contained(line, START_SECONDS + (limit_seconds(jobs) if seconds is None else seconds))
+        output = self._contained(line, MARGIN + limit_seconds(jobs) if seconds is None else seconds)
         try:
             answers = strictjson.load(output, "The result", MAX_OUTPUT)
         except Refused:
@@ -111,7 +112,7 @@ class Sandbox:
         container = ""
         try:
             container = self._create()
-            return self._talk(container, line, time.monotonic() + seconds)
+            return self._talk(container, line, seconds)
         except (DockerException, RequestException, OSError) as error:
             raise SandboxFault(f"the engine failed: {getattr(error, 'explanation', None) or error}") from None
         finally:
@@ -146,17 +147,27 @@ class Sandbox:
         )
         return str(made["Id"])
 
-    def _talk(self, container: str, line: bytes, deadline: float) -> bytes:
+    def _talk(self, container: str, line: bytes, seconds: float) -> bytes:
         api = self._client.api
         attached = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stream": 1})
         stream = getattr(attached, "_sock", attached)  # a Windows pipe has none
         try:
             api.start(container)
-            stream.settimeout(max(deadline - time.monotonic(), 1.0))
+            deadline = time.monotonic() + seconds
+            stream.settimeout(seconds)
             stream.sendall(line)
             return _demultiplexed(_received(stream, deadline))
         finally:
-            attached.close()
+            _hang_up(attached, stream)
+
+
+def _hang_up(attached: Any, stream: Any) -> None:
+    """Close the connection for good. One that stays half open keeps the engine writing, and the container alive."""
+    with contextlib.suppress(OSError, AttributeError):
+        stream.shutdown(socket.SHUT_RDWR)
+    for end in (stream, attached):
+        with contextlib.suppress(OSError):
+            end.close()
 
 
 def _received(stream: Any, deadline: float) -> bytes:

@@ -163,9 +163,9 @@ def services(home: Path) -> Iterator[None]:
             )
         yield
     finally:
-        _course(home, "stop")
-        with at(home):
+        with at(home):  # first, while the registry still holds its port: a name belongs to one home only until then
             _remove()
+        _course(home, "stop")
 
 
 def _remove() -> None:

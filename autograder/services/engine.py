@@ -54,9 +54,8 @@ class Engine:
 
 
 def _client(endpoint: Endpoint, timeout: float) -> DockerClient:
-    from docker.tls import TLSConfig
-
     import docker
+    from docker.tls import TLSConfig
 
     tls: Any = False
     if endpoint.certificates is not None:

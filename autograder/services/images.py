@@ -17,9 +17,8 @@ from autograder.services import installation, machine_setup, standin
 from autograder.services.local_build import build_local
 
 if TYPE_CHECKING:
-    from docker.models.images import Image
-
     from docker import DockerClient
+    from docker.models.images import Image
 
 __all__ = ["BASES", "PYTHON_BASE", "REGISTRY", "Row", "build_local", "ensure", "refresh", "rows"]
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Comes with ipykernel, so every environment of the course has it.
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 Record = dict[str, float]  # what state.json holds of a process: pid and creation time (seconds since 1970)
 

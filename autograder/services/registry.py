@@ -14,9 +14,8 @@ from autograder.services import addresses, http, images, ports
 from autograder.services.installation import Installation
 
 if TYPE_CHECKING:
-    from docker.models.containers import Container
-
     from docker import DockerClient
+    from docker.models.containers import Container
 
 SERVICE = "registry"
 INSTALLATION_LABEL = "course.installation"

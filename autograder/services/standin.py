@@ -20,9 +20,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
+from docker import DockerClient
+
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
-from docker import DockerClient
 
 OFFLINE = paths.DOCKER / "offline"
 STANDIN_LABEL = "org.course.standin"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.domain import clouds
 from autograder.domain.clouds import describe
 from autograder.domain.references import InvalidReference, parse
 
@@ -40,37 +43,40 @@ def test_kind(text: str) -> None:
     assert describe(parse(text)).cloud == KINDS[text]
 
 
-@pytest.mark.parametrize("text", [text for text in KINDS if "docker.com" not in text and "registry-1" not in text])
+FITTING = [text for text in KINDS if "docker.com" not in text and "registry-1" not in text]
+
+
+@pytest.mark.parametrize("text", FITTING)
 def test_names_that_fit(text: str) -> None:
     assert describe(parse(text)).problems == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("team/group/app", "exactly two parts"),
-        ("hub.docker.com/johndoe/ml-model", "docker.io/johndoe/ml-model"),
-        ("123456789.dkr.ecr.us-east-1.amazonaws.com/ml-model", "exactly 12 digits"),
-        ("1234567890123.dkr.ecr.us-east-1.amazonaws.com/ml-model", "exactly 12 digits"),
-        ("12345678901a.dkr.ecr.us-east-1.amazonaws.com/ml-model", "exactly 12 digits"),
-        ("123456789012.dkr.ecr.useast1.amazonaws.com/ml-model", "does not look like an AWS region"),
-        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/m", "2 to 256 characters"),
-        ("public.ecr.aws/trivy", "ALIAS/REPOSITORY"),
-        ("public.ecr.aws/1trivy/app", "no registry alias"),
-        ("us-central1-docker.pkg.dev/my-project/ml-model", "four parts"),
-        ("us-central1-docker.pkg.dev/ml-model", "four parts"),
-        ("us-central1-docker.pkg.dev/proj/ml-models/ml-model", "no project id"),
-        ("us-central1-docker.pkg.dev/my-project/ml.models/ml-model", "no repository id"),
-        ("us-central1-docker.pkg.dev/example.com/my-project/ml-models", "four parts"),
-        ("us-central1.pkg.dev/my-project/ml-models/ml-model", "us-central1-docker.pkg.dev"),
-        ("gcr.io/my-project", "gcr.io/PROJECT/IMAGE"),
-        ("acr1.azurecr.io/ml-model", "5 to 50 letters and digits"),
-        ("my-registry.azurecr.io/ml-model", "5 to 50 letters and digits"),
-        ("mymlregistry-a-b.azurecr.io/ml-model", "at most one dash"),
-        ("mymlregistry.eastus.data.azurecr.io/ml-model", "data endpoint"),
-        ("ghcr.io/hello", "OWNER/IMAGE"),
-    ],
-)
+MISFITS: list[tuple[str, str]] = [
+    ("team/group/app", "exactly two parts"),
+    ("hub.docker.com/johndoe/ml-model", "docker.io/johndoe/ml-model"),
+    ("123456789.dkr.ecr.us-east-1.amazonaws.com/ml-model", "exactly 12 digits"),
+    ("1234567890123.dkr.ecr.us-east-1.amazonaws.com/ml-model", "exactly 12 digits"),
+    ("12345678901a.dkr.ecr.us-east-1.amazonaws.com/ml-model", "exactly 12 digits"),
+    ("123456789012.dkr.ecr.useast1.amazonaws.com/ml-model", "does not look like an AWS region"),
+    ("123456789012.dkr.ecr.us-east-1.amazonaws.com/m", "2 to 256 characters"),
+    ("public.ecr.aws/trivy", "ALIAS/REPOSITORY"),
+    ("public.ecr.aws/1trivy/app", "no registry alias"),
+    ("us-central1-docker.pkg.dev/my-project/ml-model", "four parts"),
+    ("us-central1-docker.pkg.dev/ml-model", "four parts"),
+    ("us-central1-docker.pkg.dev/proj/ml-models/ml-model", "no project id"),
+    ("us-central1-docker.pkg.dev/my-project/ml.models/ml-model", "no repository id"),
+    ("us-central1-docker.pkg.dev/example.com/my-project/ml-models", "four parts"),
+    ("us-central1.pkg.dev/my-project/ml-models/ml-model", "us-central1-docker.pkg.dev"),
+    ("gcr.io/my-project", "gcr.io/PROJECT/IMAGE"),
+    ("acr1.azurecr.io/ml-model", "5 to 50 letters and digits"),
+    ("my-registry.azurecr.io/ml-model", "5 to 50 letters and digits"),
+    ("mymlregistry-a-b.azurecr.io/ml-model", "at most one dash"),
+    ("mymlregistry.eastus.data.azurecr.io/ml-model", "data endpoint"),
+    ("ghcr.io/hello", "OWNER/IMAGE"),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), MISFITS)
 def test_names_that_do_not_fit(text: str, found: str) -> None:
     described = describe(parse(text))
     assert not described.fits
@@ -122,3 +128,21 @@ def test_every_reference_can_be_described(host: str, rest: str) -> None:
     described = describe(found)
     assert described.title and described.cloud
     assert described.fits == (not described.problems)
+
+
+ANY = re.compile(r"[\s\S]*")
+MUTANTS = ["_AWS_ACCOUNT", "_AWS_REGION", "_ECR_ALIAS", "_GOOGLE_PROJECT", "_GOOGLE_REPOSITORY", "_ACR_NAME"]
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_rule_that_takes_anything_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clouds, name, ANY)
+    assert any(describe(parse(text)).fits for text, _ in MISFITS)
+
+
+@pytest.mark.parametrize("row", range(len(clouds._HOSTS)))
+def test_a_host_that_is_not_recognised_is_noticed(row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clouds, "_HOSTS", clouds._HOSTS[:row] + clouds._HOSTS[row + 1 :])
+    kinds = [describe(parse(text)).cloud != kind for text, kind in KINDS.items()]
+    wrongly_fit = [text for text, _ in MISFITS if describe(parse(text)).fits]
+    assert any(kinds) or wrongly_fit or not all(describe(parse(text)).fits for text in FITTING)

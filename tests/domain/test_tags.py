@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.domain import tags
 from autograder.domain.references import is_tag
 from autograder.domain.tags import TagError, TagSet, Version, branch_slug, parse_version, release_tags, short_sha
 
@@ -13,26 +18,27 @@ SHA = "860c1904a1ce19322e91ac35af1ab07466440c37"
 SHORT = "860c1904a1ce"
 
 
-@pytest.mark.parametrize(
-    ("version", "published", "moving"),
-    [
-        ("1.4.2", [], ("1.4", "1", "latest")),
-        ("0.3.0", [], ("0.3", "latest")),  # no floating 0
-        ("2.0.0-rc.1", [], ()),  # nothing floating for a pre-release
-        ("1.0.0-0", ["0.9.0"], ()),
-        ("1.4.3", ["1.4.2", "1.4.1"], ("1.4", "1", "latest")),
-        ("1.4.3", ["1.5.0"], ("1.4",)),  # a fix of an older line
-        ("1.4.3", ["2.0.0"], ("1.4", "1")),
-        ("1.4.1", ["1.4.2"], ()),
-        ("1.4.2", ["1.4.2"], ("1.4", "1", "latest")),  # the same again
-        ("1.4.2", ["1.4.3-rc.1", "2.0.0-beta"], ("1.4", "1", "latest")),  # pre-releases are no rivals
-        ("1.10.0", ["1.9.0"], ("1.10", "1", "latest")),  # numbers, not text
-        ("1.0.0+cu124", [], ("1.0_cu124", "1_cu124")),  # a variant never takes latest
-        ("1.0.0+cu124", ["1.0.1"], ("1.0_cu124", "1_cu124")),
-        ("1.0.0+cu124", ["1.0.1+cu124"], ()),
-        ("1.0.0", ["1.0.1+cu124"], ("1.0", "1", "latest")),
-    ],
-)
+# version, versions published before -> the tags that move
+RELEASES: list[tuple[str, list[str], tuple[str, ...]]] = [
+    ("1.4.2", [], ("1.4", "1", "latest")),
+    ("0.3.0", [], ("0.3", "latest")),  # no floating 0
+    ("2.0.0-rc.1", [], ()),  # nothing floating for a pre-release
+    ("1.0.0-0", ["0.9.0"], ()),
+    ("1.4.3", ["1.4.2", "1.4.1"], ("1.4", "1", "latest")),
+    ("1.4.3", ["1.5.0"], ("1.4",)),  # a fix of an older line
+    ("1.4.3", ["2.0.0"], ("1.4", "1")),
+    ("1.4.1", ["1.4.2"], ()),
+    ("1.4.2", ["1.4.2"], ("1.4", "1", "latest")),  # the same again
+    ("1.4.2", ["1.4.3-rc.1", "2.0.0-beta"], ("1.4", "1", "latest")),  # pre-releases are no rivals
+    ("1.10.0", ["1.9.0"], ("1.10", "1", "latest")),  # numbers, not text
+    ("1.0.0+cu124", [], ("1.0_cu124", "1_cu124")),  # a variant never takes latest
+    ("1.0.0+cu124", ["1.0.1"], ("1.0_cu124", "1_cu124")),
+    ("1.0.0+cu124", ["1.0.1+cu124"], ()),
+    ("1.0.0", ["1.0.1+cu124"], ("1.0", "1", "latest")),
+]
+
+
+@pytest.mark.parametrize(("version", "published", "moving"), RELEASES)
 def test_release(version: str, published: list[str], moving: tuple[str, ...]) -> None:
     exact = version.replace("+", "_")
     assert release_tags(version, SHA, published=published) == TagSet((exact, f"{exact}-{SHORT}"), moving)
@@ -51,29 +57,29 @@ def test_the_plus_can_become_a_dash() -> None:
     assert release_tags("1.0.0+cu124", SHA, plus="-").moving == ("1.0-cu124", "1-cu124")
 
 
-@pytest.mark.parametrize(
-    ("version", "reason"),
-    [
-        ("", "empty"),
-        ("v1.2.3", "pass 1.2.3"),
-        ("1", "1 dot-separated"),
-        ("1.2", "2 dot-separated"),
-        ("1.2.3.4", "4 dot-separated"),
-        ("01.2.3", "MAJOR of '01.2.3' is '01'"),
-        ("1.2.x", "PATCH of '1.2.x' is 'x'"),
-        ("1. 2.3", "MINOR"),
-        ("1.2.3\n", "PATCH"),
-        ("١.2.3", "MAJOR"),
-        ("1" * 200 + ".2.3", "200 digits"),
-        ("1.2.3-", "pre-release of '1.2.3-' has an empty part"),
-        ("1.2.3-a..b", "empty part"),
-        ("1.2.3-01", "'01' with a leading zero"),
-        ("1.2.3-a_b", "holds '_'"),
-        ("1.2.3+", "build metadata of '1.2.3+' has an empty part"),
-        ("1.2.3+a+b", "holds '+'"),
-        ("1.2.3-" + "a" * 123, "129 characters"),
-    ],
-)
+INVALID: list[tuple[str, str]] = [
+    ("", "empty"),
+    ("v1.2.3", "pass 1.2.3"),
+    ("1", "1 dot-separated"),
+    ("1.2", "2 dot-separated"),
+    ("1.2.3.4", "4 dot-separated"),
+    ("01.2.3", "MAJOR of '01.2.3' is '01'"),
+    ("1.2.x", "PATCH of '1.2.x' is 'x'"),
+    ("1. 2.3", "MINOR"),
+    ("1.2.3\n", "PATCH"),
+    ("١.2.3", "MAJOR"),
+    ("1" * 200 + ".2.3", "200 digits"),
+    ("1.2.3-", "pre-release of '1.2.3-' has an empty part"),
+    ("1.2.3-a..b", "empty part"),
+    ("1.2.3-01", "'01' with a leading zero"),
+    ("1.2.3-a_b", "holds '_'"),
+    ("1.2.3+", "build metadata of '1.2.3+' has an empty part"),
+    ("1.2.3+a+b", "holds '+'"),
+    ("1.2.3-" + "a" * 123, "129 characters"),
+]
+
+
+@pytest.mark.parametrize(("version", "reason"), INVALID)
 def test_invalid_versions_are_refused_with_the_reason(version: str, reason: str) -> None:
     with pytest.raises(TagError) as refused:
         release_tags(version, SHA)
@@ -159,3 +165,59 @@ def test_no_input_crashes(version: str, sha: str, branch: str) -> None:
             assert all(is_tag(tag) for tag in call().all)
         except TagError as refused:
             assert str(refused)
+
+
+_FLOATING = tags._floating
+
+
+def _no(part: str) -> Callable[..., list[str]]:
+    return lambda *given: [tag for tag in _FLOATING(*given) if not re.fullmatch(part, tag)]
+
+
+# Each rule of the strategy, broken: (owner, name, broken value). At least one row above must notice.
+MUTANTS: dict[str, tuple[Any, str, object]] = {
+    "pre-releases move tags": (tags.Version, "stable", property(lambda _: True)),
+    "nothing moves": (tags, "_floating", lambda *_: []),
+    "no floating minor": (tags, "_floating", _no(r"[0-9]+\.[0-9]+")),
+    "no floating major": (tags, "_floating", _no(r"[0-9]+")),
+    "no latest": (tags, "_floating", _no("latest")),
+    "0 floats": (tags, "_floating", lambda v, *more: _FLOATING(v, *more) + ["0"] * (v.major == 0)),
+    "older lines take latest": (tags, "_floating", lambda v, _, plus: _FLOATING(v, [], plus)),
+    "variants take the plain tags": (
+        tags,
+        "_floating",
+        lambda v, published, plus: _FLOATING(Version(*v.numbers, v.prerelease), published, plus),
+    ),
+    "versions are ordered as text": (tags.Version, "numbers", property(lambda v: (str(v.major), str(v.minor), "0"))),
+    "another default tag": (tags, "DEFAULT_TAG", "newest"),
+    "leading zeros": (tags, "_NUMBER", re.compile(r"[0-9]+")),
+    "underscores in a pre-release": (tags, "_IDENTIFIER", re.compile(r"[0-9A-Za-z_-]+")),
+    "no limit of length": (tags, "is_tag", lambda _: True),
+}
+
+
+def notices() -> bool:
+    for version, published, moving in RELEASES:
+        try:
+            if release_tags(version, SHA, published=published).moving != moving:
+                return True
+        except TagError:
+            return True
+    for version, _ in INVALID:
+        try:
+            release_tags(version, SHA)
+        except (TagError, ValueError):
+            continue
+        return True
+    return False
+
+
+def test_without_a_mutation_nothing_is_noticed() -> None:
+    assert not notices()
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_rule_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, attribute, value = MUTANTS[name]
+    monkeypatch.setattr(owner, attribute, value)
+    assert notices()

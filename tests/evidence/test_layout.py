@@ -201,3 +201,53 @@ json_values = st.recursive(
 def test_no_document_crashes_the_parser(document):
     with contextlib.suppress(manifests.ManifestError):
         manifests.parse(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("tag", ["sha256:" + "0" * 64, "../../other/manifests/1", "", "a b", "x" * 129, "-1", "1\n"])
+def test_a_tag_that_no_registry_accepts_is_left_out(tag):
+    made = Layout()
+    made.tag(tag, made.image([b"a"]))
+    found = made.verify()
+    assert found.tags == {}
+    assert kinds(found) == ["malformed"]
+
+
+def test_a_tag_cannot_stand_in_for_a_digest():
+    made = Layout()
+    wanted, other = made.image([b"a"]), made.image([b"b"])
+    made.tag("1", wanted)
+    made.tag(wanted[0], other)
+    assert made.verify().image(wanted[0]).digest == wanted[0]
+
+
+def test_a_layer_that_is_also_a_manifest_is_verified_like_any_other():
+    made = Layout()
+    inner = made.image([b"a"])
+    outer = made.image([made.files[layout.blob_name(inner[0])]])
+    made.tag("1", inner)
+    made.tag("2", outer)
+    found = made.verify()
+    assert found.problems == ()
+    assert found.blobs[inner[0]] == inner[1]
+
+
+def test_an_image_that_is_too_large_does_not_push_out_a_small_one(monkeypatch):
+    monkeypatch.setattr(layout, "MAX_LAYERS", 2_000)
+    made = Layout()
+    made.tag("0-heavy", made.image([b"x" * 1_900]))
+    made.tag("1", made.image([b"small"]))
+    found = made.verify()
+    assert kinds(found) == ["too-large"]
+    assert digest_of(b"small") in found.blobs
+
+
+def test_one_fault_named_many_times_is_one_problem_and_problems_are_bounded(monkeypatch):
+    monkeypatch.setattr(layout, "MAX_PROBLEMS", 10)
+    missing = [{"mediaType": manifests.OCI_MANIFEST, "digest": digest_of(js(n)), "size": 1} for n in range(30)]
+    made = Layout()
+    document = js({"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": [missing[0]] * 50})
+    made.tag("1", (made.blob(document), len(document), manifests.OCI_INDEX))
+    assert kinds(made.verify()) == ["missing-manifest"]
+    document = js({"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": missing})
+    made.tag("2", (made.blob(document), len(document), manifests.OCI_INDEX))
+    assert kinds(made.verify()) == ["missing-manifest"] * 10

@@ -11,7 +11,7 @@ import pytest
 
 import autograder.checks
 from autograder import paths
-from autograder.grading import people
+from autograder.grading import people, released
 from autograder.grading.people import Course, Person
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
@@ -41,10 +41,20 @@ def lab(kit: Path) -> Lab:
     return manifest.find("90-tiny")
 
 
+@pytest.fixture(scope="session")
+def empty_gradebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty gradebook. Making one takes seconds (nbgrader starts a program for it), so the tests share a copy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("gradebook")))
+        released.create(Course("test-course", b"", None))
+        return paths.classroom() / "gradebook.db"
+
+
 @pytest.fixture
-def course(home: Path, kit: Path) -> Course:
+def course(home: Path, kit: Path, empty_gradebook: Path) -> Course:
     """A class of three."""
     people.register([Person(id, id.title(), f"{id}@example.org") for id in STUDENTS], "test-course")
+    shutil.copyfile(empty_gradebook, paths.classroom() / "gradebook.db")
     return people.load()
 
 

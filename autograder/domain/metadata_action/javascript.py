@@ -130,7 +130,7 @@ def _character_set(inside: str, pattern: str) -> str:
         if escape not in "dDwWnrtfvxusb":
             raise NotKnownHere(f"JavaScript's reading of '\\{escape}' in the pattern {pattern}")
     inside = re.sub(r"(?<!\\)((?:\\\\)*)\\s", lambda found: found[1] + _WHITE_SPACE, inside)
-    inside = re.sub(r"(?<!\\)((?:\\\\)*)\[", r"\1\\[", inside)
+    inside = re.sub(r"(?<!\\)((?:\\\\)*)([\[&|~])", r"\1\\\2", inside)  # signs that Python may read as set operations
     return f"[{inside}]"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
 from typing import Final
 
 from autograder.domain.metadata_action.errors import NotKnownHere
@@ -60,12 +61,20 @@ def format_date(when: datetime, pattern: str, zone: str = "UTC") -> str:
 def _zone(name: str) -> tzinfo:
     if name.lower() in ("utc", "etc/utc", "zulu", "etc/zulu", "universal", "uct", "etc/uct"):
         return UTC
-    from zoneinfo import ZoneInfo, available_timezones  # read only when a rule names a zone
+    from zoneinfo import ZoneInfo  # read only when a rule names a zone
 
-    names = {zone.lower(): zone for zone in available_timezones()}
+    names = _zone_names()
     if not names:
         raise NotKnownHere(f"time-zone data for {name} (install the package tzdata)")
     return ZoneInfo(names[name.lower()]) if name.lower() in names else timezone(timedelta(), "")
+
+
+@cache
+def _zone_names() -> dict[str, str]:
+    """Lower-case name -> name of every zone this Python knows; Moment ignores case."""
+    from zoneinfo import available_timezones
+
+    return {zone.lower(): zone for zone in available_timezones()}
 
 
 def _write(token: str, when: datetime) -> str:

@@ -81,6 +81,18 @@ _PART: Final = re.compile(
 )
 
 
+def _set_items(inside: str) -> list[str]:
+    """The characters and ranges of ``[...]``; a range that runs backwards is three characters."""
+    items = []
+    for found in re.finditer(r"([\s\S])-([\s\S])|([\s\S])", inside):
+        first, last, single = found.groups()
+        if first and first <= last:
+            items.append(f"{re.escape(first)}-{re.escape(last)}")
+        else:
+            items.append("".join(re.escape(char) for char in (single or found.group())))
+    return items
+
+
 def _regex(pattern: str) -> str:
     """A filter pattern as a regular expression; ``?`` and ``+`` repeat the character in front of them."""
     parts: list[str] = []
@@ -90,7 +102,7 @@ def _regex(pattern: str) -> str:
         elif found["star"]:
             parts.append("[^/]*")
         elif found["set"]:
-            parts.append("[" + re.sub(r"([\\\[^&~|])", r"\\\1", found["set"][1:-1]) + "]")
+            parts.append(f"[{''.join(_set_items(found['set'][1:-1]))}]")
         elif found["repeat"] and parts and not parts[-1].endswith(("*", "?", "+")):
             parts.append(found["repeat"])
         else:

@@ -69,6 +69,7 @@ def test_links_devices_and_whiteouts_are_left_out() -> None:
         (tar({str(n): b"" for n in range(2_001)}), "more than 2000 entries"),
         (b"no tar at all" * 100, "not a tar"),
     ],
+    ids=["bomb", "large", "zstd", "short", "damaged", "many", "no-tar"],
 )
 def test_bombs_and_damage_are_refused_with_the_reason(blob: bytes, reason: str) -> None:
     with pytest.raises(LayerError, match=reason):

@@ -1,0 +1,322 @@
+"""GitHub's expressions, triggers and contexts: documented values, what only a run knows, no crash."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.domain.metadata_action.contexts import build_contexts, interpolate, merged_environment
+from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
+from autograder.domain.metadata_action.evaluate import Known, evaluate, text_of, truthy
+from autograder.domain.metadata_action.triggers import matches, why_no_run
+from autograder.domain.metadata_action.workflow import Run
+
+EVENT: dict[str, Any] = {
+    "commits": [{"id": "a", "n": 1}, {"id": "b"}],
+    "Number": 5,
+    "yes": True,
+    "nothing": None,
+    "labels": ["x", "y"],
+    "nested": {"deep": {"er": "d"}},
+}
+GITHUB = {"ref": "refs/tags/v1.2.3", "event_name": "push", "event": EVENT}
+CONTEXTS = {
+    "github": Known("github", GITHUB, complete=True),
+    "env": Known("env", {"A": "1", "EMPTY": ""}, complete=True),
+    "secrets": Known("secrets"),
+    "steps": Known("steps", {"done": Known("steps.done", {"outputs": {"x": "1"}})}),
+}
+
+# Values worked out with GitHub's own library, @actions/expressions 0.3.
+VALUES: dict[str, str] = {
+    "'it''s'": "it's",
+    "1.10": "1.1",
+    "0x10": "16",
+    "-1.5": "-1.5",
+    "1e3": "1000",
+    "null": "",
+    "true": "true",
+    "NaN": "NaN",
+    "github.ref": "refs/tags/v1.2.3",
+    "GitHub.REF": "refs/tags/v1.2.3",
+    "github['ref']": "refs/tags/v1.2.3",
+    "github.event.number": "5",
+    "github.event.nope": "",
+    "github.event.nope.deeper": "",
+    "github.event.labels[1]": "y",
+    "github.event.labels['1']": "y",
+    "github.event.labels[5]": "",
+    "github.event.commits[0].id": "a",
+    "join(github.event.commits.*.id)": "a,b",
+    "join(github.event.commits.*.n, '-')": "1",
+    "join(github.event.*.deep.er)": "d",
+    "github.event.commits": "Array",
+    "github.event": "Object",
+    "github.ref == 'REFS/TAGS/V1.2.3'": "true",
+    "1 == '1'": "true",
+    "true == 1": "true",
+    "null == 0": "true",
+    "null == ''": "true",
+    "'a' == 0": "false",
+    "NaN == NaN": "false",
+    "'abc' < 'ABD'": "true",
+    "'10' < '9'": "true",
+    "'10' < 9": "false",
+    "3 >= 3": "true",
+    "github.event == github.event": "true",
+    "github.event.labels == 'Array'": "false",
+    "!''": "true",
+    "!'a'": "false",
+    "!!github.event.labels": "true",
+    "'a' && 'b'": "b",
+    "'' && 'b'": "",
+    "'' || 'b'": "b",
+    "false || null": "",
+    "true && 'x' || 'y'": "x",
+    "1 == 1 == true": "true",
+    "!startsWith(github.ref, 'refs/tags/v0.')": "true",
+    "startsWith('Hello', 'HE')": "true",
+    "endsWith('Hello', 'LO')": "true",
+    "contains('Hello', 'ELL')": "true",
+    "contains(github.event.labels, 'X')": "true",
+    "contains(github.event.labels, 'z')": "false",
+    "contains(null, '')": "true",
+    "format('{0}-{1}', 'a', 2)": "a-2",
+    "format('{{{0}}}', 'a')": "{a}",
+    "format('refs/heads/{0}', 'main')": "refs/heads/main",
+    "join('a')": "a",
+    "fromJSON('[1,2]')[1]": "2",
+    "fromJSON('{\"a\": true}').a": "true",
+    "toJSON('a')": '"a"',
+    "case(false, 'a', true, 'b', 'c')": "b",
+    "(github.event).yes": "true",
+    "('x')": "x",
+    "steps.done.outputs.x": "1",
+    "success() && !cancelled()": "true",
+}
+
+
+@pytest.mark.parametrize("expression", VALUES)
+def test_value(expression: str) -> None:
+    assert text_of(evaluate(expression, CONTEXTS)) == VALUES[expression]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "(",
+        "'a",
+        "a b",
+        "github.",
+        "github..ref",
+        "github.5x",
+        "nope.x",
+        "nope()",
+        "contains('a')",
+        "contains('a','b','c')",
+        "format('{1}', 'a')",
+        "format('{', 'a')",
+        "format('}', 'a')",
+        "fromJSON('x')",
+        "case('a', 1, 2)",
+        "1 = 1",
+        "a & b",
+        '"double"',
+        "$x",
+        "+",
+        "5x",
+        "'a'[0]",
+        "!" * 60 + "true",
+        "(" * 60 + "1" + ")" * 60,
+        "'x' == " * 3000 + "'x'",
+    ],
+)
+def test_what_github_refuses(expression: str) -> None:
+    with pytest.raises(MetadataError):
+        evaluate(expression, CONTEXTS)
+
+
+@pytest.mark.parametrize(
+    ("expression", "needs"),
+    [
+        ("secrets.TOKEN", "secrets.TOKEN"),
+        ("secrets.TOKEN == ''", "secrets.TOKEN"),
+        ("steps.v.outputs.tag", "steps.v.outputs.tag"),
+        ("steps['v'].outputs", "steps.v.outputs"),
+        ("steps.v.outputs.*.x", "steps.v.outputs.*.x"),
+        ("steps.*", "steps.*"),
+        ("toJSON(secrets)", "all of secrets"),
+        ("hashFiles('x')", "hashFiles()"),
+        ("true && secrets.A", "secrets.A"),
+        ("secrets.A || 'x'", "secrets.A"),
+        ("format('{0}', secrets.A)", "secrets.A"),
+    ],
+)
+def test_what_only_a_run_knows(expression: str, needs: str) -> None:
+    with pytest.raises(NotKnownHere) as missing:
+        evaluate(expression, CONTEXTS)
+    assert missing.value.what.startswith(needs)
+
+
+@pytest.mark.parametrize("expression", ["false && secrets.A", "'x' || secrets.A", "case(true, 'x', 'x') && 'x'"])
+def test_what_is_not_asked_need_not_be_known(expression: str) -> None:
+    assert text_of(evaluate(expression, CONTEXTS)) in ("false", "x")
+
+
+def test_truth() -> None:
+    assert [truthy(value) for value in (None, False, 0, "", math.nan)] == [False] * 5
+    assert all(truthy(value) for value in (True, 1, "0", "false", [], {}))
+
+
+@given(st.text(max_size=40) | st.text(alphabet="github.ef[]()'=!&|<>,*1x- ", max_size=40))
+def test_no_expression_crashes(expression: str) -> None:
+    try:
+        text_of(evaluate(expression, CONTEXTS))
+    except (MetadataError, NotKnownHere) as stopped:
+        assert str(stopped)
+
+
+def test_interpolation_leaves_gaps() -> None:
+    gaps: dict[str, Any] = {}
+    text = interpolate("${{ env.A }}/${{ secrets.B }}:${{ format('}}{0}', 'x') }}", CONTEXTS, gaps)
+    (sign,) = gaps
+    assert text == f"1/{sign}:}}x"
+    assert (gaps[sign].expression, gaps[sign].needs) == ("${{ secrets.B }}", "secrets.B")
+    with pytest.raises(MetadataError, match="not closed"):
+        interpolate("${{ 'a }}", CONTEXTS, {})
+
+
+def test_gaps_never_collide_with_the_text() -> None:
+    gaps: dict[str, Any] = {}
+    assert interpolate("\ue000${{ secrets.B }}", CONTEXTS, gaps) == "\ue000\ue001"
+    assert list(gaps) == ["\ue001"]
+
+
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
+
+
+def value(expression: str, run: Run, workflow: dict[str, Any] | None = None) -> str:
+    return text_of(evaluate(expression, build_contexts(run, workflow or {}, "build")))
+
+
+def test_the_github_context() -> None:
+    tag = Run("push", "refs/tags/v1", "abc", NOW, repository="octo/app")
+    assert value("github.ref_name", tag) == "v1"
+    assert value("github.ref_type", tag) == "tag"
+    assert value("github.repository_owner", tag) == "octo"
+    assert value("github.job", tag) == "build"
+    assert value("github.head_ref == '' && github.base_ref == ''", tag) == "true"
+    assert value("github.workflow", tag, {"name": "CI"}) == "CI"
+    with pytest.raises(NotKnownHere, match=r"github\.actor"):
+        value("github.actor", tag)
+    with pytest.raises(NotKnownHere, match=r"github\.event\.release\.name"):
+        value("github.event.release.name", tag)
+    with pytest.raises(NotKnownHere, match=r"github\.head_ref"):
+        value("github.head_ref", Run("pull_request", "refs/pull/2/merge", None, NOW))
+    payload = {"pull_request": {"head": {"ref": "topic"}, "base": {"ref": "main"}}}
+    assert value("github.head_ref", Run("pull_request", "refs/pull/2/merge", None, NOW, payload)) == "topic"
+    assert value("github.event.release.name", Run("push", "refs/heads/x", None, NOW, {})) == ""
+    known = Run("push", "refs/heads/x", None, NOW, default_branch="main")
+    assert value("github.event.repository.default_branch", known) == "main"
+
+
+def test_inputs_of_a_dispatch() -> None:
+    declared = {"tag": {"default": "dev"}, "push": {"type": "boolean", "default": "true"}, "other": {}}
+    workflow = {"on": {"workflow_dispatch": {"inputs": declared}}}
+    run = Run("workflow_dispatch", "refs/heads/main", None, NOW)
+    assert value("inputs.tag", run, workflow) == "dev"
+    assert value("inputs.push && 'yes'", run, workflow) == "yes"
+    with pytest.raises(NotKnownHere, match=r"inputs\.other"):
+        value("inputs.other", run, workflow)
+    sent = Run("workflow_dispatch", "refs/heads/main", None, NOW, {"inputs": {"tag": "1.0", "push": "false"}})
+    assert value("inputs.tag", sent, workflow) == "1.0"
+    assert value("inputs.push && 'yes' || 'no'", sent, workflow) == "no"
+    assert value("inputs.tag", Run("push", "refs/heads/main", None, NOW), workflow) == ""
+    with pytest.raises(NotKnownHere):
+        value("inputs.tag", Run("push", "refs/heads/main", None, NOW), {"on": {"workflow_call": ""}})
+
+
+def test_given_values_stand_in() -> None:
+    given_values = {
+        "steps.v.outputs.tag": "1",
+        "steps.v.conclusion": "success",
+        "vars.R": "ghcr.io",
+        "github.actor": "ada",
+    }
+    run = Run("push", "refs/heads/main", None, NOW, given=given_values)
+    expression = "format('{0}{1}{2}{3}', steps.v.outputs.tag, steps.v.conclusion, vars.R, github.actor)"
+    assert value(expression, run) == "1successghcr.ioada"
+    with pytest.raises(NotKnownHere, match=r"steps\.v\.outputs\.other"):
+        value("steps.v.outputs.other", run)
+
+
+def test_env_layers() -> None:
+    contexts = build_contexts(Run("push", "refs/heads/main", None, NOW), {}, "build")
+    layers = [
+        {"A": "1", "S": "${{ secrets.X }}"},
+        {"B": "${{ github.ref_name }}"},
+        {"A": "${{ env.B }}!", "C": "${{ env.S }}"},
+    ]
+    merged = merged_environment(layers, contexts)
+    assert (merged["A"], merged["B"]) == ("main!", "main")
+    assert isinstance(merged["S"], NotKnownHere) and isinstance(merged["C"], NotKnownHere)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "value", "taken"),
+    [
+        (["main"], "main", True),
+        (["main"], "mains", False),
+        (["releases/**"], "releases/a/b", True),
+        (["releases/*"], "releases/a/b", False),
+        (["*"], "feature/a", False),
+        (["**"], "feature/a", True),
+        (["v[12].[0-9]+.[0-9]+"], "v1.10.1", True),
+        (["v[12].[0-9]+.[0-9]+"], "v3.10.1", False),
+        (["*.jsx?"], "page.js", True),
+        (["v2*"], "v2.9", True),
+        (["releases/**", "!releases/**-alpha"], "releases/1-alpha", False),
+        (["!main", "main"], "main", True),
+        (["a.b"], "axb", False),
+        ([r"\*"], "*", True),
+        (["("], "(", True),
+    ],
+)
+def test_filter_patterns(patterns: list[str], value: str, taken: bool) -> None:
+    assert matches(patterns, value) is taken
+
+
+@pytest.mark.parametrize(
+    ("triggers", "event", "ref", "says"),
+    [
+        ("push", "push", "refs/heads/x", None),
+        (["push", "pull_request"], "pull_request", "refs/pull/1/merge", None),
+        ("push", "pull_request", "refs/pull/1/merge", "no trigger for pull_request"),
+        ({"push": ""}, "push", "refs/tags/v1", None),
+        ({"push": {"branches": ["main"]}}, "push", "refs/heads/main", None),
+        ({"push": {"branches": ["main"]}}, "push", "refs/heads/dev", "no pattern under branches"),
+        ({"push": {"branches": ["main"]}}, "push", "refs/tags/v1", "a pushed tag never starts"),
+        ({"push": {"tags": ["v*"]}}, "push", "refs/heads/main", "a pushed branch never starts"),
+        ({"push": {"tags": ["v*"], "branches": ["main"]}}, "push", "refs/tags/v1", None),
+        ({"push": {"branches-ignore": ["dev"]}}, "push", "refs/heads/dev", "branches-ignore"),
+        ({"push": {"branches-ignore": "dev"}}, "push", "refs/heads/main", None),
+        ({"push": {"paths": ["src/**"]}}, "push", "refs/tags/v1", None),
+        ({"pull_request": {"branches": ["main"]}}, "pull_request", "refs/pull/1/merge", "no pattern under branches"),
+        (None, "push", "refs/heads/main", "no trigger"),
+        (5, "push", "refs/heads/main", "no trigger"),
+    ],
+)
+def test_triggers(triggers: object, event: str, ref: str, says: str | None) -> None:
+    found = why_no_run(triggers, event, ref, base_branch="dev")
+    assert found is None if says is None else says in (found or "")
+
+
+@given(st.text(alphabet="a*?+![]\\/-^", max_size=12), st.text(alphabet="a/-", max_size=6))
+def test_no_filter_pattern_crashes(pattern: str, value: str) -> None:
+    assert matches([pattern], value) in (True, False)

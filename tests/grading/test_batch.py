@@ -1,0 +1,263 @@
+"""A class at once: what is done, what is left out and why, and going on after an interruption. Needs no engine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+
+from autograder import paths
+from autograder.errors import EnvironmentProblem
+from autograder.grading import batch, judge, people, report, store, workers
+from autograder.grading.batch import Batch
+from autograder.grading.people import Person
+from autograder.grading.sandbox import SandboxFault
+from autograder.services import installation
+
+from .doubles import KindRegistry, LocalRunner
+from .submissions import Student, packed
+
+
+class Kit:
+    """A worker's tools that need no engine."""
+
+    sandbox = LocalRunner()
+    probe = KindRegistry()
+
+    def get_sandbox(self):
+        return self.sandbox
+
+
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch):
+    kit = Kit()
+    monkeypatch.setattr(workers, "_kit", kit)
+    monkeypatch.setattr(judge, "PAUSE", 0.0)
+
+    @contextlib.contextmanager
+    def engine(self, plan):
+        yield set()
+
+    monkeypatch.setattr(Batch, "ready", engine)
+    return kit
+
+
+@pytest.fixture
+def box(tmp_path):
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    return folder
+
+
+def grade(course, box, force=False):
+    rows = Batch(course, jobs=1, force=force).run([box], lambda plan: None, lambda row: None)
+    return {(row.student or row.source, row.status): row for row in rows}
+
+
+def test_a_class_is_graded_and_kept(course, ada, ben, box):
+    ada.zip(box)
+    ben.zip(box, ben.files("def double(n):\n    return n\n"))
+    rows = grade(course, box)
+    assert rows["ada", "graded"].score == 5.5 and rows["ada", "graded"].max_score == 7
+    assert rows["ben", "graded"].score == 3.5 and rows["ben", "graded"].failed == ("double",)
+    assert rows["ada", "graded"].claimed == 0.5 and rows["ada", "graded"].manual == ("why",)
+    document = store.read("ada", "90-tiny")
+    assert document["status"] == "graded" and document["checks"]["why"] == {"score": None, "message": "Graded by hand."}
+    assert document["identity"] == {"ok": True, "message": "", "owner": None}
+    assert store.evidence_of(document).student == "ada"
+    assert (paths.classroom() / document["evidence"]).is_file()
+    assert store.notebook_file("ada", "90-tiny").with_name("timestamp.txt").read_text() == "2025-03-01T10:00:00+00:00\n"
+
+
+def test_what_is_graded_and_unchanged_is_left_alone(course, ada, box, monkeypatch):
+    ada.zip(box)
+    grade(course, box)
+    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged again"))
+    assert grade(course, box)["ada", "unchanged"].score == 5.5
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("what", ["force", "kit", "lab", "zip", "evidence", "notebook", "verdict", "damaged"])
+def test_whatever_a_verdict_rests_on_makes_it_anew(course, ada, box, monkeypatch, what, kit):
+    ada.zip(box)
+    grade(course, box)
+    if what == "kit":
+        monkeypatch.setattr(store, "__version__", "9.9.9")
+    if what == "lab":
+        file = kit / "labs" / "90-tiny" / "lab.toml"
+        file.write_text(file.read_text().replace("version = 1", "version = 2"))
+        batch.manifest._load.cache_clear()
+    if what == "zip":
+        ada.zip(box, ada.files("def double(n):\n    return n + n\n"))
+    gone = {"evidence": store.evidence_file, "notebook": store.notebook_file, "verdict": store.verdict_file}
+    if what in gone:
+        gone[what]("ada", "90-tiny").unlink()
+    if what == "damaged":
+        store.verdict_file("ada", "90-tiny").write_text("{")
+    assert grade(course, box, force=what == "force")["ada", "graded"].score == 5.5
+    batch.manifest._load.cache_clear()
+
+
+def test_of_several_submissions_the_newest_counts_and_the_others_are_named(course, ada, box):
+    ada.zip(box, ada.files("def double(n):\n    ...\n"), "b-first.zip")
+    ada.written_at = "2025-03-02T09:00:00+02:00"
+    ada.zip(box, name="a-second.zip")
+    (box / "copy.zip").write_bytes((box / "a-second.zip").read_bytes())
+    rows = grade(course, box)
+    assert rows["ada", "graded"].score == 5.5 and rows["ada", "graded"].source in ("a-second.zip", "copy.zip")
+    assert "Older than" in rows["ada", "older"].remarks[0] and rows["ada", "older"].source == "b-first.zip"
+    assert rows["ada", "duplicate"].remarks == ("The same zip a second time.",)
+
+
+def test_an_older_one_never_replaces_a_newer_verdict_unless_forced(course, ada, box):
+    ada.written_at = "2025-03-05T10:00:00+00:00"
+    ada.zip(box)
+    grade(course, box)
+    ada.written_at = "2025-03-01T10:00:00+00:00"
+    ada.zip(box, ada.files("def double(n):\n    ...\n"))
+    assert "graded already" in grade(course, box)["ada", "older"].remarks[0]
+    assert store.read("ada", "90-tiny")["score"] == 5.5
+    assert grade(course, box, force=True)["ada", "graded"].score == 3.5
+
+
+def test_a_refused_newest_gives_way_to_the_one_before(course, ada, box):
+    ada.zip(box, name="good.zip")
+    ada.written_at = "2025-03-09T10:00:00+00:00"
+    content = bytearray(ada.zip(box, name="damaged.zip").read_bytes())
+    content[content.index(b"blobs/sha256/") + 80] ^= 0xFF
+    (box / "damaged.zip").write_bytes(bytes(content))
+    rows = grade(course, box)
+    assert "damaged" in rows["ada", "refused"].remarks[0] and rows["ada", "graded"].source == "good.zip"
+    assert store.read("ada", "90-tiny")["status"] == "graded"
+
+
+def test_bad_zips_are_named_and_cost_nobody_else_anything(course, ada, ben, box):
+    ada.zip(box)
+    (box / "broken.zip").write_bytes(b"PK\x03\x04 half")
+    (box / "holiday.zip").write_bytes(packed({"a.jpg": b"x"}))
+    (box / "slip.zip").write_bytes(packed({"../../x": b"x"}))
+    ben.header = {"student": "dora"}
+    ben.zip(box, name="dora.zip")
+    rows = grade(course, box)
+    assert rows["ada", "graded"].score == 5.5
+    assert "not a zip" in rows["broken.zip", "refused"].remarks[0]
+    assert "no submission.json" in rows["holiday.zip", "refused"].remarks[0]
+    assert "leaves its folder" in rows["slip.zip", "refused"].remarks[0]
+    assert "not on the roster" in rows["dora", "refused"].remarks[0]
+    assert not (paths.classroom() / "verdicts" / "dora").exists()
+    assert not list(box.parent.rglob("x"))
+
+
+def test_the_work_of_another_is_reported_with_its_owner(course, ada, ben, box):
+    ben.header = {"student": "ada"}
+    ben.zip(box, name="90-tiny-ada.zip")
+    row = grade(course, box)["ada", "graded"]
+    assert row.score == 2.5 and "This is the work of ben, not of ada" in row.remarks[0]
+    assert store.read("ada", "90-tiny")["identity"]["owner"] == "ben"
+
+
+def test_what_could_not_be_graded_is_tried_again_by_the_next_run(course, ada, box, no_engine):
+    class Gone:
+        def run(self, jobs):
+            raise SandboxFault("the engine is gone")
+
+    ada.zip(box)
+    no_engine.sandbox = Gone()
+    row = grade(course, box)["ada", "not_graded"]
+    assert row.is_open and any("the engine is gone" in remark for remark in row.remarks)
+    assert store.read("ada", "90-tiny")["checks"]["double"]["score"] is None
+    no_engine.sandbox = LocalRunner()
+    assert grade(course, box)["ada", "graded"].score == 5.5
+
+
+def test_an_error_of_the_grader_never_replaces_a_verdict(course, ada, box, no_engine):
+    class Broken:
+        def run(self, jobs):
+            raise KeyError("surprise")
+
+    ada.zip(box)
+    grade(course, box)
+    before = store.read("ada", "90-tiny")
+    no_engine.sandbox = Broken()
+    assert "surprise" in " ".join(grade(course, box, force=True)["ada", "not_graded"].remarks)
+    assert store.read("ada", "90-tiny") == before
+
+
+def test_a_run_that_was_interrupted_goes_on_where_it_stopped(course, lab, box, monkeypatch):
+    for id in ("ada", "ben", "cleo"):
+        Student(id, course, lab).zip(box)
+    real, judged = workers.work, []
+
+    def work(unit, course_):
+        if len(judged) == 2:
+            raise KeyboardInterrupt
+        judged.append(unit.student)
+        return real(unit, course_)
+
+    monkeypatch.setattr(workers, "work", work)
+    with pytest.raises(KeyboardInterrupt):
+        grade(course, box)
+    assert judged == ["ada", "ben"] and store.read("ben", "90-tiny")["score"] == 5.5
+    monkeypatch.setattr(workers, "work", real)
+    rows = grade(course, box)
+    assert set(rows) == {("ada", "unchanged"), ("ben", "unchanged"), ("cleo", "graded")}
+
+
+def test_one_grading_at_a_time(course, ada, box):
+    ada.zip(box)
+    with installation.locked("grade"), pytest.raises(EnvironmentProblem, match="one command at a time"):
+        grade(course, box)
+
+
+def test_without_a_roster_anybody_may_hand_in_with_the_public_key(home, lab, box):
+    public = people.load()
+    me = Student("learner", public, lab)
+    me.zip(box)
+    assert grade(public, box)["learner", "graded"].score == 5.5
+
+
+def test_another_key_makes_other_verdicts(course, ada, box):
+    ada.zip(box)
+    grade(course, box)
+    (paths.classroom() / "course.toml").unlink()
+    people.register([Person("ada")], "test-course")
+    fresh = people.load()
+    assert not store.is_current(store.read("ada", "90-tiny"), "", ada.lab, fresh)
+    row = grade(fresh, box)["ada", "graded"]
+    assert row.score == 0.5 + 2  # names of the old key are nobody's now
+
+
+def test_zips_in_a_zip_are_graded(course, ada, ben, box):
+    inner = {f"{s.id}/x.zip": s.zip(box.parent / "one").read_bytes() for s in (ada, ben)}
+    (box / "all.zip").write_bytes(packed(inner))
+    assert {key for key in grade(course, box)} == {("ada", "graded"), ("ben", "graded")}
+
+
+def test_the_verdict_file_is_never_half_written(course, ada, box, monkeypatch):
+    ada.zip(box)
+    grade(course, box)
+    before = store.verdict_file("ada", "90-tiny").read_bytes()
+
+    def full(*a, **k):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        grade(course, box, force=True)
+    assert store.verdict_file("ada", "90-tiny").read_bytes() == before
+    assert not [file for file in store.verdict_file("ada", "90-tiny").parent.iterdir() if file.name.startswith(".")]
+
+
+def test_rows_become_a_table_and_json(course, ada, box, capsys):
+    from rich.console import Console
+
+    ada.zip(box)
+    (box / "broken.zip").write_bytes(b"")
+    rows = list(grade(course, box).values())
+    report.show(Console(width=100), rows)
+    said = capsys.readouterr().out
+    assert "5.5*+ / 7" in said and "claimed evidence" in said and "graded by hand" in said
+    assert "broken.zip" in said and "1 graded, 1 refused." in said
+    listed = report.as_json(rows)
+    assert json.loads(json.dumps(listed))[0]["score"] == 5.5 and listed[1]["status"] == "refused"

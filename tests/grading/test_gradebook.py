@@ -1,0 +1,366 @@
+"""The bridge to nbgrader: one call gives what nbgrader's own commands give, and nothing ever executes a notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder import paths
+from autograder.grading import exports, feedback, gradebook, judge, people, regrade, released, store
+from autograder.grading.identity import Identity
+from autograder.grading.judge import Tools
+from autograder.labs import manifest
+
+from .doubles import KindRegistry, LocalRunner
+
+pytestmark = pytest.mark.slow  # nbgrader's gradebook takes seconds to create
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = "import pathlib\npathlib.Path(__file__ if False else r'{flag}').write_text('executed')\n"
+
+
+@pytest.fixture
+def grade(course, lab, tmp_path):
+    """Judge a student's submission and keep the verdict, without the gradebook."""
+    tools = Tools(course, sandbox=LocalRunner, probe=KindRegistry)
+
+    def one(student, files=None):
+        outcome = judge.judge(f"{student.id}.zip", student.zip(tmp_path / "zips", files), tools)
+        return store.record(outcome, Identity(), course, lab)
+
+    return one
+
+
+def rows():
+    """What the gradebook holds, without its random ids."""
+    with sqlite3.connect(paths.classroom() / "gradebook.db") as db:
+        return db.execute(
+            "select s.student_id, s.timestamp, b.name, g.auto_score, g.manual_score, g.needs_manual_grade, "
+            "n.late_submission_penalty from grade g join submitted_notebook n on g.notebook_id = n.id "
+            "join submitted_assignment s on n.assignment_id = s.id join base_cell b on g.cell_id = b.id order by 1, 3"
+        ).fetchall()
+
+
+def files(*steps):
+    root = paths.classroom()
+    return {
+        file.relative_to(root).as_posix(): file.read_bytes()
+        for step in steps
+        for file in sorted((root / step).rglob("*"))
+        if file.is_file()
+    }
+
+
+def nbgrader(*arguments):
+    """An nbgrader command, started by hand in the checkout."""
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def score(row):
+    return {name: auto for student, _, name, auto, *_ in rows() if student == row}
+
+
+def test_scores_feedback_and_notebooks_are_written(course, ada, grade):
+    grade(ada)
+    assert gradebook.sync(course) == 1
+    assert score("ada") == {"pushed": 2, "round-trip": 1, "double": 2, "engine": 0.5, "why": None}
+    assert {row[2] for row in rows() if row[5]} == {"why"}
+    assert set(files("autograded", "feedback")) == {
+        "autograded/ada/90-tiny/90-tiny.ipynb",
+        "autograded/ada/90-tiny/timestamp.txt",
+        "feedback/ada/90-tiny/90-tiny.html",
+        "feedback/ada/90-tiny/timestamp.txt",
+    }
+    with Gradebook(released.database()) as book:
+        assert {s.id for s in book.students} == {"ada", "ben", "cleo"}
+        assert book.find_student("ada").last_name == "Ada" and book.find_student("ada").email == "ada@example.org"
+        assert book.find_assignment("90-tiny").max_score == 7
+    assert gradebook.sync(course) == 0  # nothing is left to do
+
+
+@pytest.mark.slow
+def test_nbgraders_own_commands_change_nothing_and_execute_nothing(course, ada, ben, grade, tmp_path):
+    flag = tmp_path / "flag"
+    grade(ada, ada.files(HOSTILE.format(flag=flag) + "def double(n):\n    return 2 * n\n"))
+    grade(ben, ben.files("def double(n):\n    return n\n"))
+    flag.unlink(missing_ok=True)  # the runner ran the task's cell, as it must
+    gradebook.sync(course)
+    before, kept = rows(), files("autograded", "feedback", "submitted", "source", "release")
+    nbgrader("autograde", "90-tiny", "--force")
+    nbgrader("generate_feedback", "90-tiny", "--force")
+    nbgrader("generate_assignment", "90-tiny", "--force")
+    assert rows() == before
+    assert files("autograded", "feedback", "submitted", "source", "release") == kept
+    assert not flag.exists()
+    said = nbgrader("export", "--to", str(tmp_path / "grades.csv"))
+    assert "Exporting" in said and "90-tiny" in (tmp_path / "grades.csv").read_text()
+
+
+@pytest.mark.slow
+def test_nbgrader_by_hand_gives_the_same_from_nothing(course, ada, grade):
+    grade(ada)
+    gradebook.sync(course)
+    before, kept = rows(), files("autograded", "feedback")
+    for step in ("autograded", "feedback"):
+        shutil.rmtree(paths.classroom() / step)
+    (paths.classroom() / "gradebook.db").unlink()
+    nbgrader("generate_assignment", "90-tiny", "--force")
+    nbgrader("autograde", "90-tiny")
+    nbgrader("generate_feedback", "90-tiny")
+    assert rows() == before and files("autograded", "feedback") == kept
+
+
+def spoiled(ada, change):
+    """The files of a submission whose notebook was changed."""
+    found = ada.files()
+    notebook = json.loads(found["notebook.ipynb"])
+    change(notebook)
+    return found | {"notebook.ipynb": json.dumps(notebook).encode()}
+
+
+def deleted(notebook):
+    notebook["cells"] = [cell for cell in notebook["cells"] if "task:double" in cell["metadata"].get("tags", [])]
+
+
+def duplicated(notebook):
+    notebook["cells"] += json.loads(json.dumps(notebook["cells"]))
+
+
+def stripped(notebook):
+    for cell in notebook["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        cell["metadata"] = {"tags": tags}
+
+
+def retyped(notebook):
+    for cell in notebook["cells"]:
+        if "task:double" not in cell["metadata"].get("tags", []):
+            cell["cell_type"] = "raw"
+
+
+def patched(notebook):
+    for cell in notebook["cells"]:
+        if cell["source"] and "check(" in "".join(cell["source"]):
+            cell["source"] = "check = lambda *a: 'full points'"
+            cell["metadata"]["nbgrader"] |= {"points": 1000, "grade": False, "locked": False}
+            cell["outputs"] = [{"output_type": "stream", "name": "stderr", "text": "error"}]
+
+
+@pytest.mark.parametrize("change", [deleted, duplicated, stripped, retyped, patched])
+def test_what_is_done_to_the_notebook_neither_gives_nor_costs_points(course, ada, grade, change):
+    grade(ada, spoiled(ada, change))
+    gradebook.sync(course)
+    assert score("ada") == {"pushed": 2, "round-trip": 1, "double": 2, "engine": 0.5, "why": None}
+    notebook = nbformat.read(paths.classroom() / "autograded/ada/90-tiny/90-tiny.ipynb", 4)
+    graded = [c.metadata.nbgrader.grade_id for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
+    assert sorted(graded) == ["double", "engine", "pushed", "round-trip", "why"]
+    assert all(
+        c.source == f'check("{c.metadata.nbgrader.grade_id}")'
+        for c in notebook.cells
+        if c.metadata.get("nbgrader", {}).get("grade_id") in ("pushed", "double")
+    )
+    assert "full points" not in str([c.metadata for c in notebook.cells])
+
+
+def give(student, cell, **values):
+    """Points or a comment by a person, as the formgrader stores them."""
+    with Gradebook(released.database()) as book:
+        row = book.find_submission_notebook("90-tiny", "90-tiny", student)
+        for target in row.comments if "manual_comment" in values else row.grades:
+            if target.cell.name == cell:
+                for name, value in values.items():
+                    setattr(target, name, value)
+        book.db.commit()
+
+
+def page(student):
+    return (paths.classroom() / "feedback" / student / "90-tiny" / "90-tiny.html").read_text("utf-8")
+
+
+def test_what_a_person_gave_survives_another_grading(course, ada, grade):
+    grade(ada)
+    gradebook.sync(course)
+    assert "To be graded by hand" in page("ada") and "5.5 of 7 points" in page("ada")
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    give("ada", "why", manual_comment="Good & <short>.")
+    give("ada", "double", manual_score=1.5, needs_manual_grade=False)
+    grade(ada, ada.files("def double(n):\n    return n\n"))
+    assert gradebook.sync(course) == 1
+    by_name = {row[2]: row for row in rows()}
+    assert by_name["why"][4] == 1.0 and by_name["double"][3:5] == (0, 1.5) and not any(r[5] for r in by_name.values())
+    assert "Good &amp; &lt;short&gt;." in page("ada") and "6 of 7 points" in page("ada")
+    assert "Graded by hand" in page("ada")
+
+
+def test_a_new_version_of_the_lab_keeps_what_people_gave(course, ada, ben, grade, kit, lab):
+    grade(ada)
+    grade(ben)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.25, needs_manual_grade=False)
+    give("ada", "why", manual_comment="Well said.")
+    toml = kit / "labs/90-tiny/lab.toml"
+    extra = '\n[[checks]]\nid = "extra"\npoints = 1\nhints = ["a", "b", "c"]\n'
+    toml.write_text(toml.read_text().replace("version = 1", "version = 2") + extra)
+    master = kit / "solutions/90-tiny/90-tiny.py"
+    head = next(line for line in master.read_text().splitlines() if '"pushed"' in line and line.startswith("# %%"))
+    master.write_text(
+        f'{master.read_text()}\n{head.replace("pushed", "extra").replace(": 2,", ": 1,")}\ncheck("extra")\n'
+    )
+    module = kit / "checks/tiny.py"
+    text = '\n\n@check("extra", trust="proved")\ndef extra(e):\n    """Something new"""\n'
+    manifest._load.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        import autograder.checks.tiny as tiny
+
+        source = module.read_text() + text
+        exec(compile(source, str(module), "exec"), vars(tiny))
+        patch.setitem(sys.modules, "autograder.checks.tiny", tiny)
+        assert tomllib.loads(toml.read_text())["version"] == 2
+        [*_] = regrade.run(regrade.candidates([], []), course, lambda row: None)
+        gradebook.sync(course)
+        by_name = {row[2]: row for row in rows() if row[0] == "ada"}
+        assert by_name["extra"][3] == 1 and by_name["why"][4] == 1.25 and by_name["pushed"][3] == 2
+        assert "Well said." in page("ada") and len([row for row in rows() if row[0] == "ben"]) == 6
+        del tiny.extra
+    manifest._load.cache_clear()
+
+
+def test_feedback_shows_no_hidden_case_and_asks_nobody_for_anything(course, ada, grade):
+    grade(ada, ada.files("def double(n):\n    return 0\n", why="<script>alert(1)</script> my answer"))
+    gradebook.sync(course)
+    text = page("ada")
+    assert "a large number" in text and "7000000" not in text.replace(" ", "") and ">70" not in text
+    assert "<script" not in text and "://" not in text and "src=" not in text and "my answer" in text
+    assert "<td><code>2</code></td>" in text  # the visible case that failed
+
+
+def test_a_verdict_without_evidence_is_not_entered(course, ada, lab, tmp_path):
+    content = bytearray(ada.zip(tmp_path).read_bytes())
+    content[content.index(b"blobs/sha256/") + 80] ^= 0xFF
+    outcome = judge.judge("x", bytes(content), Tools(course, LocalRunner, KindRegistry))
+    document = store.record(outcome, Identity(), course, lab)
+    assert (document["status"], document["score"]) == ("refused", None)
+    gradebook.sync(course)
+    assert rows() == []
+
+
+def test_a_check_that_could_not_be_graded_waits_for_a_person(course, ada, grade):
+    document = grade(ada)
+    document["checks"]["double"]["score"] = None
+    store._write(document)
+    gradebook.sync(course)
+    assert {row[2] for row in rows() if row[5]} == {"double", "why"} and score("ada")["double"] is None
+
+
+def test_points_never_exceed_the_cells(course, ada, grade):
+    document = grade(ada)
+    document["checks"]["double"]["score"], document["checks"]["pushed"]["score"] = 1000, -5
+    store._write(document)
+    gradebook.sync(course)
+    assert (score("ada")["double"], score("ada")["pushed"]) == (2, 0)
+
+
+@pytest.mark.parametrize("gone", ["feedback", "autograded"])
+def test_what_was_lost_is_made_again(course, ada, grade, gone):
+    grade(ada)
+    gradebook.sync(course)
+    before, kept = rows(), files("autograded", "feedback")
+    shutil.rmtree(paths.classroom() / gone)
+    assert gradebook.sync(course) == 1
+    assert rows() == before and files("autograded", "feedback") == kept
+
+
+@pytest.mark.slow
+def test_a_lost_gradebook_is_made_again_whole_or_not_at_all(course, ada, grade):
+    grade(ada)
+    gradebook.sync(course)
+    before = rows()
+    file = paths.classroom() / "gradebook.db"
+    file.unlink()
+    file.with_name("gradebook.db.new").write_bytes(b"half")
+    assert gradebook.sync(course) == 1 and rows() == before
+    with sqlite3.connect(file) as db:
+        assert db.execute("select count(*) from alembic_version").fetchone() == (1,)
+    assert not file.with_name("gradebook.db.new").exists()
+
+
+def test_a_late_submission_is_penalised_by_nbgraders_rules(course, ada, grade):
+    grade(ada)
+    gradebook.sync(course)
+    with Gradebook(released.database()) as book:
+        book.update_or_create_assignment("90-tiny", duedate="2025-02-01 00:00:00 UTC")
+    shutil.rmtree(paths.classroom() / "feedback")
+    gradebook.sync(course)
+    assert {row[6] for row in rows()} == {None}  # its default: late, but nothing is taken off
+
+
+def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade):
+    grade(ada)
+    grade(ben, ben.files("def double(n):\n    return n\n"))
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    made = {(entry.student, entry.lab): entry for entry in exports.entries(people.load())}
+    assert (made["ada", "90-tiny"].score, made["ada", "90-tiny"].status) == (6.5, "graded")
+    assert (made["ben", "90-tiny"].score, made["ben", "90-tiny"].status) == (3.5, "open")
+    assert made["ben", "90-tiny"].ungraded == ("why",) and made["ben", "total"].ungraded == ("90-tiny/why",)
+    assert made["cleo", "90-tiny"].status == "missing" and made["ada", "total"].score == 6.5
+    listed = list(made.values())
+    lines = exports.as_csv(listed).splitlines()
+    assert lines[0] == ",".join(exports.COLUMNS) and lines[1].startswith(
+        "ada,Ada,ada@example.org,90-tiny,6.5,7,graded,,0.5,"
+    )
+    assert len(lines) == 1 + 3 * 2
+    assert json.loads(exports.as_json(listed))[0]["score"] == 6.5
+    assert exports.as_canvas(listed).splitlines() == [
+        "Student,ID,SIS User ID,SIS Login ID,Section,90-tiny",
+        "    Points Possible,,,,,7",
+        "Ada,,,ada,,6.5",
+        "Ben,,,ben,,",
+        "Cleo,,,cleo,,",
+    ]
+    assert exports.as_moodle(listed).splitlines()[1] == "ada,ada@example.org,Ada,6.5"
+
+
+def test_a_name_that_looks_like_a_formula_stays_a_name():
+    assert exports._cell("=cmd|'/c calc'!A1") == "'=cmd|'/c calc'!A1" and exports._cell(3.50) == "3.5"
+
+
+def test_regrading_changes_points_and_says_so(course, ada, grade, kit):
+    grade(ada, ada.files("def double(n):\n    return 3 * n\n"))
+    hidden = kit / "solutions/90-tiny/hidden.py"
+    hidden.write_text(hidden.read_text().replace("expected=2 * n", "expected=3 * n"))
+    cases = kit / "labs/90-tiny/cases.json"
+    cases.write_text(cases.read_text().replace('"expected": 4', '"expected": 6'))
+    done = []
+    [row] = regrade.run(regrade.candidates(["90-tiny"], ["ada"]), course, done.append)
+    assert row.score == 5.5 and "3.5 → 5.5 points. double: failed → passed" in row.remarks[0] and done == [row]
+    [again] = regrade.run(regrade.candidates([], []), course, done.append)
+    assert again.remarks[0] == "No change." and regrade.candidates(["90-tiny"], ["ben"]) == []
+
+
+def test_regrading_without_readable_evidence_changes_nothing(course, ada, grade):
+    before = grade(ada)
+    store.evidence_file("ada", "90-tiny").write_bytes(b"broken")
+    [row] = regrade.run(regrade.candidates([], []), course, lambda row: None)
+    assert (
+        row.is_open and "--force" in row.remarks[0] and store.read("ada", "90-tiny") == json.loads(json.dumps(before))
+    )
+
+
+def test_points_are_written_without_needless_zeros():
+    assert [feedback.number(value) for value in (2.0, 0.5, None, 0.0)] == ["2", "0.5", "–", "0"]

@@ -1,0 +1,133 @@
+"""The sandbox on a real engine: limits as asked for, clean-up whatever happens, and faults told from failures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import docker.errors
+import pytest
+
+from autograder.grading import leftovers, sandbox
+from autograder.grading.sandbox import Disturbed, Sandbox, SandboxFault, _demultiplexed, limit_seconds
+from autograder.labs import runner, tasks
+
+JOB = {"source": "def f(n):\n    return 2 * n\n", "function": "f", "cases": [[1], [2]], "seconds": 1.0}
+
+
+def test_frames_of_the_engine_are_put_together():
+    def frame(kind, content):
+        return bytes([kind, 0, 0, 0]) + len(content).to_bytes(4, "big") + content
+
+    assert _demultiplexed(frame(1, b"ab") + frame(2, b"error") + frame(1, b"c") + b"\x01\x00") == b"abc"
+    assert _demultiplexed(b"") == b""
+
+
+def test_the_wall_clock_leaves_room_for_the_runners_own_limits():
+    slowest = len(JOB["cases"]) * JOB["seconds"] + (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
+    assert limit_seconds([JOB, JOB]) == 2 * slowest
+
+
+def test_labels_tell_dead_processes_from_living_ones():
+    ended = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    label = leftovers.owner(ended.pid)
+    assert not leftovers.is_gone(label) and not leftovers.is_gone(leftovers.owner())
+    ended.communicate()
+    assert leftovers.is_gone(label)
+    host, pid, _ = leftovers.owner().split("|")
+    assert leftovers.is_gone(f"{host}|{pid}|1.00")  # the number was given to another process
+    assert not leftovers.is_gone(f"another-host|{ended.pid}|1.00") and leftovers.is_gone(f"{host}|nonsense|")
+
+
+@pytest.mark.engine
+def test_the_image_is_built_once_and_again_when_the_runner_changes(engine, tmp_path, monkeypatch):
+    lines = []
+    first = sandbox.build(engine, lines.append)
+    assert sandbox.build(engine, lines.append) == first and len(lines) <= 1
+    changed = tmp_path / "runner.py"
+    changed.write_bytes(tasks.RUNNER.read_bytes() + b"# changed\n")
+    monkeypatch.setattr(tasks, "RUNNER", changed)
+    monkeypatch.setattr(sandbox, "TAG", "course-sandbox:test")
+    other = sandbox.build(engine)
+    try:
+        assert other != first
+    finally:
+        engine.images.remove("course-sandbox:test", force=True)
+
+
+@pytest.mark.engine
+def test_a_container_has_the_limits_and_is_gone_afterwards(engine):
+    box = Sandbox(engine, sandbox.build(engine))
+    seen = []
+    create = box._create
+    box._create = lambda: seen.append(create()) or seen[0]
+    talk = box._talk
+    box._talk = lambda id, *rest: seen.append(engine.api.inspect_container(id)) or talk(id, *rest)
+    assert box.run([JOB]) == [
+        {
+            "status": "ran",
+            "message": "",
+            "results": [{"status": "returned", "value": 2}, {"status": "returned", "value": 4}],
+        }
+    ]
+    settings = seen[1]["HostConfig"]
+    assert settings["NetworkMode"] == "none" and settings["ReadonlyRootfs"] and settings["CapDrop"] == ["ALL"]
+    assert settings["SecurityOpt"] == ["no-new-privileges"] and settings["PidsLimit"] == sandbox.PROCESSES
+    assert settings["Memory"] == settings["MemorySwap"] == sandbox.MEMORY and settings["NanoCpus"] == 10**9
+    assert settings["IpcMode"] == "none" and settings["AutoRemove"] and not settings["Binds"]
+    assert settings["LogConfig"]["Type"] == "none" and seen[1]["Config"]["User"] == "65534:65534"
+    until = time.monotonic() + 20
+    while True:
+        try:
+            engine.api.inspect_container(seen[0])
+        except docker.errors.NotFound:
+            break
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.engine
+def test_no_image_and_no_engine_are_faults_not_failures(engine):
+    with pytest.raises(SandboxFault, match="the engine failed"):
+        Sandbox(engine, "course-sandbox:absent").run([JOB])
+    nobody = docker.DockerClient(base_url="tcp://127.0.0.1:9", version="1.41")
+    with pytest.raises(SandboxFault, match="the engine failed"):
+        Sandbox(nobody, "x").run([JOB])
+
+
+@pytest.mark.engine
+def test_a_container_that_somebody_removed_is_no_answer(engine):
+    box = Sandbox(engine, sandbox.build(engine))
+    talk = box._talk
+
+    def removed(id, line, deadline):
+        line = line.replace(b"return 2 * n", b"import time; time.sleep(5)")
+        import threading
+
+        threading.Timer(1.5, lambda: engine.api.remove_container(id, force=True)).start()
+        return talk(id, line, deadline)
+
+    box._talk = removed
+    with pytest.raises(Disturbed):
+        box.run([JOB | {"seconds": 30}])
+
+
+@pytest.mark.engine
+def test_what_a_killed_grader_left_is_removed_by_the_next(engine):
+    script = (
+        "import sys, time\nfrom autograder.services import engine\nfrom autograder.grading import sandbox, probe\n"
+        "client = engine.connect()\nbox = sandbox.Sandbox(client, sandbox.build(client))\n"
+        "registry = probe.ThrowAwayRegistry()\nid = box._create()\nclient.api.start(id)\n"
+        "print('ready', flush=True)\ntime.sleep(600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    label = {"label": f"{leftovers.OWNER_LABEL}={leftovers.owner(process.pid)}"}
+    assert len(engine.api.containers(all=True, filters=label)) == 2
+    leftovers.sweep(engine)
+    assert len(engine.api.containers(all=True, filters=label)) == 2  # its owner lives
+    process.kill()
+    process.communicate()
+    leftovers.sweep(engine)
+    assert engine.api.containers(all=True, filters=label) == []
