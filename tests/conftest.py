@@ -24,6 +24,7 @@ def _no_ones_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test ever touches the work, class or state of this checkout."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("COLUMNS", "80")  # tables and messages wrap the same in every terminal
         yield
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from autograder.domain import manifests
 from autograder.domain.manifests import ImageIndex, ImageManifest
@@ -18,6 +18,28 @@ from autograder.domain.manifests import ImageIndex, ImageManifest
 SCHEMA_VERSION = 1
 
 LayerPolicy = Literal["all", "above-base", "none"]
+
+
+def _encodable(value: JsonValue) -> JsonValue:
+    """JSON may name half a surrogate pair, which no UTF-8 file can hold: evidence that has one could not be stored.
+
+    Raises:
+        ValueError: a text or key that is not valid Unicode.
+    """
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str) and any("\ud800" <= sign <= "\udfff" for sign in part):
+            raise ValueError("a text that is not valid Unicode")
+        if isinstance(part, dict):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+    return value
+
+
+Plain = Annotated[JsonValue, AfterValidator(_encodable)]
+"""JSON data from a student that can be written to a file."""
 
 
 class Frozen(BaseModel):
@@ -151,7 +173,7 @@ class Answer(Frozen):
         inputs: "SERVICE/REPOSITORY:TAG" -> digest at the moment of recording, for the tags the answer is about.
     """
 
-    value: JsonValue
+    value: Plain
     recorded_at: str
     inputs: dict[str, str] = Field(default_factory=dict)
 
@@ -194,7 +216,7 @@ class CaseResult(Frozen):
 
     case: Case
     status: Literal["returned", "raised", "timeout", "unusable", "not-run"]
-    value: JsonValue = None
+    value: Plain = None
     errors: tuple[str, ...] = ()
     detail: str = ""
 

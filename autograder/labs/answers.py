@@ -25,7 +25,13 @@ def plain(value: object, where: str = "the value") -> JsonValue:
     Raises:
         CourseError: it is something else; names the part.
     """
-    if value is None or isinstance(value, (bool, str)):
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _unfit(where, "a text with bytes in it that are no Unicode") from None
+        return str(value)
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
         if isinstance(value, float) and not (value == value and abs(value) != float("inf")):
@@ -37,7 +43,7 @@ def plain(value: object, where: str = "the value") -> JsonValue:
         bad = [key for key in value if not isinstance(key, str)]
         if bad:
             raise _unfit(where, f"a key of type {type(bad[0]).__name__}")
-        return {key: plain(part, f"{where}[{key!r}]") for key, part in value.items()}
+        return {str(plain(key, f"a key of {where}")): plain(part, f"{where}[{key!r}]") for key, part in value.items()}
     raise _unfit(where, f"a {type(value).__name__}")
 
 

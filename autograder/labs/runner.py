@@ -36,7 +36,13 @@ def plain(value: Any, depth: int = 0) -> Any:
     if depth > 50:
         raise TypeError("nested more than 50 deep")
     kind = type(value)
-    if value is None or kind in (bool, str):
+    if kind is str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise TypeError("a text that is not valid Unicode") from None
+        return value
+    if value is None or kind is bool:
         return value
     if kind is int:
         if value.bit_length() > 4096:
@@ -52,7 +58,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         for key in value:
             if type(key) is not str:
                 raise TypeError("a dict key of type " + type(key).__name__)
-        return {key: plain(part, depth + 1) for key, part in value.items()}
+        return {plain(key, depth + 1): plain(part, depth + 1) for key, part in value.items()}
     raise TypeError("type " + kind.__name__)
 
 
@@ -69,7 +75,7 @@ def call(function: Any, args: list[Any]) -> dict[str, Any]:
         return {"status": "raised", "errors": ["RecursionError", "RuntimeError", "Exception"], "detail": ""}
     except Exception as error:
         try:
-            detail = str(error)[:200]
+            detail = str(error)[:200].encode(errors="replace").decode()
         except Exception:
             detail = ""
         return {"status": "raised", "errors": error_names(error), "detail": detail}

@@ -36,7 +36,8 @@ def test_a_damaged_file_is_told_and_never_overwritten(tmp_path, content):
 @pytest.mark.parametrize(
     ("value", "where"),
     [(b"x", "the value is a bytes"), ([1, {2}], r"the value\[1\] is a set"), ({1: 2}, "key of type int"),
-     (float("nan"), "nan"), (object, "a type")],
+     (float("nan"), "nan"), (object, "a type"), (["\udcff"], r"the value\[0\] is a text with bytes"),
+     ({"\ud800": 1}, "a key of the value is a text with bytes")],
 )  # fmt: skip
 def test_only_json(value, where):
     with pytest.raises(CourseError, match=where):
@@ -50,3 +51,15 @@ def test_tuples_become_lists():
 def test_too_long(tmp_path):
     with pytest.raises(CourseError, match="a longer one"):
         record(tmp_path, "a", "x" * 70_000)
+
+
+def test_kinds_of_text_become_plain_text():
+    class Line(str):
+        pass
+
+    assert type(answers.plain(Line("x"))) is str
+
+
+def test_half_a_surrogate_pair_is_no_answer():
+    with pytest.raises(ValueError, match="not valid Unicode"):
+        Answer(value={"a": ["\ud800"]}, recorded_at="")

@@ -124,6 +124,8 @@ def test_state_of_the_notebook_is_not_there():
         "x = []\n    x.append(x)\n    return x",
         "return 'x' * 10 ** 6",
         "return object",
+        "return '\\ud800'",
+        "return {'\\ud800': 1}",
     ],
 )
 def test_what_is_no_plain_data_is_unusable(body):
@@ -183,3 +185,23 @@ def test_errors_are_named_by_their_built_in_classes():
 
 def test_expected_results_never_reach_the_runner():
     assert "expected" not in str(tasks.job(GOOD, "add", CASES, 1.0))
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_an_endless_cell_is_not_parsed(tagged, monkeypatch):
+    monkeypatch.setattr(tasks, "MAX_SOURCE", 1_000)
+    found = extract((GOOD + "\nx = 1" * 1_000, tagged))
+    assert (found.status, "longer than" in found.message) == (("broken", True) if tagged else ("missing", False))
+    assert extract(("x = 1\n" * 1_000, tagged), (GOOD, True)).source == GOOD
+
+
+def test_a_cell_that_took_over_the_runner_cannot_ask_for_another_grading():
+    forged = {"status": "ran", "results": [{"status": "not-run"}, {"status": "returned", "value": "\ud800"}]}
+    done = tasks.collect(tasks.Extracted("found", GOOD), "add", CASES, forged)
+    assert [r.status for r in done.results] == ["unusable", "unusable"]
+    done.model_dump_json()
+
+
+def test_an_error_message_of_broken_text_is_still_that_error():
+    (result,) = run("def add(a, b):\n    raise ValueError('\\ud800')", cases=CASES[:1]).results
+    assert (result.status, result.detail) == ("raised", "?")
