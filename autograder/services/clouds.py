@@ -17,9 +17,8 @@ from autograder.services import addresses, cloud_admin, cloud_credentials, http,
 from autograder.services.installation import Installation
 
 if TYPE_CHECKING:
-    from docker.models.containers import Container
-
     from docker import DockerClient
+    from docker.models.containers import Container
 
 SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
 STORE, FRONTS = "store", "clouds"  # the two containers, as in their names
