@@ -45,7 +45,7 @@ def progress() -> Iterator[Report]:
 @click.option("--no-browser", is_flag=True, help="Do not open the browser.")
 @click.option(
     "--move",
-    type=click.Choice(["registry", "jupyter", "site"]),
+    type=click.Choice(["registry", "jupyter", "site", "dockerhub", "ecr", "artifact-registry", "acr"]),
     help="Take another port for this service, because a foreign program holds its own.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what runs, and where, as JSON.")

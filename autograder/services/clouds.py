@@ -83,6 +83,12 @@ def answers(installation: Installation) -> bool:
     return all(port is not None and cloud_admin.healthy(port) for port in found)
 
 
+def running(client: DockerClient, installation: Installation) -> bool:
+    """Whether this installation's fronts run; they hold their ports even while one does not answer."""
+    container = _find(client, installation, FRONTS)
+    return container is not None and container.status == "running"
+
+
 def up(client: DockerClient, installation: Installation, report: images.Report) -> None:
     """Have all stand-ins running and answering; containers of another configuration are made anew.
 
