@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
 import json
 import os
 import re
+import tarfile
 import tempfile
 import time
 import urllib.request
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 SIZE = 1 << 30  # bytes of the layer
+DOCKER_SIZE = 200 << 20  # bytes of the layer that the engine moves
 PIECE = 32 * 1024  # what Docker's daemon sends at a time
 ROUNDS = 3
 GOAL_SHARE, GOAL_MEMORY, GOAL_START = 0.9, 150_000_000, 2.0
@@ -47,7 +50,8 @@ def run() -> list[dict[str, object]]:
 
     Returns:
         One row a front with ``push_MBps`` and ``pull_MBps`` and their shares of the direct ones (best of three, in
-        turns with the direct ones), one row for ``peak_bytes`` of the process after all that, one for the seconds
+        turns with the direct ones; a bare HTTP client that drops what it reads), the same with the engine as client,
+        one row for ``peak_bytes`` of the process after all that, one for the seconds
         from starting the stopped container until every front answers.
 
     Raises:
@@ -63,15 +67,15 @@ def run() -> list[dict[str, object]]:
                 before = best.get(target.name, (0.0, 0.0))
                 best[target.name] = (max(before[0], push), max(before[1], pull))
         direct = best[targets[0].name]
-        rows = [_row(name, found, direct) for name, found in best.items()]
-        return [*rows, _memory(client, state), _start(client, state)]
+        rows = [_row(name, SIZE, found, direct) for name, found in best.items()]
+        return [*rows, *_with_docker(client, state), _memory(client, state), _start(client, state)]
 
 
-def _row(name: str, found: tuple[float, float], direct: tuple[float, float]) -> dict[str, object]:
+def _row(name: str, size: int, found: tuple[float, float], direct: tuple[float, float]) -> dict[str, object]:
     shares = [ours / theirs for ours, theirs in zip(found, direct, strict=True)]
     return {
         "name": name,
-        "layer_bytes": SIZE,
+        "layer_bytes": size,
         "push_MBps": round(found[0]),
         "pull_MBps": round(found[1]),
         "push_share": round(shares[0], 2),
@@ -227,6 +231,51 @@ def _step(
         if response.status != expected:
             raise RuntimeError(f"{target.name} answered {method} with {response.status}: {told[:200]!r}")
         return response.headers["Location"] or ""
+
+
+def _with_docker(client: DockerClient, state: Installation) -> list[dict[str, object]]:
+    """What a student waits for: push and pull by the engine, which compresses, hashes and unpacks on the way."""
+    accounts = cloud_credentials.load()["credentials"]["dockerhub"]["accounts"]
+    places = {
+        "docker, registry:2 direct": (state.ports[registry.SERVICE], None),
+        "docker, dockerhub": (state.ports["dockerhub"], {"username": "student", "password": accounts["student"]}),
+    }
+    best: dict[str, tuple[float, float]] = {}
+    for number in range(ROUNDS):
+        for name, (port, login) in places.items():
+            repository, tag = f"localhost:{port}/student/bench{number}", "1"
+            client.images.build(fileobj=_context(), custom_context=True, tag=f"{repository}:{tag}", rm=True)
+            try:
+                push = _timed(lambda: list(client.images.push(repository, tag, auth_config=login, stream=True)))  # noqa: B023
+            finally:
+                client.images.remove(f"{repository}:{tag}", force=True)
+            pull = _timed(lambda: client.images.pull(repository, tag, auth_config=login))  # noqa: B023
+            client.images.remove(f"{repository}:{tag}", force=True)
+            before = best.get(name, (0.0, 0.0))
+            best[name] = (max(before[0], DOCKER_SIZE / push / 1e6), max(before[1], DOCKER_SIZE / pull / 1e6))
+    direct = next(iter(best.values()))
+    return [_row(name, DOCKER_SIZE, found, direct) for name, found in best.items()]
+
+
+def _context() -> io.BytesIO:
+    """A build context with fresh random bytes, so that no registry has the layer and nothing can be mounted."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in (
+            ("Dockerfile", b'FROM scratch\nCOPY layer /\nCMD ["/none"]\n'),
+            ("layer", os.urandom(DOCKER_SIZE)),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    buffer.seek(0)
+    return buffer
+
+
+def _timed(step: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
 
 
 def _memory(client: DockerClient, state: Installation) -> dict[str, object]:
