@@ -9,6 +9,7 @@ itself that it is for development.
 from __future__ import annotations
 
 import io
+import os
 import socket
 import sys
 import threading
@@ -40,13 +41,16 @@ class _Reader(io.BufferedReader):
         super().__init__(socket.SocketIO(sock, "r"), READ_BUFFER)
 
     def has_data(self) -> bool:
-        """Whether something can be read without waiting."""
-        patience = self._socket.gettimeout()
-        self._socket.settimeout(0)
+        """Whether something can be read without waiting; a broken connection counts, so that it is read and closed."""
         try:
-            return bool(self.peek(1))
-        finally:
-            self._socket.settimeout(patience)
+            patience = self._socket.gettimeout()
+            self._socket.settimeout(0)
+            try:
+                return bool(self.peek(1))
+            finally:
+                self._socket.settimeout(patience)
+        except (OSError, ValueError):
+            return True
 
 
 class _Writer:
@@ -71,6 +75,13 @@ class FrontConnection(HTTPConnection):
         self.rfile = _Reader(sock)
         self.wfile = _Writer(sock)
 
+    def close(self) -> None:
+        """Close, whatever state it is in: what escapes here would end the whole server (cheroot, threadpool.py)."""
+        try:
+            super().close()
+        except (OSError, ValueError):
+            self.socket.close()
+
 
 class FrontServer(Server):
     """One port. A connection costs a thread only while there is something to read on it."""
@@ -85,6 +96,13 @@ class FrontServer(Server):
             self._connections.put(conn)
         else:
             super().process_conn(conn)
+
+    def put_conn(self, conn: HTTPConnection) -> None:
+        """Keep a connection for its next request. Nothing escapes, for the same reason as above."""
+        try:
+            super().put_conn(conn)
+        except (OSError, ValueError, KeyError):
+            conn.close()
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """One line when a client or the store went away in the middle; the whole story of anything else."""
@@ -106,6 +124,7 @@ class Running:
     def __init__(self, standins: Standins, ports: dict[str, int], host: str) -> None:
         self._standins = standins
         self._servers: dict[str, FrontServer] = {}
+        self._stopping = False
         for service, port in ports.items():
             server = FrontServer(
                 (host, port),
@@ -118,7 +137,17 @@ class Running:
             )
             server.prepare()
             self._servers[service] = server
-            threading.Thread(target=server.serve, name=service, daemon=True).start()
+            threading.Thread(target=self._serve, args=(server,), name=service, daemon=True).start()
+
+    def _serve(self, server: FrontServer) -> None:
+        """Serve until stopped. A server that ends by itself ends the process, and the engine starts it anew."""
+        try:
+            server.serve()
+        finally:
+            if not self._stopping:
+                sys.stderr.write(f"the server of {server.server_name} ended by itself\n{format_error()}")
+                sys.stderr.flush()
+                os._exit(70)
 
     @property
     def ports(self) -> dict[str, int]:
@@ -131,6 +160,7 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopping = True
         stoppers = [threading.Thread(target=server.stop) for server in self._servers.values()]
         for stopper in stoppers:
             stopper.start()

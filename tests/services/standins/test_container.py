@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import struct
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -81,6 +84,30 @@ def test_a_large_layer_passes_through_and_none_of_it_stays(
     status = bytes(engine.containers.get(running.object_name(clouds.FRONTS)).exec_run(["cat", "/proc/1/status"]).output)
     peak = re.search(rb"VmHWM:\s+(\d+) kB", status)
     assert peak is not None and int(peak[1]) * 1024 < MEMORY
+
+
+def test_clients_that_vanish_do_not_take_the_front_with_them(place: Place, running: Installation) -> None:
+    """Reset in every state: before a request, within it, within a body, after an answer, idle between two."""
+    host, _, port = place.address.partition(":")
+    rest = f" HTTP/1.1\r\nHost: {place.address}\r\n"
+    head = f"GET /v2/{rest}"
+    requests = [
+        b"",
+        b"GET /v2/ HT",
+        f"{head}\r\n".encode(),
+        f"{head}\r\n{head}".encode(),
+        f"PATCH /v2/a/blobs/uploads/1{rest}Content-Length: 99\r\n\r\nx".encode(),
+        f"PUT /v2/a/manifests/1{rest}Transfer-Encoding: chunked\r\n\r\n5\r\nab".encode(),
+    ]
+    for number in range(120):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+            connection.sendall(requests[number % len(requests)])
+            if number % 3 == 0 and number % len(requests) in (2, 3):
+                connection.recv(64)
+            time.sleep(0.001 * (number % 4))
+    assert place.http().send("GET", "/v2/").status == 200
+    assert clouds.answers(running)
 
 
 def test_stop_start_and_kill_keep_everything(engine: DockerClient, running: Installation) -> None:
