@@ -10,6 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from nbconvert.exporters import HTMLExporter  # noqa: E402
 from nbgrader.preprocessors import AssignLatePenalties  # noqa: E402
 from nbgrader.server_extensions.formgrader import handlers  # noqa: E402
 
@@ -35,6 +36,8 @@ c.Autograde.autograde_preprocessors = [VerdictGrades, AssignLatePenalties]
 c.GenerateFeedback.preprocessors = [Scores]
 c.GenerateFeedback.exporter_class = FeedbackExporter
 
-# The formgrader's own pages: rendered Markdown cannot act there, and nothing comes from a CDN.
+# The formgrader's own pages: rendered Markdown cannot act there, and nothing comes from a CDN. Its extension insists on
+# its own extra_template_basedirs, so ours goes in front of the paths that follow from them.
 c.HTMLExporter.filters = {"markdown2html": safe_markdown}
-c.HTMLExporter.extra_template_basedirs = [str(TEMPLATES), handlers.template_path]
+stock = HTMLExporter(template_name="formgrade", extra_template_basedirs=[handlers.template_path])
+c.HTMLExporter.template_paths = [str(TEMPLATES / "formgrade"), *stock.template_paths]

@@ -15,7 +15,7 @@ LAYERS = [
     {"benchmarks"},
     {"quality"},
     {"notebook", "grading", "site"},
-    {"labs", "content"},
+    {"labs", "content", "scanning"},
     {"collect"},
     {"services"},
     {"checks"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 import tempfile
@@ -94,8 +93,6 @@ def _stock() -> float:
             folder = home / "submitted" / f"student-{n}" / lab.slug
             folder.mkdir(parents=True)
             (folder / f"{lab.slug}.ipynb").write_bytes(notebook)
-        with contextlib.suppress(FileNotFoundError):
-            (home / "gradebook.db").unlink()
         _nbgrader(home, "generate_assignment", lab.slug)
         began = time.perf_counter()
         _nbgrader(home, "autograde", lab.slug)

@@ -273,9 +273,9 @@ def require_cases(evidence: Evidence, task: str) -> None:
 
 
 def _short(value: object, limit: int = 300) -> str:
+    if isinstance(value, tuple):  # arguments: a long one must not hide those after it
+        return ", ".join(_short(part, limit) for part in value)
     text = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, tuple):
-        text = ", ".join(json.dumps(part, ensure_ascii=False) for part in value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

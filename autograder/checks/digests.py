@@ -47,6 +47,11 @@ def require_digest(e: Evidence, held: Repository, tag: str, value: object) -> No
     )
 
 
+# Explaining a wrong digest is a courtesy; what no honest lab holds is not worth the time it would take.
+MAX_REFORMATTED = 100_000  # characters of a manifest that is tried in other forms
+MAX_EXPLAINED = 50  # manifests tried so
+
+
 def _meanings(e: Evidence, held: Repository, tag: str, value: str) -> Iterator[tuple[str, str]]:
     """What a digest is, and what to do instead; the likeliest first."""
     target = held.parsed(held.tags[tag])
@@ -55,7 +60,7 @@ def _meanings(e: Evidence, held: Repository, tag: str, value: str) -> Iterator[t
             if child.digest == value:
                 what = "the attestation manifest" if child.is_attestation else f"the manifest for {child.platform}"
                 yield f"{what} inside the index", f"{tag} points at the index itself. Hash the index."
-    for digest, manifest in held.manifests.items():
+    for number, (digest, manifest) in enumerate(held.manifests.items()):
         tags = [other for other, pointed in held.tags.items() if pointed == digest]
         name = f"the manifest of {tags[0]}" if tags else "a manifest in the repository"
         if digest == value:
@@ -69,6 +74,8 @@ def _meanings(e: Evidence, held: Repository, tag: str, value: str) -> Iterator[t
                 )
             if value in {layer.digest for layer in parsed.layers}:
                 yield "the digest of a layer", "A layer is one of the things the manifest lists. Hash the manifest."
+        if len(manifest.text) > MAX_REFORMATTED or number >= MAX_EXPLAINED:
+            continue
         for altered in _reformatted(manifest.text):
             if digest_of(altered) == value:
                 yield (

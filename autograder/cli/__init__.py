@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 
 import click
 
 from autograder import __version__
-from autograder.errors import CourseError, Exit
+from autograder.errors import CourseError, EnvironmentProblem, Exit
 
 # Command -> (module:attribute, one line for --help). One table, so that help needs no import of any command.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -40,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reference": ("autograder.cli.reference:reference", "take an image reference apart"),
     "tags": ("autograder.cli.tags:tags", "the tags docker/metadata-action would make"),
     "retention": ("autograder.cli.retention:retention", "what a clean-up policy would remove, and why"),
+    "advisories": ("autograder.cli.scan:advisories", "the course's advisory database for Trivy: list, build, push"),
+    "gate": ("autograder.cli.scan:gate_command", "fail a build by its scan report"),
     "test": ("autograder.cli.maintainer:test", "all tests"),
     "verify": ("autograder.cli.maintainer:verify", "the content contract: every lab is whole and honest"),
     "bench": ("autograder.cli.maintainer:bench", "the benchmarks"),
@@ -80,6 +83,21 @@ def report(error: CourseError) -> None:
     click.echo(f"  next: {error.next_step}", err=True)
 
 
+def of_files(error: OSError) -> CourseError | None:
+    """What to say of an error that a file or folder gave; None when it is about something else (a fault of the kit)."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EnvironmentProblem(
+            expected="room on the disk", found=str(error), next_step="Make room, then run the same command again."
+        )
+    if error.filename is None:
+        return None
+    return CourseError(
+        expected="the file or folder can be read or written",
+        found=str(error),
+        next_step="Choose another place, or give yourself the rights.",
+    )
+
+
 def main() -> None:
     """Entry point: run a command; exit 0 done, 1 the answer is no, 2 wrong input, 3 the environment."""
     for stream in (sys.stdout, sys.stderr):  # a Windows console may still default to a legacy code page
@@ -93,6 +111,12 @@ def main() -> None:
     except CourseError as error:
         report(error)
         sys.exit(int(error.exit_code))
+    except OSError as error:
+        told = of_files(error)
+        if told is None:
+            raise
+        report(told)
+        sys.exit(int(told.exit_code))
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:

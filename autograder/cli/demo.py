@@ -45,6 +45,10 @@ def demo(keep: Path | None) -> None:
     click.echo("\nWho did what:")
     for student, story in stories.items():
         click.echo(f"  {student:6} {story}")
+    if keep is None:
+        click.echo(
+            "\nThe class was graded in a temporary folder, which is removed now; --keep DIR keeps it, feedback and all."
+        )
     if wrong:
         click.echo("\nNot as intended:")
         for line in wrong:

@@ -1,4 +1,4 @@
-"""Commands for maintainers: test, verify, bench, release."""
+"""Commands for maintainers: test, verify, bench, samples, release."""
 
 from __future__ import annotations
 

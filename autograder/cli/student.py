@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -31,6 +32,15 @@ def _live(name: str) -> Live:
     return Live(lab, students.current(), folder)
 
 
+def _card(lab: Lab, verdict: api.Verdict) -> Card:
+    """A verdict's card with what `course hint` wants to be given, which a notebook shows in the check's own cell."""
+    return replace(Card.of(verdict), name=_full_name(lab, verdict.check))
+
+
+def _full_name(lab: Lab, check: str) -> str:
+    return f"{lab.slug.partition('-')[0]}.{check}"
+
+
 @click.command()
 @click.argument("lab")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
@@ -47,7 +57,7 @@ def check(lab: str, as_json: bool) -> None:
         click.echo(json.dumps([verdict.model_dump() for verdict in verdicts], indent=2, ensure_ascii=False))
     else:
         notes = [note for task in evidence.tasks.values() for note in task.notes]
-        click.echo(repr(Cards([Card.of(verdict) for verdict in verdicts], notes)))
+        click.echo(repr(Cards([_card(live.lab, verdict) for verdict in verdicts], notes)))
         earned = sum(verdict.points or 0 for verdict in verdicts)
         click.echo(f"\n{live.lab.slug}: {number(earned)} of {number(live.lab.total)} points")
     if any(verdict.status != "passed" for verdict in verdicts):
@@ -58,13 +68,22 @@ def check(lab: str, as_json: bool) -> None:
 @click.argument("check", metavar="LAB.CHECK")
 def hint(check: str) -> None:
     """Print the next of the three hints of a check, for example: course hint 01.both-tags"""
-    name, _, id = check.partition(".")
+    name, dot, id = check.partition(".")
+    if not dot:
+        labs = map(manifest.find, manifest.slugs())
+        meant = [_full_name(lab, check) for lab in labs if check in lab.points]
+        raise CourseError(
+            expected="LAB.CHECK: the lab's number, a dot and the check's name, as in 01.digest",
+            found=check,
+            next_step=" or ".join(f"Run: course hint {full}" for full in meant)
+            or "Run `course check` with the lab's number: it shows each check's name in brackets.",
+        )
     lab = manifest.find(name)
     if id not in lab.points:
         raise CourseError(
             expected=f"{name}.CHECK, with one of {', '.join(lab.points)}",
             found=check,
-            next_step="Give the check's name as the notebook shows it.",
+            next_step="Use a name from the list.",
         )
     which, text = progress.next_hint(lab, id)
     click.echo(Card.hint(which, text).text())
@@ -122,7 +141,7 @@ def submit(lab: str, out: Path | None) -> None:
     click.echo(f"Checks on this machine: {number(earned)} of {number(live.lab.total)} points")
     for verdict in written.verdicts:
         if verdict.status != "passed":
-            click.echo(f"  {Card.of(verdict).text().splitlines()[0]}")
+            click.echo(f"  {_card(live.lab, verdict).text().splitlines()[0]}")
     if written.missing:
         click.echo("Missing or out of date:")
         for sentence in written.missing:

@@ -6,6 +6,7 @@ Source of the protocol: https://github.com/opencontainers/distribution-spec/blob
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -63,12 +64,22 @@ class RegistryClient:
             )
         return response
 
+    def _no_registry(self, found: str) -> EnvironmentProblem:
+        return EnvironmentProblem(
+            expected=f"a registry that answers at {self.address}",
+            found=found,
+            next_step="Run `python3 course.py doctor`.",
+        )
+
     def _pages(self, path: str, key: str) -> list[str]:
         found: list[str] = []
         next_path: str | None = f"{path}?n={PAGE}"
         while next_path:
             response = self._request("GET", next_path)
-            found += response.json().get(key) or []
+            try:
+                found += response.json().get(key) or []
+            except (ValueError, AttributeError, TypeError):
+                raise self._no_registry(f"an answer to /v2/{path} that is no list of names") from None
             link = re.match(r'<([^>]+)>;\s*rel="?next"?', response.headers.get("Link", ""))
             next_path = link[1].removeprefix("/v2/") if link else None
         return found
@@ -116,7 +127,11 @@ class RegistryClient:
         Raises:
             Missing: it is not there.
         """
-        return self._request("GET", f"{name}/blobs/{digest}", stream=True).iter_content(1 << 20)
+        response = self._request("GET", f"{name}/blobs/{digest}", stream=True)
+        try:
+            yield from response.iter_content(1 << 20)
+        except requests.RequestException as error:
+            raise self._no_registry(f"the transfer of {digest} broke off ({type(error).__name__})") from None
 
 
 _contents: dict[str, str] = {}  # digest -> base64; content never changes, so a notebook reads each config once
@@ -153,12 +168,17 @@ def snapshot(
         except Missing:
             problems.append(Problem(kind="dangling-tag", subject=tag, detail="points at a manifest that is gone"))
             continue
+        except UnicodeDecodeError:
+            problems.append(Problem(kind="malformed", subject=tag, detail="points at a manifest that is not UTF-8"))
+            continue
         digest = manifests.digest_of(manifest.raw)
         tags[tag], found[digest] = digest, manifest
     waiting = [*found, *also]
     blobs: dict[str, int] = {}
     contents: dict[str, str] = {}
     visited: set[str] = set()
+    heavy: set[str] = set()
+    total = 0  # bytes, with the limit that a submission has, so that checks say now what grading will say
     while waiting:
         digest = waiting.pop()
         if digest in visited:
@@ -171,6 +191,9 @@ def snapshot(
                 if digest not in also:
                     problems.append(Problem(kind="missing-manifest", subject=digest, detail="not in the registry"))
                 continue
+            except UnicodeDecodeError:
+                problems.append(Problem(kind="malformed", subject=digest, detail="is not UTF-8"))
+                continue
             found[digest] = manifest
         try:
             parsed = manifests.parse(found[digest].raw, found[digest].media_type or None)
@@ -181,8 +204,16 @@ def snapshot(
             waiting += [child.digest for child in parsed.manifests]
             continue
         for descriptor in _travelling(parsed, layers, base_layers):
+            if descriptor.digest in blobs or descriptor.digest in heavy:
+                continue
+            if total + descriptor.size > layout.MAX_LAYERS:
+                heavy.add(descriptor.digest)
+                detail = f"{descriptor.digest} has {descriptor.size:,} bytes, and does not fit in a submission"
+                problems.append(Problem(kind="too-large", subject=name, detail=detail))
+                continue
             _note_blob(client, name, descriptor, descriptor is parsed.config, blobs, contents, problems)
-    if not tags and not found:
+            total += blobs.get(descriptor.digest, 0)
+    if not tags and not found and not problems:
         return None
     return Repository(
         service=service,
@@ -212,8 +243,6 @@ def _note_blob(
     problems: list[Problem],
 ) -> None:
     digest = descriptor.digest
-    if digest in blobs:
-        return
     if descriptor.size <= layout.MAX_CONTENT:
         if digest not in _contents:
             try:
@@ -226,6 +255,10 @@ def _note_blob(
                 problems.append(Problem(kind="tampered", subject=digest, detail="its bytes have another digest"))
                 return
             _contents[digest] = base64.b64encode(content).decode()
+        held = len(base64.b64decode(_contents[digest]))
+        if held != descriptor.size:
+            problems.append(Problem(kind="wrong-size", subject=digest, detail=f"{held} bytes; not {descriptor.size}"))
+            return
         contents[digest] = _contents[digest]
         blobs[digest] = descriptor.size
         return
@@ -262,7 +295,7 @@ def export(client: RegistryClient, repository: Repository, folder: Path) -> None
             file.write_bytes(content)
             continue
         sha = hashlib.sha256()
-        with file.open("wb") as target:
+        with file.open("wb") as target, contextlib.suppress(Missing):  # then the digest below is that of nothing
             for chunk in client.blob(repository.name, digest):
                 sha.update(chunk)
                 target.write(chunk)

@@ -59,6 +59,8 @@ def files(content: bytes, limit: int = MAX_UNPACKED) -> dict[str, bytes]:
                 if number >= MAX_ENTRIES:
                     raise LayerError(f"it holds more than {MAX_ENTRIES} entries")
                 path = entry.name.removeprefix("./").lstrip("/")
+                if entry.issparse() or entry.size > limit:  # a few bytes can claim a file of any size
+                    raise LayerError(f"{path} is sparse or larger than {limit} bytes")
                 if not entry.isreg() or path.rpartition("/")[2].startswith(".wh."):
                     continue
                 opened = archive.extractfile(entry)

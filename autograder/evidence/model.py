@@ -20,26 +20,18 @@ SCHEMA_VERSION = 1
 LayerPolicy = Literal["all", "above-base", "none"]
 
 
-def _encodable(value: JsonValue) -> JsonValue:
-    """JSON may name half a surrogate pair, which no UTF-8 file can hold: evidence that has one could not be stored.
-
-    Raises:
-        ValueError: a text or key that is not valid Unicode.
-    """
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, str) and any("\ud800" <= sign <= "\udfff" for sign in part):
-            raise ValueError("a text that is not valid Unicode")
-        if isinstance(part, dict):
-            waiting += [*part, *part.values()]
-        elif isinstance(part, list):
-            waiting += part
-    return value
+def _storable(value: Any) -> Any:
+    """JSON may name half a surrogate pair, which no UTF-8 file can hold; a question mark takes its place."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_storable(key): _storable(part) for key, part in value.items()}
+    return [_storable(part) for part in value] if isinstance(value, list) else value
 
 
-Plain = Annotated[JsonValue, AfterValidator(_encodable)]
-"""JSON data from a student that can be written to a file."""
+# What a student's machine says: any JSON data, any text. One odd character must not keep the rest from being stored.
+Plain = Annotated[JsonValue, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class Frozen(BaseModel):
@@ -73,8 +65,8 @@ class Problem(Frozen):
         "malformed",
         "too-large",
     ]
-    subject: str
-    detail: str
+    subject: Text
+    detail: Text
 
 
 class Repository(Frozen):
@@ -99,7 +91,7 @@ class Repository(Frozen):
     manifests: dict[str, Manifest] = Field(default_factory=dict)
     blobs: dict[str, int] = Field(default_factory=dict)
     contents: dict[str, str] = Field(default_factory=dict)
-    base_layers: tuple[str, ...] = ()
+    base_layers: tuple[Text, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def parsed(self, digest: str) -> ImageManifest | ImageIndex | None:
@@ -160,8 +152,8 @@ class Service(Frozen):
     """
 
     repositories: dict[str, Repository] = Field(default_factory=dict)
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
-    catalog: tuple[str, ...] = ()
+    settings: dict[Text, Plain] = Field(default_factory=dict)
+    catalog: tuple[Text, ...] = ()
 
 
 class Answer(Frozen):
@@ -174,8 +166,8 @@ class Answer(Frozen):
     """
 
     value: Plain
-    recorded_at: str
-    inputs: dict[str, str] = Field(default_factory=dict)
+    recorded_at: Text
+    inputs: dict[Text, Text] = Field(default_factory=dict)
 
 
 class File(Frozen):
@@ -247,10 +239,10 @@ class TaskRun(Frozen):
 class Engine(Frozen):
     """The engine as the student's machine described it. Claimed evidence."""
 
-    version: str
-    api: str
-    operating_system: str
-    architecture: str
+    version: Text
+    api: Text
+    operating_system: Text
+    architecture: Text
     store: Literal["containerd", "graphdriver", "unknown"] = "unknown"
 
 
@@ -272,7 +264,7 @@ class Evidence(Frozen):
     lab_version: int
     student: str
     origin: Literal["live", "submission"]
-    collected_at: str
+    collected_at: Text
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     services: dict[str, Service] = Field(default_factory=dict)
     answers: dict[str, Answer] = Field(default_factory=dict)
@@ -280,9 +272,9 @@ class Evidence(Frozen):
     files: dict[str, File] = Field(default_factory=dict)
     tasks: dict[str, TaskRun] = Field(default_factory=dict)
     probes: dict[str, JsonValue] = Field(default_factory=dict)
-    journal: tuple[dict[str, JsonValue], ...] = ()
+    journal: tuple[dict[Text, Plain], ...] = ()
     engine: Engine | None = None
-    images: dict[str, str] = Field(default_factory=dict)
+    images: dict[Text, Text] = Field(default_factory=dict)
 
     def repository(self, service: str, name: str) -> Repository | None:
         """The snapshot of a repository; None when the service or repository is not there."""

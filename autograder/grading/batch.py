@@ -214,16 +214,16 @@ class Batch:
         """Judge in worker processes. One that takes its process down is found out and costs nobody else anything."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
-        remaining = dict(enumerate(units))
+        remaining, master = dict(enumerate(units)), leftovers.owner()
         while remaining:
             try:
-                for number, owner, outcomes in _parallel(remaining, self.course, self.jobs):
+                for number, owner, outcomes in _parallel(remaining, self.course, self.jobs, master):
                     yield remaining.pop(number), owner, outcomes
             except BrokenProcessPool:
                 for number in list(remaining)[: 4 * self.jobs]:  # whoever did it was among those handed out first
                     unit = remaining[number]
                     try:
-                        [(_, owner, outcomes)] = list(_parallel({number: unit}, self.course, 2))
+                        [(_, owner, outcomes)] = list(_parallel({number: unit}, self.course, 2, master))
                     except BrokenProcessPool:
                         owner, outcomes = leftovers.owner(), [_crashed(unit)]
                     yield remaining.pop(number), owner, outcomes
@@ -243,7 +243,7 @@ class Batch:
             ) from None
         try:
             with joblib.parallel_config(backend="dask", n_jobs=-1):
-                for number, owner, outcomes in _parallel(dict(enumerate(units)), self.course, None):
+                for number, owner, outcomes in _parallel(dict(enumerate(units)), self.course, None, ""):
                     yield units[number], owner, outcomes
         finally:
             with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
@@ -251,15 +251,17 @@ class Batch:
             client.close()
 
 
-def _parallel(units: dict[int, Unit], course: Course, jobs: int | None) -> Iterator[tuple[int, str, list[Outcome]]]:
+def _parallel(
+    units: dict[int, Unit], course: Course, jobs: int | None, master: str
+) -> Iterator[tuple[int, str, list[Outcome]]]:
     import joblib
 
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-    yield from pool(joblib.delayed(_numbered)(number, unit, course) for number, unit in list(units.items()))
+    yield from pool(joblib.delayed(_numbered)(number, unit, course, master) for number, unit in list(units.items()))
 
 
-def _numbered(number: int, unit: Unit, course: Course) -> tuple[int, str, list[Outcome]]:
-    owner, outcomes = workers.work(unit, course)
+def _numbered(number: int, unit: Unit, course: Course, master: str) -> tuple[int, str, list[Outcome]]:
+    owner, outcomes = workers.work(unit, course, master)
     return number, owner, outcomes
 
 

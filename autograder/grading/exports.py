@@ -181,6 +181,8 @@ def _scores(made: Sequence[Entry], student: str, labs: Sequence[str]) -> list[st
 
 
 def _last_first(name: str) -> str:
+    if "," in name:  # "Last, First" already
+        return name
     first, _, last = name.rpartition(" ")
     return f"{last}, {first}" if first else last
 

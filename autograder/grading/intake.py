@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from autograder.domain.manifests import ImageManifest
 from autograder.evidence import layout
 from autograder.evidence.model import Answer, Engine, File, Repository, Service
 from autograder.grading import strictjson
@@ -290,7 +291,9 @@ class _Reader:
                 )
             repositories[name] = found
             self.claims |= set(found.tags)
-            self.claims |= {t for d in found.manifests if (i := found.image(d)) for t in found.labels(i).values()}
+            # each manifest once: an index would lead to the same child again, and a hostile one thousands of times
+            images = (image for digest in found.manifests if isinstance(image := found.parsed(digest), ImageManifest))
+            self.claims |= {text for image in images for text in found.labels(image).values()}
             for problem in found.problems[:MAX_LISTED]:
                 self.problems.append(f"{service}/{name}: {said(problem.subject)}: {said(problem.detail)} "
                                      f"({problem.kind}).")  # fmt: skip

@@ -8,16 +8,21 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
+import time
 from functools import cache
 from typing import TYPE_CHECKING
 
 import psutil
+
+from autograder import paths
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 ROLE_LABEL = "org.course.grader"  # value: sandbox or probe
 OWNER_LABEL = "org.course.grader.owner"  # value: host|pid|creation time
+HOME_LABEL = "org.course.grader.home"  # value: the folder that holds class/, for people who wonder whose it is
 
 
 def owner(pid: int | None = None) -> str:
@@ -27,13 +32,34 @@ def owner(pid: int | None = None) -> str:
 
 
 @cache
-def _owner_of(pid: int) -> str:
+def _own(pid: int) -> str:
     return owner(pid)
+
+
+_master = ""
+
+
+def act_for(master: str) -> None:
+    """From now on this process starts containers in the name of another one, whose worker it is.
+
+    When that one is gone, this process ends too: an orphan would go on for minutes and keep its containers.
+    """
+    global _master
+    if master in (_master, _own(os.getpid())):
+        return
+    _master = master
+    threading.Thread(target=_end_with, args=(master,), daemon=True).start()
+
+
+def _end_with(master: str) -> None:
+    while not is_gone(master):
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def labels(role: str) -> dict[str, str]:
     """Labels of a container that this process starts."""
-    return {ROLE_LABEL: role, OWNER_LABEL: _owner_of(os.getpid())}
+    return {ROLE_LABEL: role, OWNER_LABEL: _master or _own(os.getpid()), HOME_LABEL: str(paths.home())}
 
 
 def is_gone(value: str) -> bool:

@@ -46,6 +46,7 @@ class _Kit:
         if self.sandbox is None:
             if self.client is None:
                 self.client = engine.connect()
+                leftovers.sweep(self.client)  # of earlier workers on this machine, where no `grade` runs
             self.sandbox = Sandbox(self.client, build(self.client))
         return self.sandbox
 
@@ -53,12 +54,19 @@ class _Kit:
 _kit = _Kit()
 
 
-def work(unit: Unit, course: Course) -> tuple[str, list[Outcome]]:
+def work(unit: Unit, course: Course, master: str = "") -> tuple[str, list[Outcome]]:
     """Judge a unit.
+
+    Args:
+        unit: what to judge.
+        course: the class.
+        master: label value of the process that this one works for, on the same machine (see ``leftovers.act_for``).
 
     Returns:
         the label value of this process (for the clean-up), and the outcomes: refused ones, then the one that counts.
     """
+    if master:
+        leftovers.act_for(master)
     tools = Tools(course, sandbox=_kit.get_sandbox, probe=lambda: _kit.probe)
     outcomes: list[Outcome] = []
     for candidate in unit.candidates:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.labs import answers
+from autograder.labs import answers, tasks
 
 FILE = ".kernel.json"
 REMEMBERED = 200  # cells
@@ -30,12 +30,10 @@ def unsaved(folder: Path, notebook: Mapping[str, Any]) -> list[str]:
     try:
         noted = json.loads((folder / FILE).read_text(encoding="utf-8"))
         at, marks = float(noted["at"]), set(map(str, noted["cells"]))
-        written = max(file.stat().st_mtime for file in folder.glob("*.ipynb"))
+        written = (folder / f"{folder.name}.ipynb").stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    cells = notebook.get("cells") or []
-    sources = ("".join(c["source"]) for c in cells if isinstance(c, dict) and isinstance(c.get("source"), (str, list)))
-    missing = marks - {_mark(source) for source in sources}
+    missing = marks - {_mark(source) for source, _ in tasks.sources(notebook)}
     if not missing or at <= written:
         return []
     return [

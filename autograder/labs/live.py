@@ -13,6 +13,7 @@ from typing import Any
 from autograder import __version__
 from autograder.checks.api import Check
 from autograder.collect.registry import RegistryClient, snapshot
+from autograder.domain import manifests
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, Repository, Service, TaskRun
 from autograder.labs import answers, tasks
@@ -122,7 +123,8 @@ class Live:
     def _digests_in_answers(self) -> frozenset[str]:
         """Digests that answers name: their manifests travel even when no tag points at them any more."""
         recorded = answers.read(self.folder).values()
-        return frozenset(a.value for a in recorded if isinstance(a.value, str) and a.value.startswith("sha256:"))
+        texts = (a.value.strip() for a in recorded if isinstance(a.value, str))
+        return frozenset(text for text in texts if manifests.is_digest(text))
 
     def files(self) -> dict[str, File]:
         """The lab's files that are there."""
@@ -136,11 +138,11 @@ class Live:
         """
         file = self.folder / f"{self.lab.slug}.ipynb"
         try:
-            loaded = json.loads(file.read_bytes())
-            if isinstance(loaded, dict):
+            loaded = json.loads(file.read_bytes().decode("utf-8"))  # as strict as the grader's reader
+            if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list):
                 return loaded
             found = "not a notebook"
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             found = str(error)
         raise CourseError(
             expected=f"your notebook {file.name} in work/{self.lab.slug}/",
@@ -151,11 +153,15 @@ class Live:
     def task(self, name: str, parameters: Mapping[str, Any]) -> TaskRun:
         """A code task, run on its visible cases in a fresh process."""
         part = self.lab.tasks[name]
-        saved = tasks.extract(self.notebook(), name, part.function)
-        chosen = saved
-        newest = next((s for s in reversed(self.executed) if tasks.defines(s, part.function)), None)
-        if newest is not None and newest.strip() not in saved.source:
-            note = "This is the cell as you last ran it; the notebook on disk differs. Save it before you submit."
+        notebook = self.notebook()
+        chosen = tasks.extract(notebook, name, part.function)
+        newest = next((s.strip() for s in reversed(self.executed) if tasks.defines(s, part.function)), None)
+        saved = {source.strip() for source, _ in tasks.sources(notebook)}
+        if newest is not None and newest not in chosen.source and newest not in saved:
+            note = (
+                "This is the cell as you last ran it; the notebook on disk differs. "
+                "Run the cell and save the notebook before you submit."
+            )
             chosen = tasks.Extracted("found", newest, notes=(note,))
         return tasks.run_locally(chosen, part.function, visible_cases(self.lab, parameters).get(name, []), part.seconds)
 

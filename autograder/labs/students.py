@@ -85,7 +85,9 @@ def write(student: Student, file: Path) -> None:
         *(f'"{lab}" = "{seed}"' for lab, seed in student.seeds.items()),
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    partial = file.with_name(f".{file.name}.part")  # half a file would lock the student out
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    partial.replace(file)
 
 
 def read(file: Path) -> Student:
@@ -95,7 +97,7 @@ def read(file: Path) -> Student:
         CourseError: not there, unreadable or not valid.
     """
     try:
-        return Student.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return Student.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))  # some editors add a mark
     except FileNotFoundError:
         found = "no such file"
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

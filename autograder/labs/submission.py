@@ -45,7 +45,7 @@ def write(live: Live, out: Path) -> Written:
     """Write ``NN-slug-STUDENT.zip`` into the folder ``out``.
 
     Raises:
-        CourseError: the notebook is missing or damaged, or the state is too large to travel.
+        CourseError: the notebook is missing, damaged or too large.
         EnvironmentProblem: a service does not answer.
     """
     lab = live.lab
@@ -57,6 +57,14 @@ def write(live: Live, out: Path) -> Written:
             found=f"{len(notebook) >> 20} MiB",
             next_step="Clear the outputs (Kernel, Restart Kernel and Clear Outputs), save, and submit again.",
         )
+    try:
+        json.loads(notebook, parse_constant=_no_number)
+    except ValueError as error:
+        raise CourseError(
+            expected="a notebook in the form that the grader reads",
+            found=str(error),
+            next_step="Clear the outputs (Kernel, Restart Kernel and Clear Outputs), save, and submit again.",
+        ) from None
     evidence = live.collect()
     verdicts = run(lab.declared_checks(), evidence, lab.points)
     missing = _missing(live, evidence)
@@ -67,19 +75,29 @@ def write(live: Live, out: Path) -> Written:
         _fill(folder, live, evidence, notebook)
         missing += _faults(folder, evidence)
         partial = target.with_name(target.name + ".part")
-        _zip(folder, partial)
-        partial.replace(target)
+        try:
+            _zip(folder, partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Written(target, target.stat().st_size, tuple(verdicts), tuple(missing))
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is not a JSON number")
 
 
 def _missing(live: Live, evidence: Evidence) -> list[str]:
     lab, said = live.lab, []
     for part in lab.repositories:
         name = part.name.format_map(evidence.parameters)
-        if evidence.repository(part.service, name) is None:
+        held = evidence.repository(part.service, name)
+        if held is None:
             said.append(f"Nothing is pushed to {name} ({part.service}).")
+        else:
+            said += [f"{name}: {fault.detail}." for fault in held.problems if fault.kind == "too-large"]
     for name, answer in lab.answers.items():
         if name not in evidence.answers:
             said.append(f"The answer {name} ({answer.asked}) is not recorded.")

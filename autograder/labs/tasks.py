@@ -19,10 +19,11 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from autograder.evidence.model import Case, CaseResult, TaskRun
+from autograder.labs import runner
 
 RUNNER = Path(__file__).with_name("runner.py")
 MAX_SOURCE = 100_000  # characters of one task's cell; a longer cell is never parsed, which would take gigabytes
-OVERHEAD_SECONDS = 30.0  # start of the processes and the cell, on a busy machine
+OVERHEAD_SECONDS = 30.0  # start of the processes, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Extracted:
     notes: tuple[str, ...] = ()
 
 
-def _sources(notebook: Mapping[str, Any]) -> Iterable[tuple[str, set[str]]]:
+def sources(notebook: Mapping[str, Any]) -> Iterable[tuple[str, set[str]]]:
     """Source and tags of each code cell; malformed cells are passed over."""
     cells = notebook.get("cells")
     for cell in cells if isinstance(cells, list) else ():
@@ -103,7 +104,7 @@ def extract(notebook: Mapping[str, Any], name: str, function: str) -> Extracted:
         name: the task's name, without ``task:``.
         function: the function that it must define.
     """
-    cells = list(_sources(notebook))
+    cells = list(sources(notebook))
     tagged = [source for source, tags in cells if f"task:{name}" in tags and source.strip()]
     found = _from_tagged(tagged, name, function)
     if found is not None:
@@ -219,7 +220,8 @@ def run_locally(extracted: Extracted, function: str, cases: Sequence[Case], seco
     not_run = without_run(extracted, function)
     if not_run is not None:
         return not_run
-    limit = OVERHEAD_SECONDS + seconds * (len(cases) + 1)
+    loads = (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS  # a slow cell is the runner's to stop, not a fault
+    limit = OVERHEAD_SECONDS + loads + seconds * (len(cases) + 1)
     try:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(

@@ -130,8 +130,11 @@ def prepare() -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy whole or not at all: a part of a file would pass for the student's own version of it ever after."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    partial = target.with_name(f".{target.name}.part")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
 
 
 def reset(lab: Lab) -> Path | None:

@@ -34,13 +34,17 @@ def number(points: float) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """One result: a heading, labelled lines, and perhaps a table whose first row is its header."""
+    """One result: a heading, labelled lines, and perhaps a table whose first row is its header.
+
+    ``name`` is what a terminal shows in brackets behind the heading: what other commands call this check.
+    """
 
     kind: Kind
     title: str
     aside: str = ""
     lines: tuple[tuple[str, str], ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
+    name: str = ""
 
     @classmethod
     def of(cls, verdict: Verdict) -> Card:
@@ -78,7 +82,8 @@ class Card:
     def text(self) -> str:
         """Plain text, for a terminal or a screen reader."""
         sign, word, _ = SIGNS[self.kind]
-        out = [f"{sign} {word}: {self.title}" + (f" ({self.aside})" if self.aside else "")]
+        aside, name = f" ({self.aside})" if self.aside else "", f" [{self.name}]" if self.name else ""
+        out = [f"{sign} {word}: {self.title}{aside}{name}"]
         width = max((len(label) for label, _ in self.lines), default=0)
         out += [f"    {label + ':':<{width + 1}} {text}" if label else f"    {text}" for label, text in self.lines]
         out += ["    " + " | ".join(row) for row in self.table]

@@ -10,7 +10,7 @@ from typing import Any
 
 from autograder import paths
 from autograder.checks import api
-from autograder.errors import CourseError
+from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import kernel, manifest, progress, students
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab
@@ -25,9 +25,12 @@ def _shell() -> Any:
 
 
 def _executed() -> tuple[str, ...]:
-    """The cells this kernel has run, oldest first; none outside IPython."""
+    """The cells this kernel has run, oldest first and as they were typed; none outside IPython.
+
+    ``In`` holds them after IPython turned ``!`` and ``%`` lines into calls, so it would never equal the saved cells.
+    """
     here = _shell()
-    return tuple(str(source) for source in here.user_ns.get("In", ())) if here is not None else ()
+    return tuple(map(str, here.history_manager.input_hist_raw)) if here is not None else ()
 
 
 def _place() -> tuple[Lab, Path]:
@@ -50,8 +53,15 @@ def _place() -> tuple[Lab, Path]:
 
 
 @cache
-def _session(folder: Path) -> Live:
+def _kept(folder: Path) -> Live:
     return Live(manifest.find(folder.name), students.current(), folder)
+
+
+def _session(folder: Path) -> Live:
+    """The session of a folder, with its connections kept; student.toml may have been replaced since the last call."""
+    session = _kept(folder)
+    session.student = students.current()
+    return session
 
 
 def live() -> Live:
@@ -64,33 +74,33 @@ def live() -> Live:
     return session
 
 
-def check(name: str) -> Cards:
+def check(name: str = "") -> Cards:
     """Judge one check (or all, with ``check("all")``) and show the result."""
     try:
         session = live()
         declared = session.lab.declared_checks()
         if name != "all" and name not in declared:
-            raise _unknown(name, session.lab)
+            raise _unknown("check", name, session.lab)
         ids = list(declared) if name == "all" else [name]
         evidence = session.collect(Wanted.of(session.lab, declared, ids))
         verdicts = api.run(declared, evidence, session.lab.points, only=ids)
         progress.note(session.lab, verdicts)
         notes = [note for run in evidence.tasks.values() for note in run.notes]
         return Cards([Card.of(verdict) for verdict in verdicts], notes)
-    except CourseError as error:
-        return Cards([Card.problem(error)])
+    except (CourseError, OSError) as error:
+        return _problem(error)
 
 
-def hint(name: str) -> Cards:
+def hint(name: str = "") -> Cards:
     """Show the next hint of a check; the third stays."""
     try:
         lab, _ = _place()
         if name not in lab.points:
-            raise _unknown(name, lab)
+            raise _unknown("hint", name, lab)
         number, text = progress.next_hint(lab, name)
         return Cards([Card.hint(number, text)])
-    except CourseError as error:
-        return Cards([Card.problem(error)])
+    except (CourseError, OSError) as error:
+        return _problem(error)
 
 
 def answer(name: str, value: Any) -> Cards:
@@ -98,15 +108,26 @@ def answer(name: str, value: Any) -> Cards:
     try:
         recorded = live().record(name, value)
         return Cards([Card.recorded(name, recorded.value)])
-    except CourseError as error:
-        return Cards([Card.problem(error)])
+    except (CourseError, OSError) as error:
+        return _problem(error)
 
 
-def _unknown(name: str, lab: Lab) -> CourseError:
+def _problem(error: CourseError | OSError) -> Cards:
+    if isinstance(error, OSError):
+        error = EnvironmentProblem(
+            expected="files in your work/ folder that can be read and written",
+            found=str(error),
+            next_step="Close other programs that use them, make room on the disk, then try again.",
+        )
+    return Cards([Card.problem(error)])
+
+
+def _unknown(call: str, name: str, lab: Lab) -> CourseError:
+    whole = ', or check("all") for all of them' if call == "check" else ""
     return CourseError(
         expected="one of " + ", ".join(lab.points),
-        found=f"check({name!r})",
-        next_step="Use a name from the list.",
+        found=f"{call}({name!r})" if name else f"{call}() without a name",
+        next_step=f'Pass a name from the list, in quotes: {call}("{next(iter(lab.points))}"){whole}.',
     )
 
 

@@ -125,7 +125,7 @@ def _run(
 
 def _alive(container: Container) -> bool:
     container.reload()
-    return bool(container.status == "running")
+    return container.status in ("running", "restarting")  # the engine brings a killed one back by itself
 
 
 def _silent(container: Container, port: int) -> EnvironmentProblem:

@@ -34,8 +34,8 @@ me
 # These values are yours alone. Use them by name: in Python as `me.repository`, and in a line that begins with `!` as
 # `{me.repository}`. Such a line runs a command: `!docker version` asks your engine for its version.
 #
-# Two helpers for talking HTTP: `http` asks without a proxy, and `ACCEPT` names the forms of manifest that you
-# understand. `ask` sends JSON to a server that may still be starting.
+# Three names for talking HTTP: `http` asks without a proxy, `ACCEPT` names the forms of manifest that you understand,
+# and `ask` sends JSON to a server that may still be starting.
 
 # %% nbgrader={"grade": false, "grade_id": "helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 http = requests.Session()
@@ -257,7 +257,8 @@ check("hello")
 # %% [markdown] id="end"
 # ## Done?
 #
-# `check("all")` judges everything once more. Then save the notebook and write your submission in a terminal:
+# `check("all")` judges everything once more. Then save the notebook and write your submission in a terminal of
+# JupyterLab (File, New, Terminal):
 #
 # ```
 # course submit 01-first-push

@@ -74,3 +74,25 @@ def test_links_devices_and_whiteouts_are_left_out() -> None:
 def test_bombs_and_damage_are_refused_with_the_reason(blob: bytes, reason: str) -> None:
     with pytest.raises(LayerError, match=reason):
         layers.files(blob)
+
+
+def sparse(claimed: int) -> bytes:
+    """A tar with one entry in PAX's sparse form 1.0 that claims ``claimed`` bytes and holds next to none."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("huge")
+        chunk = b"1\n0\n0\n".ljust(512, b"\0")
+        entry.pax_headers = {
+            "GNU.sparse.major": "1",
+            "GNU.sparse.minor": "0",
+            "GNU.sparse.name": "huge",
+            "GNU.sparse.realsize": str(claimed),
+        }
+        entry.size = len(chunk)
+        archive.addfile(entry, io.BytesIO(chunk))
+    return raw.getvalue()
+
+
+def test_a_sparse_file_is_never_unfolded() -> None:
+    with pytest.raises(layers.LayerError, match="sparse"):
+        layers.files(gzip.compress(sparse(8 << 30)))

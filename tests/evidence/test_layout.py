@@ -251,3 +251,13 @@ def test_one_fault_named_many_times_is_one_problem_and_problems_are_bounded(monk
     document = js({"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": missing})
     made.tag("2", (made.blob(document), len(document), manifests.OCI_INDEX))
     assert kinds(made.verify()) == ["missing-manifest"] * 10
+
+
+def test_what_a_hostile_layout_says_can_be_stored():
+    made = Layout()
+    made.tag("\ud800", made.image([b"a"]))
+    odd = js({"schemaVersion": 2, "mediaType": "\ud800", "layers": []})
+    made.tag("2", (made.blob(odd), len(odd), manifests.OCI_MANIFEST))
+    found = made.verify("above-base", ["\ud800"])
+    assert kinds(found) == ["dangling-tag", "malformed", "malformed"]
+    assert type(found).model_validate_json(found.model_dump_json()) == found

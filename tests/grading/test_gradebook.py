@@ -336,6 +336,11 @@ def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade
     assert exports.as_moodle(listed).splitlines()[1] == "ada,ada@example.org,Ada,6.5"
 
 
+def test_canvas_gets_the_last_name_first():
+    given = ["Ada Lovelace", "Ada, L.", "Lovelace, Ada King", "Ada", ""]
+    assert [exports._last_first(name) for name in given] == ["Lovelace, Ada", *given[1:]]
+
+
 def test_a_name_that_looks_like_a_formula_stays_a_name():
     assert exports._cell("=cmd|'/c calc'!A1") == "'=cmd|'/c calc'!A1" and exports._cell(3.50) == "3.5"
 

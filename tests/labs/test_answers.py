@@ -58,8 +58,3 @@ def test_kinds_of_text_become_plain_text():
         pass
 
     assert type(answers.plain(Line("x"))) is str
-
-
-def test_half_a_surrogate_pair_is_no_answer():
-    with pytest.raises(ValueError, match="not valid Unicode"):
-        Answer(value={"a": ["\ud800"]}, recorded_at="")

@@ -55,3 +55,25 @@ def test_a_self_learner_is_made_once(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     first = students.ensure()
     assert first.student == "learner" and students.ensure() == first
+
+
+def test_a_mark_that_windows_editors_add_does_no_harm(tmp_path):
+    made = students.issue(b"key", "c", "ada", ["01-x"])
+    file = tmp_path / "student.toml"
+    students.write(made, file)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert students.read(file) == made
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "student.toml"
+    made = students.issue(b"key", "c", "ada", ["01-x"])
+    students.write(made, file)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(students.Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        students.write(students.issue(b"key", "c", "bob", ["01-x"]), file)
+    assert students.read(file) == made

@@ -110,3 +110,17 @@ def test_what_a_script_makes_is_made_once_and_outside_the_kit(kit):
     workspace.reset(manifest.find("02"))
     assert text("01-one/thing/weights.bin") == text("02-two/thing/weights.bin") == "x"
     assert not (kit / "docker" / "thing" / "weights.bin").exists()
+
+
+def test_a_copy_that_breaks_off_is_made_good_by_the_next_start(kit, monkeypatch):
+    def killed(source, target):
+        write(target, "ha")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.shutil, "copyfile", killed)
+        with pytest.raises(KeyboardInterrupt):
+            workspace.prepare()
+    assert workspace.prepare() == []
+    assert text("01-one/01-one.ipynb") == "{}" and text("01-one/thing/Dockerfile") == "FROM scratch"
+    assert not list(paths.work().rglob("*.part"))

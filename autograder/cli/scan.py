@@ -1,0 +1,188 @@
+"""``course advisories`` and ``course gate``: the course's advisory database, and the gate on a Trivy report."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from autograder import paths
+from autograder.domain import advisories as known
+from autograder.domain.advisories import Advisory, Severity, gate
+from autograder.errors import CourseError, Exit
+
+
+@click.group("advisories")
+def advisories() -> None:
+    """The course's advisories, and Trivy's database made from them."""
+
+
+@advisories.command("list")
+@click.option("--package", help="Only this package's.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(package: str | None, as_json: bool) -> None:
+    """Print the advisories: severity, package, id, affected versions."""
+    chosen = [one for one in known.load() if package is None or one.package == package.lower()]
+    if as_json:
+        click.echo(json.dumps([_row(one) for one in chosen], indent=2))
+        return
+    for one in chosen:
+        click.echo(f"{one.severity:<9}{one.package:<18}{one.id:<16}{' or '.join(one.affected):<30} {one.title}")
+    counts = {severity: sum(one.severity is severity for one in chosen) for severity in reversed(Severity)}
+    told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
+    click.echo(f"{len(chosen)} advisories: {told or 'none'}")
+
+
+def _row(one: Advisory) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "package": one.package,
+        "title": one.title,
+        "affected": list(one.affected),
+        "fixed": list(one.fixed),
+        "severity": one.severity.value,
+        "cvss": one.cvss,
+        "score": one.score,
+        "cwe": list(one.cwe),
+        "published": one.published.isoformat(),
+        "source": one.source,
+    }
+
+
+@advisories.command()
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Trivy's cache folder to write into (its --cache-dir).  [default: .course/trivy]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def build(cache: Path | None, as_json: bool) -> None:
+    """Write Trivy's database, so that `trivy --cache-dir DIR --skip-db-update` uses it."""
+    from autograder.scanning import database
+
+    folder = cache or paths.state() / "trivy"
+    made = database.write(folder)
+    database.require(folder)
+    if as_json:
+        click.echo(json.dumps({"cache": str(folder), "digest": made.digest, "advisories": len(known.load())}))
+    else:
+        click.echo(f"{len(known.load())} advisories, {len(made.db):,} bytes, {made.digest}")
+        click.echo(f"written to {folder / 'db'}")
+
+
+@advisories.command()
+@click.argument("repository", metavar="REGISTRY/NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def push(repository: str, as_json: bool) -> None:
+    """Push the database as the OCI artifact that Trivy's --db-repository takes."""
+    from autograder.scanning import artifact, database
+
+    address, _, name = repository.partition("/")
+    if not name or not ("." in address or ":" in address or address == "localhost"):
+        raise CourseError(
+            expected="a registry and a repository, as in localhost:5001/course/trivy-db",
+            found=repository,
+            next_step="Put the registry's address first; `course env` prints it.",
+        )
+    digest = artifact.Pusher(address, name).database(database.build())
+    reference = f"{repository}:{database.SCHEMA}"
+    if as_json:
+        click.echo(json.dumps({"reference": reference, "digest": digest}))
+    else:
+        click.echo(f"pushed {reference} ({digest})")
+        click.echo(f"use it: trivy image --db-repository {reference} …")
+
+
+@click.command("gate")
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option(
+    "--severity",
+    default="HIGH,CRITICAL",
+    show_default=True,
+    help="Severities that block, separated by commas.",
+)
+@click.option("--ignorefile", type=click.Path(path_type=Path), help="Accepted findings, each dated and with a reason.")
+@click.option("--ignore-unfixed", is_flag=True, help="Let findings through that have no fix yet.")
+@click.option("--digest", help="The report has to be of the image with this digest.")
+@click.option("--today", help="The day to judge by, YYYY-MM-DD.  [default: today, UTC]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def gate_command(
+    report: Path,
+    severity: str,
+    ignorefile: Path | None,
+    ignore_unfixed: bool,
+    digest: str | None,
+    today: str | None,
+    as_json: bool,
+) -> None:
+    """Hold a JSON report of Trivy against a policy: exit 0 let through, 1 blocked, 2 cannot be judged."""
+    try:
+        day = date.fromisoformat(today) if today else datetime.now(UTC).date()
+        wanted = tuple(Severity(part.strip().upper()) for part in severity.split(","))
+    except ValueError as error:
+        raise CourseError(
+            expected="a day as YYYY-MM-DD and severities such as HIGH,CRITICAL",
+            found=str(error),
+            next_step="Correct it.",
+        ) from None
+    try:
+        ignores = gate.ignores(_text(ignorefile)) if ignorefile else ()
+        found = gate.findings(gate.report(_text(report)), digest)
+    except gate.GateInput as error:
+        raise CourseError(
+            expected="a report and an ignore file that can be judged",
+            found=str(error),
+            next_step="Scan again with --format json; the gate stays shut on what it cannot read.",
+        ) from None
+    decision = gate.decide(found, gate.Policy(wanted, ignore_unfixed, ignores), day)
+    if as_json:
+        click.echo(json.dumps(_document(decision), indent=2))
+    else:
+        _print(decision)
+    if not decision.passed:
+        sys.exit(int(Exit.NO))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise gate.GateInput(f"{file} cannot be read: {reason}") from None
+
+
+def _print(decision: gate.Decision) -> None:
+    click.echo("found: " + ", ".join(f"{number} {name}" for name, number in decision.counts.items()))
+    for label, listed in (
+        ("blocks", decision.blocking),
+        ("accepted", decision.ignored),
+        ("no fix yet", decision.unfixed),
+    ):
+        for one in listed:
+            late = " (its exception has expired)" if one in decision.expired else ""
+            fix = f", fixed in {one.fixed}" if one.fixed else ""
+            click.echo(f"{label}: {one.severity} {one.id} in {one.package} {one.version}{fix}{late}")
+    for line in decision.unused:
+        click.echo(f"unused: line {line.line} of the ignore file ({line.id}) matches nothing")
+    click.echo("the gate is open" if decision.passed else "the gate is shut")
+
+
+def _document(decision: gate.Decision) -> dict[str, object]:
+    def rows(listed: tuple[gate.Found, ...]) -> list[dict[str, str]]:
+        return [
+            {"id": o.id, "package": o.package, "version": o.version, "severity": o.severity.value, "fixed": o.fixed}
+            for o in listed
+        ]
+
+    return {
+        "passed": decision.passed,
+        "counts": dict(decision.counts),
+        "blocking": rows(decision.blocking),
+        "ignored": rows(decision.ignored),
+        "expired": rows(decision.expired),
+        "unfixed": rows(decision.unfixed),
+        "unused": [line.id for line in decision.unused],
+    }

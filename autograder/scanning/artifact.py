@@ -1,0 +1,163 @@
+"""Push artifacts to a registry: Trivy's database as its OCI artifact, an SBOM as a referrer of its image.
+
+Sources: https://github.com/opencontainers/distribution-spec/blob/main/spec.md (Push; Pushing Manifests with Subject;
+Referrers Tag Schema for registries without the referrers API, as registry:2 is) and, for the database's media types,
+https://github.com/aquasecurity/trivy/blob/main/pkg/db/db.go and pkg/oci/artifact.go.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+
+from autograder.domain.manifests import ACCEPT, OCI_INDEX, OCI_MANIFEST, digest_of
+from autograder.errors import EnvironmentProblem
+from autograder.scanning.database import FILE, METADATA, SCHEMA, Database
+
+DB_CONFIG = "application/vnd.aquasec.trivy.config.v1+json"
+DB_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
+EMPTY = "application/vnd.oci.empty.v1+json"
+TITLE = "org.opencontainers.image.title"  # Trivy insists on it: the name under which it stores the layer
+DB_NAME = "trivy-db"
+SBOM_TYPES = {"cyclonedx": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
+TIMEOUT = (5.0, 60.0)
+
+
+def _js(document: Any) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _descriptor(media_type: str, content: bytes, **more: Any) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content), **more}
+
+
+def database_layer(database: Database) -> bytes:
+    """The database as a gzip-compressed tar; the same database gives the same bytes."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in ((FILE, database.db), (METADATA, database.metadata)):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return gzip.compress(raw.getvalue(), 9, mtime=0)
+
+
+def database_artifact(database: Database) -> tuple[bytes, dict[str, bytes]]:
+    """Manifest of the artifact, and its blobs by digest."""
+    config, layer = b"{}", database_layer(database)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": _descriptor(DB_CONFIG, config),
+        "layers": [_descriptor(DB_LAYER, layer, annotations={TITLE: "db.tar.gz"})],
+    }
+    return _js(manifest), {digest_of(config): config, digest_of(layer): layer}
+
+
+def sbom_artifact(subject: dict[str, Any], sbom: bytes, kind: str) -> tuple[bytes, dict[str, bytes]]:
+    """Manifest and blobs of an SBOM that refers to an image.
+
+    Args:
+        subject: descriptor of the image's manifest: mediaType, digest, size.
+        sbom: the document as Trivy wrote it.
+        kind: "cyclonedx" or "spdx-json".
+    """
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": SBOM_TYPES[kind],
+        "config": _descriptor(EMPTY, b"{}"),
+        "layers": [_descriptor(SBOM_TYPES[kind], sbom, annotations={TITLE: f"sbom.{kind}.json"})],
+        "subject": {key: subject[key] for key in ("mediaType", "digest", "size")},
+    }
+    return _js(manifest), {digest_of(b"{}"): b"{}", digest_of(sbom): sbom}
+
+
+class Pusher:
+    """Writes to one repository.
+
+    Args:
+        address: the registry, ``localhost:5001``.
+        name: the repository.
+        auth: user and password, or None.
+
+    Every method raises :class:`EnvironmentProblem` when the registry does not answer, or refuses.
+    """
+
+    def __init__(self, address: str, name: str, auth: tuple[str, str] | None = None) -> None:
+        self.address, self.name = address, name
+        self._base = f"http://{address}/v2/{name}/"
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.auth = auth
+
+    def _ask(self, method: str, path: str, allowed: tuple[int, ...], **options: Any) -> requests.Response:
+        try:
+            answer = self._session.request(method, urljoin(self._base, path), timeout=TIMEOUT, **options)
+        except requests.RequestException as error:
+            raise EnvironmentProblem(
+                expected=f"a registry that answers at {self.address}",
+                found=f"no answer ({type(error).__name__})",
+                next_step="Run `course start`, then try again.",
+            ) from None
+        if answer.status_code not in allowed:
+            raise EnvironmentProblem(
+                expected=f"{self.address} to take a push to {self.name}",
+                found=f"HTTP {answer.status_code} to {method}: {answer.text[:200]}",
+                next_step="See whether the repository exists and whether you are logged in.",
+            )
+        return answer
+
+    def blob(self, content: bytes) -> None:
+        """Push a blob, unless it is there."""
+        digest = digest_of(content)
+        if self._ask("HEAD", f"blobs/{digest}", (200, 404)).status_code == 200:
+            return
+        location = self._ask("POST", "blobs/uploads/", (202,)).headers["Location"]
+        self._ask(
+            "PUT", location, (201,), params={"digest": digest}, data=content,
+            headers={"Content-Type": "application/octet-stream"},
+        )  # fmt: skip
+
+    def manifest(self, content: bytes, media_type: str, reference: str | None = None) -> str:
+        """Push a manifest under a tag, or under its digest; gives the digest."""
+        digest = digest_of(content)
+        self._ask("PUT", f"manifests/{reference or digest}", (201,), data=content, headers={"Content-Type": media_type})
+        return digest
+
+    def artifact(self, manifest: bytes, blobs: dict[str, bytes], tag: str | None = None) -> str:
+        """Push an artifact, blobs first; gives the manifest's digest."""
+        for content in blobs.values():
+            self.blob(content)
+        return self.manifest(manifest, OCI_MANIFEST, tag)
+
+    def database(self, database: Database) -> str:
+        """Push the advisory database, under the tag that Trivy asks for (the schema's number)."""
+        return self.artifact(*database_artifact(database), str(SCHEMA))
+
+    def sbom(self, reference: str, sbom: bytes, kind: str) -> str:
+        """Attach an SBOM to an image that is there; gives the digest of the SBOM's manifest."""
+        image = self._ask("GET", f"manifests/{reference}", (200,), headers={"Accept": ACCEPT})
+        subject = _descriptor(image.headers["Content-Type"].split(";")[0], image.content)
+        manifest, blobs = sbom_artifact(subject, sbom, kind)
+        digest = self.artifact(manifest, blobs)
+        self._list_referrer(subject["digest"], manifest, SBOM_TYPES[kind])
+        return digest
+
+    def _list_referrer(self, subject: str, manifest: bytes, artifact_type: str) -> None:
+        """Keep the index that stands in for the referrers API, where the registry has none."""
+        if self._ask("GET", f"referrers/{subject}", (200, 404)).status_code == 200:
+            return
+        tag = subject.replace(":", "-", 1)
+        there = self._ask("GET", f"manifests/{tag}", (200, 404), headers={"Accept": OCI_INDEX})
+        entries = there.json()["manifests"] if there.status_code == 200 else []
+        entry = _descriptor(OCI_MANIFEST, manifest, artifactType=artifact_type)
+        entries = [each for each in entries if each["digest"] != entry["digest"]] + [entry]
+        index = _js({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+        self.manifest(index, OCI_INDEX, tag)

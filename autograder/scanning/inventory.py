@@ -1,0 +1,300 @@
+"""What an image's own layers hold: unpacked, merged, and the Python packages in them, without believing any report.
+
+Every layer is held against its two digests: the blob's (in the manifest) and the tar's (``diff_ids`` in the config).
+What is in base layers is the kit's business and is left out.
+Sources: https://github.com/opencontainers/image-spec/blob/main/layer.md (whiteouts), config.md (diff_ids), and
+https://packaging.python.org/en/latest/specifications/recording-installed-packages/ (dist-info, METADATA, RECORD).
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import re
+import tarfile
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from email.parser import HeaderParser
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from autograder.domain.manifests import ImageManifest, digest_of
+from autograder.evidence.layout import LayoutSource, blob_name
+
+MAX_TAR = 256 << 20  # bytes of all layers above the base, unpacked
+MAX_ENTRIES = 50_000
+MAX_TEXT = 2 << 20  # bytes of a METADATA or RECORD that is read
+ZSTD = b"\x28\xb5\x2f\xfd"
+# Where a package manager installs for an interpreter: the system's, or a virtual environment's (it has a pyvenv.cfg).
+SITE = re.compile(r"(?P<root>.+)/lib/python3(?:\.\d+)?/(?:site|dist)-packages/(?P<folder>[^/]+)\.dist-info/METADATA")
+VENDORED = re.compile(r"(?P<root>.+?)/lib/python3(?:\.\d+)?/(?:site|dist)-packages/[^/]+/.+\.dist-info/METADATA$")
+METADATA = re.compile(r"(?:^|/)(?:[^/]+\.dist-info/METADATA|[^/]+\.egg-info(?:/PKG-INFO)?)$")
+SYSTEM_ROOTS = ("usr", "usr/local")
+KEPT = re.compile(r"\.dist-info/(?:METADATA|RECORD)$|\.egg-info(?:/PKG-INFO)?$")
+
+
+class ImageProblem(Exception):
+    """The image cannot be rescanned as it was handed in; the message names the layer and is for the student."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer above the base: digest of the blob, digest of the tar, the tar."""
+
+    digest: str
+    diff_id: str
+    tar: bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A regular file in the merged image: SHA-256 (hex) of its content; the content of metadata files."""
+
+    sha256: str
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed Python package.
+
+    Attributes:
+        name: normalised.
+        version: as its metadata says.
+        path: of its METADATA, without leading slash.
+        intact: whether every file that its RECORD lists with a hash is there with that hash.
+    """
+
+    name: str
+    version: str
+    path: str
+    intact: bool
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What was found, and what looks as if it should mislead a scanner."""
+
+    packages: tuple[Package, ...]
+    files: dict[str, Entry] = field(repr=False)
+    problems: tuple[str, ...] = ()
+
+
+def layers(
+    image: ImageManifest, config: Mapping[str, Any] | None, source: LayoutSource, base: Collection[str]
+) -> list[Layer]:
+    """The layers above the base, each verified.
+
+    Args:
+        image: the manifest (itself verified against its digest).
+        config: its config.
+        source: the snapshot that holds the blobs.
+        base: digests or diff_ids of the base image's layers, from the kit, never from the submission. A diff_id that
+            the config claims for an absent layer is enough: an engine refuses to unpack anything else under it.
+
+    Raises:
+        ImageProblem: a layer is missing, damaged, padded or not what the config says.
+    """
+    rootfs = (config or {}).get("rootfs")
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(diff_ids, list) or len(diff_ids) != len(image.layers):
+        count = len(diff_ids) if isinstance(diff_ids, list) else "no"
+        raise ImageProblem(f"the manifest lists {len(image.layers)} layers, and the config {count} of them")
+    found: list[Layer] = []
+    for descriptor, diff_id in zip(image.layers, diff_ids, strict=True):
+        if descriptor.digest in base or diff_id in base:
+            if found:
+                raise ImageProblem(f"{descriptor.digest} is a layer of the base, and stands above other layers")
+            continue
+        name = blob_name(descriptor.digest)
+        size = source.size(name)
+        if size is None:
+            raise ImageProblem(f"the layer {descriptor.digest} is missing from the submission")
+        if size != descriptor.size or size > MAX_TAR:
+            raise ImageProblem(f"the layer {descriptor.digest} has {size} bytes; the manifest says {descriptor.size}")
+        with source.open(name) as file:
+            blob = file.read(size + 1)
+        if digest_of(blob) != descriptor.digest:
+            raise ImageProblem(f"the layer {descriptor.digest} was changed: its bytes have another digest")
+        tar = unpack(blob, descriptor.digest, MAX_TAR - sum(len(layer.tar) for layer in found))
+        if digest_of(tar) != diff_id:
+            raise ImageProblem(f"the layer {descriptor.digest} unpacks to something else than the config says")
+        found.append(Layer(descriptor.digest, diff_id, tar))
+    return found
+
+
+def unpack(blob: bytes, name: str, limit: int = MAX_TAR) -> bytes:
+    """The tar inside a layer: gzip (of one or more members) or plain.
+
+    Args:
+        blob: the layer as it was pushed.
+        name: how messages name it.
+        limit: bytes that the tar may have.
+
+    Raises:
+        ImageProblem: damaged, too large, padded, or compressed in another way.
+    """
+    if blob.startswith(ZSTD):
+        raise ImageProblem(f"the layer {name} is compressed with zstd; push it with gzip")
+    out = bytearray()
+    rest = blob if blob.startswith(b"\x1f\x8b") else b""
+    if not rest:
+        out += blob
+    while rest:
+        engine = zlib.decompressobj(wbits=31)
+        try:
+            out += engine.decompress(rest, limit + 1 - len(out))
+        except zlib.error:
+            what = "has bytes after its gzip data (padding)" if out else "has damaged gzip data"
+            raise ImageProblem(f"the layer {name} {what}") from None
+        if len(out) > limit:
+            raise ImageProblem(f"with the layer {name} the image unpacks to more than {MAX_TAR >> 20} MiB")
+        if not engine.eof:
+            raise ImageProblem(f"the layer {name} ends in the middle of its gzip data")
+        rest = engine.unused_data
+    return bytes(out)
+
+
+def merge(found: list[Layer]) -> dict[str, Entry]:
+    """The regular files that a container would see of these layers, whiteouts applied.
+
+    Raises:
+        ImageProblem: a tar is damaged, has too many entries, or hides data behind its end.
+    """
+    files: dict[str, Entry] = {}
+    for layer in found:
+        change = _Change()
+        try:
+            with tarfile.open(fileobj=io.BytesIO(layer.tar), mode="r:") as archive:
+                for number, entry in enumerate(archive):
+                    if number >= MAX_ENTRIES:
+                        raise ImageProblem(f"the layer {layer.digest} has more than {MAX_ENTRIES} entries")
+                    _note(archive, entry, files, change)
+                end = archive.offset
+        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
+            raise ImageProblem(f"the layer {layer.digest} is not a sound tar archive ({error})") from None
+        if layer.tar[end:].strip(b"\0"):
+            raise ImageProblem(f"the layer {layer.digest} has data after the end of its tar archive (padding)")
+        files = {path: entry for path, entry in files.items() if change.keeps(path)} | change.files
+    return files
+
+
+@dataclass
+class _Change:
+    """What one layer does to those below it.
+
+    Attributes:
+        files: regular files that it brings.
+        gone: paths that it takes away with everything below: whiteouts, and whatever it puts a non-folder at.
+        emptied: folders whose content below is hidden (opaque whiteouts).
+        folders: folders that it brings; a file of that name is gone.
+    """
+
+    files: dict[str, Entry] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+
+    def keeps(self, path: str) -> bool:
+        """Whether a file of the layers below is still seen."""
+        if path in self.gone or path in self.folders:
+            return False
+        while path:  # one step up a time, so that the cost is the path's depth, however many entries a layer has
+            path = path.rpartition("/")[0]
+            if path in self.gone or path in self.emptied:
+                return False
+        return True
+
+
+def _note(archive: tarfile.TarFile, entry: tarfile.TarInfo, below: dict[str, Entry], change: _Change) -> None:
+    path = _path(entry.name)
+    folder, _, name = path.rpartition("/")
+    if name == ".wh..wh..opq":
+        change.emptied.add(folder)
+        return
+    if name.startswith(".wh."):
+        change.gone.add(_path(f"{folder}/{name.removeprefix('.wh.')}"))
+        return
+    if entry.isdir():
+        change.folders.add(path)
+        return
+    change.gone.add(path)
+    change.files.pop(path, None)
+    if entry.islnk():
+        target = _path(entry.linkname)
+        linked = change.files.get(target) or below.get(target)
+        if linked is not None:
+            change.files[path] = linked
+    elif entry.isreg():
+        opened = archive.extractfile(entry)
+        content = opened.read() if opened else b""
+        if len(content) != entry.size:
+            raise tarfile.ReadError("it ends too early")
+        keep = KEPT.search(path) is not None or path.endswith("pyvenv.cfg")
+        change.files[path] = Entry(hashlib.sha256(content).hexdigest(), content[:MAX_TEXT] if keep else None)
+
+
+def _path(name: str) -> str:
+    """A path as it ends up in the image: no leading slash, no dots; it never leaves the root."""
+    parts: list[str] = []
+    for part in name.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def take(files: dict[str, Entry]) -> Inventory:
+    """The installed packages among merged files, and what is wrong with their metadata."""
+    packages, problems = [], []
+    for path, entry in sorted(files.items()):
+        if not METADATA.search(path):
+            continue
+        place = SITE.fullmatch(path)
+        root = place["root"] if place else ""
+        vendored = VENDORED.match(path)
+        if place is None and vendored and _is_root(vendored["root"], files):
+            continue  # a copy inside of another package: it brings no package of its own
+        if place is None or not _is_root(root, files):
+            problems.append(f"/{path} is package metadata where no package manager puts any; it counts for nothing")
+            continue
+        headers = HeaderParser().parsestr((entry.content or b"").decode("utf-8", errors="replace"))
+        name, version = str(headers.get("Name", "")).strip(), str(headers.get("Version", "")).strip()
+        wanted = f"{canonicalize_name(name)}-{version}"
+        folder_name, _, folder_version = place["folder"].rpartition("-")
+        if not name or not version or f"{canonicalize_name(folder_name)}-{folder_version}" != wanted:
+            problems.append(f"/{path} says {name or 'nothing'} {version}, which its folder does not")
+        intact = _intact(path.removesuffix("METADATA"), files)
+        if not intact:
+            problems.append(f"/{path}: files of {name} {version} are not those that its RECORD lists")
+        packages.append(Package(canonicalize_name(name), version, path, intact))
+    return Inventory(tuple(packages), files, tuple(problems))
+
+
+def _is_root(root: str, files: dict[str, Entry]) -> bool:
+    return root in SYSTEM_ROOTS or f"{root}/pyvenv.cfg" in files
+
+
+def _intact(folder: str, files: dict[str, Entry]) -> bool:
+    record = files.get(f"{folder}RECORD")
+    if record is None or record.content is None:
+        return False
+    site = folder.rstrip("/").rpartition("/")[0]
+    hashed = 0
+    for row in csv.reader(io.StringIO(record.content.decode("utf-8", errors="replace"))):
+        if len(row) < 2 or not row[1].startswith("sha256="):
+            continue  # compiled files and RECORD itself have no hash
+        entry = files.get(_path(f"{site}/{row[0]}"))
+        try:
+            wanted = base64.urlsafe_b64decode(row[1].removeprefix("sha256=") + "==").hex()
+        except ValueError:
+            return False
+        if entry is None or entry.sha256 != wanted:
+            return False
+        hashed += 1
+    return hashed > 0

@@ -1,0 +1,169 @@
+"""The formgrader on a class: it shows everybody's work, acts on nobody's behalf, and reads nobody's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from autograder import paths
+from autograder.grading import gradebook, judge, store
+from autograder.grading.identity import Identity
+from autograder.grading.judge import Tools
+from autograder.services import machine_setup
+
+from .doubles import KindRegistry, LocalRunner
+
+ROOT = Path(__file__).resolve().parents[2]
+# Gives its own author full points, as the page's own script would. It works: the browser test runs it at its end.
+SCRIPT = (
+    "(async () => { const token = document.cookie.match(/_xsrf=([^;]+)/)[1];"
+    " const grades = await (await fetch(base_url + '/api/grades?submission_id=' + submission_id)).json();"
+    " for (const g of grades) await fetch(base_url + '/api/grade/' + g.id, {method: 'PUT',"
+    " headers: {'Content-Type': 'application/json', 'X-XSRFToken': token},"
+    " body: JSON.stringify({...g, manual_score: 99})}); })()"
+)
+QUOTED = SCRIPT.replace('"', "'")
+ATTACK = (
+    f'My answer.\n\n<script>{SCRIPT}</script>\n\n<img src=x onerror="{QUOTED}">\n\n<svg/onload="{QUOTED}">\n\n'
+    f"[click](javascript:{QUOTED.replace(' ', '%20').replace(')', '%29')})\n\n![pixel](http://127.0.0.1:9/pixel.png)\n\n"
+    f'<div style="position:fixed;inset:0" onmouseover="{QUOTED}">x</div>\n\n$\\href{{javascript:{QUOTED}}}{{x}}$\n'
+)
+
+
+@pytest.fixture
+def graded(course, lab, ada, tmp_path):
+    tools = Tools(course, sandbox=LocalRunner, probe=KindRegistry)
+    files = ada.files(why=ATTACK)
+    notebook = json.loads(files["notebook.ipynb"])
+    notebook["cells"].append(
+        {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [
+            {"output_type": "display_data", "metadata": {}, "data": {"text/html": f"<script>{SCRIPT}</script>"}}]}
+    )  # fmt: skip
+    files["notebook.ipynb"] = json.dumps(notebook).encode()
+    outcome = judge.judge("ada.zip", ada.zip(tmp_path / "zips", files), tools)
+    store.record(outcome, Identity(), course, lab)
+    gradebook.sync(course)
+
+
+@pytest.fixture
+def server(graded, tmp_path, monkeypatch):
+    """``course formgrader``, started as a person would; its address and a session that has the token."""
+    private = tmp_path / "private"
+    for folder in (private / ".jupyter", private / ".local" / "etc" / "jupyter"):
+        folder.mkdir(parents=True)
+        (folder / "jupyter_server_config.py").write_text("raise SystemExit('a private setting was read')\n")
+        (folder / "nbgrader_config.py").write_text("raise SystemExit('a private setting was read')\n")
+    monkeypatch.setenv("HOME", str(private))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(private / ".jupyter"))
+    monkeypatch.setenv("JUPYTER_TOKEN", "private")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autograder.cli", "formgrader"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT)])},
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"(http://127\.0\.0\.1:\d+)(/formgrader\?token=\S+)", line)
+    log = paths.state() / "formgrader" / "server.log"
+    assert found, (line, log.read_text() if log.exists() else "")
+    session = requests.Session()
+    session.trust_env = False
+    assert session.get(found[1] + found[2]).status_code == 200
+    yield found[1], session, process
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.mark.slow
+def test_it_shows_the_class_and_nothing_in_it_can_act(server):
+    base, session, _ = server
+    stranger = requests.get(f"{base}/formgrader/api/assignments", timeout=10, allow_redirects=False)
+    assert stranger.status_code == 302 and "/login" in stranger.headers["Location"]  # without the token
+    [assignment] = session.get(f"{base}/formgrader/api/assignments").json()
+    assert (assignment["name"], assignment["num_submissions"], assignment["max_score"]) == ("90-tiny", 1, 7.0)
+    [submission] = session.get(f"{base}/formgrader/api/submissions/90-tiny").json()[:1]
+    assert submission["student"] == "ada" and submission["score"] == 5.5 and submission["needs_manual_grade"]
+    [notebook] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
+    page = session.get(f"{base}/formgrader/submissions/{notebook['id']}/").text
+    assert "My answer." in page and "manual_score" in page  # as text
+    for bad in ("<script>(async", 'href="javascript', "<img", "<svg/onload", "<div style"):
+        assert bad not in page
+    loaded = re.findall(r"""(?:src|href)\s*=\s*["'](?:https?:)?//([^/"']+)""", page)
+    assert not [host for host in loaded if host != "127.0.0.1:9"], loaded  # nothing comes from elsewhere
+    assert "mathjax" not in page.lower()
+
+
+@pytest.mark.slow
+def test_its_buttons_work_and_execute_nothing(server):
+    base, session, _ = server
+    before = session.get(f"{base}/formgrader/api/submissions/90-tiny").json()
+    headers = {"X-XSRFToken": session.cookies["_xsrf"]}
+    for button in (
+        "assignment/90-tiny/assign",
+        "submission/90-tiny/ada/autograde",
+        "assignment/90-tiny/ada/generate_feedback",
+        "assignment/90-tiny/generate_feedback",
+    ):
+        done = session.post(f"{base}/formgrader/api/{button}", headers=headers)
+        assert done.status_code == 200 and done.json()["success"], (button, done.text)
+    assert session.get(f"{base}/formgrader/api/submissions/90-tiny").json() == before
+    assert session.get(f"{base}/api/kernels").json() == []
+    assert "5.5 of 7 points" in (paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_second_one_is_refused_and_stopping_the_command_stops_the_server(server, tmp_path):
+    base, session, process = server
+    command = [sys.executable, "-m", "autograder.cli", "formgrader"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT)])}
+    second = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert second.returncode == 3 and "one command at a time" in second.stderr
+    process.terminate()
+    process.wait(30)
+    with pytest.raises(requests.ConnectionError):
+        session.get(f"{base}/api/status")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_submission_that_posts_grades_changes_nothing_and_a_person_can(server):
+    from playwright.sync_api import sync_playwright
+
+    base, session, _ = server
+    [notebook] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
+
+    def grades():
+        listed = session.get(f"{base}/formgrader/api/grades", params={"submission_id": notebook["id"]}).json()
+        return {grade["name"]: (grade["auto_score"], grade["manual_score"]) for grade in listed}
+
+    before = grades()
+    assert before["why"] == (None, None)
+    chromium = machine_setup.chromium()
+    assert chromium, "no Chromium: `python3 course.py test` installs it on Debian and Ubuntu"
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context()
+        context.add_cookies([{"name": c.name, "value": c.value, "url": base} for c in session.cookies])
+        page = context.new_page()
+        foreign: list[str] = []
+        page.on("request", lambda r: None if r.url.startswith(base) else foreign.append(r.url))
+        page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
+        for link in page.get_by_text("click", exact=True).all():
+            link.click()
+        page.mouse.move(300, 300)
+        page.wait_for_timeout(500)
+        assert grades() == before and foreign == []
+        page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
+        page.locator("#why").fill("1.25")
+        page.locator("#why").blur()
+        page.wait_for_timeout(1000)
+        assert grades() == before | {"why": (None, 1.25)}
+        page.evaluate(SCRIPT)  # in the page, the attack does what it says: so it never got there before
+        assert grades()["why"] == (None, 99)
+        browser.close()

@@ -1,0 +1,66 @@
+"""check, hint and answer outside a kernel: a result or a card that says what is wrong, never an exception."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.labs import progress, students
+from autograder.notebook import session
+
+LAB = "01-first-push"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    made = tmp_path / "work" / LAB
+    made.mkdir(parents=True)
+    monkeypatch.chdir(made)
+    session._kept.cache_clear()
+    yield made
+    session._kept.cache_clear()
+
+
+def become(folder, student):
+    students.write(students.issue(b"key", "c", student, [LAB]), folder.parent / "student.toml")
+
+
+def test_a_replaced_student_file_counts_at_once(folder):
+    become(folder, "ada")
+    first = session.me.repository
+    become(folder, "bob")
+    assert session.me.student == "bob" and session.me.repository != first
+
+
+@pytest.mark.parametrize("call", [lambda: session.check("digest"), lambda: session.answer("v1_digest", "x")])
+def test_without_a_student_file(folder, call):
+    assert "student.toml" in repr(call())
+
+
+def test_an_unknown_name(folder):
+    become(folder, "ada")
+    assert "one of first-push" in repr(session.check("x"))
+    assert "one of first-push" in repr(session.hint("x"))
+    assert "check('x')" in repr(session.check("x")) and "hint('x')" in repr(session.hint("x"))
+
+
+def test_without_a_name(folder):
+    become(folder, "ada")
+    assert "check() without a name" in repr(session.check()) and 'check("all")' in repr(session.check())
+    assert "hint() without a name" in repr(session.hint()) and 'hint("first-push")' in repr(session.hint())
+
+
+def test_a_full_disk_is_told(folder, monkeypatch):
+    become(folder, "ada")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(progress.answers, "replace", full)
+    assert "No space left" in repr(session.hint("digest"))
+
+
+def test_elsewhere(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert "work/NN-slug" in repr(session.check("digest"))

@@ -1,0 +1,76 @@
+"""Every lab keeps the content contract, and the contract notices when a lab does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autograder import paths
+from autograder.labs import manifest
+from autograder.quality import contract, live
+
+
+@pytest.mark.parametrize("slug", manifest.slugs())
+def test_static(slug):
+    assert [str(finding) for finding in contract.static(manifest.find(slug))] == []
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("slug", manifest.slugs())
+def test_as_shipped_solved_and_solved_again(slug):
+    assert [str(finding) for finding in live.verify(manifest.find(slug), print)] == []
+
+
+def broken(lab, **changes):
+    return lab.model_copy(update=changes)
+
+
+def rules(lab):
+    return {finding.rule for finding in contract.static(lab)}
+
+
+def with_hint(lab, text):
+    first, *rest = lab.checks
+    return broken(lab, checks=(first.model_copy(update={"hints": (text, *first.hints[1:])}), *rest))
+
+
+LAB = manifest.find("01")
+SECRET = 'code = Path("ml-model/app/answer.py")'
+
+
+@pytest.mark.parametrize(
+    ("lab", "noticed"),
+    [
+        (broken(LAB, checks=LAB.checks[1:]), "the same checks"),
+        (with_hint(LAB, "Too short."), "three different hints"),
+        (with_hint(LAB, f"Write {SECRET} and go on."), "three different hints"),
+        (broken(LAB, lesson="99-nowhere"), "the lesson exists"),
+        (broken(LAB, checks=(LAB.checks[0].model_copy(update={"points": 3.0}), *LAB.checks[1:])), "byte for byte"),
+        (broken(LAB, answers={"x": LAB.answers["v1_digest"].model_copy(update={"inputs": ("registry/{no}:1",)})}),
+         "fill every template"),
+    ],
+)  # fmt: skip
+def test_a_breach_is_noticed(lab, noticed):
+    assert any(noticed in rule for rule in rules(lab)), rules(lab)
+
+
+def test_a_solution_in_what_students_get_is_noticed(tmp_path, monkeypatch):
+    labs = tmp_path / "labs"
+    folder = labs / LAB.slug
+    folder.mkdir(parents=True)
+    for file in LAB.folder.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "notes.md").write_text(f"Try this:\n{SECRET}\n", encoding="utf-8")
+    (folder / "hidden.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(paths, "LABS", labs)
+    found = [str(finding) for finding in contract.static(LAB)]
+    assert any("notes.md holds the solution's line" in finding for finding in found), found
+    assert any("holds hidden.py" in finding for finding in found), found
+
+
+def test_more_than_a_tenth_on_claims_is_noticed(monkeypatch):
+    checks = LAB.declared_checks()
+    checks["digest"] = replace(checks["digest"], trust="claimed")
+    monkeypatch.setattr(type(LAB), "declared_checks", lambda self: checks)
+    assert any("claimed" in rule for rule in rules(LAB))

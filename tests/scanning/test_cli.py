@@ -1,0 +1,92 @@
+"""`course advisories` and `course gate` as a person types them."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from autograder import cli
+from autograder.cli import scan
+from autograder.errors import CourseError
+from autograder.scanning import database
+from tests.scanning.test_gate import DIGEST, LINE, document, found
+
+
+def run(command, *arguments):
+    done = CliRunner().invoke(command, [str(one) for one in arguments])
+    if isinstance(done.exception, CourseError):
+        raise done.exception
+    return done
+
+
+def test_list_prints_every_advisory_with_its_severity():
+    done = run(scan.advisories, "list")
+    assert done.exit_code == 0
+    assert "CRITICAL joblib            CVE-2022-21797" in done.output
+    assert "2 UNKNOWN" in done.output.splitlines()[-1]
+    rows = json.loads(run(scan.advisories, "list", "--package", "PyJWT", "--json").output)
+    assert [(row["id"], row["severity"], row["score"]) for row in rows] == [("CVE-2022-29217", "HIGH", 7.4)]
+
+
+def test_build_writes_a_database(tmp_path):
+    done = run(scan.advisories, "build", "--cache", tmp_path, "--json")
+    assert json.loads(done.output)["digest"] == database.require(tmp_path).digest
+
+
+@pytest.mark.parametrize("name", ["trivy-db", "course/trivy-db", "localhost:5001/"])
+def test_push_wants_a_registry(name):
+    with pytest.raises(CourseError, match="localhost:5001/course/trivy-db"):
+        run(scan.advisories, "push", name)
+
+
+@pytest.fixture
+def report(tmp_path):
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(document(found())), encoding="utf-8")
+    return file
+
+
+def test_the_gates_exit_codes(report, tmp_path):
+    assert run(scan.gate_command, report).exit_code == 1
+    assert run(scan.gate_command, report, "--severity", "LOW").exit_code == 0
+    ignore = tmp_path / ".trivyignore"
+    ignore.write_text(LINE.format("2026-06-30"), encoding="utf-8")
+    options = ("--ignorefile", ignore, "--today")
+    assert run(scan.gate_command, report, *options, "2026-06-30").exit_code == 0
+    late = run(scan.gate_command, report, *options, "2026-07-01")
+    assert late.exit_code == 1
+    assert "its exception has expired" in late.output
+    told = json.loads(run(scan.gate_command, report, "--json", "--digest", DIGEST).output)
+    assert told["passed"] is False
+    assert told["blocking"][0]["id"] == "CVE-2022-21797"
+
+
+@pytest.mark.parametrize(("severity", "status"), [("HIGH,CRITICAL", 1), ("LOW", None)])
+def test_the_exit_status_reaches_the_shell(report, monkeypatch, severity, status):
+    monkeypatch.setitem(cli.COMMANDS, "gate", ("autograder.cli.scan:gate_command", ""))
+    monkeypatch.setattr(sys, "argv", ["course", "gate", str(report), "--severity", severity])
+    code = None
+    try:
+        cli.main()
+    except SystemExit as done:
+        code = done.code
+    assert code == status
+
+
+@pytest.mark.parametrize("options", [("--today", "soon"), ("--severity", "BAD"), ("--digest", "sha256:x")])
+def test_what_cannot_be_judged_is_wrong_input(report, options):
+    with pytest.raises(CourseError) as caught:
+        run(scan.gate_command, report, *options)
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_or_empty_report_never_opens_the_gate(tmp_path):
+    empty = tmp_path / "empty.json"
+    empty.touch()
+    for file in (empty, tmp_path / "none.json", tmp_path):
+        with pytest.raises(CourseError) as caught:
+            run(scan.gate_command, file)
+        assert caught.value.exit_code == 2

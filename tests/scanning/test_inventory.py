@@ -1,0 +1,199 @@
+"""Layers are verified, merged as a container sees them, and packages are taken only from where they are installed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+
+import pytest
+
+from autograder.domain.manifests import digest_of
+from autograder.scanning import inventory
+from autograder.scanning.inventory import ImageProblem
+from tests.scanning.built import SITE, image, package, tar
+
+OLD = package("joblib", "1.1.0")
+
+
+def layers(built, base=(), config=True):
+    held, source = built.snapshot(tuple(base))
+    parsed = held.parsed(built.digest)
+    return inventory.layers(parsed, held.config(parsed) if config else None, source, base)
+
+
+def taken(*files):
+    return inventory.take(inventory.merge(layers(image(*files))))
+
+
+def test_installed_packages_are_found():
+    found = taken(OLD, package("PyJWT", "2.3.0", module="jwt"))
+    assert [(one.name, one.version, one.intact) for one in found.packages] == [
+        ("pyjwt", "2.3.0", True),
+        ("joblib", "1.1.0", True),
+    ]
+    assert found.problems == ()
+
+
+def test_a_whiteout_takes_a_package_away():
+    gone = {f"{SITE}/.wh.joblib": b"", f"{SITE}/.wh.joblib-1.1.0.dist-info": b""}
+    assert taken(OLD, gone).packages == ()
+    assert taken(OLD, {f"{SITE}/.wh..wh..opq": b""}).packages == ()
+    assert [one.name for one in taken(gone, OLD).packages] == ["joblib"]
+
+
+def test_only_metadata_gone_leaves_the_code():
+    found = taken(OLD, {f"{SITE}/.wh.joblib-1.1.0.dist-info": b""})
+    assert found.packages == ()
+    assert f"{SITE}/joblib/__init__.py" in found.files
+
+
+@pytest.mark.parametrize(
+    "site", ["tmp", "app/vendor/site-packages", "usr/local/lib/python3.11", "opt/x/lib/python3.11/site-packages"]
+)
+def test_metadata_elsewhere_count_for_nothing(site):
+    found = taken(package("joblib", "1.5.2", site=site))
+    assert found.packages == ()
+    assert "where no package manager puts any" in found.problems[0]
+
+
+def test_a_copy_inside_of_another_package_is_no_package_of_its_own():
+    found = taken(package("joblib", "1.5.2", site=f"{SITE}/setuptools/_vendor"))
+    assert (found.packages, found.problems) == ((), ())
+
+
+@pytest.mark.parametrize("path", [f"{SITE}/joblib.egg-info", f"{SITE}/joblib-1.5.2.egg-info/PKG-INFO"])
+def test_eggs_count_for_nothing(path):
+    found = taken({path: b"Metadata-Version: 2.1\nName: joblib\nVersion: 1.5.2\n"})
+    assert found.packages == ()
+    assert "counts for nothing" in found.problems[0]
+
+
+def test_a_virtual_environment_is_a_place_for_packages():
+    files = package("joblib", "1.1.0", site="opt/venv/lib/python3.11/site-packages")
+    assert [one.name for one in taken(files | {"opt/venv/pyvenv.cfg": b"home = /usr/bin\n"}).packages] == ["joblib"]
+
+
+def test_a_version_that_was_written_over_is_noticed():
+    name = f"{SITE}/joblib-1.1.0.dist-info/METADATA"
+    found = taken(OLD | {name: OLD[name].replace(b"1.1.0", b"1.5.2")})
+    assert any("which its folder does not" in problem for problem in found.problems)
+    assert any("RECORD" in problem for problem in found.problems)
+    assert not found.packages[0].intact
+
+
+@pytest.mark.parametrize("record", [None, b"", b"joblib/__init__.py,sha256=!!,3\n", b"\x00\xff,,\n"])
+def test_a_package_without_a_sound_record_is_not_intact(record):
+    files = {path: content for path, content in OLD.items() if not path.endswith("RECORD")}
+    if record is not None:
+        files[f"{SITE}/joblib-1.1.0.dist-info/RECORD"] = record
+    assert not taken(files).packages[0].intact
+
+
+def test_base_layers_need_not_be_there():
+    built = image({"etc/os-release": b"ID=debian\n"}, OLD)
+    base = built.blobs[0]
+    del built.layout.files[f"blobs/{base.replace(':', '/')}"]
+    assert [one.digest for one in layers(built, [base])] == [built.blobs[1]]
+    assert [one.digest for one in layers(built, [built.diff_ids[0]])] == [built.blobs[1]]
+    with pytest.raises(ImageProblem, match="is missing from the submission"):
+        layers(built)
+
+
+def test_a_base_layer_above_others_is_refused():
+    built = image(OLD, {"etc/os-release": b"ID=debian\n"})
+    with pytest.raises(ImageProblem, match="stands above other layers"):
+        layers(built, [built.blobs[1]])
+
+
+def test_a_changed_layer_is_refused():
+    built = image(OLD)
+    name = f"blobs/{built.blobs[0].replace(':', '/')}"
+    parsed = built.snapshot()[0].parsed(built.digest)
+    config = built.snapshot()[0].config(parsed)
+    content = built.layout.files[name]
+    built.layout.files[name] = content[:-1] + bytes([content[-1] ^ 1])
+    with pytest.raises(ImageProblem, match="was changed"):
+        inventory.layers(parsed, config, built.layout.source(), ())
+
+
+TAR = tar(OLD)
+PACKED = gzip.compress(TAR, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("blob", "diff_id", "words"),
+    [
+        (PACKED + b"padding", digest_of(TAR), "padding"),
+        (PACKED + b"\0" * 512, digest_of(TAR), "padding"),
+        (PACKED[:-9], digest_of(TAR), "ends in the middle"),
+        (b"\x1f\x8bnonsense", digest_of(TAR), "damaged gzip"),
+        (b"\x28\xb5\x2f\xfd", digest_of(TAR), "zstd"),
+        (PACKED, digest_of(b"another"), "something else than the config says"),
+        (gzip.compress(b"no tar" * 200), digest_of(b"no tar" * 200), "not a sound tar"),
+        (gzip.compress(TAR + b"hidden" + b"\0" * 506), digest_of(TAR + b"hidden" + b"\0" * 506), "after the end"),
+        (gzip.compress(TAR[:700]), digest_of(TAR[:700]), "not a sound tar"),
+    ],
+)
+def test_what_is_no_honest_layer_is_refused(blob, diff_id, words):
+    with pytest.raises(ImageProblem, match=words):
+        inventory.merge(layers(image(b"", blobs=[blob], diff_ids=[diff_id])))
+
+
+def test_a_gzip_of_several_members_and_a_plain_tar_are_layers():
+    parts = gzip.compress(TAR[:1000]) + gzip.compress(TAR[1000:])
+    for blob in (parts, TAR):
+        found = inventory.merge(layers(image(b"", blobs=[blob], diff_ids=[digest_of(TAR)])))
+        assert f"{SITE}/joblib/__init__.py" in found
+
+
+def test_a_bomb_is_stopped(monkeypatch):
+    monkeypatch.setattr(inventory, "MAX_TAR", 1 << 20)
+    bomb = gzip.compress(b"\0" * (4 << 20))
+    with pytest.raises(ImageProblem, match="unpacks to more than 1 MiB"):
+        inventory.unpack(bomb, "x", 1 << 20)
+    half = {"a": b"1" * (700 << 10)}
+    with pytest.raises(ImageProblem, match="unpacks to more than 1 MiB"):
+        layers(image(half, half | {"b": b"2"}))
+
+
+@pytest.mark.parametrize("diff_ids", [[], ["sha256:" + "0" * 64] * 2])
+def test_a_config_with_another_number_of_layers_is_refused(diff_ids):
+    with pytest.raises(ImageProblem, match="the manifest lists 1 layers"):
+        layers(image(OLD, diff_ids=diff_ids))
+
+
+def test_a_missing_config_is_refused():
+    with pytest.raises(ImageProblem, match="the config no of them"):
+        layers(image(OLD), config=False)
+
+
+def test_odd_paths_and_links_end_where_they_end_in_the_image():
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        for name in ("./a/../b/file", "../../etc/x", "/abs"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 1
+            archive.addfile(entry, io.BytesIO(b"1"))
+        hard = tarfile.TarInfo("hard")
+        hard.type, hard.linkname = tarfile.LNKTYPE, "b/file"
+        archive.addfile(hard)
+        soft = tarfile.TarInfo("abs")
+        soft.type, soft.linkname = tarfile.SYMTYPE, "etc/x"
+        archive.addfile(soft)
+    assert set(inventory.merge(layers(image(raw.getvalue())))) == {"b/file", "etc/x", "hard"}
+
+
+def test_a_file_in_a_folders_place_takes_its_content_away():
+    assert set(inventory.merge(layers(image({"a/b": b"1", "a/c": b"2", "ab": b"3"}, {"a": b"4"})))) == {"a", "ab"}
+
+
+def test_whiteouts_act_on_lower_layers_alone():
+    both = {"a/.wh..wh..opq": b"", "a/new": b"1", ".wh.b": b"", "b": b"2"}
+    assert set(inventory.merge(layers(image({"a/old": b"", "a/x/y": b"", "b": b"1"}, both)))) == {"a/new", "b"}
+
+
+def test_many_entries_over_many_files_stay_quick():
+    lower = {f"f/{n}": b"" for n in range(5_000)}
+    upper = {f"g/.wh.{n}": b"" for n in range(5_000)}
+    assert len(inventory.merge(layers(image(lower, upper)))) == 5_000
