@@ -18,7 +18,7 @@ from autograder.services.standins.bearer import BearerFront, Identity
 from autograder.services.standins.catalog import Catalog
 from autograder.services.standins.catalogfront import is_locked
 from autograder.services.standins.interface import Action, Call, Caller, Context, Kind, Manifest, Refusal
-from autograder.services.standins.proxy import Reply, json_reply
+from autograder.services.standins.reply import Reply, json_reply
 
 # https://learn.microsoft.com/azure/container-registry/container-registry-authentication
 REFRESH_LIFETIME = timedelta(hours=3)  # "the token is valid for 3 hours"

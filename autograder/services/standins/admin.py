@@ -17,7 +17,7 @@ from typing import Any
 from autograder.services.standins.body import RequestBody
 from autograder.services.standins.clock import StandinClock, stamp
 from autograder.services.standins.interface import Front, Journal, Refusal, StoreProblem
-from autograder.services.standins.proxy import Reply, error_reply, json_reply, store_refusal
+from autograder.services.standins.reply import Reply, error_reply, json_reply, store_refusal
 from autograder.services.standins.store import RegistryClient
 
 PATH = "/_course/"

@@ -238,7 +238,7 @@ class ArtifactRegistryFront(BearerFront):
         return self._describe(name)
 
     def _list(self) -> list[dict[str, Any]]:
-        return [self._describe(name) for name in sorted(self.repositories)]
+        return list(map(self._describe, sorted(self.repositories)))
 
     def _describe(self, name: str) -> dict[str, Any]:
         settings = self._settings(name)

@@ -24,7 +24,8 @@ from autograder.services.standins.hublimits import PullLimits
 from autograder.services.standins.interface import Context, Front, Refusal, WSGIApp
 from autograder.services.standins.journal import SqliteJournal
 from autograder.services.standins.locks import Locks
-from autograder.services.standins.proxy import Proxy, error_reply
+from autograder.services.standins.proxy import Proxy
+from autograder.services.standins.reply import error_reply
 from autograder.services.standins.store import PrefixedStore, RegistryClient
 
 SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")

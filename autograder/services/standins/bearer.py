@@ -21,7 +21,7 @@ from autograder.services.standins.body import RequestBody
 from autograder.services.standins.catalog import Catalog
 from autograder.services.standins.catalogfront import CatalogFront
 from autograder.services.standins.interface import Action, Call, Caller, Context, Kind, Refusal
-from autograder.services.standins.proxy import Reply, error_reply, json_reply
+from autograder.services.standins.reply import Reply, error_reply, json_reply
 from autograder.services.standins.routes import HOST
 from autograder.services.standins.tokens import TokenSigner
 

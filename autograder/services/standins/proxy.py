@@ -7,11 +7,8 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -29,57 +26,13 @@ from autograder.services.standins.interface import (
     Refusal,
     StoreProblem,
 )
+from autograder.services.standins.reply import Reply, error_reply, json_reply, passed_on, store_refusal, unknown_name
 from autograder.services.standins.store import MANIFEST_LIMIT, Answer, RegistryClient, refusal_of
 
-# Docker's `manifest` command insists on it: "unsupported registry version" otherwise.
-VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
-# What travels from the client to the store and back; everything else stays behind.
+# What travels from the client to the store; everything else stays behind.
 TO_STORE = ("content-type", "content-range", "range", "if-none-match", "if-range")
-FROM_STORE = (
-    "accept-ranges",
-    "content-length",
-    "content-range",
-    "content-type",
-    "docker-content-digest",
-    "docker-upload-uuid",
-    "etag",
-    "oci-chunk-min-length",
-    "range",
-)
 PAGE = 1000  # tags a page when the client names no number
 ACTIONS = {"GET": Action.PULL, "HEAD": Action.PULL, "DELETE": Action.DELETE}
-
-
-@dataclass
-class Reply:
-    """An answer to the client."""
-
-    status: int
-    headers: dict[str, str] = field(default_factory=dict)
-    body: Iterable[bytes] = ()
-
-    def send(self, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Hand it to the WSGI server."""
-        start_response(f"{self.status} {HTTPStatus(self.status).phrase}", list({**VERSION, **self.headers}.items()))
-        return self.body
-
-
-def json_reply(status: int, value: object, headers: Mapping[str, str] | None = None) -> Reply:
-    """An answer with a JSON body."""
-    body = json.dumps(value).encode()
-    framing = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
-    return Reply(status, {**framing, **(headers or {})}, [body])
-
-
-def error_reply(refusal: Refusal, method: str) -> Reply:
-    """An error in the form of the distribution specification, "Error Codes"."""
-    error: dict[str, object] = {"code": refusal.code, "message": refusal.message}
-    if refusal.detail is not None:
-        error["detail"] = refusal.detail
-    reply = json_reply(refusal.status, {"errors": [error]}, refusal.headers)
-    if method == "HEAD":
-        reply.body = ()
-    return reply
 
 
 class Proxy:
@@ -322,30 +275,6 @@ def action_of(call: Call) -> Action:
     if call.kind is Kind.UPLOAD:
         return Action.PUSH
     return ACTIONS.get(call.method, Action.PUSH)
-
-
-def unknown_name(repository: str) -> Refusal:
-    """There is no such repository (distribution-spec, "Error Codes", code-7)."""
-    return Refusal(404, "NAME_UNKNOWN", "repository name not known to registry", {"name": repository})
-
-
-def store_refusal(problem: StoreProblem) -> Refusal:
-    """What a client sees when the store is out of reach."""
-    return Refusal(
-        503, "UNAVAILABLE", "the store behind this registry does not answer; run `course start`", str(problem)
-    )
-
-
-def passed_on(call: Call, answer: Answer, more: Mapping[str, str]) -> Reply:
-    """The store's answer with its body streaming."""
-    headers = {key.title(): answer.headers[key] for key in FROM_STORE if key in answer.headers}
-    if call.method == "HEAD" or answer.status in (204, 304):
-        answer.close()
-        return Reply(answer.status, {**headers, **more})
-    if answer.headers.get("content-length", "0") == "0":
-        answer.close()
-        return Reply(answer.status, {"Content-Length": "0", **headers, **more})
-    return Reply(answer.status, {**headers, **more}, answer.pieces())
 
 
 def _sent(call: Call) -> dict[str, str]:
