@@ -45,7 +45,7 @@ def progress() -> Iterator[Report]:
 @click.option("--no-browser", is_flag=True, help="Do not open the browser.")
 @click.option(
     "--move",
-    type=click.Choice(["registry", "jupyter", "site"]),
+    type=click.Choice(["registry", "jupyter", "site", "dockerhub", "ecr", "artifact-registry", "acr"]),
     help="Take another port for this service, because a foreign program holds its own.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what runs, and where, as JSON.")
@@ -62,6 +62,7 @@ def start(
         prepare=workspace.prepare,
         build_site=_build_site if with_site else None,
         with_jupyter=not (services_only or no_jupyter),
+        with_clouds=True,
         move=move,
     )
     with progress() as report:
@@ -91,6 +92,12 @@ def _lines(started: Started) -> Iterator[tuple[str, str, str]]:
     """Service, title and address of what answers."""
     places = started.addresses
     titles = {"jupyter": "JupyterLab", "site": "Lessons", "registry": "Local registry"}
+    titles |= {
+        "dockerhub": "Docker Hub",
+        "ecr": "Amazon ECR",
+        "artifact-registry": "Artifact Registry",
+        "acr": "Azure ACR",
+    }
     where = {"jupyter": places.jupyter, "site": places.site, **places.services}
     for service, title in titles.items():
         if service in started.running:
@@ -101,7 +108,7 @@ def _show(started: Started, seconds: float) -> None:
     for note in started.notes:
         click.echo(note)
     for _, title, address in _lines(started):
-        click.echo(f"{title + ':':<16}{address}")
+        click.echo(f"{title + ':':<19}{address}")
     for service, problem in started.problems.items():
         click.echo(f"\n{service} is missing: {problem.found}", err=True)
         click.echo(f"  expected: {problem.expected}", err=True)
@@ -187,8 +194,10 @@ def env(shell: str | None, as_json: bool) -> None:
 
     bash: eval "$(course env)" · PowerShell: course env --shell powershell | Out-String | Invoke-Expression
     """
-    from autograder.services import addresses
+    from autograder.services import addresses, clouds, installation
 
     chosen = "json" if as_json else shell or ("powershell" if sys.platform == "win32" else "bash")
-    variables = addresses.load().variables() | addresses.without_proxy(os.environ)
+    state = installation.load()
+    variables = addresses.of_installation(state).variables() | clouds.variables(state)
+    variables |= addresses.without_proxy(os.environ)
     click.echo(addresses.as_text(variables, chosen))

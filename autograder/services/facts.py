@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder import paths
-from autograder.services import engine, installation, jupyter, ports, processes, registry, site_server
+from autograder.services import clouds, engine, installation, jupyter, ports, processes, registry, site_server
 from autograder.services.doctor import Disk, Facts, Port
 from autograder.services.installation import Installation
 
@@ -87,9 +87,11 @@ def _ports(state: Installation, client: DockerClient | None) -> Iterator[Port]:
         registry.SERVICE: lambda: client is not None and registry.running(client, state),
         jupyter.SERVICE: lambda: jupyter.answers(state),
         site_server.SERVICE: lambda: site_server.answers(state),
+        **dict.fromkeys(clouds.SERVICES, lambda: client is not None and clouds.running(client, state)),
     }
+    in_containers = (registry.SERVICE, *clouds.SERVICES)
     for service, number in sorted(state.ports.items()):
         free = ports.is_free(number)
         own = not free and service in ours and ours[service]()
-        unknown = not free and service == registry.SERVICE and client is None  # nobody can tell whose it is
+        unknown = not free and service in in_containers and client is None  # nobody can tell whose it is
         yield Port(service, number, free, own or unknown, "" if free or own or unknown else processes.listener(number))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.services import addresses, engine, images, installation, jupyter, machine_setup, ports, registry
+from autograder.services import addresses, clouds, engine, images, installation, jupyter, machine_setup, ports, registry
 from autograder.services import site_server as site
 from autograder.services.installation import Installation
 
@@ -45,12 +45,14 @@ class Plan:
         prepare: makes the student's folder ready and returns notes about it; None leaves it alone.
         build_site: builds the site; None serves none.
         with_jupyter: whether JupyterLab is started.
+        with_clouds: whether the clouds' stand-ins are started.
         move: a service that takes another port than the one it has.
     """
 
     prepare: Callable[[], list[str]] | None = None
     build_site: Callable[[], object] | None = None
     with_jupyter: bool = True
+    with_clouds: bool = False
     move: str | None = None
 
 
@@ -73,6 +75,9 @@ def start(plan: Plan, report: Report) -> Started:
             wanted.append(site.SERVICE)
             _attempt(started, site.SERVICE, lambda: _site(plan, state, report))
         _attempt(started, registry.SERVICE, lambda: _registry(state, report))
+        if plan.with_clouds:
+            _attempt(started, clouds.FRONTS, lambda: _clouds(state, report))
+            wanted += clouds.SERVICES if clouds.FRONTS not in started.problems else ()
         if plan.with_jupyter:
             if not jupyter.answers(state):
                 report("waiting for JupyterLab")
@@ -101,6 +106,7 @@ def _with_ports(plan: Plan) -> Installation:
     wanted = [registry.SERVICE]
     wanted += [jupyter.SERVICE] if plan.with_jupyter else []
     wanted += [site.SERVICE] if plan.build_site else []
+    wanted += clouds.SERVICES if plan.with_clouds else ()
     with installation.change() as state:
         if plan.move is not None:
             _stop_one(state, plan.move)
@@ -148,18 +154,29 @@ def _site(plan: Plan, state: Installation, report: Report) -> None:
 
 
 def _registry(state: Installation, report: Report) -> None:
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
     _, client = engine.probe()
     if client is None:
         machine_setup.ensure(["engine"], report)
         client = engine.connect()
+    with closing(client), _engine_told():
+        for tag in images.BASES:
+            images.ensure(client, tag, report)
+        registry.up(client, state, report)
+
+
+def _clouds(state: Installation, report: Report) -> None:
+    with closing(engine.connect()) as client, _engine_told():
+        clouds.up(client, state, report)
+
+
+@contextmanager
+def _engine_told() -> Iterator[None]:
+    """What the engine refuses, told as such."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
     try:
-        with closing(client):
-            for tag in images.BASES:
-                images.ensure(client, tag, report)
-            registry.up(client, state, report)
+        yield
     except (DockerException, RequestException) as error:
         raise EnvironmentProblem(
             expected="the engine to do what it is asked", found=str(error), next_step="Run: course doctor"
@@ -187,6 +204,8 @@ def stop(report: Report) -> list[str]:
             found, client = engine.probe()
             if client is not None:
                 with closing(client):
+                    report("stopping the clouds' stand-ins")
+                    stopped += clouds.SERVICES if clouds.down(client, state) else ()
                     report("stopping the registry")
                     stopped += [registry.SERVICE] if registry.down(client, state) else []
             elif registry.answers(state.ports[registry.SERVICE]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
-from autograder.services import installation, lifecycle, registry
+from autograder.services import clouds, installation, lifecycle, registry
 
 
 def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +30,7 @@ def up(engine, home: Path) -> Iterator[Path]:
     lifecycle.stop(lambda _: None)
     state = installation.find()
     if state:
+        clouds.remove(engine, state)
         container = registry.find(engine, state)
         if container:
             container.remove(force=True)
@@ -86,7 +88,7 @@ def test_services_start_push_stop_start(engine, up):
     done = course("start", "--services-only", "--no-browser")
     assert done.returncode == 0, done.stderr
     address = json.loads(course("env", "--json").stdout)["REGISTRY"]
-    assert f"Local registry: {address}" in done.stdout
+    assert re.search(rf"Local registry: +{address}\n", done.stdout)
     name = f"{address}/course-test/hello"
     engine.images.get("registry:2").tag(name, "1")
     try:
@@ -94,7 +96,7 @@ def test_services_start_push_stop_start(engine, up):
         assert any("aux" in line for line in pushed)
     finally:
         engine.images.remove(f"{name}:1")
-    assert course("stop").stdout == "Stopped: registry.\n"
+    assert course("stop").stdout == f"Stopped: {', '.join((*clouds.SERVICES, 'registry'))}.\n"
     data = json.loads(course("start", "--services-only", "--json").stdout)
     assert data["running"]["registry"] == address
     engine.images.pull(name, "1")

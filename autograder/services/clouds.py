@@ -1,0 +1,274 @@
+"""The clouds' stand-ins: one container with all fronts, published on 127.0.0.1, and the store behind it, on no port.
+
+Whatever happens to the containers, their two volumes stay: they hold what was pushed and what the clouds know of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.services import addresses, cloud_admin, cloud_credentials, http, images, ports, registry, services_image
+from autograder.services.installation import Installation
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
+STORE, FRONTS = "store", "clouds"  # the two containers, as in their names
+STORE_ADDRESS = "http://store:5000"
+INSIDE = dict(zip(SERVICES, (5002, 5003, 5004, 5005), strict=True))  # ports within the container
+CONFIGURATION = "configuration.json"
+USER = 10001  # of the image
+HEALTH_SECONDS = 60.0
+# Grows by some megabytes a transfer; what is measured is far below. A limit turns a leak into a restart.
+MEMORY = "512m"
+
+
+def _store(installation: Installation, image: str, secret: str) -> dict[str, Any]:
+    """The store's whole configuration. The secret lets an upload outlive a restart of the store."""
+    name = installation.object_name(STORE)
+    return {
+        "name": name,
+        "image": image,
+        "environment": {**registry.SETTINGS, "REGISTRY_HTTP_SECRET": secret},
+        "volumes": {name: {"bind": "/var/lib/registry", "mode": "rw"}},
+        "restart_policy": {"Name": "unless-stopped"},
+        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+    }
+
+
+def _fronts(installation: Installation, image: str) -> dict[str, Any]:
+    """The fronts' whole configuration: no rights, no writable place but the volume."""
+    name = installation.object_name(FRONTS)
+    return {
+        "name": name,
+        "image": image,
+        "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in SERVICES},
+        "volumes": {name: {"bind": "/state", "mode": "rw"}},
+        "restart_policy": {"Name": "unless-stopped"},
+        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+        "read_only": True,
+        "tmpfs": {"/tmp": "size=64m"},
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "mem_limit": MEMORY,
+        "pids_limit": 512,
+    }
+
+
+def configuration(installation: Installation, secrets: dict[str, Any]) -> dict[str, Any]:
+    """What the process inside reads (``standins.assembly.Configuration``)."""
+    credentials = {service: dict(secrets["credentials"][service]) for service in SERVICES}
+    credentials["acr"]["host"] = f"localhost:{installation.ports['acr']}"
+    return {
+        "state": "/state",
+        "store": STORE_ADDRESS,
+        "ports": INSIDE,
+        "admin_secret": secrets["admin_secret"],
+        "secret": secrets["secret"],
+        "credentials": credentials,
+    }
+
+
+def answers(installation: Installation) -> bool:
+    """Whether every front answers and has its store behind it."""
+    found = (installation.ports.get(service) for service in SERVICES)
+    return all(port is not None and cloud_admin.healthy(port) for port in found)
+
+
+def running(client: DockerClient, installation: Installation) -> bool:
+    """Whether this installation's fronts run; they hold their ports even while one does not answer."""
+    container = _find(client, installation, FRONTS)
+    return container is not None and container.status == "running"
+
+
+def up(client: DockerClient, installation: Installation, report: images.Report) -> None:
+    """Have all stand-ins running and answering; containers of another configuration are made anew.
+
+    Args:
+        client: the engine.
+        installation: whose stand-ins; a port for each of :data:`SERVICES` is chosen already.
+        report: called with one line for each step that takes time.
+
+    Raises:
+        EnvironmentProblem: an image cannot be had, a port is taken, or a front does not answer in time.
+    """
+    secrets = cloud_credentials.load()
+    base = images.ensure(client, images.REGISTRY, report)
+    store = _store(installation, base, hashlib.sha256(secrets["secret"].encode()).hexdigest())
+    fronts = _fronts(installation, services_image.ensure(client, report))
+    inside = configuration(installation, secrets)
+    network = _network(client, installation)
+    _have(client, installation, STORE, store, network, {})
+    container = _have(client, installation, FRONTS, fronts, network, inside)
+    if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
+        raise _silent(container)
+    publish(client, installation, secrets, report)
+
+
+def down(client: DockerClient, installation: Installation) -> bool:
+    """Stop the fronts, then the store; containers and volumes stay. Returns whether anything was running."""
+    stopped = False
+    for part in (FRONTS, STORE):
+        container = _find(client, installation, part)
+        if container is not None and container.status not in ("exited", "created"):
+            container.stop(timeout=10)
+            stopped = True
+    return stopped
+
+
+def remove(client: DockerClient, installation: Installation) -> None:
+    """Remove containers, volumes and network of this installation: everything in the clouds is gone."""
+    from docker.errors import NotFound
+
+    for part in (FRONTS, STORE):
+        container = _find(client, installation, part)
+        if container is not None:
+            container.remove(force=True)
+        with contextlib.suppress(NotFound):
+            client.volumes.get(installation.object_name(part)).remove()
+    for network in client.networks.list(names=[installation.object_name(FRONTS)]):
+        network.remove()
+
+
+def publish(client: DockerClient, installation: Installation, secrets: dict[str, Any], report: images.Report) -> None:
+    """Push the course's base images to the Docker Hub stand-in's ``library/``, those that are not there yet."""
+    known = cloud_admin.call("dockerhub", "repository-list")
+    there = {f"{repository['name']}:{tag}" for repository in known for tag in repository["tags"]}
+    hub = secrets["credentials"]["dockerhub"]
+    login = {"username": hub["publisher"], "password": hub["accounts"][hub["publisher"]]}
+    for base in images.BASES:
+        if f"library/{base}" in there:
+            continue
+        name, _, tag = base.partition(":")
+        repository = f"localhost:{installation.ports['dockerhub']}/library/{name}"
+        report(f"{base}: publishing as library/{base} on the Docker Hub stand-in")
+        client.images.get(base).tag(repository, tag)
+        for line in client.images.push(repository, tag, auth_config=login, stream=True, decode=True):
+            if "error" in line:
+                raise EnvironmentProblem(
+                    expected=f"the Docker Hub stand-in to take library/{base}",
+                    found=str(line["error"]),
+                    next_step="Run `course stop`, then `course start`.",
+                )
+        client.images.remove(f"{repository}:{tag}", noprune=True)
+
+
+def _find(client: DockerClient, installation: Installation, part: str) -> Container | None:
+    from docker.errors import NotFound
+
+    try:
+        return client.containers.get(installation.object_name(part))
+    except NotFound:
+        return None
+
+
+def _network(client: DockerClient, installation: Installation) -> str:
+    """The private network of store and fronts."""
+    name = installation.object_name(FRONTS)
+    if not any(network.name == name for network in client.networks.list(names=[name])):
+        client.networks.create(name, labels={registry.INSTALLATION_LABEL: installation.id})
+    return name
+
+
+def _have(
+    client: DockerClient,
+    installation: Installation,
+    part: str,
+    wanted: dict[str, Any],
+    network: str,
+    inside: dict[str, Any],
+) -> Container:
+    """A running container of the wanted configuration."""
+    from docker.errors import APIError
+
+    mark = hashlib.sha256(json.dumps([wanted, network, inside], sort_keys=True).encode()).hexdigest()
+    container = _find(client, installation, part)
+    if container is not None and container.labels.get(registry.CONFIG_LABEL) != mark:
+        container.remove(force=True)
+        container = None
+    try:
+        if container is None:
+            container = _create(client, installation, part, wanted, network, mark)
+            if inside:
+                container.put_archive("/state", _archive(inside))
+        if container.status == "paused":
+            container.unpause()
+        elif container.status != "running":
+            container.start()
+        return container
+    except APIError as error:
+        text = str(error.explanation or error)
+        if "already allocated" in text or "address already in use" in text or "port is not available" in text.lower():
+            busy = next((s for s in SERVICES if not ports.is_free(installation.ports[s])), SERVICES[0])
+            raise ports.taken(busy, installation.ports[busy]) from None
+        raise EnvironmentProblem(
+            expected=f"the engine to start the container {wanted['name']}",
+            found=text,
+            next_step="Run: course doctor",
+        ) from None
+
+
+def _create(
+    client: DockerClient, installation: Installation, part: str, wanted: dict[str, Any], network: str, mark: str
+) -> Container:
+    labels = {registry.INSTALLATION_LABEL: installation.id, registry.SERVICE_LABEL: part}
+    volume = installation.object_name(part)
+    if volume not in {found.name for found in client.volumes.list(filters={"name": volume})}:
+        client.volumes.create(volume, labels=labels)
+    aliases = {network: client.api.create_endpoint_config(aliases=[part])}
+    return client.containers.create(
+        **wanted,
+        network=network,
+        networking_config=aliases,
+        labels={**labels, registry.CONFIG_LABEL: mark},
+    )
+
+
+def _archive(inside: dict[str, Any]) -> bytes:
+    """The configuration as a tar, owned by the image's user and readable by nobody else."""
+    content = json.dumps(inside, indent=1).encode()
+    entry = tarfile.TarInfo(CONFIGURATION)
+    entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o400, USER, USER
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _alive(container: Container) -> bool:
+    container.reload()
+    return bool(container.status in ("running", "restarting"))
+
+
+def _silent(container: Container) -> CourseError:
+    log = container.logs(tail=4).decode(errors="replace").strip().replace("\n", " / ")
+    return EnvironmentProblem(
+        expected=f"the clouds' stand-ins to answer within {HEALTH_SECONDS:.0f} seconds",
+        found=f"they do not; their container is {container.status}" + (f"; its log ends: {log}" if log else ""),
+        next_step="Run `course stop`, then `course start`.",
+    )
+
+
+def variables(installation: Installation) -> dict[str, str]:
+    """Credentials for shells and notebooks, beside the addresses: what the AWS clients and `docker login` need."""
+    secrets = cloud_credentials.find()
+    if secrets is None or "ecr" not in installation.ports:
+        return {}
+    hub, admin = secrets["credentials"]["dockerhub"], secrets["credentials"]["ecr"]["profiles"]["admin"]
+    return {
+        "DOCKERHUB_USER": cloud_credentials.HUB_USER,
+        "DOCKERHUB_PASSWORD": hub["accounts"][cloud_credentials.HUB_USER],
+        "ACR_NAME": cloud_credentials.ACR_REGISTRY,
+        "AWS_ENDPOINT_URL": addresses.url(installation.ports["ecr"], ""),
+        "AWS_ACCESS_KEY_ID": admin["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": admin["secret_access_key"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }

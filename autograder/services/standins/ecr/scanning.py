@@ -1,0 +1,84 @@
+"""Image scans: when one is due, what it answers, and the hook a scanner is plugged into.
+
+No finding is ever invented. Without a scanner a scan ends as FAILED with the reason, which is also how ECR ends the
+scan of an image it cannot read (https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-troubleshooting.html).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Protocol
+
+from moto.core.exceptions import ServiceException
+
+from autograder.services.standins.ecr import images, problems
+from autograder.services.standins.ecr.images import StoredImage
+
+DAY = 24 * 3600.0  # seconds
+Finding = dict[str, Any]  # the shape ImageScanFinding: name, severity, uri, description, attributes
+
+
+class CannotScan(Exception):
+    """The scanner cannot read this image; the text says why."""
+
+
+class Scanner(Protocol):
+    """Finds vulnerabilities in one image."""
+
+    def findings_for(self, repository: str, digest: str) -> list[Finding]:
+        """Findings in ECR's form (shape ``ImageScanFinding``). Raises CannotScan."""
+
+
+class NoScanner:
+    """The scanner of an installation that has none."""
+
+    def findings_for(self, repository: str, digest: str) -> list[Finding]:
+        raise CannotScan("This stand-in has no scanner of its own. Scan the image with trivy instead.")
+
+
+def check(image: StoredImage, repository: str, scan_type: str, now: float, last: float | None) -> None:
+    """Refuse what StartImageScan refuses.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_StartImageScan.html
+    """
+    if scan_type == "ENHANCED":
+        raise ServiceException("ValidationException", "This feature is disabled")
+    if image.image_status == images.ARCHIVED:
+        raise problems.archived(image.digest, repository)
+    if image.size is None:
+        raise ServiceException("UnsupportedImageTypeException", "The image is of a type that cannot be scanned.")
+    if last is not None and now - last < DAY:
+        text = "The scan quota per image has been exceeded. Wait and try again."
+        raise ServiceException("LimitExceededException", text)
+
+
+def run(scanner: Scanner, repository: str, digest: str, now: float) -> dict[str, Any]:
+    """One scan's record, JSON-serialisable: status, description, time and findings."""
+    try:
+        findings = scanner.findings_for(repository, digest)
+    except CannotScan as reason:
+        return {"at": now, "status": "FAILED", "description": f"UnsupportedImageError: {reason}", "findings": []}
+    description = "The scan was completed successfully."
+    return {"at": now, "status": "COMPLETE", "description": description, "findings": findings}
+
+
+def describe(record: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+    """Status and findings as DescribeImageScanFindings prints them; ``findings`` is the page asked for."""
+    answer: dict[str, Any] = {"imageScanStatus": {"status": record["status"], "description": record["description"]}}
+    if record["status"] == "COMPLETE":
+        counts = Counter(finding["severity"] for finding in record["findings"])
+        answer["imageScanFindings"] = {
+            "imageScanCompletedAt": record["at"],
+            "vulnerabilitySourceUpdatedAt": record["at"],
+            "findings": findings,
+            "findingSeverityCounts": dict(counts),
+        }
+    return answer
+
+
+def missing(digest: str | None, tag: str | None, repository: str, registry_id: str) -> ServiceException:
+    return ServiceException(
+        "ScanNotFoundException",
+        f"Image scan does not exist for the image with '{problems.image_id(digest, tag)}' in the repository with name "
+        f"'{repository}' in the registry with id '{registry_id}'",
+    )
