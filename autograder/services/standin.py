@@ -38,7 +38,7 @@ class Recipe:
 
     tag: str
     suite: str
-    mirror: str
+    mirror: str  # "": mmdebstrap's own choice, which adds the suite's updates and security updates
     epoch: int
     variant: str
     packages: tuple[str, ...]
@@ -71,7 +71,7 @@ def recipes(file: Path = OFFLINE / "recipes.toml") -> dict[str, Recipe]:
         found[tag] = Recipe(
             tag=tag,
             suite=data["suite"],
-            mirror=data["mirror"],
+            mirror=data.get("mirror", ""),
             epoch=data["source_date_epoch"],
             variant=entry["variant"],
             packages=tuple(entry["packages"]),
@@ -152,16 +152,8 @@ def command(recipe: Recipe) -> list[str]:
     hook = Path("/usr/share/mmdebstrap/hooks/maybe-merged-usr")
     if recipe.variant != "extract" and hook.is_dir():
         call.append(f"--hook-dir={hook}")
-    return [*call, recipe.suite, "-", recipe.mirror, *_updates(recipe)]
-
-
-def _updates(recipe: Recipe) -> list[str]:
-    """The suites with the security and stable updates."""
-    security = recipe.mirror.replace("deb.debian.org/debian", "security.debian.org/debian-security")
-    extra = [f"deb {recipe.mirror} {recipe.suite}-updates main"]
-    if security != recipe.mirror:
-        extra.append(f"deb {security} {recipe.suite}-security main")
-    return extra
+    sources = [recipe.mirror, f"deb {recipe.mirror} {recipe.suite}-updates main"] if recipe.mirror else []
+    return [*call, recipe.suite, "-", *sources]
 
 
 def build(client: DockerClient, recipe: Recipe, report: Report) -> str:
@@ -201,7 +193,7 @@ def build(client: DockerClient, recipe: Recipe, report: Report) -> str:
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
             raise EnvironmentProblem(
-                expected=f"mmdebstrap to fetch the packages of {recipe.tag} from {recipe.mirror}",
+                expected=f"mmdebstrap to fetch the packages of {recipe.tag} from {recipe.mirror or 'a Debian mirror'}",
                 found="it failed: " + (" / ".join(lines[-3:]) or f"exit status {process.returncode}"),
                 next_step="Check that this machine reaches a Debian mirror (apt-get update), then start again.",
             )
