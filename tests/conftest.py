@@ -64,3 +64,8 @@ def registry_session(engine: DockerClient) -> Iterator[str]:
 def registry(registry_session: str) -> str:
     """``localhost:PORT`` of a throw-away registry; shared by the tests, so take repository names of your own."""
     return registry_session
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are no names: compressed ones hold the time, and the processes that share the tests would disagree."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None
