@@ -21,6 +21,8 @@ from autograder.services.engine import Trouble
 
 Report = Callable[[str], None]
 
+PID_FILE = "/var/run/docker.pid"
+CONTAINERD_PID_FILE = "/var/run/docker/containerd/containerd.pid"
 DAEMON_SECONDS = 60.0  # how long a daemon that was started may take to answer
 
 
@@ -179,6 +181,9 @@ def _start_detached(prefix: list[str], log: Path) -> None:
     if mount and not Path("/sys/fs/cgroup").is_mount():
         subprocess.run([*prefix, mount], capture_output=True, check=False)
     daemon = find("engine") or "dockerd"
+    # After a killed machine their numbers may belong to other programs, and the daemon would wait for those.
+    stale = [PID_FILE] if processes.named("containerd") else [PID_FILE, CONTAINERD_PID_FILE]
+    subprocess.run([*prefix, "rm", "-f", *stale], capture_output=True, check=False)
     # By a shell, so that sudo can ask for a password here and the daemon still gets a session of its own.
     script = 'setsid "$0" >>"$1" 2>&1 </dev/null &'
     subprocess.run([*prefix, "sh", "-c", script, daemon, str(log)], check=False)

@@ -115,6 +115,11 @@ def test_without_systemd_the_daemon_gets_a_session_of_its_own(home, tmp_path, mo
     daemon.write_text("#!/bin/sh\necho started\nexec sleep 60\n", encoding="utf-8")
     daemon.chmod(0o755)
     monkeypatch.setattr(machine_setup, "find", lambda tool: str(daemon))
+    for name in ("PID_FILE", "CONTAINERD_PID_FILE"):  # never those of a daemon of this machine
+        stale = tmp_path / name
+        stale.write_text("1", encoding="ascii")
+        monkeypatch.setattr(machine_setup, name, str(stale))
+    monkeypatch.setattr(processes, "named", lambda name: False)
     log = home / ".course" / "logs" / "dockerd.log"
     machine_setup._start_detached([], log)
     assert machine_setup.http.wait_until(lambda: processes.tail(log) == "started", 10)
@@ -123,6 +128,7 @@ def test_without_systemd_the_daemon_gets_a_session_of_its_own(home, tmp_path, mo
     (pid,) = [p.pid for p in psutil.process_iter() if _writes_to(p, log)]
     assert os.getsid(pid) == pid
     os.kill(pid, 15)
+    assert not (tmp_path / "PID_FILE").exists() and not (tmp_path / "CONTAINERD_PID_FILE").exists()
 
 
 def _writes_to(process, log: Path) -> bool:
