@@ -22,13 +22,14 @@ class Alone(runner.Process):
     """
 
     def close(self):
-        if os.getpid() == 1:
+        super().close()
+        while os.getpid() == 1:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
-        super().close()
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            try:
+                os.waitpid(-1, 0)  # orphans are children of process 1
+            except ChildProcessError:
+                return
 
 
 runner.Process = Alone
