@@ -22,14 +22,21 @@ class Alone(runner.Process):
     """
 
     def close(self):
+        end_all()  # before the pipes are closed, which waits for their other ends
         super().close()
         while os.getpid() == 1:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)
+            end_all()
             try:
                 os.waitpid(-1, 0)  # orphans are children of process 1
             except ChildProcessError:
                 return
+
+
+def end_all():
+    """Kill every other process in the container."""
+    if os.getpid() == 1:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
 
 
 runner.Process = Alone
