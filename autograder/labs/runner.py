@@ -16,6 +16,7 @@ import builtins
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -127,7 +128,9 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            start_new_session=os.name == "posix",  # so that what the cell starts can be ended with it
         )
+        self.reader: threading.Thread | None = None
         assert self.process.stdin is not None and self.process.stdout is not None
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         self.send({"source": job["source"], "function": job["function"]})
@@ -147,9 +150,9 @@ class Process:
             except (OSError, ValueError):
                 box.append(b"")
 
-        thread = threading.Thread(target=read, daemon=True)
-        thread.start()
-        thread.join(seconds)
+        self.reader = threading.Thread(target=read, daemon=True)
+        self.reader.start()
+        self.reader.join(seconds)
         if not box:
             return None
         try:
@@ -159,11 +162,19 @@ class Process:
             return False
 
     def close(self) -> None:
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
-        for pipe in (self.stdin, self.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()
+        with contextlib.suppress(OSError):
+            self.stdin.close()
+        if self.reader is not None:
+            self.reader.join(1.0)
+            if self.reader.is_alive():  # a process that got away holds the pipe; closing would wait for it
+                return
+        with contextlib.suppress(OSError):
+            self.stdout.close()
 
 
 def start(job: dict[str, Any]) -> tuple[Process | None, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -205,3 +208,14 @@ def test_a_cell_that_took_over_the_runner_cannot_ask_for_another_grading():
 def test_an_error_message_of_broken_text_is_still_that_error():
     (result,) = run("def add(a, b):\n    raise ValueError('\\ud800')", cases=CASES[:1]).results
     assert (result.status, result.detail) == ("raised", "?")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX")
+@pytest.mark.parametrize("escapes", [False, True], ids=["in the group", "in a session of its own"])
+def test_a_process_that_the_cell_leaves_behind_holds_nothing_up(escapes):
+    child = f"subprocess.Popen(['sleep', '20'], pass_fds=range(3, 20), start_new_session={escapes})"
+    keep = "for fd in range(3, 20):\n    try: os.dup2(fd, fd)\n    except OSError: os.dup2(1, fd)"
+    held = f"import os, subprocess\n{keep}\n{child}\n"
+    began = time.monotonic()
+    assert statuses(held + "def add(a, b):\n    while True: pass", cases=CASES[:1], seconds=0.3) == ["timeout"]
+    assert time.monotonic() - began < 15
