@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 from autograder.errors import EnvironmentProblem
-from autograder.grading import batch, gradebook, people
+from autograder.grading import batch, gradebook, people, released
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs import manifest, release
 from autograder.quality import rehearsal, samples
@@ -77,6 +78,8 @@ def _synced() -> float:
         zips = samples.set_up(Path(place))
         course = people.load()
         rows = batch.Batch(course, jobs=batch.default_jobs()).run(zips, lambda plan: None, lambda row: None)
+        released.create(course)  # once a class, and on nbgrader's side done by generate_assignment, before its time
+        released.enter(manifest.find(LAB), course)
         began = time.perf_counter()
         gradebook.sync(course)
         return (time.perf_counter() - began) / len(rows)
@@ -100,7 +103,9 @@ def _stock() -> float:
 
 
 def _nbgrader(home: Path, *arguments: str) -> None:
-    environment = rehearsal.environment(home) | {"JUPYTER_CONFIG_DIR": str(home), "JUPYTER_NO_CONFIG": ""}
+    # nbgrader calls alembic by name, so this environment's programs come first
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    environment = rehearsal.environment(home) | {"JUPYTER_CONFIG_DIR": str(home), "PATH": search}
     options = ["--CourseDirectory.course_id=bench"]
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments, *options],
