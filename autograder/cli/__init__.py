@@ -117,8 +117,6 @@ def main() -> None:
             raise
         report(told)
         sys.exit(int(told.exit_code))
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(int(Exit.USAGE))

@@ -6,7 +6,7 @@ used by the tests and by `course demo`. `course samples` makes them anew.
 
 from __future__ import annotations
 
-import importlib.util
+import hashlib
 import json
 import shutil
 import tempfile
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder import paths
-from autograder.labs import students
+from autograder.labs import manifest, students
+from autograder.labs.hidden import load_module
 from autograder.labs.manifest import Lab
 from autograder.quality import rehearsal
 from autograder.quality.rehearsal import Rehearsal
@@ -100,10 +101,7 @@ def load(lab: Lab) -> list[Scripted]:
     file = paths.SOLUTIONS / lab.slug / "students.py"
     if not file.is_file():
         return []
-    spec = importlib.util.spec_from_file_location(f"students_{lab.module}", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module(file, f"students_{lab.module}")
     listed: list[Scripted] = module.STUDENTS
     return sorted(listed, key=lambda one: bool(one.after))
 
@@ -160,8 +158,6 @@ def rewrite(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 
 def header(content: dict[str, bytes], **changes: Any) -> None:
     """Change fields of submission.json, with the hashes of all files made right again."""
-    import hashlib
-
     document = json.loads(content["submission.json"])
     document |= changes
     document["files"] = {n: hashlib.sha256(d).hexdigest() for n, d in content.items() if n != "submission.json"}
@@ -170,15 +166,8 @@ def header(content: dict[str, bytes], **changes: Any) -> None:
 
 def roster() -> str:
     """The sample class as a roster file."""
-    from autograder.labs import manifest
-
-    ids = sorted({one.student for slug in manifest.slugs() for one in load(manifest.find(slug))})
+    ids = sorted({one.student for lab in _labs() for one in load(lab)})
     return "id\n" + "".join(f"{id}\n" for id in ids)
-
-
-def environment(home: Path) -> dict[str, str]:
-    """The environment in which commands work on the class in ``home``."""
-    return rehearsal.environment(home)
 
 
 def set_up(home: Path) -> list[Path]:
@@ -197,8 +186,6 @@ def set_up(home: Path) -> list[Path]:
 
 
 def _labs() -> list[Lab]:
-    from autograder.labs import manifest
-
     return [manifest.find(slug) for slug in manifest.slugs()]
 
 
