@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
-from autograder.services import clouds, installation, lifecycle, registry
+from autograder.services import cloud_credentials, clouds, installation, lifecycle, registry
 
 
 def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,6 +48,19 @@ def test_env_before_the_first_start_says_what_to_do(home):
     done = course("env")
     assert (done.returncode, done.stdout) == (3, "")
     assert "next: Run: python3 course.py start" in done.stderr
+
+
+def test_env_writes_the_labs_aws_profiles_for_their_owner_alone(home):
+    with installation.change() as state:
+        state.ports["ecr"] = 5123
+    secrets = cloud_credentials.load()["credentials"]["ecr"]["profiles"]
+    variables = json.loads(course("env", "--json").stdout)
+    file = Path(variables["AWS_CONFIG_FILE"])
+    assert file.parent == paths.state() and (os.name == "nt" or file.stat().st_mode & 0o077 == 0)
+    text = file.read_text(encoding="utf-8")
+    for name in cloud_credentials.ECR_PROFILES:
+        assert f"[profile {name}]\nregion = us-east-1\nendpoint_url = http://127.0.0.1:5123\n" in text
+        assert f"aws_secret_access_key = {secrets[name]['secret_access_key']}\n" in text
 
 
 def test_env_prints_for_each_shell(home):
