@@ -32,6 +32,11 @@ def state() -> Path:
     return home() / ".course"
 
 
+def programs() -> Path:
+    """Programs that the kit stands in for where the machine has none; last on the path of notebooks."""
+    return state() / "bin"
+
+
 LABS = ROOT / "labs"
 SOLUTIONS = ROOT / "solutions"
 LESSONS = ROOT / "lessons"

@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reference": ("autograder.cli.reference:reference", "take an image reference apart"),
     "tags": ("autograder.cli.tags:tags", "the tags docker/metadata-action would make"),
     "retention": ("autograder.cli.retention:retention", "what a clean-up policy would remove, and why"),
+    "trivy": ("autograder.cli.scan:trivy_command", "run Trivy with the course's advisory database"),
     "advisories": ("autograder.cli.scan:advisories", "the course's advisory database for Trivy: list, build, push"),
     "gate": ("autograder.cli.scan:gate_command", "fail a build by its scan report"),
     "test": ("autograder.cli.maintainer:test", "all tests"),

@@ -53,17 +53,17 @@ def start(
     services_only: bool, no_jupyter: bool, no_site: bool, no_browser: bool, move: str | None, as_json: bool
 ) -> None:
     """Bring everything up in the background and print the addresses. Harmless when it runs already."""
-    from autograder.labs import workspace
     from autograder.services import lifecycle
 
     began = time.monotonic()
     with_site = not (services_only or no_site)
     plan = lifecycle.Plan(
-        prepare=workspace.prepare,
+        prepare=_prepare,
         build_site=_build_site if with_site else None,
         with_jupyter=not (services_only or no_jupyter),
         with_clouds=True,
         move=move,
+        stock=_publish_advisories,
     )
     with progress() as report:
         started = lifecycle.start(plan, report)
@@ -77,10 +77,24 @@ def start(
         sys.exit(int(Exit.ENVIRONMENT))
 
 
+def _prepare() -> list[str]:
+    from autograder.labs import workspace
+    from autograder.scanning import passing
+
+    passing.stand_in()
+    return workspace.prepare()
+
+
 def _build_site() -> None:
     from autograder import site
 
     site.build()
+
+
+def _publish_advisories(registry: str) -> None:
+    from autograder.scanning import artifact
+
+    artifact.publish(registry)
 
 
 def _has_display() -> bool:

@@ -1,4 +1,4 @@
-"""``course advisories`` and ``course gate``: the course's advisory database, and the gate on a Trivy report."""
+"""``course trivy``, ``course advisories`` and ``course gate``: Trivy, the course's database, a gate on a report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from autograder import paths
 from autograder.domain import advisories as known
 from autograder.domain.advisories import Advisory, Severity, gate
 from autograder.errors import CourseError, Exit
@@ -62,8 +61,9 @@ def _row(one: Advisory) -> dict[str, object]:
 def build(cache: Path | None, as_json: bool) -> None:
     """Write Trivy's database, so that `trivy --cache-dir DIR --skip-db-update` uses it."""
     from autograder.scanning import database
+    from autograder.services import addresses
 
-    folder = cache or paths.state() / "trivy"
+    folder = cache or addresses.trivy_cache()
     made = database.write(folder)
     database.require(folder)
     if as_json:
@@ -94,6 +94,20 @@ def push(repository: str, as_json: bool) -> None:
     else:
         click.echo(f"pushed {reference} ({digest})")
         click.echo(f"use it: trivy image --db-repository {reference} …")
+
+
+@click.command("trivy", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--live", is_flag=True, help="Trivy's own databases, from the internet, in Trivy's own cache.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND …")
+def trivy_command(live: bool, arguments: tuple[str, ...]) -> None:
+    """Run Trivy, with the course's advisory database from the local registry: course trivy image NAME
+
+    Everything from COMMAND on is passed to Trivy, and its exit status is passed back. Trivy is taken from PATH, else
+    from this environment, else from its container image. Versions that an attacker published are refused.
+    """
+    from autograder.scanning import passing
+
+    sys.exit(passing.run(arguments or ("--help",), live=live))
 
 
 @click.command("gate")

@@ -11,8 +11,9 @@ from autograder.notebook.session import answer, check, hint, me
 
 if TYPE_CHECKING:
     REGISTRY: str
+    TRIVY_DB_REPOSITORY: str
 
-__all__ = ["REGISTRY", "answer", "check", "hint", "me"]
+__all__ = ["REGISTRY", "TRIVY_DB_REPOSITORY", "answer", "check", "hint", "me"]
 
 
 def __getattr__(name: str) -> str:
@@ -24,7 +25,7 @@ def __getattr__(name: str) -> str:
     """
     from autograder.services import addresses
 
-    if name in addresses.VARIABLES.values():
+    if name.isupper():
         table = addresses.load().variables()
         if name in table:
             return table[name]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import tarfile
 from typing import Any
 from urllib.parse import urljoin
@@ -18,7 +19,8 @@ import requests
 
 from autograder.domain.manifests import ACCEPT, OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.errors import EnvironmentProblem
-from autograder.scanning.database import FILE, METADATA, SCHEMA, Database
+from autograder.scanning.database import FILE, METADATA, SCHEMA, Database, build
+from autograder.services import addresses
 
 DB_CONFIG = "application/vnd.aquasec.trivy.config.v1+json"
 DB_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
@@ -161,3 +163,20 @@ class Pusher:
         entries = [each for each in entries if each["digest"] != entry["digest"]] + [entry]
         index = _js({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
         self.manifest(index, OCI_INDEX, tag)
+
+
+def publish(address: str) -> str:
+    """Have the course's advisory database in a registry, where ``course env`` says it is; gives its digest.
+
+    Harmless when it is there. A cache of this installation that holds another database is emptied, so that the next
+    scan takes the new one.
+
+    Raises:
+        EnvironmentProblem: the registry does not answer, or refuses.
+    """
+    made = build()
+    digest = Pusher(address, addresses.TRIVY_DB).database(made)
+    cached = addresses.trivy_cache() / "db"
+    if (cached / FILE).is_file() and (cached / FILE).read_bytes() != made.db:
+        shutil.rmtree(cached, ignore_errors=True)
+    return digest

@@ -31,7 +31,6 @@ SOURCE_FACTS = {
     "Name": "GitHub Security Advisory pip",
     "URL": "https://github.com/advisories?query=type%3Areviewed+ecosystem%3Apip",
 }
-NEVER = "2099-01-01T00:00:00Z"  # no update is due: this database does not change overnight
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,10 @@ def build(known: Iterable[Advisory] | None = None) -> Database:
         BUCKET.encode(): packages,
     }
     newest = max((one.published for one in entries), default=date(2024, 1, 1))
-    metadata = {"Version": SCHEMA, "UpdatedAt": _day(newest), "NextUpdate": NEVER, "DownloadedAt": _day(newest)}
+    # An update is due at any time. With a late NextUpdate a cache that is used for other work as well would stay with
+    # this database; so Trivy asks again after an hour and takes what --db-repository (or its default) then gives.
+    # https://github.com/aquasecurity/trivy/blob/main/pkg/db/db.go (isNewDB)
+    metadata = dict.fromkeys(("UpdatedAt", "NextUpdate", "DownloadedAt"), _day(newest)) | {"Version": SCHEMA}
     return Database(bolt.write(tree), _json(metadata))
 
 

@@ -1,7 +1,7 @@
 """Trivy itself: where it is, which version, whether that version can be trusted, and one way to run it.
 
 It is looked for on PATH, then where the pinned wheel puts it (Linux on x86-64); where neither is, the container image
-is used by digest, see :mod:`autograder.scanning.rescan`.
+is used by digest, see :mod:`autograder.scanning.passing`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
 
 PINNED = "0.76.0"  # what the lock's wheel carries; other versions work, a grader's results are made with this one
@@ -60,6 +61,8 @@ def candidates(path: str | None = None) -> list[tuple[Path, str]]:
         path: a PATH to look in instead of the environment's.
     """
     found = shutil.which("trivy", path=path)
+    if found and Path(found).parent.resolve() == paths.programs():
+        found = None  # the kit's own stand-in for it, which asks here
     wheel = Path(sys.executable).parent / COMMAND
     places = [(Path(found), "PATH")] if found else []
     if wheel.is_file() and not any(place.samefile(wheel) for place, _ in places):

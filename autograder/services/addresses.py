@@ -6,7 +6,9 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from autograder import paths
 from autograder.errors import EnvironmentProblem
 from autograder.services import installation
 from autograder.services.ports import LOOPBACK
@@ -19,6 +21,10 @@ VARIABLES = {
     "artifact-registry": "ARTIFACT_REGISTRY",
     "acr": "ACR",
 }
+
+
+TRIVY_DB = "course/trivy-db"  # repository of the course's advisory database in the local registry
+TRIVY_DB_TAG = "2"  # the schema's number, which Trivy asks for
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,27 @@ class Addresses:
         return self.services[service]
 
     def variables(self) -> dict[str, str]:
-        """The variables of ``course env``."""
-        return {name: self.services[service] for service, name in VARIABLES.items() if service in self.services}
+        """The variables of ``course env``, and the names that notebooks import."""
+        found = {name: self.services[service] for service, name in VARIABLES.items() if service in self.services}
+        return found | self.for_trivy()
+
+    def for_trivy(self) -> dict[str, str]:
+        """Variables that Trivy itself reads: the course's database instead of its own, in a cache of its own.
+
+        Of its own, because Trivy looks at the repository only when the database in its cache is due.
+        https://trivy.dev/docs/latest/guide/configuration/#environment-variables
+        """
+        if "registry" not in self.services:
+            return {}
+        return {
+            "TRIVY_DB_REPOSITORY": f"{self.services['registry']}/{TRIVY_DB}:{TRIVY_DB_TAG}",
+            "TRIVY_CACHE_DIR": str(trivy_cache()),
+        }
+
+
+def trivy_cache() -> Path:
+    """Trivy's cache folder for the course's database, apart from the user's own."""
+    return paths.state() / "trivy"
 
 
 def of_installation(state: installation.Installation) -> Addresses:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,15 @@ def write_config(installation: Installation) -> None:
     (config / "labconfig" / "page_config.json").write_text(json.dumps(disabled), encoding="utf-8")
 
 
-def environment(base: dict[str, str] | None = None) -> dict[str, str]:
+def environment(base: dict[str, str] | None = None, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables of the server and of its kernels and terminals.
 
     The environment's programs come first on the path, no proxy stands between a cell and the kit's services, and
     settings of another Jupyter or IPython of the user do not leak in.
+
+    Args:
+        base: variables to start from instead of this process's.
+        more: what programs that cells call should know.
     """
     variables = {
         key: value
@@ -103,7 +108,9 @@ def environment(base: dict[str, str] | None = None) -> dict[str, str]:
         JUPYTER_PREFER_ENV_PATH="1",
         IPYTHONDIR=str(here / "ipython"),
     )
-    variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
+    variables.update(more or {})
+    path = [str(Path(sys.executable).parent), variables.get("PATH", os.defpath), str(paths.programs())]
+    variables["PATH"] = os.pathsep.join(path)
     if sys.prefix != sys.base_prefix:
         variables["VIRTUAL_ENV"] = sys.prefix
     if Path(sys.prefix) != paths.ROOT / ".venv":  # only that environment knows where the kit is
@@ -140,7 +147,10 @@ def launch(installation: Installation) -> None:
     write_config(installation)
     paths.work().mkdir(parents=True, exist_ok=True)
     installation.processes[SERVICE] = processes.spawn(
-        [sys.executable, "-P", "-m", "jupyterlab"], log=log(), cwd=paths.work(), environment=environment()
+        [sys.executable, "-P", "-m", "jupyterlab"],
+        log=log(),
+        cwd=paths.work(),
+        environment=environment(more=addresses.of_installation(installation).for_trivy()),
     )
 
 

@@ -17,6 +17,7 @@ from autograder.services import site_server as site
 from autograder.services.installation import Installation
 
 Report = Callable[[str], None]
+STOCK = "the registry's advisory database"  # named as such where it is missing
 COMMAND_SECONDS = 900.0  # how long another start or stop may take (a first one builds images)
 
 
@@ -47,6 +48,7 @@ class Plan:
         with_jupyter: whether JupyterLab is started.
         with_clouds: whether the clouds' stand-ins are started.
         move: a service that takes another port than the one it has.
+        stock: puts the course's own repositories into the local registry, given its address; None leaves it alone.
     """
 
     prepare: Callable[[], list[str]] | None = None
@@ -54,6 +56,7 @@ class Plan:
     with_jupyter: bool = True
     with_clouds: bool = False
     move: str | None = None
+    stock: Callable[[str], object] | None = None
 
 
 def start(plan: Plan, report: Report) -> Started:
@@ -75,6 +78,9 @@ def start(plan: Plan, report: Report) -> Started:
             wanted.append(site.SERVICE)
             _attempt(started, site.SERVICE, lambda: _site(plan, state, report))
         _attempt(started, registry.SERVICE, lambda: _registry(state, report))
+        if plan.stock and registry.SERVICE not in started.problems:
+            stock, address = plan.stock, started.addresses.of(registry.SERVICE)
+            _attempt(started, STOCK, lambda: stock(address))
         if plan.with_clouds:
             _attempt(started, clouds.FRONTS, lambda: _clouds(state, report))
             wanted += clouds.SERVICES if clouds.FRONTS not in started.problems else ()
@@ -125,7 +131,7 @@ def _stop_one(state: Installation, service: str) -> None:
     # The registry's container is made anew when its port changed.
 
 
-def _attempt(started: Started, service: str, step: Callable[[], None]) -> None:
+def _attempt(started: Started, service: str, step: Callable[[], object]) -> None:
     """Do a step of a service, unless an earlier one failed."""
     if service not in started.problems:
         try:

@@ -15,7 +15,9 @@ def test_what_was_probably_meant_is_found(other: str) -> None:
     assert lookalikes("tern-1a2b/ml-model", [other, "tern-1a2b/ml-model"]) == [other]
 
 
-@pytest.mark.parametrize("other", ["tern-1a2b/hello", "gull-9c9c/ml-model", "base", "tern-1a2b/hello/1"])
+@pytest.mark.parametrize(
+    "other", ["tern-1a2b/hello", "gull-9c9c/ml-model", "base", "tern-1a2b/hello/1", "course/trivy-db"]
+)
 def test_what_belongs_to_others_is_not(other: str) -> None:
     assert lookalikes("tern-1a2b/ml-model", [other]) == []
 

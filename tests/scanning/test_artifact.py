@@ -14,7 +14,8 @@ import requests
 from autograder.domain.manifests import OCI_MANIFEST, digest_of
 from autograder.errors import EnvironmentProblem
 from autograder.scanning import artifact, database, trivy
-from autograder.services import engine, images
+from autograder.services import addresses, engine, images
+from autograder.services.addresses import Addresses
 from tests.scanning.built import image, package
 
 
@@ -43,7 +44,8 @@ def registry():
     images.ensure(client, images.REGISTRY)
     made = client.containers.run(images.REGISTRY, detach=True, ports={"5000/tcp": ("127.0.0.1", None)},
                                  labels={"course.test": "scanning-registry"}, tmpfs={"/var/lib/registry": ""},
-                                 environment={"OTEL_TRACES_EXPORTER": "none"})  # fmt: skip
+                                 environment={"OTEL_TRACES_EXPORTER": "none",
+                                              "REGISTRY_STORAGE_DELETE_ENABLED": "true"})  # fmt: skip
     try:
         made.reload()
         address = f"localhost:{made.ports['5000/tcp'][0]['HostPort']}"
@@ -69,6 +71,25 @@ def test_trivy_takes_the_database_from_the_registry(registry, program, tmp_path)
     trivy.run(program, ["image", "--quiet", "--download-db-only", "--db-repository", f"{registry}/course/trivy-db:2"],
               cwd=empty, cache=cache)  # fmt: skip
     assert database.require(cache).db == made.db
+
+
+@pytest.mark.engine
+def test_a_published_database_is_what_the_courses_variables_name(registry, program, home, tmp_path):
+    address = Addresses({"registry": registry}, None, None)
+    cached = addresses.trivy_cache() / "db" / "trivy.db"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"of an older kit")
+    first = artifact.publish(registry)
+    assert not cached.exists()
+    manifests = f"http://{registry}/v2/{addresses.TRIVY_DB}/manifests"
+    assert requests.delete(f"{manifests}/{first}", timeout=5).status_code == 202
+    assert artifact.publish(registry) == artifact.publish(registry) == first
+    trivy.run(program, ["image", "--quiet", "--download-db-only"], cwd=tmp_path, cache=addresses.trivy_cache(),
+              extra=address.for_trivy())  # fmt: skip
+    assert database.require(addresses.trivy_cache())
+    assert artifact.publish(registry) == first
+    assert cached.exists()
+    assert addresses.TRIVY_DB in requests.get(f"http://{registry}/v2/_catalog", timeout=5).json()["repositories"]
 
 
 @pytest.mark.engine

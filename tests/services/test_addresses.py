@@ -58,11 +58,18 @@ def test_addresses_follow_from_the_ports():
     found = addresses.of_installation(state(registry=5001, jupyter=8890))
     assert found.of("registry") == "localhost:5001"
     assert found.jupyter == "http://localhost:8890/lab?token=t0ken" and found.site is None
-    assert found.variables() == {"REGISTRY": "localhost:5001"}
+    assert found.variables() == {"REGISTRY": "localhost:5001"} | found.for_trivy()
     with pytest.raises(EnvironmentProblem, match="never started"):
         found.of("ecr")
     with pytest.raises(EnvironmentProblem, match="no service of that name"):
         found.of("nonsense")
+
+
+def test_trivy_is_told_of_the_courses_database_and_of_a_cache_of_its_own(home):
+    found = addresses.of_installation(state(registry=5001)).for_trivy()
+    assert found["TRIVY_DB_REPOSITORY"] == "localhost:5001/course/trivy-db:2"
+    assert found["TRIVY_CACHE_DIR"] == str(home / ".course" / "trivy")
+    assert addresses.of_installation(state(ecr=5003)).variables() == {"ECR": "localhost:5003"}
 
 
 def test_load_reads_the_state(home):

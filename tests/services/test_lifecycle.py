@@ -21,10 +21,17 @@ def build(home: Path) -> None:
     (home / "site" / "index.html").write_text("<p>lessons", encoding="utf-8")
 
 
+def stocked(home: Path) -> Path:
+    """Where the registry's address is written down when it is stocked."""
+    return home / "stocked"
+
+
 @pytest.fixture
 def plan(home: Path) -> Iterator[Plan]:
     """Registry and site, without JupyterLab, which takes long; everything is gone afterwards."""
-    yield Plan(prepare=lambda: ["a note"], build_site=lambda: build(home), with_jupyter=False)
+    yield Plan(
+        prepare=lambda: ["a note"], build_site=lambda: build(home), with_jupyter=False, stock=stocked(home).write_text
+    )
     state = installation.find()
     if state:
         processes.end(state.processes.get("site"))
@@ -47,6 +54,7 @@ def test_everything_up_twice_killed_and_down(plan, clean, home):
     first = lifecycle.start(plan, quiet)
     assert (first.running, first.problems, first.notes) == (["registry", "site"], {}, ["a note"])
     assert http.ask(f"http://{first.addresses.of('registry')}/v2/".replace("localhost", "127.0.0.1")).status == 200
+    assert stocked(home).read_text() == first.addresses.of("registry")
     assert http.ask((first.addresses.site or "").replace("localhost", "127.0.0.1")).text == "<p>lessons"
 
     said: list[str] = []
@@ -66,9 +74,13 @@ def test_everything_up_twice_killed_and_down(plan, clean, home):
 
 @pytest.mark.engine
 def test_a_service_moves_when_it_is_told_to(plan, clean, home):
+    def refuse(address: str) -> None:
+        raise EnvironmentProblem(expected="room", found="the registry is full", next_step="Make room.")
+
     before = lifecycle.start(plan, quiet).addresses
-    moved = lifecycle.start(Plan(None, plan.build_site, False, move="registry"), quiet)
-    assert moved.problems == {} and moved.addresses.of("registry") != before.of("registry")
+    moved = lifecycle.start(Plan(None, plan.build_site, False, move="registry", stock=refuse), quiet)
+    assert list(moved.problems) == [lifecycle.STOCK] and moved.running == ["registry", "site"]
+    assert moved.addresses.of("registry") != before.of("registry")
     assert moved.addresses.site == before.site
 
 
@@ -76,6 +88,7 @@ def test_without_an_engine_the_rest_comes_up_and_what_is_missing_is_said(plan, h
     monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/none.sock")
     started = lifecycle.start(plan, quiet)
     assert started.running == ["site"] and list(started.problems) == ["registry"]
+    assert not stocked(home).exists()
     assert "no engine answers" in started.problems["registry"].found
     assert site_server.answers(installation.load())
     assert lifecycle.stop(quiet) == ["site"]
