@@ -157,19 +157,23 @@ def stop() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
     """One line a problem, each with its fix. Exit status 0 when all is well, else 3."""
+    from autograder.scanning import health
     from autograder.services import doctor as doctors
     from autograder.services import facts
 
     found = facts.gather()
-    problems = doctors.diagnose(found)
+    scanner, of_scanner = health.look()
+    problems = doctors.diagnose(found) + of_scanner
     if as_json:
         engine = {"version": found.engine.version, "api": found.engine.api, "endpoint": found.engine.endpoint.url}
-        click.echo(json.dumps({"engine": engine, "problems": [asdict(problem) for problem in problems]}, indent=2))
+        trivy = {"version": scanner.version, "origin": scanner.origin, "path": scanner.path and str(scanner.path)}
+        listed = [asdict(problem) for problem in problems]
+        click.echo(json.dumps({"engine": engine, "trivy": trivy, "problems": listed}, indent=2))
     else:
         for problem in problems:
             click.echo(f"{problem.code}: {problem.found}. Fix: {problem.fix}")
         if not problems:
-            click.echo(f"All is well: engine {found.engine.version} at {found.engine.endpoint.url}.")
+            click.echo(f"All is well: engine {found.engine.version} at {found.engine.endpoint.url}; {scanner}.")
     if problems:
         sys.exit(int(Exit.ENVIRONMENT))
 

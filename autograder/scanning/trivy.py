@@ -155,7 +155,8 @@ def refuse_compromised(found: Trivy) -> None:
         raise EnvironmentProblem(
             expected="a Trivy that Aqua released",
             found=f"{found.path} is version {found.version}, which an attacker published ({when}; {ADVISORY})",
-            next_step=f"Remove it, change every secret that this machine held while it ran, and install {PINNED}.",
+            next_step=f"Remove it, change every secret that this machine held while it ran, and install {PINNED} "
+            f"(never {', '.join(COMPROMISED)}).",
         )
 
 

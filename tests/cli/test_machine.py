@@ -66,7 +66,12 @@ def test_env_writes_the_labs_aws_profiles_for_their_owner_alone(home):
 def test_env_prints_for_each_shell(home):
     with installation.change() as state:
         state.ports["registry"] = 5123
-    assert course("env", "--shell", "bash", http_proxy="", HTTP_PROXY="").stdout == "export REGISTRY=localhost:5123\n"
+    printed = course("env", "--shell", "bash", http_proxy="", HTTP_PROXY="").stdout.splitlines()
+    assert printed[:2] == [
+        "export REGISTRY=localhost:5123",
+        "export TRIVY_DB_REPOSITORY=localhost:5123/course/trivy-db:2",
+    ]
+    assert len(printed) == 3 and printed[2].startswith("export TRIVY_CACHE_DIR=")
     assert course("env", "--shell", "powershell").stdout.startswith("$env:REGISTRY = 'localhost:5123'")
     assert json.loads(course("env", "--json").stdout)["REGISTRY"] == "localhost:5123"
     assert "NO_PROXY" in json.loads(course("env", "--json", HTTP_PROXY="http://p:1").stdout)
