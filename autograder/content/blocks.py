@@ -5,13 +5,15 @@ How an author writes them:
 ==============================  ======================================================================================
 fence                           what happens in the tests
 ==============================  ======================================================================================
-``sh``                          run by bash, in order, in one session: folder and variables carry over
-``python``                      run by Python in the session's folder
+``sh``                          run by bash, in order, in one session: folder, variables and functions carry over;
+                                every variable is exported
+``python``                      run by Python in the session's folder, with the session's variables
 a fence with ``title="NAME"``   saved under that name in the session's folder, and validated
-``json`` ``yaml`` ``toml``      validated by their own parser or tool, with or without a name
-``dockerfile``
+``json`` ``yaml`` ``toml``      validated, with or without a name: by their language, and by the rules of what they are
+``dockerfile``                  (:mod:`autograder.content.filekinds`), told by title or content: Compose file, GitHub
+                                workflow, GitLab pipeline, Kubernetes manifest, registry configuration, policy …
 ``title="Output"``              what the block directly before it prints, in any language; the title may go on
-``text``                        an illustration; nothing is tested
+``text`` ``powershell``         an illustration; nothing is tested
 ==============================  ======================================================================================
 
 A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its words:
@@ -20,27 +22,36 @@ A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its w
 ``timeout=S``     seconds before the block counts as hanging (default 60)
 ``retry=S``       tried again for up to S seconds until it succeeds: what it needs is still starting, and a test types
                   faster than a reader
-``skip="why"``    cannot run here; the reason is printed in the report. The block is still parsed
+``skip="why"``    cannot run here; the reason is printed in the report. The block is still parsed and validated. Blocks
+                  with ``gcloud`` or ``az`` are counted apart, and each such command is compared with what a helper
+                  command of the kit printed in this lesson (:mod:`autograder.content.cloudcli`)
+``as=KIND``       what a file is, where title and content do not tell; ``plain`` for its language alone
+``invalid``       the file is wrong on purpose: its language accepts it, its kind's rules must not
 ``any-order``     the lines of the expected output may come in any order (on the output's fence)
 ``exact``         nothing in the expected output is masked (on the output's fence)
+``local``         stand-ins are shown by their local addresses, localhost:5001 to 5005 (on the output's fence)
 
 In expected output a line ``…`` stands for any number of lines and ``…`` inside a line for any text;
-what changes from run to run is masked (:mod:`autograder.content.expect`).
+what changes from run to run is masked (:mod:`autograder.content.expect`). Ports, ``my-…`` names, the clouds' hosts and
+folders are translated (:mod:`autograder.content.names`): a container, volume, network or image without a host that a
+lesson makes is called ``my-…``. What a lesson needs besides Docker, curl and Python stands in its front matter
+(``needs``, :mod:`autograder.content.lessons`). A lesson that needs ``clouds`` finds the variables of ``course env``
+set, and the stand-ins as earlier lessons left them, or empty. Its logins are kept apart from the reader's.
 """
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from autograder.content import markdown
+from autograder.content import cloudcli, filekinds, markdown
 from autograder.content.markdown import Fence, at
 
 RUN = ("sh", "python")
 VALIDATE = ("json", "yaml", "toml", "dockerfile")
-ILLUSTRATION = ("text",)
+ILLUSTRATION = ("text", "powershell")
 Kind = Literal["run", "validate", "marked"]
 
 
@@ -52,13 +63,15 @@ class Expected:
     line: int
     any_order: bool = False
     exact: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True)
 class Block:
     """A block that the tests care for.
 
-    ``timeout`` and ``retry`` are in seconds; ``reason`` says why a marked block is not run.
+    ``timeout`` and ``retry`` are in seconds; ``reason`` says why a marked block is not run; ``what`` is the kind of a
+    file (:mod:`autograder.content.filekinds`), and ``invalid`` says that its rules must refuse it.
     """
 
     kind: Kind
@@ -70,7 +83,14 @@ class Block:
     timeout: float = 60.0
     retry: float = 0.0
     reason: str | None = None
+    what: str = filekinds.PLAIN
+    invalid: bool = False
     expected: Expected | None = None
+
+    @property
+    def cloud(self) -> bool:
+        """Whether it is marked and calls a cloud's own tool."""
+        return self.kind == "marked" and self.language == "sh" and bool(cloudcli.cloud_commands(self.code))
 
 
 def parse(path: Path) -> list[Block]:
@@ -122,7 +142,16 @@ def _block(path: Path, fence: Fence, words: dict[str, str]) -> Block:
             found=f"a block of {fence.language or 'no language'}",
             next_step="Name its language; use text for what is only shown.",
         )
-    _only(path, fence, words, {"skip", "exit", "timeout", "retry"})
+    _only(path, fence, words, {"skip", "exit", "timeout", "retry", "as", "invalid"})
+    what = filekinds.kind(fence.language, fence.title, fence.body, words.get("as"))
+    if what not in filekinds.KINDS:
+        raise at(
+            path,
+            fence.line - 1,
+            expected=f"as= with one of {', '.join(filekinds.KINDS)}",
+            found=f"as={what}",
+            next_step="Correct the comment above the fence.",
+        )
     return Block(
         kind,
         fence.language,
@@ -133,13 +162,16 @@ def _block(path: Path, fence: Fence, words: dict[str, str]) -> Block:
         timeout=float(words.get("timeout", "60")),
         retry=float(words.get("retry", "0")),
         reason=words.get("skip"),
+        what=what,
+        invalid="invalid" in words,
     )
 
 
 def _with_output(path: Path, fence: Fence, words: dict[str, str], block: Block) -> Block:
-    _only(path, fence, words, {"any-order", "exact"})
-    expected = Expected(fence.body, fence.line, any_order="any-order" in words, exact="exact" in words)
-    return Block(**{**block.__dict__, "expected": expected})
+    flags = {"any-order", "exact", "local"}
+    _only(path, fence, words, flags)
+    given = {flag.replace("-", "_"): flag in words for flag in flags}
+    return replace(block, expected=Expected(fence.body, fence.line, **given))
 
 
 def _directive(path: Path, fence: Fence) -> dict[str, str]:

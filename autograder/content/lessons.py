@@ -9,6 +9,7 @@ Front matter of ``lessons/NN-slug.md``::
     objectives: […]              what a reader can do afterwards
     prerequisites: […]           what is needed before, as sentences
     lab: 01-first-push           the folder of its lab below labs/
+    needs: [clouds, skopeo]      only if its blocks need more than :data:`ALWAYS`: words of :data:`NEEDS`
 
 Each section (a ``##`` heading) that takes time is followed by one line of its own, which says so on the page too::
 
@@ -32,6 +33,11 @@ T = TypeVar("T")
 NAME = re.compile(r"^(?P<number>[0-9]{2})-[a-z0-9]+(-[a-z0-9]+)*$")
 TIME = re.compile(r'^<p class="section-time">(?P<minutes>[0-9]+) minutes?(?P<core> · core)?</p>$')
 
+# What every reader has, and what a lesson's blocks may need besides: the stand-ins, or commands on the path.
+ALWAYS = ("bash", "curl", "docker", "python3", "sha256sum", "tar")
+CLOUDS = "clouds"
+NEEDS = (CLOUDS, "aws", "git", "jq", "openssl", "skopeo", "trivy")
+
 
 @dataclass(frozen=True)
 class Section:
@@ -44,7 +50,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Lesson:
-    """The front matter of a lesson and its timed sections; minutes are reading time."""
+    """The front matter of a lesson and its timed sections; minutes are reading time, needs are words of NEEDS."""
 
     slug: str
     title: str
@@ -55,6 +61,7 @@ class Lesson:
     prerequisites: tuple[str, ...]
     lab: str
     sections: tuple[Section, ...]
+    needs: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -86,6 +93,7 @@ def load(path: Path) -> Lesson:
         prerequisites=_sentences(path, data, "prerequisites"),
         lab=_field(path, data, "lab", str),
         sections=found,
+        needs=_needs(path, data),
     )
     for name, stated, summed in (
         ("minutes", lesson.minutes, sum(part.minutes for part in found)),
@@ -113,6 +121,19 @@ def _sections(path: Path, text: str) -> list[Section]:
         if match:
             found.append(Section(heading.text, int(match["minutes"]), match["core"] is not None))
     return found
+
+
+def _needs(path: Path, data: dict[str, Any]) -> tuple[str, ...]:
+    value = data.get("needs", [])
+    if not isinstance(value, list) or not all(word in NEEDS for word in value):
+        raise at(
+            path,
+            1,
+            expected=f"needs as a list of {', '.join(NEEDS)}",
+            found=repr(value),
+            next_step="Name what the blocks need; a new tool goes into NEEDS.",
+        )
+    return tuple(value)
 
 
 def _field(path: Path, data: dict[str, Any], name: str, kind: type[T]) -> T:

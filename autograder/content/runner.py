@@ -1,38 +1,33 @@
 """Runs the blocks of a lesson in order, as a reader would, and compares what they print with what the page shows.
 
-A lesson names things as its reader has them (``localhost:5001``, a container called ``my-registry``). A test must not
-touch those, so a **table** maps each name to a throw-away one before a command runs and back before its output is
-compared. The text of the lesson is never edited.
+Names are translated before a command runs and back before its output is compared (:mod:`autograder.content.names`).
+The text of the lesson is never edited.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from autograder.content import cloudcli, filekinds
 from autograder.content.blocks import Block, parse
 from autograder.content.expect import Bindings, compare
-from autograder.errors import EnvironmentProblem
+from autograder.content.names import Names
 
 # Sourced before each block: what a reader's shell remembers from one block to the next.
 _PRELUDE = """
 if [ -f "$STATE/env" ]; then . "$STATE/env"; fi
 cd "$(cat "$STATE/cwd")"
-trap 'status=$?; export -p > "$STATE/env"; pwd > "$STATE/cwd"; exit $status' EXIT
+trap 'status=$?; { export -p; declare -f; } > "$STATE/env"; pwd > "$STATE/cwd"; exit $status' EXIT
 set -ae -o pipefail
 """
 
@@ -71,21 +66,24 @@ class Outcome:
 
 @dataclass
 class Report:
-    """The outcomes of one lesson."""
+    """The outcomes of one lesson, and what is wrong with it beyond single blocks."""
 
     lesson: str
     outcomes: list[Outcome] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many blocks were run, validated and marked, and how many outputs were compared."""
+        """How many blocks were run, validated and marked (the clouds' tools apart), and how many outputs compared."""
         kinds = Counter(outcome.block.kind for outcome in self.outcomes)
+        cloud = sum(outcome.block.cloud for outcome in self.outcomes)
         compared = sum(o.block.expected is not None and o.block.kind == "run" for o in self.outcomes)
         return {
             "blocks": len(self.outcomes),
             "run": kinds["run"],
             "validated": kinds["validate"],
-            "marked": kinds["marked"],
+            "marked": kinds["marked"] - cloud,
+            "cloud CLI": cloud,
             "outputs compared": compared,
         }
 
@@ -96,14 +94,18 @@ class Report:
             f"{self.lesson}.md, line {o.block.line}: {o.problem}\n--- printed ---\n{o.output}"
             for o in self.outcomes
             if o.problem
-        ]
+        ] + [f"{self.lesson}.md: {difference}" for difference in self.differences]
 
     def as_json(self) -> dict[str, Any]:
         """The report for the test report's folder."""
         return {
             "lesson": self.lesson,
             **self.counts,
-            "markers": [{"line": o.block.line, "why": o.block.reason} for o in self.outcomes if o.block.reason],
+            "markers": [
+                {"line": o.block.line, "why": o.block.reason, "cloud": o.block.cloud}
+                for o in self.outcomes
+                if o.block.reason
+            ],
             "blocks in order": [
                 {
                     "line": o.block.line,
@@ -122,27 +124,17 @@ class Session:
 
     Args:
         folder: where the blocks run; the caller has put there what the lesson expects to find.
-        table: names in the lesson → names in this run; applied to commands, undone in outputs.
+        names: the lesson's names and this run's.
         state: a folder for the session's own memory, outside ``folder``.
+        environment: variables on top of those of this process.
     """
 
-    def __init__(self, folder: Path, table: Mapping[str, str], state: Path) -> None:
-        self.folder, self.table, self.state = folder, dict(table), state
+    def __init__(self, folder: Path, names: Names, state: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.names, self.state = names, state
+        self.environment = dict(environment or {})
         self.bindings = Bindings()
         state.mkdir(parents=True, exist_ok=True)
         (state / "cwd").write_text(f"{folder}\n", encoding="utf-8")
-
-    def here(self, text: str) -> str:
-        """A text of the lesson with this run's names; longer names first, so that none eats another's beginning."""
-        for name in sorted(self.table, key=len, reverse=True):
-            text = text.replace(name, self.table[name])
-        return text
-
-    def there(self, text: str) -> str:
-        """An output of this run with the lesson's names."""
-        for name in sorted(self.table, key=lambda key: len(self.table[key]), reverse=True):
-            text = text.replace(self.table[name], name)
-        return text
 
     def perform(self, block: Block) -> Outcome:
         """Run, validate or only parse a block, as its kind says."""
@@ -155,24 +147,26 @@ class Session:
             problem = self._judge(block, status, output)
         else:
             status, output = 0, ""
-            problem = self._parse(block)
+            problem = _complaint(block)
             if problem is None and block.file and block.kind == "validate":
                 target = self._cwd() / block.file
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(self.here(block.code), encoding="utf-8", newline="\n")
+                target.write_text(self.names.here(block.code), encoding="utf-8", newline="\n")
         return Outcome(block, output, status, time.perf_counter() - begin, problem)
 
     def _cwd(self) -> Path:
         return Path((self.state / "cwd").read_text(encoding="utf-8").rstrip("\n"))
 
     def _run(self, block: Block) -> tuple[int, str]:
-        code = self.here(block.code)
-        command = [_bash(), "-c", _PRELUDE + code] if block.language == "sh" else [sys.executable, "-c", code]
-        env = {**os.environ, "STATE": str(self.state), "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+        code = self.names.here(block.code)
+        if block.language == "python":
+            (self.state / "block.py").write_text(code, encoding="utf-8", newline="\n")
+            code = 'python3 -c "$(cat "$STATE/block.py")"'
+        fixed = {"STATE": str(self.state), "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         process = subprocess.Popen(
-            command,
+            [filekinds.tool("bash"), "-c", _PRELUDE + code],
             cwd=self._cwd(),
-            env=env,
+            env={**os.environ, **self.environment, **fixed, "PATH": self._path()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -181,13 +175,19 @@ class Session:
             errors="replace",
             start_new_session=True,
         )
+        local = block.expected is not None and block.expected.local
         try:
             output, _ = process.communicate(timeout=block.timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
-            return -1, self.there(output) + f"\n(no end after {block.timeout:g} s)"
-        return process.returncode, self.there(as_terminal(output))
+            return -1, self.names.there(output, local) + f"\n(no end after {block.timeout:g} s)"
+        return process.returncode, self.names.there(as_terminal(output), local)
+
+    def _path(self) -> str:
+        """The path with the environment that runs us first, as for a reader who has activated it."""
+        before = self.environment.get("PATH", os.environ.get("PATH", ""))
+        return os.pathsep.join([str(Path(sys.executable).parent), before])
 
     def _judge(self, block: Block, status: int, output: str) -> str | None:
         if status != block.exit:
@@ -196,34 +196,59 @@ class Session:
             return None
         return compare(block.expected, output, self.bindings)
 
-    def _parse(self, block: Block) -> str | None:
-        """The complaint of the block's own language about it, or None."""
+
+def _complaint(block: Block) -> str | None:
+    """What is wrong with a block that is not run: by its language, then by what it is."""
+    wrong = filekinds.language_complaint(block.language, block.code)
+    if wrong is None and block.language == "sh" and block.kind == "marked":
         try:
-            if block.language == "python":
-                compile(block.code, f"line {block.line}", "exec")
-            elif block.language == "json":
-                json.loads(block.code)
-            elif block.language == "yaml":
-                list(yaml.safe_load_all(block.code))
-            elif block.language == "toml":
-                tomllib.loads(block.code)
-        except (SyntaxError, ValueError, yaml.YAMLError) as error:
-            return f"not valid {block.language}: {error}"
-        command = {"sh": [_bash(), "-n"], "dockerfile": ["hadolint", "-"]}.get(block.language)
-        if command is None:
-            return None
-        if block.language == "dockerfile":
-            command[0] = _tool("hadolint")
-        done = subprocess.run(command, input=block.code, capture_output=True, text=True, encoding="utf-8", check=False)
-        return None if done.returncode == 0 else f"{command[0]}: {done.stdout}{done.stderr}"
+            cloudcli.commands(block.code)
+        except ValueError as error:
+            return f"not a shell command: {error}"
+    if wrong is not None:
+        return wrong
+    refused = filekinds.complaint(block.what, block.code)
+    if block.invalid:
+        return None if refused else f"marked as invalid, but {block.what} has nothing against it"
+    return refused
 
 
 def run_lesson(lesson: Path, session: Session) -> Report:
     """Every block of a lesson in order; a failed block does not stop the following ones."""
     report = Report(lesson.stem)
+    session.names.read(lesson.read_text(encoding="utf-8"))
     for block in parse(lesson):
         report.outcomes.append(session.perform(block))
+    shown = [words for o in report.outcomes if o.block.cloud for words in cloudcli.cloud_commands(o.block.code)]
+    printed = cloudcli.stood_for(outcome.output for outcome in report.outcomes)
+    report.differences = cloudcli.differences(shown, printed)
     return report
+
+
+def table(entries: Sequence[Mapping[str, Any]]) -> str:
+    """The counts of all lessons as a Markdown table with its sums, and every marker with its reason.
+
+    Args:
+        entries: what :meth:`Report.as_json` gave for each lesson.
+    """
+    names = [name for name in Report("").counts] + ["seconds"]
+    rows = [
+        [
+            str(entry["lesson"]),
+            *(entry[name] for name in names[:-1]),
+            sum(b["seconds"] for b in entry["blocks in order"]),
+        ]
+        for entry in entries
+    ]
+    rows.append(["all", *(sum(row[column] for row in rows) for column in range(1, len(names) + 1))])
+    lines = ["| lesson | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
+    lines += [f"| {row[0]} | " + " | ".join(f"{value:.0f}" for value in row[1:]) + " |" for row in rows]
+    lines += ["", "Marked blocks:", ""]
+    for entry in entries:
+        for marker in entry["markers"]:
+            kind = "cloud CLI" if marker["cloud"] else "marked"
+            lines.append(f"- {entry['lesson']}, line {marker['line']} ({kind}): {marker['why']}")
+    return "\n".join(lines) + "\n"
 
 
 def require(tools: Sequence[str]) -> None:
@@ -233,20 +258,4 @@ def require(tools: Sequence[str]) -> None:
         EnvironmentProblem: one is missing; the sentence names it.
     """
     for name in tools:
-        _tool(name)
-
-
-def _bash() -> str:
-    return _tool("bash")
-
-
-def _tool(name: str) -> str:
-    """A command's path; tools of the environment that runs us count, whether or not it is activated."""
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
-    if found is None:
-        raise EnvironmentProblem(
-            expected=f"the command {name}, which the lessons' blocks use",
-            found="it is not on the path",
-            next_step=f"Install {name} with your system's package manager and run the tests again.",
-        )
-    return found
+        filekinds.tool(name)

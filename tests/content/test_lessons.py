@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
-from autograder.content import lessons, markdown
+from autograder.content import blocks, lessons, markdown
 from autograder.errors import CourseError
 
 GOOD = """---
@@ -61,6 +61,8 @@ def test_a_lesson_is_read(tmp_path):
         ("minutes: 20", "minutes: true", "minutes (int)"),
         ("title: A", "title: [", "front matter in YAML"),
         ("lab: 01-a\n---", "lab: 01-a", "front matter between"),
+        ("lab: 01-a\n", "lab: 01-a\nneeds: [a-cloud]\n", "needs as a list of clouds"),
+        ("lab: 01-a\n", "lab: 01-a\nneeds: clouds\n", "needs as a list of clouds"),
     ],
 )
 def test_mistakes_are_named(tmp_path, old, new, says):
@@ -80,6 +82,21 @@ def test_every_lesson_is_whole(path):
     assert any(part.core for part in lesson.sections)
     assert lesson.lab == path.stem  # the page links the lab as soon as it is there
     assert len(re.findall(r"^- .*https://", text[text.index("## Sources") :], re.MULTILINE)) >= 3
+
+
+@pytest.mark.parametrize("path", lessons.lesson_files(), ids=lambda path: path.stem)
+def test_what_a_lesson_makes_has_a_name_that_the_tests_can_translate(path):
+    """Else a test run would touch what its reader has under that name."""
+    named = re.compile(r"docker (?:build|tag|create|run|volume create|network create)\b[^|;&\n]*")
+    for block in blocks.parse(path):
+        if block.kind != "run":
+            continue
+        for command in named.findall(block.code.replace("\\\n", " ")):
+            made = re.findall(r"(?:-t|--tag|--name|-v|--network) +([\w$\"'{][^\s:]*)", command)
+            made += re.findall(r"(?:docker tag +\S+|create) +([\w$\"'{][^\s:]*)\s*$", command)
+            for name in made:
+                fine = name.startswith(("my-", "$", '"', "'", "localhost", "bridge", "host", "none")) or "." in name
+                assert fine, f"line {block.line}: {name} in `{command}`: call it my-…"
 
 
 @pytest.mark.parametrize("path", lessons.lesson_files(), ids=lambda path: path.stem)

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from autograder.content.names import Names
 from autograder.content.runner import Report, Session, as_terminal, require, run_lesson
 from autograder.errors import EnvironmentProblem
 
 
 @pytest.fixture
 def run(tmp_path: Path):
-    def lesson(text: str, table: dict[str, str] | None = None) -> Report:
+    def lesson(text: str, names: Names | None = None) -> Report:
         folder = tmp_path / "a folder"
         folder.mkdir()
         path = tmp_path / "00-x.md"
         path.write_text(text, encoding="utf-8")
-        return run_lesson(path, Session(folder, table or {}, tmp_path / "state"))
+        return run_lesson(path, Session(folder, names or Names(), tmp_path / "state"))
 
     return lesson
 
@@ -30,7 +31,7 @@ def test_folder_and_variables_carry_over(run):
     shown = output("a  b\nb")
     report = run(f"```sh\nmkdir b\ncd b\nX='a  b'\n```\n\n```sh\necho \"$X\"; pwd | grep -o 'b$'\n```\n{shown}")
     assert report.problems == []
-    assert report.counts == {"blocks": 2, "run": 2, "validated": 0, "marked": 0, "outputs compared": 1}
+    assert report.counts == {"blocks": 2, "run": 2, "validated": 0, "marked": 0, "cloud CLI": 0, "outputs compared": 1}
 
 
 def test_a_wrong_output_is_a_problem(run):
@@ -52,18 +53,18 @@ def test_an_expected_failure_that_does_not_come_is_a_problem(run):
 
 def test_names_are_mapped_there_and_back(run):
     text = "```sh\necho localhost:5010 my-registry-data > f\ncat f\n```\n" + output("localhost:5010 my-registry-data")
-    report = run(text, {":5010": ":34567", "my-registry": "t123"})
+    report = run(text, Names("t123-", choose_port=lambda: 34567))
     assert report.problems == []
 
 
 def test_the_table_reaches_the_command(run):
-    report = run("```sh\nprintf '%s' my-registry | wc -c\n```\n" + output("4"), {"my-registry": "t123"})
+    report = run("```sh\nprintf '%s' my-registry | wc -c\n```\n" + output("13"), Names("t123-"))
     assert report.problems == []
 
 
 def test_files_are_saved_with_this_runs_names(run):
     text = '```python title="a.py"\nprint("localhost:5010"[-5:])\n```\n\n```sh\ngrep -c 34567 a.py\n```\n' + output("1")
-    assert run(text, {":5010": ":34567"}).problems == []
+    assert run(text, Names(choose_port=lambda: 34567)).problems == []
 
 
 def test_python_blocks_run(run):
@@ -89,7 +90,7 @@ def test_a_marked_block_is_parsed_and_not_run(run):
     report = run('<!-- test: skip="no cloud here" -->\n```sh\ntouch f; exit 1\n```\n\n```sh\ntest ! -e f\n```\n')
     assert report.problems == []
     assert report.counts["marked"] == 1
-    assert report.as_json()["markers"] == [{"line": 2, "why": "no cloud here"}]
+    assert report.as_json()["markers"] == [{"line": 2, "why": "no cloud here", "cloud": False}]
 
 
 def test_a_marked_block_that_does_not_parse_is_a_problem(run):

@@ -1,0 +1,99 @@
+"""A reader's desk for one lesson: folder, home, names of its own, and the stand-ins that all lessons of a run share."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import docker.errors
+import pytest
+
+from autograder import paths
+from autograder.content import lessons, names
+from autograder.content.names import Names
+from autograder.content.runner import Session, require
+from autograder.quality import rehearsal
+from autograder.services import addresses, endpoint, images
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# What `python3 course.py …` runs in a lesson: the kit under test, without the launcher's set-up.
+LAUNCHER = "import runpy\n\nrunpy.run_module('autograder.cli', run_name='__main__', alter_sys=True)\n"
+OF_THE_READER = ("AWS_", "DOCKER_", "REGISTRY", "ECR", "ACR", "ARTIFACT_REGISTRY")  # variables that no block may see
+
+
+@pytest.fixture(scope="session")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rehearsal.Rehearsal]:
+    """One installation with its stand-ins up, for all lessons of the run; removed afterwards."""
+    home = tmp_path_factory.mktemp("clouds")
+    with rehearsal.services(home):
+        yield rehearsal.Rehearsal(home, None)  # type: ignore[arg-type]  # a reader is no student of a class
+
+
+@pytest.fixture
+def desk(
+    request: pytest.FixtureRequest, engine: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[lessons.Lesson], Session]]:
+    """Gives a session in which a lesson's blocks can run; what they leave in the engine is removed."""
+    for name in [name for name in os.environ if name.startswith(OF_THE_READER)]:
+        monkeypatch.delenv(name)
+    table = Names(f"l{uuid.uuid4().hex[:7]}-")
+
+    def session(lesson: lessons.Lesson) -> Session:
+        require([*lessons.ALWAYS, *(need for need in lesson.needs if need != lessons.CLOUDS)])
+        for base in (images.REGISTRY, images.PYTHON_BASE):
+            images.ensure(engine, base)
+        home, course = tmp_path / "home", tmp_path / "course"
+        environment = rehearsal.environment(tmp_path / "installation") | private_home(home)
+        if lessons.CLOUDS in lesson.needs:
+            up: rehearsal.Rehearsal = request.getfixturevalue("clouds")
+            variables = json.loads(up.course("env", "--json").stdout)
+            environment |= up.environment() | private_home(home) | variables
+            table.services = {service: variables[name] for service, name in addresses.VARIABLES.items()}
+        table.folders = {names.COURSE: str(course), names.HOME: str(home)}
+        shutil.copytree(paths.DOCKER / "ml-model", course / "docker" / "ml-model")
+        (course / "course.py").write_text(LAUNCHER, encoding="utf-8", newline="\n")
+        return Session(course, table, tmp_path / "state", environment)
+
+    yield session
+    clean(engine, table)
+
+
+def private_home(home: Path) -> dict[str, str]:
+    """A home folder for a reader: logins, caches and settings go there; plug-ins of docker stay in reach."""
+    config = home / ".docker"
+    config.mkdir(parents=True, exist_ok=True)
+    plugins = Path.home() / ".docker" / "cli-plugins"
+    if plugins.is_dir() and not (config / "cli-plugins").exists():
+        (config / "cli-plugins").symlink_to(plugins, target_is_directory=True)
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = You\n\temail = you@example.com\n[init]\n\tdefaultBranch = main\n", encoding="utf-8"
+    )
+    found = endpoint.find()
+    chosen = {} if found.is_default else {"DOCKER_HOST": found.url}
+    return {"HOME": str(home), "DOCKER_CONFIG": str(config), **chosen}
+
+
+def clean(engine: DockerClient, table: Names) -> None:
+    """Remove what blocks left in the engine under this run's names."""
+    for container in engine.containers.list(all=True, filters={"name": table.run}):
+        container.remove(force=True, v=True)
+    for volume in engine.volumes.list(filters={"name": table.run}):
+        volume.remove(force=True)
+    for network in engine.networks.list(filters={"name": table.run}):
+        network.remove()
+    hosts = [*(f"localhost:{port}" for port in table.ports.values()), *table.services.values()]
+    ours = (table.run, *(f"{host}/" for host in hosts))
+    for image in engine.images.list():
+        for tag in [*image.tags, *image.attrs.get("RepoDigests", ())]:
+            if tag.startswith(ours):
+                try:
+                    engine.images.remove(tag, force=True)
+                except docker.errors.ImageNotFound:
+                    continue
