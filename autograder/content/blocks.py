@@ -33,15 +33,17 @@ A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its w
 
 In expected output a line ``…`` stands for any number of lines and ``…`` inside a line for any text;
 what changes from run to run is masked (:mod:`autograder.content.expect`). Ports, ``my-…`` names, the clouds' hosts and
-folders are translated (:mod:`autograder.content.names`): a container, volume, network or image without a host that a
-lesson makes is called ``my-…``. What a lesson needs besides Docker, curl and Python stands in its front matter
+folders are translated (:mod:`autograder.content.names`): a container, volume or network that a lesson makes is called
+``my-…``. Images may have names without a host; these are given back to the reader's images afterwards. What a lesson needs besides Docker, curl and Python stands in its front matter
 (``needs``, :mod:`autograder.content.lessons`). A lesson that needs ``clouds`` finds the variables of ``course env``
 set, and the stand-ins as earlier lessons left them, or empty. Its logins are kept apart from the reader's.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -122,6 +124,15 @@ def parse(path: Path) -> list[Block]:
         last_was_run = block.kind == "run" or block.kind == "marked"
         blocks.append(block)
     return blocks
+
+
+def local_images(blocks: Iterable[Block]) -> set[str]:
+    """The repositories without a host under which blocks build and tag images: ``ml-model``, ``student/ml-model``."""
+    text = "\n".join(block.code for block in blocks if block.kind == "run").replace("\\\n", " ")
+    names = re.findall(r"docker (?:build|buildx build)[^|;&\n]*? (?:-t|--tag)[ =]([^\s$\"']+)", text)
+    names += re.findall(r"docker (?:image )?tag +\S+ +([^\s$\"']+)", text)
+    repositories = {re.sub(r"[:@][^/]*$", "", name) for name in names}
+    return {name for name in repositories if not re.match(r"(localhost|[^/]*[.:][^/]*)(/|$)", name)}
 
 
 def _block(path: Path, fence: Fence, words: dict[str, str]) -> Block:

@@ -14,7 +14,7 @@ import docker.errors
 import pytest
 
 from autograder import paths
-from autograder.content import lessons, names
+from autograder.content import blocks, lessons, names
 from autograder.content.names import Names
 from autograder.content.runner import Session, require
 from autograder.quality import rehearsal
@@ -44,8 +44,12 @@ def desk(
     for name in [name for name in os.environ if name.startswith(OF_THE_READER)]:
         monkeypatch.delenv(name)
     table = Names(f"l{uuid.uuid4().hex[:7]}-")
+    before = tagged(engine)
+
+    local = set[str]()
 
     def session(lesson: lessons.Lesson) -> Session:
+        local.update(blocks.local_images(blocks.parse(paths.LESSONS / f"{lesson.slug}.md")))
         require([*lessons.ALWAYS, *(need for need in lesson.needs if need != lessons.CLOUDS)])
         for base in (images.REGISTRY, images.PYTHON_BASE):
             images.ensure(engine, base)
@@ -63,6 +67,7 @@ def desk(
 
     yield session
     clean(engine, table)
+    restore(engine, before, local)
 
 
 def private_home(home: Path) -> dict[str, str]:
@@ -78,6 +83,23 @@ def private_home(home: Path) -> dict[str, str]:
     found = endpoint.find()
     chosen = {} if found.is_default else {"DOCKER_HOST": found.url}
     return {"HOME": str(home), "DOCKER_CONFIG": str(config), **chosen}
+
+
+def tagged(engine: DockerClient) -> dict[str, str]:
+    """Every image name of the engine with the id of its image."""
+    return {tag: str(image.id) for image in engine.images.list() for tag in image.tags}
+
+
+def restore(engine: DockerClient, before: dict[str, str], local: set[str]) -> None:
+    """Give the names without a host that a lesson used back to the images which had them before, or to none."""
+    for tag, now in tagged(engine).items():
+        repository, _, word = tag.rpartition(":")
+        if repository in local and now != before.get(tag):
+            engine.images.remove(tag, force=True)
+    for tag, then in before.items():
+        repository, _, word = tag.rpartition(":")
+        if repository in local:
+            engine.api.tag(then, repository, word, force=True)
 
 
 def clean(engine: DockerClient, table: Names) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.content.blocks import parse
+from autograder.content.blocks import local_images, parse
 from autograder.errors import CourseError
 
 
@@ -75,3 +75,28 @@ def test_mistakes_are_named(page, text, says):
     with pytest.raises(CourseError) as error:
         parse(page(text))
     assert says in error.value.found
+
+
+def test_images_without_a_host_are_known(page):
+    text = """```sh
+docker build -q -t ml-model:v1 \\
+    --build-arg A=1 .
+docker tag ml-model:v1 student/ml-model:1.0
+docker tag ml-model:v1 localhost:5010/ml-model:1.0
+docker build --tag=registry.example.com/x . && docker build -t "$REPO:1" .
+```
+"""
+    assert local_images(parse(page(text))) == {"ml-model", "student/ml-model"}
+
+
+def test_the_clouds_own_tools_are_told_apart(page):
+    text = '<!-- test: skip="an account" -->\n```sh\necho 1 | az acr login\n```\n'
+    assert [block.cloud for block in parse(page(text))] == [True]
+    assert [block.cloud for block in parse(page(text.replace("az", "gh")))] == [False]
+
+
+def test_what_a_file_is_can_be_said(page):
+    [block] = parse(page('<!-- test: as=kubernetes invalid -->\n```yaml title="a.yaml"\na: 1\n```\n'))
+    assert (block.what, block.invalid, block.kind) == ("kubernetes", True, "validate")
+    with pytest.raises(CourseError, match="as=with"):
+        parse(page("<!-- test: as=with -->\n```yaml\na: 1\n```\n"))
