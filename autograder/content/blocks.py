@@ -34,9 +34,11 @@ A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its w
 In expected output a line ``…`` stands for any number of lines and ``…`` inside a line for any text;
 what changes from run to run is masked (:mod:`autograder.content.expect`). Ports, ``my-…`` names, the clouds' hosts and
 folders are translated (:mod:`autograder.content.names`): a container, volume or network that a lesson makes is called
-``my-…``. Images may have names without a host; these are given back to the reader's images afterwards. What a lesson needs besides Docker, curl and Python stands in its front matter
-(``needs``, :mod:`autograder.content.lessons`). A lesson that needs ``clouds`` finds the variables of ``course env``
-set, and the stand-ins as earlier lessons left them, or empty. Its logins are kept apart from the reader's.
+``my-…``. Images may have names without a host; these are given back to the reader's images afterwards.
+
+What a lesson needs besides Docker, curl and Python stands in its front matter (``needs``,
+:mod:`autograder.content.lessons`). A lesson that needs ``clouds`` finds the variables of ``course env`` set, and the
+stand-ins as earlier lessons left them, or empty. Its logins are kept apart from the reader's.
 """
 
 from __future__ import annotations
