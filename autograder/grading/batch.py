@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.grading import discover, intake, leftovers, sandbox, store, workers
+from autograder.grading import discover, intake, probes, sandbox, store, workers
 from autograder.grading.archive import Archive
 from autograder.grading.discover import Found
 from autograder.grading.identity import Identity, Owners
@@ -26,7 +26,7 @@ from autograder.grading.report import Row, row_of, row_of_refused
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
-from autograder.services import engine, images, installation
+from autograder.services import engine, installation, leftovers
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -192,8 +192,7 @@ class Batch:
             leftovers.sweep(client)
             if any(plan_.labs[unit.lab].tasks for unit in plan_.units):
                 sandbox.build(client, self.say)
-            if any(plan_.labs[unit.lab].probes for unit in plan_.units):
-                images.ensure(client, images.REGISTRY, self.say)
+            probes.prepare({name for unit in plan_.units for name in plan_.labs[unit.lab].probes}, client, self.say)
             yield owners
         finally:
             workers.close()

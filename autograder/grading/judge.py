@@ -11,7 +11,7 @@ import hashlib
 import io
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,17 +19,18 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 from autograder import __version__
 from autograder.checks.api import Verdict, run
-from autograder.evidence.layout import LayoutSource
-from autograder.evidence.model import Case, Evidence, Repository, TaskRun
-from autograder.grading import cases, intake, probe
+from autograder.evidence.model import Case, Evidence, TaskRun
+from autograder.grading import cases, intake
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Header, Submission
 from autograder.grading.people import Course
+from autograder.grading.probes import RunsProbe, Subject
 from autograder.grading.problems import Refused
 from autograder.grading.sandbox import Disturbed, SandboxFault
 from autograder.grading.sanitize import clean_notebook
 from autograder.labs import live, tasks
 from autograder.labs.manifest import Lab
+from autograder.services.throwaway import ProbeFault
 
 TRIES = 3  # of whatever rests on the engine
 PAUSE = 1.0  # seconds before the second try; twice as long before the third
@@ -44,20 +45,13 @@ class RunsJobs(Protocol):
         """One answer a job; raises SandboxFault or Disturbed."""
 
 
-class RunsProbes(Protocol):
-    """What the judge needs of a probe."""
-
-    def run(self, namespace: str, repositories: Mapping[str, tuple[Repository, LayoutSource]]) -> dict[str, Any]:
-        """The round trips' results; raises ProbeFault."""
-
-
 @dataclass(frozen=True)
 class Tools:
-    """What a worker brings along. ``sandbox`` and ``probe`` are made at the first need: not every lab has one."""
+    """What a worker brings along. Sandbox and probes (by name) are made at the first need: not every lab has them."""
 
     course: Course
     sandbox: Callable[[], RunsJobs]
-    probe: Callable[[], RunsProbes]
+    probe: Callable[[str], RunsProbe]
     pause: Callable[[float], None] = time.sleep
 
 
@@ -142,7 +136,7 @@ def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
         clock.lap("intake")
         runs, retries = _tasks(submission, tools)
         clock.lap("sandbox")
-        probes, more = _probes(submission, archive, outcome.sha256, tools)
+        probes, more = _probes(Subject(submission, archive, outcome.sha256), tools)
         outcome.retries = retries + more
         clock.lap("probe")
     evidence = _evidence(submission, runs, probes)
@@ -240,26 +234,25 @@ def _retried(action: Callable[[], list[Any]], tools: Tools) -> tuple[list[Any], 
     raise AssertionError("unreachable")
 
 
-def _probes(submission: Submission, archive: Archive, sha256: str, tools: Tools) -> tuple[dict[str, Any], int]:
-    """The probes that the lab asks for; a probe that failed itself is ``{"fault": text}``."""
-    lab = submission.lab
-    if probe.NAME not in lab.probes:
-        return {}, 0
-    wanted: dict[str, tuple[Repository, LayoutSource]] = {}
-    for service, state in submission.services.items():
-        for name, repository in state.repositories.items():
-            if probe.complete(repository):
-                wanted[f"{service}/{name}"] = (repository, archive.folder(f"evidence/{service}/{name}"))
-    if not wanted:
-        return {probe.NAME: {}}, 0
+def _probes(subject: Subject, tools: Tools) -> tuple[dict[str, Any], int]:
+    """The results of the probes that the lab asks for, and how many times one had to be tried again."""
+    found: dict[str, Any] = {}
+    retries = 0
+    for name in subject.submission.lab.probes:
+        found[name], again = _probed(name, subject, tools)
+        retries += again
+    return found, retries
+
+
+def _probed(name: str, subject: Subject, tools: Tools) -> tuple[Any, int]:
     for attempt in range(TRIES):
         try:
-            return {probe.NAME: tools.probe().run(f"s{sha256[:24]}", wanted)}, attempt
-        except probe.ProbeFault as fault:
+            return tools.probe(name).run(subject), attempt
+        except ProbeFault as fault:
             message = str(fault)
             if attempt < TRIES - 1:
                 tools.pause(PAUSE * 2**attempt)
-    return {probe.NAME: {"fault": message}}, TRIES - 1
+    return {"fault": message}, TRIES - 1
 
 
 def verdicts(lab: Lab, evidence: Evidence) -> list[Verdict]:

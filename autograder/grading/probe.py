@@ -18,11 +18,9 @@ from autograder.domain import manifests
 from autograder.domain.manifests import ImageIndex
 from autograder.evidence.layout import LayoutSource, blob_name
 from autograder.evidence.model import Repository
-from autograder.grading import leftovers
-from autograder.services import images
+from autograder.services.ports import LOOPBACK
+from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
-NAME = "round-trip"
-PORT = 5000
 STORAGE = 640 << 20  # bytes of memory a registry may fill; nothing is reserved
 RENEW_AFTER = 256 << 20  # bytes pushed after which the next submission gets a new registry
 MAX_TAGS = 1000
@@ -30,40 +28,24 @@ READY_SECONDS = 60.0
 TIMEOUT = (5.0, 60.0)  # seconds to connect, seconds without a byte
 
 
-class ProbeFault(Exception):
-    """The throw-away registry failed, not the submission."""
-
-
-class ThrowAwayRegistry:
-    """A real ``registry:2`` on a free loopback port, gone with :meth:`stop` or the next sweep.
+class RoundTripRegistry:
+    """A registry that answers on plain HTTP, renewed by its owner when it is full.
 
     Raises:
-        ProbeFault: it cannot be started.
+        ProbeFault: it cannot be started, or does not answer.
     """
 
     def __init__(self) -> None:
-        from docker.errors import DockerException
-        from testcontainers.core.config import ConnectionMode, testcontainers_config
-        from testcontainers.core.container import DockerContainer
-
-        # No Ryuk: its image is one more to have, and our labels do its work. Mapped ports, whatever the network.
-        # Set here and not by TESTCONTAINERS_… variables, which are read once, at the first import by anybody.
-        testcontainers_config.ryuk_disabled = True
-        testcontainers_config.connection_mode_override = ConnectionMode.docker_host
         self.pushed = 0
-        container = DockerContainer(images.REGISTRY)
-        container.with_env("REGISTRY_LOG_LEVEL", "error").with_env("OTEL_TRACES_EXPORTER", "none")
-        container.with_tmpfs_mount("/var/lib/registry", f"size={STORAGE}")
-        container.with_kwargs(labels=leftovers.labels("probe"), log_config={"Type": "none"}, mem_limit=STORAGE * 2)
-        container.ports[f"{PORT}/tcp"] = ("127.0.0.1", None)  # the library's own way publishes on every interface
-        self._container = container
+        self._registry = ThrowAwayRegistry(storage=STORAGE)
+        self.url = f"http://{LOOPBACK}:{self._registry.port}/v2/"
         try:
-            container.start()
-            self.url = f"http://127.0.0.1:{container.get_exposed_port(PORT)}/v2/"
+            if not self._registry.listens():
+                raise ProbeFault(f"the throw-away registry ended: {self._registry.log()[-300:]}")
             self._await()
-        except (DockerException, requests.RequestException, OSError, TimeoutError) as error:
+        except ProbeFault:
             self.stop()
-            raise ProbeFault(f"the throw-away registry did not start: {error}") from None
+            raise
 
     def _await(self) -> None:
         until = time.monotonic() + READY_SECONDS
@@ -77,25 +59,20 @@ class ThrowAwayRegistry:
             except requests.RequestException as error:
                 seen = type(error).__name__
             if time.monotonic() > until:
-                raise TimeoutError(f"no answer at {self.url} within {READY_SECONDS:.0f} s ({seen})")
+                raise ProbeFault(f"no answer at {self.url} within {READY_SECONDS:.0f} s ({seen})")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Remove it; harmless when it is gone already."""
-        from docker.errors import DockerException
-
-        try:
-            self._container.stop(force=True, delete_volume=True)
-        except (DockerException, requests.RequestException, OSError):
-            return  # its labels let the next sweep find it
+        """Remove it."""
+        self._registry.stop()
 
 
 class Probe:
     """Round trips against a registry that is started at the first need, renewed when full or broken."""
 
-    def __init__(self, start: Callable[[], ThrowAwayRegistry] = ThrowAwayRegistry) -> None:
+    def __init__(self, start: Callable[[], RoundTripRegistry] = RoundTripRegistry) -> None:
         self._start = start
-        self._registry: ThrowAwayRegistry | None = None
+        self._registry: RoundTripRegistry | None = None
 
     def run(self, namespace: str, repositories: Mapping[str, tuple[Repository, LayoutSource]]) -> dict[str, Any]:
         """Probe every repository.
@@ -125,7 +102,7 @@ class Probe:
                     raise ProbeFault(str(error)) from None
         raise AssertionError("unreachable")
 
-    def _ready(self) -> ThrowAwayRegistry:
+    def _ready(self) -> RoundTripRegistry:
         if self._registry is not None and self._registry.pushed > RENEW_AFTER:
             self.close()
         if self._registry is None:

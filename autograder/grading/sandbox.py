@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder import paths
-from autograder.grading import leftovers, strictjson
+from autograder.grading import strictjson
 from autograder.grading.problems import Refused
 from autograder.labs import runner, tasks
-from autograder.services import images
+from autograder.services import images, leftovers
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.grading import judge, leftovers, probe
+from autograder.grading import judge, probes
 from autograder.grading.judge import Outcome, Tools
 from autograder.grading.people import Course
+from autograder.grading.probes import RunsProbe
 from autograder.grading.sandbox import Sandbox, build
-from autograder.services import engine
+from autograder.services import engine, leftovers
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -36,11 +37,11 @@ class Unit:
 
 @dataclass
 class _Kit:
-    """A worker process's engine client, sandbox and probe, each made at the first need."""
+    """A worker process's engine client, sandbox and probes, each made at the first need."""
 
     client: DockerClient | None = None
     sandbox: Sandbox | None = None
-    probe: probe.Probe = field(default_factory=probe.Probe)
+    probes: dict[str, RunsProbe] = field(default_factory=dict)
 
     def get_sandbox(self) -> Sandbox:
         if self.sandbox is None:
@@ -49,6 +50,11 @@ class _Kit:
                 leftovers.sweep(self.client)  # of earlier workers on this machine, where no `grade` runs
             self.sandbox = Sandbox(self.client, build(self.client))
         return self.sandbox
+
+    def get_probe(self, name: str) -> RunsProbe:
+        if name not in self.probes:
+            self.probes[name] = probes.PROBES[name].make()
+        return self.probes[name]
 
 
 _kit = _Kit()
@@ -67,7 +73,7 @@ def work(unit: Unit, course: Course, master: str = "") -> tuple[str, list[Outcom
     """
     if master:
         leftovers.act_for(master)
-    tools = Tools(course, sandbox=_kit.get_sandbox, probe=lambda: _kit.probe)
+    tools = Tools(course, sandbox=_kit.get_sandbox, probe=_kit.get_probe)
     outcomes: list[Outcome] = []
     for candidate in unit.candidates:
         outcomes.append(judge.judge(candidate.name, candidate.content, tools))
@@ -77,10 +83,11 @@ def work(unit: Unit, course: Course, master: str = "") -> tuple[str, list[Outcom
 
 
 def close() -> None:
-    """Remove this process's registry and let go of the engine; harmless to repeat."""
+    """Remove what this process started and let go of the engine; harmless to repeat."""
     global _kit
     kit, _kit = _kit, _Kit()
-    kit.probe.close()
+    for one in kit.probes.values():
+        one.close()
     if kit.client is not None:
         kit.client.close()
 

@@ -16,6 +16,7 @@ from autograder import paths
 from autograder.checks.draw import Draw, seed
 from autograder.errors import CourseError
 from autograder.evidence.model import Case
+from autograder.grading.probes import PROBES
 from autograder.labs import hidden, release, workspace
 from autograder.labs.live import visible_cases
 from autograder.labs.manifest import Lab
@@ -135,6 +136,13 @@ def _solution_lines(lab: Lab) -> list[str]:
     return [line for line in inside if line.strip() not in outside]
 
 
+def _probes(lab: Lab) -> Iterator[tuple[str, str]]:
+    """the grader has every probe that the lab asks for"""
+    for name in lab.probes:
+        if name not in PROBES:
+            yield f"there is no probe {name}", f"lab.toml may name {', '.join(PROBES)}"
+
+
 def _solutions_stay(lab: Lab) -> Iterator[tuple[str, str]]:
     """the folder a student gets holds nothing but what it should"""
     strange = [file.name for file in lab.folder.rglob("*") if file.name in ("hidden.py", f"{lab.slug}.py")]
@@ -192,6 +200,7 @@ RULES: tuple[Rule, ...] = (
     _fresh,
     _no_leak,
     _solutions_stay,
+    _probes,
     _cases,
     _personal,
     _pure,

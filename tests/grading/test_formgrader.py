@@ -18,7 +18,7 @@ from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
 from autograder.services import machine_setup
 
-from .doubles import KindRegistry, LocalRunner
+from .doubles import LocalRunner, kind_probe
 
 ROOT = Path(__file__).resolve().parents[2]
 # Gives its own author full points, as the page's own script would. It works: the browser test runs it at its end.
@@ -39,7 +39,7 @@ ATTACK = (
 
 @pytest.fixture
 def graded(course, lab, ada, tmp_path):
-    tools = Tools(course, sandbox=LocalRunner, probe=KindRegistry)
+    tools = Tools(course, sandbox=LocalRunner, probe=kind_probe)
     files = ada.files(why=ATTACK)
     notebook = json.loads(files["notebook.ipynb"])
     notebook["cells"].append(

@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from autograder import paths
-from autograder.grading import leftovers, store
+from autograder.grading import store
 from autograder.grading.people import Course, Person, load, register
+from autograder.services import leftovers
 
 from ..evidence.images import js
 from .submissions import Student, packed

@@ -21,7 +21,7 @@ from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
 from autograder.labs import manifest
 
-from .doubles import KindRegistry, LocalRunner
+from .doubles import LocalRunner, kind_probe
 
 pytestmark = pytest.mark.slow  # nbgrader's gradebook takes seconds to create
 
@@ -32,7 +32,7 @@ HOSTILE = "import pathlib\npathlib.Path(__file__ if False else r'{flag}').write_
 @pytest.fixture
 def grade(course, lab, tmp_path):
     """Judge a student's submission and keep the verdict, without the gradebook."""
-    tools = Tools(course, sandbox=LocalRunner, probe=KindRegistry)
+    tools = Tools(course, sandbox=LocalRunner, probe=kind_probe)
 
     def one(student, files=None):
         outcome = judge.judge(f"{student.id}.zip", student.zip(tmp_path / "zips", files), tools)
@@ -252,7 +252,7 @@ def test_feedback_shows_no_hidden_case_and_asks_nobody_for_anything(course, ada,
 def test_a_verdict_without_evidence_is_not_entered(course, ada, lab, tmp_path):
     content = bytearray(ada.zip(tmp_path).read_bytes())
     content[content.index(b"blobs/sha256/") + 80] ^= 0xFF
-    outcome = judge.judge("x", bytes(content), Tools(course, LocalRunner, KindRegistry))
+    outcome = judge.judge("x", bytes(content), Tools(course, LocalRunner, kind_probe))
     document = store.record(outcome, Identity(), course, lab)
     assert (document["status"], document["score"]) == ("refused", None)
     gradebook.sync(course)

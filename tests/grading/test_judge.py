@@ -9,11 +9,11 @@ import pytest
 
 from autograder.grading import judge
 from autograder.grading.judge import Tools
-from autograder.grading.probe import ProbeFault
 from autograder.grading.sandbox import Disturbed, SandboxFault
+from autograder.services.throwaway import ProbeFault
 
 from ..evidence.images import Layout
-from .doubles import KindRegistry, LocalRunner
+from .doubles import KindRegistry, LocalRunner, kind_probe
 from .submissions import packed
 
 WHOLE = {"pushed": 2, "round-trip": 1, "double": 2, "engine": 0.5}
@@ -29,16 +29,17 @@ class Failing:
         self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
-        return (LocalRunner() if len(arguments) == 1 else KindRegistry()).run(*arguments)
+        [argument] = arguments
+        return (LocalRunner() if isinstance(argument, list) else KindRegistry()).run(argument)
 
 
 @pytest.fixture
 def tools(course):
-    return Tools(course, sandbox=LocalRunner, probe=KindRegistry, pause=lambda seconds: None)
+    return Tools(course, sandbox=LocalRunner, probe=kind_probe, pause=lambda seconds: None)
 
 
 def with_(tools, **parts):
-    made = {name: (lambda part=part: part) for name, part in parts.items()}
+    made = {name: (lambda *_, part=part: part) for name, part in parts.items()}
     return Tools(tools.course, made.get("sandbox", tools.sandbox), made.get("probe", tools.probe), tools.pause)
 
 

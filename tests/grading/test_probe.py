@@ -9,8 +9,10 @@ import pytest
 from autograder.domain import manifests
 from autograder.evidence import layout
 from autograder.evidence.model import Manifest, Repository
-from autograder.grading import leftovers, probe
-from autograder.grading.probe import Probe, ProbeFault, RoundTrip, ThrowAwayRegistry
+from autograder.grading import probe
+from autograder.grading.probe import Probe, RoundTrip, RoundTripRegistry
+from autograder.services import leftovers
+from autograder.services.throwaway import ProbeFault
 
 from ..evidence.images import Layout, js
 
@@ -25,7 +27,7 @@ def made(oci=True):
 
 @pytest.fixture(scope="module")
 def throw_away():
-    registry = ThrowAwayRegistry()
+    registry = RoundTripRegistry()
     yield registry
     registry.stop()
 
@@ -105,14 +107,14 @@ def test_a_registry_that_dies_is_replaced(engine):
     started = []
 
     def start():
-        started.append(ThrowAwayRegistry())
+        started.append(RoundTripRegistry())
         return started[-1]
 
     tool, found = Probe(start), made()
     try:
         work = {"registry/team/app": (found.verify(), found.source())}
         assert tool.run("s1", work)["registry/team/app"]["error"] is None
-        engine.api.remove_container(started[0]._container.get_container_id(), force=True)
+        engine.api.remove_container(started[0]._registry._container.get_container_id(), force=True)
         assert tool.run("s2", work)["registry/team/app"]["error"] is None
         assert len(started) == 2
     finally:

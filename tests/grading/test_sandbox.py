@@ -9,9 +9,10 @@ import time
 import docker.errors
 import pytest
 
-from autograder.grading import leftovers, sandbox
+from autograder.grading import sandbox
 from autograder.grading.sandbox import Disturbed, Sandbox, SandboxFault, _demultiplexed, limit_seconds
 from autograder.labs import runner, tasks
+from autograder.services import leftovers
 
 JOB = {"source": "def f(n):\n    return 2 * n\n", "function": "f", "cases": [[1], [2]], "seconds": 1.0}
 
@@ -118,7 +119,7 @@ def test_what_a_killed_grader_left_is_removed_by_the_next(engine):
     script = (
         "import sys, time\nfrom autograder.services import engine\nfrom autograder.grading import sandbox, probe\n"
         "client = engine.connect()\nbox = sandbox.Sandbox(client, sandbox.build(client))\n"
-        "registry = probe.ThrowAwayRegistry()\nid = box._create()\nclient.api.start(id)\n"
+        "registry = probe.RoundTripRegistry()\nid = box._create()\nclient.api.start(id)\n"
         "print('ready', flush=True)\ntime.sleep(600)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from autograder.evidence.model import Case
-from autograder.grading import leftovers, sandbox
+from autograder.grading import sandbox
 from autograder.grading.sandbox import Disturbed, Sandbox
 from autograder.labs import tasks
+from autograder.services import leftovers
 
 pytestmark = pytest.mark.engine
 
