@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -21,15 +22,19 @@ from typing import Any
 import yaml
 
 from autograder import __version__, paths
-from autograder.content import lessons, pages
+from autograder.content import lessons, markdown, pages, quizzes
 from autograder.errors import CourseError, EnvironmentProblem
 
 STAMP = ".course-site.json"  # in the built folder: what it was built from; also says that the folder is ours to empty
 CONFIGURATION = "mkdocs.yml"
 PLAIN_PART = "\nnav:\n"  # from this line on mkdocs.yml is plain YAML, and ours to extend
 LESSONS_FOLDER = "lessons"
+SELF_CHECK = "self-check.md"
 BUILD_SECONDS = 120.0
 EPOCH = "1767225600"  # 2026-01-01: the date that a build carries, so that two builds are the same bytes
+ZIP_FOLDER = "container-registries"  # the one folder in the copy for reading without a server
+# Material's offline plugin loads a shim from a CDN unless one with this word in its name is there already.
+SHIM = "assets/iframe-worker.js"
 
 
 def build(out: Path | None = None, quiet: bool = True) -> Path:
@@ -63,8 +68,46 @@ def build(out: Path | None = None, quiet: bool = True) -> Path:
     return target
 
 
-def stage(folder: Path) -> Path:
+def pack(target: Path, quiet: bool = True) -> Path:
+    """Write a zip of the site that opens from disk: unpack it and open ``index.html``; search works as well.
+
+    Raises:
+        CourseError: ``target`` is there and no zip, or a lesson or lab is broken.
+        EnvironmentProblem: MkDocs failed; its output is in the message.
+    """
+    if target.exists() and not zipfile.is_zipfile(target):
+        raise CourseError(
+            expected="a new file, or a zip to be written anew",
+            found=f"{target}, which is something else",
+            next_step="Name another file; nothing was changed.",
+        )
+    staging = paths.home() / ".build"
+    staging.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=staging, prefix="zip-", ignore_cleanup_errors=True) as name:
+        work = Path(name)
+        stage(work, offline=True)
+        _mkdocs(work, quiet)
+        made = work / "made.zip"
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(
+                path for path in (work / "site").rglob("*") if path.is_file() and path.name != "404.html"
+            ):
+                inside = zipfile.ZipInfo(
+                    f"{ZIP_FOLDER}/{file.relative_to(work / 'site').as_posix()}", (2026, 1, 1, 0, 0, 0)
+                )
+                inside.compress_type, inside.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                archive.writestr(inside, file.read_bytes())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, target)
+    return target
+
+
+def stage(folder: Path, offline: bool = False) -> Path:
     """Put everything that a builder needs into an empty folder: configuration, theme, lessons, made pages.
+
+    Args:
+        folder: an empty folder.
+        offline: whether the site is to be opened from disk, without a server.
 
     Returns:
         The configuration. ``mkdocs build`` or ``zensical build``, run in ``folder``, builds it into ``folder/site``.
@@ -76,7 +119,12 @@ def stage(folder: Path) -> Path:
     shutil.copytree(paths.ROOT / "overrides", folder / "overrides")
     read = [lessons.load(path) for path in lessons.lesson_files()]
     labs = [pages.read_lab(lab) for lab in pages.lab_folders(paths.LABS)]
-    made = {"schedule.md": pages.schedule(read, labs), "reference/commands.md": pages.commands(_help())}
+    asked = [(lesson, quizzes.parse(paths.LESSONS / f"{lesson.slug}.md")) for lesson in read]
+    made = {
+        "schedule.md": pages.schedule(read, labs),
+        SELF_CHECK: pages.self_check(markdown.read(paths.LESSONS / SELF_CHECK), asked),
+        "reference/commands.md": pages.commands(_help()),
+    }
     if labs:
         made["labs/index.md"] = pages.labs_index(labs)
         made.update({lab.page: pages.lab_page(lab) for lab in labs})
@@ -86,12 +134,14 @@ def stage(folder: Path) -> Path:
         page.write_text(text, encoding="utf-8", newline="\n")
     configuration = folder / CONFIGURATION
     text = (paths.ROOT / CONFIGURATION).read_text(encoding="utf-8")
-    configuration.write_text(extended(text, labs), encoding="utf-8", newline="\n")
+    configuration.write_text(extended(text, labs, offline), encoding="utf-8", newline="\n")
     return configuration
 
 
-def extended(configuration: str, labs: list[pages.LabText]) -> str:
+def extended(configuration: str, labs: list[pages.LabText], offline: bool = False) -> str:
     """``mkdocs.yml`` with the made pages in its navigation, and the labs in ``extra`` for the theme's links to them."""
+    if offline:
+        configuration = configuration.replace("\nplugins:\n", "\nplugins:\n  - offline\n")
     head, mark, tail = configuration.partition(PLAIN_PART)
     if not mark:
         raise CourseError(
@@ -111,10 +161,21 @@ def extended(configuration: str, labs: list[pages.LabText]) -> str:
             nav.append({title: children})
     plain["nav"] = nav
     plain["extra"]["labs"] = {
-        lab.slug: {"title": lab.title, "minutes": lab.minutes, "points": f"{lab.points:g}", "url": f"labs/{lab.slug}/"}
+        lab.slug: {
+            "title": lab.title,
+            "minutes": lab.minutes,
+            "points": f"{lab.points:g}",
+            "url": _address(lab.page, offline),
+        }
         for lab in labs
     }
+    if offline:
+        plain["extra"]["polyfills"] = [SHIM]
     return head + "\n" + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def _address(page: str, offline: bool) -> str:
+    return page.removesuffix(".md") + (".html" if offline else "/")
 
 
 def fingerprint() -> str:

@@ -1,4 +1,4 @@
-"""Pages that are made, not written: the labs' task texts, the command line reference, the schedule.
+"""Pages that are made, not written: the labs' task texts, the command line reference, the schedule, the self-check.
 
 Labs are read from ``labs/`` alone, which holds what students get. Nothing here opens ``solutions/``.
 """
@@ -15,16 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from autograder.content.lessons import Lesson
+from autograder.content.quizzes import Quiz
 from autograder.errors import CourseError
+
+# In self-check.md: what stands there in a plain build, and is replaced by the questions of all lessons.
+QUESTIONS = re.compile(r"<!-- questions -->\n.*?\n<!-- end of questions -->\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class LabText:
-    """What a page about a lab needs. ``minutes`` is working time, ``text`` the Markdown cells of its notebook."""
+    """What a page about a lab needs.
+
+    ``minutes`` is working time, ``core_minutes`` that of the tasks on the core path, ``text`` the Markdown cells of
+    the notebook.
+    """
 
     slug: str
     title: str
     minutes: int
+    core_minutes: int
     points: float
     lesson: str
     text: str
@@ -49,6 +58,7 @@ def read_lab(folder: Path) -> LabText:
             slug=folder.name,
             title=str(data["title"]),
             minutes=int(data["minutes"]),
+            core_minutes=int(data.get("core_minutes", 0)),
             points=sum(float(check["points"]) for check in data["checks"]),
             lesson=str(data["lesson"]),
             text="\n\n".join("".join(cell["source"]).strip() for cell in cells) + "\n",
@@ -82,31 +92,34 @@ def lab_page(lab: LabText) -> str:
 def labs_index(labs: Sequence[LabText]) -> str:
     """The list of the labs."""
     rows = "".join(
-        f"| [{lab.slug[:2]} · {lab.title}]({lab.slug}.md) | {lab.minutes} | {_number(lab.points)} |\n" for lab in labs
+        f"| [{lab.slug[:2]} · {lab.title}]({lab.slug}.md) | {lab.minutes} | {lab.core_minutes or '–'} "
+        f"| {_number(lab.points)} |\n"
+        for lab in labs
     )
-    total = f"| **all** | **{sum(lab.minutes for lab in labs)}** | **{_number(sum(lab.points for lab in labs))}** |\n"
+    minutes, core = sum(lab.minutes for lab in labs), sum(lab.core_minutes for lab in labs)
+    total = f"| **all** | **{minutes}** | **{core}** | **{_number(sum(lab.points for lab in labs))}** |\n"
     return (
         _front("Labs", "The tasks of every lab.")
         + "# Labs\n\n"
         + "A lab is a notebook in which you work with real registries on your own machine. Its checks look at what\n"
         + "you achieved, never at the way you took.\n\n"
-        + "| lab | minutes | points |\n| --- | --- | --- |\n"
+        + "| lab | minutes | of them core | points |\n| --- | ---: | ---: | ---: |\n"
         + rows
         + total
     )
 
 
 def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
-    """Reading and lab minutes of the whole course and of the core path, summed from the front matter."""
-    minutes = {lab.slug: lab for lab in labs}
+    """Reading and lab minutes of the whole course and of the core path, summed from front matter and manifests."""
+    by_slug = {lab.slug: lab for lab in labs}
     rows = []
     for lesson in lessons:
-        lab = minutes.get(lesson.lab)
-        lab_cell = f"[{lab.minutes}]({lab.page})" if lab else "–"
+        lab = by_slug.get(lesson.lab)
+        lab_cells = f"[{lab.minutes}]({lab.page}) | {lab.core_minutes or '–'}" if lab else "– | –"
         name = f"[{lesson.number} · {lesson.title}]({lesson.slug}.md)"
-        rows.append(f"| {name} | {lesson.minutes} | {lesson.core_minutes} | {lab_cell} |\n")
-    reading, core = sum(lesson.minutes for lesson in lessons), sum(lesson.core_minutes for lesson in lessons)
-    working = sum(lab.minutes for lab in labs)
+        rows.append(f"| {name} | {lesson.minutes} | {lesson.core_minutes} | {lab_cells} |\n")
+    reading, core_reading = sum(one.minutes for one in lessons), sum(one.core_minutes for one in lessons)
+    working, core_working = sum(lab.minutes for lab in labs), sum(lab.core_minutes for lab in labs)
     sections = "".join(
         f"| {lesson.number} | {part.title} | {part.minutes} | {'core' if part.core else ''} |\n"
         for lesson in lessons
@@ -115,15 +128,46 @@ def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
     return (
         _front("Schedule", "How long everything takes: reading and labs, the whole course and the core path.")
         + "# Schedule\n\n"
-        + "Reading includes typing the commands along. Labs come on top.\n\n"
-        + "| lesson | reading, minutes | of them core | lab, minutes |\n| --- | --- | --- | --- |\n"
+        + "Reading includes typing the commands along. Labs come on top. The core path is the short way through: the\n"
+        + "sections and tasks that are marked *core* touch each subject of the course once.\n\n"
+        + "| path | reading | labs | together |\n| --- | --- | --- | --- |\n"
+        + f"| core | {_hours(core_reading)} | {_hours(core_working)} | **{_hours(core_reading + core_working)}** |\n"
+        + f"| everything | {_hours(reading)} | {_hours(working)} | **{_hours(reading + working)}** |\n\n"
+        + "## Lessons and labs\n\n"
+        + "All in minutes; *core* is a part of the column before it.\n\n"
+        + "| lesson | reading | core | lab | core |\n"
+        + "| --- | ---: | ---: | ---: | ---: |\n"
         + "".join(rows)
-        + f"| **all** | **{reading}** | **{core}** | **{working}** |\n\n"
-        + f"That is {_hours(reading)} of reading, {_hours(core)} of it core, and {_hours(working)} of labs.\n\n"
+        + f"| **all** | **{reading}** | **{core_reading}** | **{working}** | **{core_working}** |\n\n"
         + "## Sections\n\n"
-        + "| lesson | section | minutes | path |\n| --- | --- | --- | --- |\n"
+        + "| lesson | section | minutes | path |\n| --- | --- | ---: | --- |\n"
         + sections
     )
+
+
+def self_check(source: str, lessons: Sequence[tuple[Lesson, Sequence[Quiz]]]) -> str:
+    """The self-check page: what is written in ``self-check.md``, and between its marks every quiz of the course.
+
+    Args:
+        source: the text of ``lessons/self-check.md``.
+        lessons: each lesson with its questions.
+
+    Raises:
+        CourseError: the marks are missing.
+    """
+    if len(QUESTIONS.findall(source)) != 1:
+        raise CourseError(
+            expected="in self-check.md, once, the lines <!-- questions --> and <!-- end of questions -->",
+            found=f"{len(QUESTIONS.findall(source))} of such pairs",
+            next_step="Put them where the questions of all lessons belong.",
+        )
+    parts = [
+        f"### {lesson.number} · {lesson.title}\n\n[Read the lesson]({lesson.slug}.md).\n\n"
+        + "\n".join(quiz.source for quiz in quizzes)
+        for lesson, quizzes in lessons
+    ]
+    made = "\n".join(parts)
+    return QUESTIONS.sub(lambda _: made, source)
 
 
 def commands(described: Iterable[dict[str, Any]]) -> str:
@@ -131,20 +175,22 @@ def commands(described: Iterable[dict[str, Any]]) -> str:
     parts = [
         _front("Command line", "Every command of the course, from its own --help."),
         "# Command line\n\n",
-        "Type `python3 course.py COMMAND`, or `course COMMAND` in the course's environment. Exit status: 0 done,\n"
-        "1 the answer is no, 2 wrong usage or input, 3 something is missing on the machine.\n\n",
+        "Type `python3 course.py COMMAND`, or `course COMMAND` in the course's environment. Each has `--help`.\n"
+        "Exit status: 0 done, 1 the answer is no, 2 wrong usage or input, 3 something is missing on the machine.\n\n",
     ]
     for command in described:
-        parts.append(f"## {command['name']}\n\n")
+        level = "##" if " " not in command["name"] else "###"
+        parts.append(f"{level} {command['name']}\n\n")
         if command.get("usage") is None:
             where = "Its options are shown by `--help` where everything that it needs is installed."
             parts.append(f"{_escape(command['summary'])}. {where}\n\n")
             continue
         parts.append(f"```text\n{command['usage']}\n```\n\n")
         parts.extend(f"{_escape(paragraph)}\n\n" for paragraph in command["help"])
-        if command["options"]:
+        told = [(name, text) for name, text in command["options"] if text and name != "--help"]
+        if told:
             parts.append("| option | what it does |\n| --- | --- |\n")
-            parts.extend(f"| {_code(name)} | {_cell(_escape(text))} |\n" for name, text in command["options"])
+            parts.extend(f"| {_code(name)} | {_cell(_escape(text))} |\n" for name, text in told)
             parts.append("\n")
     return "".join(parts)
 

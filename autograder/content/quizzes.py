@@ -42,7 +42,10 @@ from autograder.content import markdown
 from autograder.content.markdown import at
 
 Kind = Literal["single", "multiple", "order", "name"]
-ROLES = ("registry host", "namespace", "repository", "tag", "digest", "project", "image", "nothing: it is not valid")
+ROLES = (
+    *("registry host", "account", "region", "project", "namespace", "repository", "image", "tag", "digest"),
+    "nothing: it is not valid",
+)
 
 OPEN = re.compile(r'^<div class="quiz" id="(?P<id>quiz-[a-z0-9-]+)" data-kind="(?P<kind>[a-z]+)" markdown="1">$')
 DETAILS = '<details markdown="1"><summary>Answer</summary>'

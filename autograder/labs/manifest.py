@@ -74,6 +74,7 @@ class Lab(_Part):
     version: int = Field(ge=1)
     title: str
     minutes: int = Field(gt=0)
+    core_minutes: int = Field(default=0, ge=0)  # of its tasks on the course's core path; 0: it is not on it
     lesson: str
     module: str
     engine: bool = True

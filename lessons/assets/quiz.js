@@ -5,7 +5,10 @@
 
 (() => {
   const STORE = "course-quiz";
-  const ROLES = ["registry host", "namespace", "repository", "tag", "digest", "project", "image", "nothing: it is not valid"];
+  const ROLES = [
+    "registry host", "account", "region", "project", "namespace", "repository", "image", "tag", "digest",
+    "nothing: it is not valid",
+  ];
   const quizzes = [...document.querySelectorAll("div.quiz")];
   if (!quizzes.length) return;
 

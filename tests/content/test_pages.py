@@ -8,7 +8,7 @@ from pathlib import Path
 import markdown as python_markdown
 import pytest
 
-from autograder.content import pages
+from autograder.content import pages, quizzes
 from autograder.content.lessons import Lesson, Section
 from autograder.errors import CourseError
 
@@ -16,7 +16,8 @@ from autograder.errors import CourseError
 def lab(tmp_path: Path, **changes: object) -> Path:
     folder = tmp_path / "02-names"
     folder.mkdir()
-    toml = 'title = "Names"\nminutes = 20\nlesson = "02-names"\n[[checks]]\npoints = 1.5\n[[checks]]\npoints = 2.5\n'
+    toml = 'title = "Names"\nminutes = 20\ncore_minutes = 15\nlesson = "02-names"\n'
+    toml += "[[checks]]\npoints = 1.5\n[[checks]]\npoints = 2.5\n"
     (folder / "lab.toml").write_text(toml, encoding="utf-8")
     cells = [
         {"cell_type": "markdown", "source": ["# Lab 02\n", "\n", "Hello."]},
@@ -72,15 +73,16 @@ def test_the_schedule_sums_reading_and_labs_apart(tmp_path):
         lesson("02-names", Section("C", 20, True), Section("D", 20, True)),
     ]
     page = pages.schedule(read, [pages.read_lab(lab(tmp_path))])
-    assert "| [01 · Push](01-push.md) | 40 | 15 | – |" in page
-    assert "| [02 · Names](02-names.md) | 40 | 40 | [20](labs/02-names.md) |" in page
-    assert "| **all** | **80** | **55** | **20** |" in page
-    assert "1 h 20 min of reading, 55 min of it core, and 20 min of labs" in page
+    assert "| [01 · Push](01-push.md) | 40 | 15 | – | – |" in page
+    assert "| [02 · Names](02-names.md) | 40 | 40 | [20](labs/02-names.md) | 15 |" in page
+    assert "| **all** | **80** | **55** | **20** | **15** |" in page
+    assert "| core | 55 min | 15 min | **1 h 10 min** |" in page
+    assert "| everything | 1 h 20 min | 20 min | **1 h 40 min** |" in page
     assert "| 01 | B | 25 |  |" in page and "| 02 | C | 20 | core |" in page
 
 
 def test_the_index_of_labs_sums_points(tmp_path):
-    assert "| **all** | **20** | **4** |" in pages.labs_index([pages.read_lab(lab(tmp_path))])
+    assert "| **all** | **20** | **15** | **4** |" in pages.labs_index([pages.read_lab(lab(tmp_path))])
 
 
 def test_help_is_text_and_stays_text():
@@ -91,8 +93,9 @@ def test_help_is_text_and_stays_text():
                 "summary": "grade",
                 "usage": "course grade [OPTIONS] PATHS...",
                 "help": ["Grade <b>all</b> of *them* in a_b."],
-                "options": [["--format [csv|json]", "One | other."]],
+                "options": [["PATHS", ""], ["--format [csv|json]", "One | other."], ["--help", "Show this."]],
             },
+            {"name": "hub token", "summary": "tokens", "usage": "course hub token", "help": [], "options": []},
             {"name": "bench", "summary": "the benchmarks", "usage": None},
         ]
     )
@@ -103,4 +106,37 @@ def test_help_is_text_and_stays_text():
         "<td><code>--format [csv&#124;json]</code></td>" in html or "<td><code>--format [csv|json]</code></td>" in html
     )
     assert "<td>One | other.</td>" in html
+    assert "PATHS</code>" not in html and "--help</code></td>" not in html
+    assert "<h2>grade</h2>" in html and "<h3>hub token</h3>" in html
     assert "where everything that it needs is installed" in html
+
+
+QUIZ = """<div class="quiz" id="quiz-02-x" data-kind="single" markdown="1">
+
+**Which?**
+
+- a
+- \\1
+
+<details markdown="1"><summary>Answer</summary>
+
+- **Right.** Yes.
+- **No.** No.
+
+</details>
+</div>
+"""
+
+
+def test_the_self_check_holds_every_question_in_place_of_its_mark(tmp_path):
+    file = tmp_path / "02-names.md"
+    file.write_text(QUIZ, encoding="utf-8")
+    source = "# Self-check\n\n<!-- questions -->\nNot here.\n<!-- end of questions -->\n\nAfter.\n"
+    page = pages.self_check(source, [(lesson("02-names", Section("C", 20, True)), quizzes.parse(file))])
+    assert page.startswith("# Self-check\n\n### 02 · Names\n\n[Read the lesson](02-names.md).\n\n<div")
+    assert QUIZ in page and "Not here." not in page and page.endswith("\nAfter.\n")
+
+
+def test_a_self_check_without_its_mark_is_named():
+    with pytest.raises(CourseError, match="0 of such pairs"):
+        pages.self_check("# Self-check\n", [])

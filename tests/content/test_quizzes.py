@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -96,4 +97,4 @@ def test_every_lesson_has_five_to_eight_questions(path):
 def test_the_script_knows_the_same_roles():
     script = (paths.LESSONS / "assets" / "quiz.js").read_text(encoding="utf-8")
     listed = script.partition("const ROLES = [")[2].partition("]")[0]
-    assert tuple(part.strip().strip('"') for part in listed.split(",")) == quizzes.ROLES
+    assert tuple(re.findall(r'"([^"]+)"', listed)) == quizzes.ROLES

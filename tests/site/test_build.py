@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 
 from autograder import paths, site
 from autograder.cli.site import site as command
+from autograder.content import lessons, quizzes
 from autograder.errors import CourseError, EnvironmentProblem
 
 pytestmark = pytest.mark.slow
@@ -147,6 +149,34 @@ def test_a_second_build_does_nothing_and_a_changed_lesson_is_built(tmp_path, mon
         site.build()
     assert "nowhere.md" in error.value.found
     assert "ONE meaning" in page.read_text(encoding="utf-8"), "a failed build leaves the last one"
+
+
+def test_the_self_check_shows_every_question(built):
+    page = (built / "self-check" / "index.html").read_text(encoding="utf-8")
+    asked = [quiz.id for path in lessons.lesson_files() for quiz in quizzes.parse(path)]
+    assert re.findall(r'class="quiz"[^>]* id="([^"]+)"', page) == asked
+
+
+def test_the_copy_for_reading_without_a_server(tmp_path):
+    file = site.pack(tmp_path / "new" / "copy.zip")
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path)
+    folder = tmp_path / site.ZIP_FOLDER
+    assert names == sorted(names) and all(name.startswith(f"{site.ZIP_FOLDER}/") for name in names)
+    assert f"{site.ZIP_FOLDER}/search/search_index.js" in names
+    for name, page in html_pages(folder).items():
+        for link in [*page.links, *page.loaded]:
+            target, _ = urldefrag(urljoin(f"http://site{name}", link))
+            if target.startswith("http://site/"):
+                assert (folder / target.removeprefix("http://site/")).is_file(), f"{name} links to {link}"
+        assert not [link for link in page.loaded if re.match(r"(https?:)?//", link)], name
+
+
+def test_a_file_that_is_no_zip_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(CourseError, match=re.escape("thesis.txt, which is something else")):
+        site.pack(tmp_path / "thesis.txt")
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
