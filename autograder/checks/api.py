@@ -232,8 +232,13 @@ def require_answer(evidence: Evidence, name: str, asked: str) -> JsonValue:
     return answer.value
 
 
-def require_cases(evidence: Evidence, task: str) -> None:
+def require_cases(evidence: Evidence, task: str, *, raises: bool | None = None) -> None:
     """Every case of a code task, visible and hidden, has the right result.
+
+    Args:
+        evidence: what was collected.
+        task: the task's name.
+        raises: only the cases that must (or must not) raise an error; all when None.
 
     Raises:
         Failure: with a table of inputs and outputs for failed visible cases; hidden ones are named by kind only.
@@ -251,15 +256,16 @@ def require_cases(evidence: Evidence, task: str) -> None:
             "broken": "Repair the cell. It must be self-contained: import inside it what it needs.",
         }
         raise Failure(expected=expected, found=run.message, next_step=next_steps[run.status])
-    if any(result.status == "not-run" for result in run.results):
+    results = [result for result in run.results if raises in (None, result.case.raises)]
+    if any(result.status == "not-run" for result in results):
         raise NotGraded(f"Some cases of {task} could not be run.")
-    wrong = [result for result in run.results if not result.correct]
+    wrong = [result for result in results if not result.correct]
     if not wrong:
         return
     visible = [result for result in wrong if not result.case.hidden]
     hidden = sorted({result.case.kind for result in wrong if result.case.hidden})
     table = [("input", "expected", "yours"), *((_short(r.case.args), _expected(r.case), _outcome(r)) for r in visible)]
-    found = f"{len(run.results) - len(wrong)} of {len(run.results)} inputs give the right result."
+    found = f"{len(results) - len(wrong)} of {len(results)} inputs give the right result."
     if hidden:
         found += " Wrong for hidden inputs of this kind: " + "; ".join(hidden) + "."
     raise Failure(

@@ -43,8 +43,10 @@ def demo(keep: Path | None) -> None:
         wrong = samples.differences(home)
         stories = samples.stories()
     click.echo("\nWho did what:")
-    for student, story in stories.items():
-        click.echo(f"  {student:6} {story}")
+    for lab, told in stories.items():
+        click.echo(f"  {lab}")
+        for student, story in told.items():
+            click.echo(f"    {student:6} {story}")
     if keep is None:
         click.echo(
             "\nThe class was graded in a temporary folder, which is removed now; --keep DIR keeps it, feedback and all."

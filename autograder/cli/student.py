@@ -13,8 +13,8 @@ from rich.table import Table
 
 from autograder import paths
 from autograder.checks import api
-from autograder.errors import CourseError, Exit
-from autograder.labs import manifest, progress, students, submission, workspace
+from autograder.errors import CourseError, EnvironmentProblem, Exit
+from autograder.labs import manifest, progress, pushed, students, submission, workspace
 from autograder.labs.live import Live
 from autograder.labs.manifest import Lab
 from autograder.notebook.cards import Card, Cards, number
@@ -152,12 +152,22 @@ def submit(lab: str, out: Path | None) -> None:
 @click.argument("lab", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(lab: str | None, yes: bool) -> None:
-    """Bring LAB back to its beginning. Your folder is moved to work/copies/; what you pushed stays in the registry."""
+    """Bring LAB back to its beginning. Your folder is moved to work/copies/.
+
+    What you pushed for the lab is removed from the local registry. What your engine built stays there.
+    """
     labs: list[Lab] = [manifest.find(lab)] if lab else [manifest.find(slug) for slug in manifest.slugs()]
     names = ", ".join(found.slug for found in labs)
-    if not yes and not click.confirm(f"Reset {names}? A copy of your folder is kept in work/{workspace.COPIES}/."):
+    question = f"Reset {names}? What you pushed is removed; your folder is kept in work/{workspace.COPIES}/."
+    if not yes and not click.confirm(question):
         sys.exit(int(Exit.NO))
     for found in labs:
         kept = workspace.reset(found)
         progress.forget(found)
         click.echo(f"{found.slug}: back to its beginning" + (f"; your old folder: {kept}" if kept else ""))
+        try:
+            emptied = pushed.remove(found, found.parameters(students.current().seed(found.slug)))
+        except EnvironmentProblem as problem:
+            click.echo(f"{found.slug}: what you pushed is still in the registry ({problem.found})")
+        else:
+            click.echo("".join(f"{found.slug}: {name} is empty\n" for name in emptied), nl=False)

@@ -31,7 +31,7 @@ class Missing(Exception):
 
 
 class RegistryClient:
-    """A read-only client of one registry.
+    """A client of one registry: it reads, and deletes what a reset removes.
 
     Args:
         address: ``localhost:5001``, without scheme.
@@ -112,6 +112,14 @@ class RegistryClient:
         response = self._request("GET", f"{name}/manifests/{reference}", headers={"Accept": manifests.ACCEPT})
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Manifest(media_type=kind, text=response.content.decode("utf-8"))
+
+    def delete(self, name: str, digest: str) -> None:
+        """Delete a manifest; every tag that points at it goes with it.
+
+        Raises:
+            Missing: it is not there.
+        """
+        self._request("DELETE", f"{name}/manifests/{digest}")
 
     def blob_size(self, name: str, digest: str) -> int | None:
         """Size in bytes of a blob; None when the repository has none of that digest."""

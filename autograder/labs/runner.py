@@ -89,6 +89,15 @@ def call(function: Any, args: list[Any]) -> dict[str, Any]:
     return {"status": "returned", "value": value}
 
 
+class NotHere:
+    """Keeps the course's own package out: it holds answers, and the grader's sandbox does not have it."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        if name.partition(".")[0] == "autograder":
+            raise ModuleNotFoundError("a task cannot import the course's own package", name=name)
+
+
 def child() -> None:
     """Load the cell, then answer one line a case. Results leave by a private copy of standard output."""
     lines = os.fdopen(os.dup(0), "rb")
@@ -97,6 +106,7 @@ def child() -> None:
     for fd in (0, 1, 2):  # what the cell prints or asks for goes nowhere
         os.dup2(null, fd)
     job = json.loads(lines.readline())
+    sys.meta_path.insert(0, NotHere)
     namespace: dict[str, Any] = {"__name__": "__task__", "__builtins__": builtins}
 
     def say(message: dict[str, Any]) -> None:

@@ -126,6 +126,13 @@ class Cards:
         return "".join(card.html() for card in self.cards) + notes
 
 
+def _lines(value: Any) -> list[str]:
+    """A personal value for a table: one line an entry of a list or dict."""
+    if isinstance(value, dict):
+        return [f"{key}  →  {part}" for key, part in value.items()]
+    return [str(part) for part in value] if isinstance(value, list) else [str(value)]
+
+
 class Me:
     """The student's personal values, as attributes: ``me.repository``, ``me.student``, …"""
 
@@ -145,19 +152,20 @@ class Me:
     def __dir__(self) -> list[str]:
         return ["student", *self.__source()[1]]
 
-    def __rows(self) -> list[tuple[str, str]]:
+    def __rows(self) -> list[tuple[str, list[str]]]:
         student, parameters = self.__source()
-        return [("student", student), *((name, str(value)) for name, value in parameters.items())]
+        return [("student", [student]), *((name, _lines(value)) for name, value in parameters.items())]
 
     def __repr__(self) -> str:
         rows = self.__rows()
         width = max(len(name) for name, _ in rows)
-        return "\n".join(f"me.{name:<{width}}  {value}" for name, value in rows)
+        between = "\n" + " " * (len("me.") + width + 2)
+        return "\n".join(f"me.{name:<{width}}  {between.join(lines)}" for name, lines in rows)
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f'<tr><th scope="row" style="text-align:left"><code>me.{escape(name)}</code></th>'
-            f'<td style="text-align:left"><code>{escape(value)}</code></td></tr>'
-            for name, value in self.__rows()
+            f'<tr><th scope="row" style="text-align:left;vertical-align:top"><code>me.{escape(name)}</code></th>'
+            f'<td style="text-align:left">{"<br>".join(f"<code>{escape(line)}</code>" for line in lines)}</td></tr>'
+            for name, lines in self.__rows()
         )
         return f"<table><tbody>{rows}</tbody></table>"

@@ -1,9 +1,10 @@
-"""The live part of the content contract: do the lab with a real engine, registry and kernel."""
+"""The live part of the content contract: do the labs with a real engine, registry and kernel, all at one desk."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from autograder.checks.api import Verdict
@@ -13,9 +14,14 @@ from autograder.quality import rehearsal
 from autograder.quality.contract import SAMPLE_KEY, Finding
 from autograder.quality.rehearsal import Rehearsal
 
+BEGINNING = "every check fails with a message that helps"
 
-def verify(lab: Lab, report: Callable[[str], None]) -> list[Finding]:
-    """Every breach that shows when the lab is done: as shipped, solved, and solved again.
+
+def verify(labs: Sequence[Lab], report: Callable[[str], None]) -> list[Finding]:
+    """Every breach that shows when the labs are done: as shipped, solved, solved again, and reset.
+
+    All labs are done in one home: first in the given order, then backwards, so each meets what the others left behind,
+    and the first and the last meet it in both directions. At the end each is reset, in the same state.
 
     Raises:
         EnvironmentProblem: no engine.
@@ -23,22 +29,26 @@ def verify(lab: Lab, report: Callable[[str], None]) -> list[Finding]:
     found: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="course-verify-") as folder:
         home = Path(folder)
-        with rehearsal.services(home):
+        with rehearsal.services(home, needed=any(lab.engine for lab in labs)):
             desk = Rehearsal(home, students.issue(SAMPLE_KEY, "contract", "verifier"))
-            desk.fresh(lab)
-            report(f"{lab.slug}: as shipped")
-            desk.run(lab, rehearsal.shipped(lab))
-            found += _as_shipped(lab, desk.verdicts(lab))
-            for time in ("solved", "solved again"):
-                report(f"{lab.slug}: {time}")
-                desk.run(lab, rehearsal.solved(lab))
-                found += _solved(lab, desk.verdicts(lab), time)
+            for lab in labs:
+                began = time.monotonic()
+                desk.fresh(lab)
+                desk.run(lab, rehearsal.shipped(lab))
+                found += _at_its_beginning(lab, desk.verdicts(lab), "as shipped")
+                found += _solved(desk, lab, "solved")
+                report(f"{lab.slug}: as shipped, then solved ({time.monotonic() - began:.0f} s)")
+            for lab in reversed(labs):
+                began = time.monotonic()
+                found += _solved(desk, lab, "solved again")
+                desk.course("reset", lab.slug, "--yes")
+                found += _at_its_beginning(lab, desk.verdicts(lab), "after a reset")
+                report(f"{lab.slug}: solved again, then reset ({time.monotonic() - began:.0f} s)")
     return found
 
 
-def _as_shipped(lab: Lab, verdicts: Mapping[str, Verdict]) -> list[Finding]:
-    rule = "as shipped, every check fails with a message that helps"
-    found = []
+def _at_its_beginning(lab: Lab, verdicts: Mapping[str, Verdict], when: str) -> list[Finding]:
+    rule, found = f"{when}, {BEGINNING}", []
     for id, verdict in verdicts.items():
         if verdict.status != "failed":
             found.append(Finding(lab.slug, rule, f"{id} is {verdict.status}: {verdict.found}", "make it need the work"))
@@ -47,10 +57,15 @@ def _as_shipped(lab: Lab, verdicts: Mapping[str, Verdict]) -> list[Finding]:
     return found
 
 
-def _solved(lab: Lab, verdicts: Mapping[str, Verdict], time: str) -> list[Finding]:
-    rule = f"{time}, every check passes"
+def _solved(desk: Rehearsal, lab: Lab, when: str) -> list[Finding]:
+    desk.run(lab, rehearsal.solved(lab))
     return [
-        Finding(lab.slug, rule, f"{id} is {v.status}: {v.expected} / {v.found}", "repair the solution or the check")
-        for id, v in verdicts.items()
-        if v.status != "passed"
+        Finding(
+            lab.slug,
+            f"{when}, every check passes",
+            f"{id} is {verdict.status}: {verdict.expected} / {verdict.found}",
+            "repair the solution or the check",
+        )
+        for id, verdict in desk.verdicts(lab).items()
+        if verdict.status != "passed"
     ]

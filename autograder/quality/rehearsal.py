@@ -147,12 +147,19 @@ def at(home: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def services(home: Path) -> Iterator[None]:
+def services(home: Path, *, needed: bool = True) -> Iterator[None]:
     """A home whose services are up, as `course start` brings them up; removed with their volumes afterwards.
+
+    Args:
+        home: the home's folder.
+        needed: False for a home where nothing needs an engine; then nothing is started.
 
     Raises:
         EnvironmentProblem: they could not be started.
     """
+    if not needed:
+        yield
+        return
     done = _course(home, "start", "--services-only", "--no-browser")
     try:
         if done.returncode:

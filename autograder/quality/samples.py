@@ -53,8 +53,12 @@ class Scripted:
     after: tuple[str, ...] = ()
 
     def points(self, lab: Lab) -> float:
-        """The points that this student must get."""
-        return lab.total if self.passes == "all" else sum(lab.points[id] for id in self.passes)
+        """The points that this student must get from checks; what people grade by hand is not in them."""
+        return sum(lab.points[id] for id in self.passing(lab))
+
+    def passing(self, lab: Lab) -> set[str]:
+        """Ids of the checks that must pass."""
+        return set(lab.declared_checks()) if self.passes == "all" else set(self.passes)
 
 
 @dataclass
@@ -124,7 +128,10 @@ def make(lab: Lab, out: Path, report: Callable[[str], None], only: tuple[str, ..
         if only and one.student not in only:
             continue
         report(f"{lab.slug}: {one.student}: {one.story}")
-        with tempfile.TemporaryDirectory(prefix="course-sample-") as place, rehearsal.services(Path(place)):
+        with (
+            tempfile.TemporaryDirectory(prefix="course-sample-") as place,
+            rehearsal.services(Path(place), needed=lab.engine),
+        ):
             desk = Rehearsal(Path(place), students.issue(KEY, COURSE, one.student, [lab.slug]))
             desk.fresh(lab)
             one.act(Stage(desk, lab, out))
@@ -189,9 +196,9 @@ def _labs() -> list[Lab]:
     return [manifest.find(slug) for slug in manifest.slugs()]
 
 
-def stories() -> dict[str, str]:
-    """Student -> what they do."""
-    return {one.student: one.story for lab in _labs() for one in load(lab)}
+def stories() -> dict[str, dict[str, str]]:
+    """Lab -> student -> what they do there."""
+    return {lab.slug: {one.student: one.story for one in load(lab)} for lab in _labs()}
 
 
 def differences(home: Path) -> list[str]:
@@ -210,7 +217,7 @@ def _difference(home: Path, lab: Lab, one: Scripted) -> list[str]:
     if one.refused != (graded["status"] != "graded"):
         wrong.append(f"{who}: {graded['status']}")
     if not one.refused:
-        passes = set(lab.points) if one.passes == "all" else set(one.passes)
+        passes = one.passing(lab)
         for id in lab.declared_checks():
             status = verdicts[id]["status"] if id in verdicts else "absent"
             if status != ("passed" if id in passes else "failed"):

@@ -41,24 +41,30 @@ def with_expected_outputs(lab):
     return notebook
 
 
-@pytest.mark.parametrize("slug", manifest.slugs())
-def test_the_solution_passes_under_nbval(slug, tmp_path_factory):
-    lab, home = manifest.find(slug), tmp_path_factory.mktemp("nbval home")
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """One desk for all labs: they do not disturb each other."""
+    home = tmp_path_factory.mktemp("nbval home")
     with rehearsal.services(home):
-        desk = Rehearsal(home, students.issue(b"nbval", "test", "nbval", [slug]))
-        desk.fresh(lab)
-        desk.save(lab, with_expected_outputs(lab))
-        (desk.folder(lab) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # not the kit's own settings
-        options = ["--nbval-lax", "--nbval-cell-timeout=300", "-q", "-p", "no:cacheprovider"]
-        command = [sys.executable, "-m", "pytest", *options, f"{slug}.ipynb"]
-        done = subprocess.run(
-            command,
-            cwd=desk.folder(lab),
-            env=desk.environment(),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        yield Rehearsal(home, students.issue(b"nbval", "test", "nbval"))
+
+
+@pytest.mark.parametrize("slug", manifest.slugs())
+def test_the_solution_passes_under_nbval(slug, desk):
+    lab = manifest.find(slug)
+    desk.fresh(lab)
+    desk.save(lab, with_expected_outputs(lab))
+    (desk.folder(lab) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # not the kit's own settings
+    options = ["--nbval-lax", "--nbval-cell-timeout=300", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *options, f"{slug}.ipynb"]
+    done = subprocess.run(
+        command,
+        cwd=desk.folder(lab),
+        env=desk.environment(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert "passed" in done.stdout and "failed" not in done.stdout

@@ -16,10 +16,16 @@ def test_static(slug):
     assert [str(finding) for finding in contract.static(manifest.find(slug))] == []
 
 
+@pytest.fixture(scope="module")
+def done():
+    """What is found when all labs are done at one desk."""
+    return live.verify([manifest.find(slug) for slug in manifest.slugs()], print)
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("slug", manifest.slugs())
-def test_as_shipped_solved_and_solved_again(slug):
-    assert [str(finding) for finding in live.verify(manifest.find(slug), print)] == []
+def test_as_shipped_solved_solved_again_and_reset(slug, done):
+    assert [str(finding) for finding in done if finding.lab == slug] == []
 
 
 def broken(lab, **changes):
