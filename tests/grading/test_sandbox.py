@@ -132,3 +132,26 @@ def test_what_a_killed_grader_left_is_removed_by_the_next(engine):
     process.communicate()
     leftovers.sweep(engine)
     assert engine.api.containers(all=True, filters=label) == []
+
+
+LOOKS = """
+import os, sys
+
+def f(n):
+    if n == 1:
+        try:
+            import autograder
+        except ModuleNotFoundError as error:
+            return str(error)
+    places = [place for place in ("/sandbox", "/usr", "/opt", "/home", "/root", "/srv", "/var", *sys.path) if place]
+    found = [os.path.join(at, d) for place in places for at, folders, _ in os.walk(place) for d in folders]
+    return sorted(os.listdir("/sandbox")) + [path for path in found if path.endswith("/autograder")]
+"""
+
+
+@pytest.mark.engine
+def test_the_courses_own_package_is_not_inside(engine):
+    [answer] = Sandbox(engine, sandbox.build(engine)).run([JOB | {"source": LOOKS, "seconds": 20.0}])
+    refused, there = (result["value"] for result in answer["results"])
+    assert refused == "a task cannot import the course's own package"
+    assert there == ["entry.py", "runner.py"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder import paths
 from autograder.evidence.model import Case
 from autograder.labs import tasks
 
@@ -219,3 +220,23 @@ def test_a_process_that_the_cell_leaves_behind_holds_nothing_up(escapes):
     began = time.monotonic()
     assert statuses(held + "def add(a, b):\n    while True: pass", cases=CASES[:1], seconds=0.3) == ["timeout"]
     assert time.monotonic() - began < 15
+
+
+BORROWED = """
+import sys
+sys.path.append({root!r})
+
+def add(a, b):
+    from autograder.domain import tags
+    return a + b
+"""
+
+
+def test_the_courses_own_package_is_not_there():
+    """Not by chance: what works here must work in the sandbox, and the package holds answers."""
+    found = run(BORROWED.format(root=str(paths.ROOT)))
+    assert {result.status for result in found.results} == {"raised"}
+    assert {result.errors[0] for result in found.results} == {"ModuleNotFoundError"}
+    assert found.results[0].detail == "a task cannot import the course's own package"
+    found = run("import autograder\n\ndef add(a, b):\n    return 2 * n\n")
+    assert found.status == "broken" and found.message.endswith("a task cannot import the course's own package")

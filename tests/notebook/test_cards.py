@@ -52,3 +52,9 @@ def test_me_shows_names_and_values():
     assert set(dir(me)) == {"student", "repository", "v1"}
     with pytest.raises(AttributeError, match="it has student, repository, v1"):
         getattr(me, "nothing")  # noqa: B009 - the attribute's absence is the test
+
+
+def test_me_shows_lists_and_dicts_line_by_line():
+    me = Me(lambda: ("ada", {"names": ["a", "<b>"], "broken": {"x:y": "meant"}}))
+    assert repr(me).splitlines()[1:] == ["me.names    a", "            <b>", "me.broken   x:y  →  meant"]
+    assert "<code>a</code><br><code>&lt;b&gt;</code>" in me._repr_html_()
