@@ -10,13 +10,15 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import requests
 
 from autograder.domain import manifests
+from autograder.domain.layers import of_base as of_base_layers
 from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
@@ -161,7 +163,8 @@ def snapshot(
         service: the name that Evidence gives it.
         name: the repository.
         layers: which layers must be there.
-        base_layers: digests of layers that need not be there with "above-base".
+        base_layers: digests or diff_ids of the layers of the kit's base images, which need not be there with
+            "above-base" where they are an image's lowest.
         also: digests of untagged manifests to include, where they exist.
 
     Returns:
@@ -186,6 +189,7 @@ def snapshot(
     contents: dict[str, str] = {}
     visited: set[str] = set()
     heavy: set[str] = set()
+    of_base: set[str] = set()
     total = 0  # bytes, with the limit that a submission has, so that checks say now what grading will say
     while waiting:
         digest = waiting.pop()
@@ -211,7 +215,7 @@ def snapshot(
         if isinstance(parsed, ImageIndex):
             waiting += [child.digest for child in parsed.manifests]
             continue
-        for descriptor in _travelling(parsed, layers, base_layers):
+        for descriptor in _travelling(parsed, layers, base_layers, contents, of_base):
             if descriptor.digest in blobs or descriptor.digest in heavy:
                 continue
             if total + descriptor.size > layout.MAX_LAYERS:
@@ -231,14 +235,32 @@ def snapshot(
         manifests=found,
         blobs=blobs,
         contents=contents,
-        base_layers=tuple(sorted(base_layers)),
+        base_layers=tuple(sorted(of_base)),
         problems=tuple(problems),
     )
 
 
-def _travelling(image: ImageManifest, layers: LayerPolicy, base: Collection[str]) -> list[Descriptor]:
-    kept = [] if layers == "none" else [x for x in image.layers if layers == "all" or x.digest not in base]
-    return [image.config, *kept]
+def _travelling(
+    image: ImageManifest, layers: LayerPolicy, base: Collection[str], contents: Mapping[str, str], of_base: set[str]
+) -> Iterator[Descriptor]:
+    """The config, then the layers that travel; which are the base's shows when the config is among ``contents``."""
+    yield image.config
+    if layers == "none":
+        return
+    lowest: tuple[str, ...] = ()
+    if layers == "above-base":
+        config = _json(base64.b64decode(contents.get(image.config.digest, "")))
+        lowest = of_base_layers(image, config, base)
+        of_base.update(lowest)
+    yield from (layer for layer in image.layers if layer.digest not in lowest)
+
+
+def _json(content: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _note_blob(

@@ -1,6 +1,6 @@
-"""What is in a layer: the files of a small tar, plain or gzip, read in memory with hard limits.
+"""Layers: which of an image's are its base's, and what is in one (a small tar, plain or gzip, with hard limits).
 
-Source: https://github.com/opencontainers/image-spec/blob/main/layer.md
+Sources: https://github.com/opencontainers/image-spec/blob/main/layer.md and config.md (``rootfs.diff_ids``).
 """
 
 from __future__ import annotations
@@ -8,6 +8,10 @@ from __future__ import annotations
 import io
 import tarfile
 import zlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from autograder.domain.manifests import ImageManifest
 
 MAX_UNPACKED = 4 << 20  # bytes: a tar that grows beyond this is refused, whatever it claims
 MAX_ENTRIES = 2_000
@@ -16,6 +20,33 @@ ZSTD = b"\x28\xb5\x2f\xfd"
 
 class LayerError(ValueError):
     """The bytes are not a layer that can be read here; the message says why."""
+
+
+def diff_ids(config: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Digests of an image's layers as tars, from the base up, as its config lists them; empty when it lists none."""
+    rootfs = (config or {}).get("rootfs")
+    listed = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        return ()
+    return tuple(listed)
+
+
+def of_base(image: ImageManifest, config: Mapping[str, Any] | None, base: Collection[str]) -> tuple[str, ...]:
+    """Digests of the layers, from the bottom up, that belong to a base image.
+
+    Args:
+        image: the manifest.
+        config: its config.
+        base: digests or diff_ids of the layers of known bases. The diff_id that a config claims is enough: an engine
+            refuses to unpack anything else under it.
+    """
+    found: list[str] = []
+    tars = diff_ids(config)
+    for number, layer in enumerate(image.layers):
+        if layer.digest not in base and (len(tars) != len(image.layers) or tars[number] not in base):
+            break
+        found.append(layer.digest)
+    return tuple(found)
 
 
 def unpack(content: bytes, limit: int = MAX_UNPACKED) -> bytes:

@@ -1,4 +1,4 @@
-"""A ready rescanner for grading: the pinned Trivy, the course's database, the sandbox, and a store of results."""
+"""Ready rescanners: the pinned Trivy, the course's database, a store of results; in a sandbox, or for one's own."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder import paths
 from autograder.domain.advisories import wheels
 from autograder.errors import CourseError
 from autograder.scanning import database, pinned, trivy
-from autograder.scanning.rescan import Rescanner
+from autograder.scanning.rescan import Rescanner, Runner
 from autograder.scanning.sandbox import Sandbox
+from autograder.scanning.trivy import Local, Trivy
+from autograder.services import engine, images
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+
+def folder() -> Path:
+    """Where a rescanner keeps its database and its results."""
+    return paths.state() / "rescans"
 
 
 def prepare(cache: Path) -> database.Database:
@@ -42,12 +50,25 @@ def rescanner(
         EnvironmentProblem: no Trivy, or a known-compromised one.
     """
     program = pinned.for_sandbox()
-    cache = folder / "trivy"
-    return Rescanner(
-        Sandbox(client, image, program, labels),
-        cache,
-        prepare(cache),
-        trivy.fingerprint(program),
-        folder / "results" if remember else None,
-        wheels.marks(),
-    )
+    return _made(Sandbox(client, image, program, labels), program, folder, remember)
+
+
+def here() -> Rescanner:
+    """The rescanner for one's own image, in the notebook: a plain process where the pinned Trivy runs, else as above.
+
+    Raises:
+        EnvironmentProblem: no Trivy, a known-compromised one, or none that runs here and no engine.
+    """
+    program = pinned.for_sandbox()
+    runner: Runner = Local(program)
+    if not pinned.native():
+        client = engine.connect()
+        images.ensure(client, images.REGISTRY)
+        runner = Sandbox(client, images.REGISTRY, program)
+    return _made(runner, program, folder(), remember=True)
+
+
+def _made(runner: Runner, program: Trivy, folder: Path, remember: bool) -> Rescanner:
+    cache, results = folder / "trivy", folder / "results"
+    made, print_ = prepare(cache), trivy.fingerprint(program)
+    return Rescanner(runner, cache, made, print_, results if remember else None, wheels.marks())

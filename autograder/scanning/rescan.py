@@ -96,7 +96,8 @@ class Rescan:
 
     def json(self) -> dict[str, Any]:
         """As JSON data, for Evidence and the cache."""
-        return asdict(self) | {"findings": [asdict(one) for one in self.findings], "problems": list(self.problems)}
+        findings = [asdict(one) | {"fixed": list(one.fixed)} for one in self.findings]
+        return asdict(self) | {"findings": findings, "problems": list(self.problems)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Rescan:

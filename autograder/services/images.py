@@ -75,6 +75,20 @@ def find(client: DockerClient, tag: str) -> Image | None:
         return None
 
 
+def python_bases(client: DockerClient) -> frozenset[tuple[str, ...]]:
+    """The Python bases that this engine has, each as the digests of its layers (as tars, ``diff_ids``), lowest first.
+
+    Those are the image of that name, and whatever was pulled from Docker Hub's official ``python`` by digest: bases of
+    another day or platform, which an instructor may need as well.
+    """
+    found: set[tuple[str, ...]] = set()
+    for image in client.images.list():
+        digests = image.attrs.get("RepoDigests") or []
+        if PYTHON_BASE in image.tags or any(digest.startswith("python@") for digest in digests):
+            found.add(tuple(image.attrs["RootFS"].get("Layers") or ()))
+    return frozenset(found - {()})
+
+
 def is_standin(image: Image) -> bool:
     """Whether an image was built by the kit instead of pulled."""
     return image.labels.get(standin.STANDIN_LABEL) == "true"

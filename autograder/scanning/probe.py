@@ -1,0 +1,170 @@
+"""The "rescan" probe: every tagged image of the snapshots that hold an image's own layers, scanned anew.
+
+The same on both sides: in grading from a submission, in the notebook from the registry. The base's layers are the kit's
+(:func:`autograder.services.images.python_bases`): a submission can name them, and has no say in which they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from autograder.domain import layers
+from autograder.domain.advisories import sbom
+from autograder.domain.manifests import DOCKER_CONFIG, OCI_CONFIG, ImageIndex, ImageManifest, digest_of
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.evidence.layout import LayoutSource, blob_name
+from autograder.evidence.model import Repository
+from autograder.scanning.artifact import SBOM_TYPES
+from autograder.scanning.inventory import ImageProblem
+from autograder.scanning.rescan import Rescan, Rescanner
+
+NAME = "rescan"
+MAX_IMAGES = 12  # of one repository: each takes about a second
+MAX_SBOM = 8 << 20  # bytes
+FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the referrers API is no image's
+IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
+UNKNOWN = (
+    "{digest} stands on a base that this machine does not know (its layer {layer}). Have the student's base here: "
+    "docker pull python@DIGEST, with the digest that `course images` prints there; or load it from a file. "
+    "Then grade again."
+)
+
+Bases = Collection[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A repository and where its files are."""
+
+    repository: Repository
+    source: LayoutSource
+
+
+def run(rescanner: Rescanner, bases: Bases, snapshots: Mapping[str, Snapshot]) -> dict[str, JsonValue]:
+    """Rescan.
+
+    Args:
+        rescanner: with its Trivy and its database.
+        bases: the kit's bases, see :func:`autograder.services.images.python_bases`.
+        snapshots: "SERVICE/REPOSITORY" -> what is there; those that hold no layers are left out.
+
+    Returns:
+        "SERVICE/REPOSITORY" -> digest of what a tag points at -> one of
+
+        - ``{"images": [...], "sboms": [...]}``: per platform what :meth:`Rescan.json` gives, a ``status`` in each
+          finding, and as ``base`` the digests of the base's layers; the SBOMs that refer to the digest.
+        - ``{"error": TEXT}``: the image cannot be rescanned as it is, for the student.
+        - ``{"fault": TEXT}``: it could not be judged, for the instructor.
+
+    Raises:
+        EnvironmentProblem: the engine failed.
+    """
+    found: dict[str, JsonValue] = {}
+    for name, one in snapshots.items():
+        if one.repository.layers != "none":
+            digests = _tagged(one.repository)
+            rows: dict[str, JsonValue] = {d: _image(rescanner, bases, one, d) for d in digests[:MAX_IMAGES]}
+            rows |= {d: {"error": f"more than {MAX_IMAGES} images have tags here"} for d in digests[MAX_IMAGES:]}
+            found[name] = rows
+    return found
+
+
+def _tagged(repository: Repository) -> list[str]:
+    """Digests of the images that tags point at, in the order of the tags."""
+    digests = [digest for tag, digest in sorted(repository.tags.items()) if not FALLBACK.fullmatch(tag)]
+    return [digest for digest in dict.fromkeys(digests) if any(True for _ in _images(repository, digest))]
+
+
+def _images(repository: Repository, digest: str) -> Iterator[ImageManifest]:
+    """The image of a digest, or those of an index; artifacts are none."""
+    parsed = repository.parsed(digest)
+    listed: Iterable[Any] = [parsed]
+    if isinstance(parsed, ImageIndex):
+        listed = [repository.parsed(child.digest) for child in parsed.platforms]
+    for one in listed:
+        if isinstance(one, ImageManifest) and one.config.media_type in IMAGE_CONFIGS:
+            yield one
+
+
+def _image(rescanner: Rescanner, bases: Bases, one: Snapshot, digest: str) -> JsonValue:
+    base = frozenset(tar for known in bases for tar in known)
+    try:
+        for image in _images(one.repository, digest):
+            stranger = _unknown_base(one, image, bases)
+            if stranger:
+                return {"fault": UNKNOWN.format(digest=digest, layer=stranger)}
+        scanned = rescanner.rescan(one.repository, one.source, digest, base)
+    except ImageProblem as problem:
+        return {"error": str(problem)}
+    except EnvironmentProblem:
+        raise
+    except CourseError as problem:
+        return {"fault": f"The scanner failed on {digest}: {problem.found}"}
+    return {
+        "images": [_row(one.repository, found, base) for found in scanned],
+        "sboms": list(_sboms(one, {digest, *(found.image for found in scanned)})),
+    }
+
+
+def _unknown_base(one: Snapshot, image: ImageManifest, bases: Bases) -> str:
+    """A layer that did not come along as one of a base's, where that base is none that is known; else "".
+
+    What is missing above a whole known base is the submission's fault, and the rescan says so.
+    """
+    absent: list[str] = []
+    for layer, tar in zip(image.layers, layers.diff_ids(one.repository.config(image)), strict=False):
+        if one.source.size(blob_name(layer.digest)) is not None or layer.digest not in one.repository.base_layers:
+            break
+        absent.append(tar)
+    if any(tuple(absent[: len(base)]) == base for base in bases):
+        return ""
+    known = {tar for base in bases for tar in base}
+    return next((tar for tar in absent if tar not in known), "")
+
+
+def _row(repository: Repository, found: Rescan, base: Collection[str]) -> JsonValue:
+    image = repository.parsed(found.image)
+    assert isinstance(image, ImageManifest)
+    told = found.json()
+    # Trivy's words: https://trivy.dev/docs/latest/guide/scanner/vulnerability/ (Status)
+    findings = [one | {"status": "fixed" if one["fixed"] else "affected"} for one in told["findings"]]
+    return told | {"findings": findings, "base": list(layers.of_base(image, repository.config(image), base))}
+
+
+def _sboms(one: Snapshot, subjects: Collection[str]) -> Iterator[JsonValue]:
+    """What the SBOMs say that refer to an image: kind and Python packages."""
+    kinds = {media_type: kind for kind, media_type in SBOM_TYPES.items()}
+    for digest in sorted(one.repository.manifests):
+        artifact = one.repository.parsed(digest)
+        if not isinstance(artifact, ImageManifest) or artifact.subject is None:
+            continue
+        if artifact.subject.digest not in subjects or len(artifact.layers) != 1:
+            continue
+        kind = kinds.get(artifact.artifact_type or "") or kinds.get(artifact.layers[0].media_type)
+        if kind is None:
+            continue
+        row: dict[str, JsonValue] = {"digest": digest, "subject": artifact.subject.digest, "kind": kind}
+        try:
+            read = sbom.read(_text(one, artifact))
+            if read.kind != kind:
+                raise sbom.SbomError(f"it is {read.kind}, its media type says {kind}")
+            yield row | {"packages": {name: list(versions) for name, versions in read.packages.items()}}
+        except sbom.SbomError as error:
+            yield row | {"error": str(error)}
+
+
+def _text(one: Snapshot, artifact: ImageManifest) -> str:
+    layer = artifact.layers[0]
+    size = one.source.size(blob_name(layer.digest))
+    if size is None or size > MAX_SBOM:
+        raise sbom.SbomError("not in the snapshot" if size is None else f"it has more than {MAX_SBOM >> 20} MiB")
+    with one.source.open(blob_name(layer.digest)) as file:
+        content = file.read(size + 1)
+    if digest_of(content) != layer.digest:
+        raise sbom.SbomError("its bytes have another digest")
+    return content.decode("utf-8", errors="replace")
