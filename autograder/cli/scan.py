@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from autograder.domain import advisories as known
-from autograder.domain.advisories import Advisory, Severity, gate
+from autograder.domain.advisories import Advisory, Severity, debian, gate
 from autograder.errors import CourseError, Exit
 
 
@@ -23,21 +23,30 @@ def advisories() -> None:
 @click.option("--package", help="Only this package's.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(package: str | None, as_json: bool) -> None:
-    """Print the advisories: severity, package, id, affected versions."""
+    """Print the advisories: severity, package, id, affected versions; Debian's packages last."""
     chosen = [one for one in known.load() if package is None or one.package == package.lower()]
+    of_debian = [one for one in debian.load() if package is None or one.package == package.lower()]
     if as_json:
-        click.echo(json.dumps([_row(one) for one in chosen], indent=2))
+        click.echo(json.dumps([*map(_row, chosen), *map(_debian_row, of_debian)], indent=2))
         return
     for one in chosen:
-        click.echo(f"{one.severity:<9}{one.package:<18}{one.id:<16}{' or '.join(one.affected):<30} {one.title}")
-    counts = {severity: sum(one.severity is severity for one in chosen) for severity in reversed(Severity)}
-    told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
-    click.echo(f"{len(chosen)} advisories: {told or 'none'}")
+        click.echo(f"{one.severity:<9}{one.package:<18}{one.id:<17}{' or '.join(one.affected):<30} {one.title}")
+    for each in of_debian:
+        state = f"Debian {debian.RELEASE}, {each.status.replace('_', ' ')}"
+        click.echo(f"{each.severity:<9}{each.package:<18}{each.id:<17}{state:<30} {each.title}")
+    rated = [one.severity for one in chosen] + [one.severity for one in of_debian]
+    told = ", ".join(f"{rated.count(one)} {one}" for one in reversed(Severity) if one in rated)
+    click.echo(f"{len(rated)} advisories: {told or 'none'}")
+
+
+def _count() -> int:
+    return len(known.load()) + len(debian.load())
 
 
 def _row(one: Advisory) -> dict[str, object]:
     return {
         "id": one.id,
+        "ecosystem": "pip",
         "package": one.package,
         "title": one.title,
         "affected": list(one.affected),
@@ -47,6 +56,22 @@ def _row(one: Advisory) -> dict[str, object]:
         "score": one.score,
         "cwe": list(one.cwe),
         "published": one.published.isoformat(),
+        "source": one.source,
+    }
+
+
+def _debian_row(one: debian.DebianAdvisory) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "ecosystem": f"debian {debian.RELEASE}",
+        "package": one.package,
+        "title": one.title,
+        "status": one.status,
+        "reason": one.reason,
+        "fixed": [],
+        "severity": one.severity.value,
+        "cvss": one.cvss,
+        "cwe": list(one.cwe),
         "source": one.source,
     }
 
@@ -67,9 +92,9 @@ def build(cache: Path | None, as_json: bool) -> None:
     made = database.write(folder)
     database.require(folder)
     if as_json:
-        click.echo(json.dumps({"cache": str(folder), "digest": made.digest, "advisories": len(known.load())}))
+        click.echo(json.dumps({"cache": str(folder), "digest": made.digest, "advisories": _count()}))
     else:
-        click.echo(f"{len(known.load())} advisories, {len(made.db):,} bytes, {made.digest}")
+        click.echo(f"{_count()} advisories, {len(made.db):,} bytes, {made.digest}")
         click.echo(f"written to {folder / 'db'}")
 
 

@@ -1,8 +1,9 @@
 """Trivy's vulnerability database, made from the course's advisories: the same advisories, the same bytes.
 
 Layout (schema 2): bucket ``data-source`` says who is asked, bucket ``vulnerability`` holds what an id means, and a
-bucket a source and ecosystem ("pip::…") holds a bucket a package with its advisories by id; all values are JSON.
-Source: https://github.com/aquasecurity/trivy-db (pkg/db, pkg/types/types.go) and
+bucket a source and ecosystem ("pip::…", "debian 12") holds a bucket a package with its advisories by id; all values
+are JSON.
+Source: https://github.com/aquasecurity/trivy-db (pkg/db, pkg/types/types.go, pkg/vulnsrc/debian/debian.go) and
 https://github.com/aquasecurity/trivy/blob/main/pkg/detector/library/driver.go, which reads buckets by the prefix.
 """
 
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.domain import advisories
-from autograder.domain.advisories import Advisory
+from autograder.domain.advisories import Advisory, cvss, debian
+from autograder.domain.advisories.debian import DebianAdvisory
 from autograder.errors import CourseError
 from autograder.scanning import bolt, boltcheck
 
@@ -31,6 +33,16 @@ SOURCE_FACTS = {
     "Name": "GitHub Security Advisory pip",
     "URL": "https://github.com/advisories?query=type%3Areviewed+ecosystem%3Apip",
 }
+
+
+DEBIAN_BUCKET = f"debian {debian.RELEASE}"  # of vulnerabilities without a fix
+DEBIAN_FACTS = {
+    "ID": "debian",
+    "Name": "Debian Security Tracker",
+    "URL": "https://salsa.debian.org/security-tracker-team/security-tracker",
+}
+# https://github.com/aquasecurity/trivy-db/blob/main/pkg/types/status.go
+STATUS = {"affected": 2, "will_not_fix": 5}
 
 
 @dataclass(frozen=True)
@@ -75,12 +87,43 @@ def vulnerability_value(one: Advisory) -> dict[str, Any]:
     return value
 
 
-def build(known: Iterable[Advisory] | None = None) -> Database:
-    """The database for advisories (by default the course's).
+def debian_advisory_value(one: DebianAdvisory) -> dict[str, Any]:
+    """What stands under a source package: that there is no fix, and Debian's own rating where it has one."""
+    value = {"Status": STATUS[one.status]}
+    return value | ({"Severity": one.severity.rank} if one.urgency else {})
+
+
+def debian_vulnerability_value(one: DebianAdvisory) -> dict[str, Any]:
+    """What an id of Debian's means."""
+    reason = f" Debian: {one.reason}." if one.reason else ""
+    rated = {"debian" if one.urgency else "nvd": one.severity.rank}
+    value: dict[str, Any] = {
+        "Title": one.title,
+        "Description": f"{one.title}.{reason}",
+        "Severity": one.severity.value,
+        "VendorSeverity": rated,
+        "CweIDs": list(one.cwe),
+        "References": [one.reference, one.source],
+    }
+    if one.cvss is not None:
+        value["CVSS"] = {"nvd": {"V3Vector": one.cvss, "V3Score": cvss.base_score(one.cvss)}}
+    if one.published is not None:
+        value["PublishedDate"] = _day(one.published)
+    return value
+
+
+def build(known: Iterable[Advisory] | None = None, of_debian: Iterable[DebianAdvisory] | None = None) -> Database:
+    """The database for advisories.
+
+    Args:
+        known: by default the course's, and Debian's with them.
+        of_debian: Debian's; none where only ``known`` is given.
 
     Raises:
         ValueError: two advisories for the same package have the same id.
     """
+    if of_debian is None:
+        of_debian = debian.load() if known is None else ()
     entries = sorted(advisories.load() if known is None else known, key=lambda one: (one.package, one.id))
     packages: dict[bytes, dict[bytes, bytes]] = {}
     meanings: dict[bytes, bytes] = {}
@@ -90,10 +133,15 @@ def build(known: Iterable[Advisory] | None = None) -> Database:
             raise ValueError(f"{one.id} is listed twice for {one.package}")
         under[one.id.encode()] = _json(advisory_value(one))
         meanings.setdefault(one.id.encode(), _json(vulnerability_value(one)))
+    sources: dict[bytes, dict[bytes, bytes]] = {}
+    for each in of_debian:
+        sources.setdefault(each.package.encode(), {})[each.id.encode()] = _json(debian_advisory_value(each))
+        meanings.setdefault(each.id.encode(), _json(debian_vulnerability_value(each)))
     tree: bolt.Tree = {
-        b"data-source": {BUCKET.encode(): _json(SOURCE_FACTS)},
+        b"data-source": {BUCKET.encode(): _json(SOURCE_FACTS), DEBIAN_BUCKET.encode(): _json(DEBIAN_FACTS)},
         b"vulnerability": meanings,
         BUCKET.encode(): packages,
+        DEBIAN_BUCKET.encode(): sources,
     }
     newest = max((one.published for one in entries), default=date(2024, 1, 1))
     # An update is due at any time. With a late NextUpdate a cache that is used for other work as well would stay with
@@ -104,7 +152,7 @@ def build(known: Iterable[Advisory] | None = None) -> Database:
 
 
 def read(content: bytes) -> dict[str, dict[str, dict[str, Any]]]:
-    """The advisories in a trivy.db: package -> id -> value, with the meaning of the id under ``"meaning"``.
+    """The pip advisories in a trivy.db: package -> id -> value, with the meaning of the id under ``"meaning"``.
 
     Raises:
         CourseError: not a sound bbolt file, or not this layout; says which page or entry.

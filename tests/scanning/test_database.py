@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from autograder.domain import advisories
-from autograder.domain.advisories import Advisory
+from autograder.domain.advisories import Advisory, debian
 from autograder.errors import CourseError
 from autograder.scanning import bolt, boltcheck, database, inventory, rescan, trivy
 from tests.scanning.built import image, package
@@ -19,7 +19,7 @@ from tests.scanning.built import image, package
 
 def test_the_same_advisories_give_the_same_bytes():
     backwards = tuple(reversed(advisories.load()))
-    assert database.build(backwards) == database.build()
+    assert database.build(backwards, reversed(debian.load())) == database.build()
 
 
 def test_everything_is_read_back():
