@@ -254,7 +254,7 @@ class Evidence(Frozen):
         origin: "live" in a notebook, "submission" in grading. A check may word a next step by it, never decide by it
             (except that what only a grader can recompute is absent when live).
         answer_inputs: answer name -> the tags it is about, as "SERVICE/REPOSITORY:TAG".
-        probes: results that the grader recomputed, by name; empty when live.
+        probes: results that the grader recomputed, by name; live those that a notebook can compute as well.
         journal: claimed journal lines of the stand-ins.
     """
 

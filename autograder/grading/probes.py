@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
+from autograder.errors import EnvironmentProblem
 from autograder.evidence.layout import LayoutSource
 from autograder.evidence.model import Repository
 from autograder.grading import probe
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
-from autograder.services import images
+from autograder.scanning import grader, pinned, rescan_probe
+from autograder.scanning.rescan import Rescanner
+from autograder.services import engine, images, leftovers
+from autograder.services.throwaway import ProbeFault
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -64,8 +68,54 @@ class RoundTripProbe:
         self._probe.close()
 
 
+class RescanProbe:
+    """Images with their own layers, scanned anew in a sandbox; results are kept by the image's digest."""
+
+    def __init__(self) -> None:
+        self._client: DockerClient | None = None
+        self._rescanner: Rescanner | None = None
+        self._bases: frozenset[tuple[str, ...]] = frozenset()
+
+    def run(self, subject: Subject) -> JsonValue:
+        """What :func:`autograder.scanning.rescan_probe.run` found."""
+        snapshots = {
+            f"{service}/{name}": rescan_probe.Snapshot(repository, subject.archive.folder(f"evidence/{service}/{name}"))
+            for service, state in subject.submission.services.items()
+            for name, repository in state.repositories.items()
+        }
+        from docker.errors import DockerException
+
+        try:
+            return rescan_probe.run(self._ready(), self._bases, snapshots)
+        except (EnvironmentProblem, DockerException, OSError) as problem:  # requests' errors are OSErrors
+            self.close()
+            raise ProbeFault(str(problem)) from None
+
+    def _ready(self) -> Rescanner:
+        if self._rescanner is None:
+            self._client = engine.connect()
+            self._bases = images.python_bases(self._client)
+            self._rescanner = grader.rescanner(
+                self._client, images.REGISTRY, grader.folder(), leftovers.labels("rescan")
+            )
+        return self._rescanner
+
+    def close(self) -> None:
+        """Let go of the engine; a scan's container is gone with the scan."""
+        client, self._client, self._rescanner = self._client, None, None
+        if client is not None:
+            client.close()
+
+
 def _registry_image(client: DockerClient, say: Report) -> None:
     images.ensure(client, images.REGISTRY, say)
+
+
+def _scanner(client: DockerClient, say: Report) -> None:
+    images.ensure(client, images.REGISTRY, say)  # the scanner's container needs a root, and nothing of it
+    images.ensure(client, images.PYTHON_BASE, say)
+    pinned.for_sandbox()
+    grader.prepare(grader.folder() / "trivy")
 
 
 @dataclass(frozen=True)
@@ -83,6 +133,7 @@ class Kind:
 
 PROBES: dict[str, Kind] = {
     "round-trip": Kind(RoundTripProbe, _registry_image),
+    "rescan": Kind(RescanProbe, _scanner),
 }
 
 

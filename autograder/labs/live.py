@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from pydantic import JsonValue
 
 from autograder import __version__
 from autograder.checks.api import Check
@@ -16,10 +19,10 @@ from autograder.collect.registry import RegistryClient, snapshot
 from autograder.domain import manifests
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, Repository, Service, TaskRun
-from autograder.labs import answers, tasks
+from autograder.labs import answers, probing, tasks
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
-from autograder.services import addresses
+from autograder.services import addresses, engine, images
 
 MAX_FILE = 1 << 20  # bytes of one of the lab's files
 
@@ -30,11 +33,12 @@ class Wanted:
 
     services: frozenset[str]
     tasks: frozenset[str]
+    probes: frozenset[str] = frozenset()
 
     @classmethod
     def everything(cls, lab: Lab) -> Wanted:
-        """All services and tasks of a lab."""
-        return cls(frozenset(lab.services), frozenset(lab.tasks))
+        """All services, tasks and probes of a lab."""
+        return cls(frozenset(lab.services), frozenset(lab.tasks), frozenset(lab.probes))
 
     @classmethod
     def of(cls, lab: Lab, checks: Mapping[str, Check], ids: Iterable[str]) -> Wanted:
@@ -48,10 +52,12 @@ class Wanted:
                 waiting += checks[id].needs
         services: set[str] = set()
         wanted_tasks: set[str] = set()
+        probes: set[str] = set()
         for id in needed:
             services |= set(lab.services if parts[id].services is None else parts[id].services or ())
             wanted_tasks |= set(parts[id].tasks)
-        return cls(frozenset(services), frozenset(wanted_tasks))
+            probes |= set(parts[id].probes)
+        return cls(frozenset(services), frozenset(wanted_tasks), frozenset(probes))
 
 
 @dataclass
@@ -71,6 +77,7 @@ class Live:
     folder: Path
     executed: tuple[str, ...] = ()
     clients: dict[str, RegistryClient] = field(default_factory=dict)
+    _bases: frozenset[tuple[str, ...]] | None = None
 
     def parameters(self) -> dict[str, Any]:
         """The student's personal parameters."""
@@ -91,6 +98,7 @@ class Live:
         """
         wanted = wanted or Wanted.everything(self.lab)
         parameters = self.parameters()
+        services = {name: self.service(name, parameters) for name in sorted(wanted.services)}
         return Evidence(
             kit_version=__version__,
             lab=self.lab.slug,
@@ -99,12 +107,29 @@ class Live:
             origin="live",
             collected_at=datetime.now(UTC).isoformat(timespec="seconds"),
             parameters=parameters,
-            services={name: self.service(name, parameters) for name in sorted(wanted.services)},
+            services=services,
             answers=answers.read(self.folder),
             answer_inputs=answer_inputs(self.lab, parameters),
             files=self.files(),
             tasks={name: self.task(name, parameters) for name in sorted(wanted.tasks)},
+            probes=self.probes(wanted.probes, services),
         )
+
+    def probes(self, names: Iterable[str], services: Mapping[str, Service]) -> dict[str, JsonValue]:
+        """The results of those probes that a notebook can run itself."""
+        desk = probing.Desk(self.lab, self.folder, services, self.client, self.bases)
+        return {name: probing.run(name, desk) for name in sorted(names) if name in probing.LIVE}
+
+    def bases(self) -> frozenset[tuple[str, ...]]:
+        """The kit's base images in this engine, asked for once.
+
+        Raises:
+            EnvironmentProblem: no engine answers.
+        """
+        if self._bases is None:
+            with closing(engine.connect()) as client:
+                self._bases = images.python_bases(client)
+        return self._bases
 
     def service(self, name: str, parameters: Mapping[str, Any]) -> Service:
         """A service as it is now."""
@@ -114,7 +139,8 @@ class Live:
         for part in self.lab.repositories:
             if part.service == name:
                 repository = part.name.format_map(parameters)
-                taken = snapshot(client, name, repository, layers=part.layers, also=recorded)
+                base = {tar for known in self.bases() for tar in known} if part.layers == "above-base" else set()
+                taken = snapshot(client, name, repository, layers=part.layers, base_layers=base, also=recorded)
                 if taken is not None:
                     found[repository] = taken
         catalog = tuple(sorted(client.catalog())) if name in self.lab.catalog else ()

@@ -54,12 +54,14 @@ class StarterPart(_Part):
 class CheckPart(_Part):
     """Points, hints and what evidence a check rests on; the rest is declared in the lab's module.
 
-    ``services`` (default: all of the lab's) and ``tasks`` (default: none) tell the notebook what to collect for it.
+    ``services`` (default: all of the lab's), ``tasks`` and ``probes`` (default: none) tell the notebook what to collect
+    for it.
     """
 
     id: str
     services: tuple[str, ...] | None = None
     tasks: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
     points: float = Field(gt=0)
     core: bool = True
     by_hand: bool = False  # a written task: graded by a person in formgrader, so the lab's module has no check for it

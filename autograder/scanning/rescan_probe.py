@@ -23,7 +23,6 @@ from autograder.scanning.artifact import SBOM_TYPES
 from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Rescan, Rescanner
 
-NAME = "rescan"
 MAX_IMAGES = 12  # of one repository: each takes about a second
 MAX_SBOM = 8 << 20  # bytes
 FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the referrers API is no image's

@@ -10,10 +10,10 @@ from autograder.collect.registry import RegistryClient, snapshot
 from autograder.domain.manifests import digest_of
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence import layout
-from autograder.scanning import artifact, grader, probe
+from autograder.scanning import artifact, grader, rescan_probe
 from autograder.scanning.inventory import ImageProblem
-from autograder.scanning.probe import Snapshot
 from autograder.scanning.rescan import Finding, Rescan
+from autograder.scanning.rescan_probe import Snapshot
 from autograder.scanning.source import RegistrySource
 from tests.scanning.built import image, package
 
@@ -40,7 +40,7 @@ def probed(built, rescanner, bases=(), claimed=None, gone=()):
         built.layout.files.pop(f"blobs/{digest.replace(':', '/')}")
     source = built.layout.source()
     held = layout.verify(source, service="registry", name="team/app", layers="above-base", base_layers=claimed or gone)
-    return probe.run(rescanner, bases, {"registry/team/app": Snapshot(held, source)})["registry/team/app"]
+    return rescan_probe.run(rescanner, bases, {"registry/team/app": Snapshot(held, source)})["registry/team/app"]
 
 
 def test_a_result_is_plain_data_and_says_which_layers_are_the_bases():
@@ -123,7 +123,7 @@ def test_an_sbom_that_is_none_is_named(content, words):
 
 
 def test_many_tags_are_cut(monkeypatch):
-    monkeypatch.setattr(probe, "MAX_IMAGES", 1)
+    monkeypatch.setattr(rescan_probe, "MAX_IMAGES", 1)
     built, other = image(OLD), image(BASE)
     built.layout.files |= other.layout.files
     entry = other.layout.entries[0]
@@ -147,7 +147,9 @@ def test_the_notebook_finds_in_the_registry_what_the_grader_finds_in_the_submiss
     client = RegistryClient(registry)
     held = snapshot(client, "registry", "probe/app", layers="above-base", base_layers=bases[0])
     assert held.base_layers == (built.blobs[0],) and built.blobs[0] not in held.blobs
-    live = probe.run(grader.here(), bases, {"registry/probe/app": Snapshot(held, RegistrySource(client, "probe/app"))})
+    live = rescan_probe.run(
+        grader.here(), bases, {"registry/probe/app": Snapshot(held, RegistrySource(client, "probe/app"))}
+    )
     assert [f["id"] for f in live["registry/probe/app"][built.digest]["images"][0]["findings"]] == ["CVE-2022-21797"]
 
     from autograder.collect.registry import export
@@ -158,5 +160,5 @@ def test_the_notebook_finds_in_the_registry_what_the_grader_finds_in_the_submiss
         source, service="registry", name="probe/app", layers="above-base", base_layers=held.base_layers
     )
     assert again.problems == ()
-    assert probe.run(rescanner, bases, {"registry/probe/app": Snapshot(again, source)}) == live
+    assert rescan_probe.run(rescanner, bases, {"registry/probe/app": Snapshot(again, source)}) == live
     assert len(live["registry/probe/app"][built.digest]["sboms"]) == 1

@@ -1,0 +1,62 @@
+"""The probes that a notebook can run itself, by name: what the grader recomputes, computed on the student's machine.
+
+lab.toml lists a lab's probes, and with a check those that it rests on. In grading each runs as
+:mod:`autograder.grading.probes` says; here it is given the live services. A probe without an entry runs in grading alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from autograder.collect.registry import RegistryClient
+from autograder.errors import CourseError
+from autograder.evidence.model import Service
+from autograder.labs.manifest import Lab
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a probe works on.
+
+    Attributes:
+        lab: the lab.
+        folder: the student's folder of it.
+        services: what was collected a moment ago.
+        client: a client of a service's registry.
+        bases: the kit's base images, see :func:`autograder.services.images.python_bases`.
+    """
+
+    lab: Lab
+    folder: Path
+    services: Mapping[str, Service]
+    client: Callable[[str], RegistryClient]
+    bases: Callable[[], frozenset[tuple[str, ...]]]
+
+
+def _rescan(desk: Desk) -> JsonValue:
+    from autograder.scanning import grader, rescan_probe
+    from autograder.scanning.source import RegistrySource
+
+    snapshots = {
+        f"{service}/{name}": rescan_probe.Snapshot(repository, RegistrySource(desk.client(service), name))
+        for service, state in desk.services.items()
+        for name, repository in state.repositories.items()
+    }
+    return rescan_probe.run(grader.here(), desk.bases(), snapshots)
+
+
+LIVE: dict[str, Callable[[Desk], JsonValue]] = {
+    "rescan": _rescan,
+}
+
+
+def run(name: str, desk: Desk) -> JsonValue:
+    """A probe's result; ``{"fault": TEXT}`` when it failed itself."""
+    try:
+        return LIVE[name](desk)
+    except CourseError as problem:
+        return {"fault": f"{problem.found} {problem.next_step}"}
