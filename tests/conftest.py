@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autograder.services import clouds, http, images, installation
 from autograder.services import engine as engines
-from autograder.services import http, images
+from autograder.services.installation import Installation
+from tests.services.standins.support import free_port
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -64,6 +66,19 @@ def registry_session(engine: DockerClient) -> Iterator[str]:
 def registry(registry_session: str) -> str:
     """``localhost:PORT`` of a throw-away registry; shared by the tests, so take repository names of your own."""
     return registry_session
+
+
+@pytest.fixture(scope="session")
+def running(engine: DockerClient) -> Iterator[Installation]:
+    """All stand-ins in their container, as `course start` makes it; everything is removed at the end."""
+    with installation.change() as state:
+        for service in clouds.SERVICES:  # far from the defaults, where a student's own stand-ins may run
+            state.ports[service] = free_port()
+    try:
+        clouds.up(engine, state, lambda line: None)
+        yield state
+    finally:
+        clouds.remove(engine, state)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -212,10 +212,10 @@ def env(shell: str | None, as_json: bool) -> None:
 
     bash: eval "$(course env)" · PowerShell: course env --shell powershell | Out-String | Invoke-Expression
     """
-    from autograder.services import addresses, clouds, installation
+    from autograder.services import addresses, cloud_variables, installation
 
     chosen = "json" if as_json else shell or ("powershell" if sys.platform == "win32" else "bash")
     state = installation.load()
-    variables = addresses.of_installation(state).variables() | clouds.variables(state)
+    variables = cloud_variables.hand_out(state) | cloud_variables.neutral(os.environ)
     variables |= addresses.without_proxy(os.environ)
     click.echo(addresses.as_text(variables, chosen))

@@ -14,7 +14,7 @@ from rich.table import Table
 from autograder import paths
 from autograder.checks import api
 from autograder.errors import CourseError, EnvironmentProblem, Exit
-from autograder.labs import manifest, progress, pushed, students, submission, workspace
+from autograder.labs import cloud_reset, manifest, progress, pushed, students, submission, workspace
 from autograder.labs.live import Live
 from autograder.labs.manifest import Lab
 from autograder.notebook.cards import Card, Cards, number
@@ -154,13 +154,15 @@ def submit(lab: str, out: Path | None) -> None:
 def reset(lab: str | None, yes: bool) -> None:
     """Bring LAB back to its beginning. Your folder is moved to work/copies/.
 
-    What you pushed for the lab is removed from the local registry. What your engine built stays there.
+    What you pushed for the lab is removed from the local registry and the clouds' stand-ins. What your engine built stays there.
     """
     labs: list[Lab] = [manifest.find(lab)] if lab else [manifest.find(slug) for slug in manifest.slugs()]
     names = ", ".join(found.slug for found in labs)
     question = f"Reset {names}? What you pushed is removed; your folder is kept in work/{workspace.COPIES}/."
     if not yes and not click.confirm(question):
         sys.exit(int(Exit.NO))
+    for sentence in cloud_reset.cleared(labs, students.ensure()):
+        click.echo(sentence)
     for found in labs:
         kept = workspace.reset(found)
         progress.forget(found)

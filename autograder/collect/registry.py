@@ -38,14 +38,20 @@ class RegistryClient:
     Args:
         address: ``localhost:5001``, without scheme.
         auth: user name and password for Basic authentication, or None.
+        root: where the API is; elsewhere only in the clouds' stand-ins.
+        bearer: a token that every request carries, or "".
     """
 
-    def __init__(self, address: str, auth: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, address: str, auth: tuple[str, str] | None = None, *, root: str = "/v2/", bearer: str = ""
+    ) -> None:
         self.address = address
-        self._base = f"http://{address}/v2/"
+        self._base = f"http://{address}{root}"
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the machine must not see (or break) loopback traffic
         self._session.auth = auth
+        if bearer:
+            self._session.headers["Authorization"] = f"Bearer {bearer}"
 
     def _request(self, method: str, path: str, **options: object) -> requests.Response:
         try:
@@ -339,7 +345,7 @@ def export(client: RegistryClient, repository: Repository, folder: Path) -> None
 
 def service_document(repositories: Iterable[Repository], settings: object, catalog: Iterable[str]) -> bytes:
     """The bytes of ``evidence/SERVICE.json`` in a submission."""
-    document = {
+    document = {  # on few lines: of a stand-in's settings, blanks would be the larger part
         "settings": settings,
         "catalog": sorted(catalog),
         "repositories": {
@@ -351,4 +357,4 @@ def service_document(repositories: Iterable[Repository], settings: object, catal
             for r in repositories
         },
     }
-    return json.dumps(document, indent=1, sort_keys=True).encode()
+    return json.dumps(document, sort_keys=True).encode()

@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.domain.manifests import ImageManifest
-from autograder.evidence import layout
-from autograder.evidence.model import Answer, Engine, File, Repository, Service
+from autograder.domain.references import grammar
+from autograder.evidence import layout, states
+from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
 from autograder.grading import strictjson
 from autograder.grading.archive import Archive, damage_is_refused
 from autograder.grading.people import Course
@@ -32,9 +32,8 @@ SCHEMA = 1
 MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
 MAX_NOTEBOOK = 20 << 20
 MAX_ANSWERS = 4 << 20
-MAX_SERVICE = 4 << 20
+MAX_SERVICE = states.MAX_STATE + (2 << 20)
 MAX_FILE = 1 << 20  # bytes of a lab's file whose text is kept
-MAX_JOURNAL = 2 << 20
 MAX_LISTED = 8  # names in one message
 HASH = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -175,7 +174,7 @@ class _Reader:
             answers=answers,
             services={name: self._service(lab, name, parameters) for name in lab.services},
             files={name: file for name, file in self._files(lab)},
-            journal=self._journal(),
+            journal=self._journal(lab),
             engine=self._engine(header),
             images=dict(sorted(header.images.items())[:50]),
             problems=tuple(self.problems),
@@ -255,9 +254,16 @@ class _Reader:
                     self.notes.append(f"The file {name} is not UTF-8 text.")
             yield name, File(size=size, sha256=self._hash(path), text=text)
 
-    def _journal(self) -> tuple[dict[str, Any], ...]:
-        found = self._json("evidence/journal.json", MAX_JOURNAL)
-        return tuple(line for line in found if isinstance(line, dict)) if isinstance(found, list) else ()
+    def _journal(self, lab: Lab) -> tuple[dict[str, Any], ...]:
+        """The lines about the lab's stand-ins, in their order; none where one is not as the kit writes them."""
+        found = self._json("evidence/journal.json", 2 * states.MAX_JOURNAL)  # blanks may have been added
+        wrong = states.problem_of_lines(found) if found is not None else None
+        if wrong is not None:
+            self.problems.append(f"evidence/journal.json is not as the kit writes it: {said(wrong)}.")
+        if wrong is not None or found is None:
+            return ()
+        lines = (line for line in found if line["service"] in lab.services)
+        return tuple(sorted(lines, key=lambda line: int(line["number"]))[-states.MAX_LINES :])
 
     def _engine(self, header: Header) -> Engine | None:
         try:
@@ -266,6 +272,38 @@ class _Reader:
             self.notes.append("submission.json describes the engine in a way that this kit does not know.")
             return None
 
+    def _settings(self, service: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A stand-in's settings; none, with a problem noted, where they have another form than the kit writes."""
+        if service not in states.STANDINS:
+            return {}
+        settings = document.get("settings")
+        wrong = states.problem(service, settings)
+        if wrong is None and isinstance(settings, dict):
+            return settings
+        self.problems.append(
+            f"evidence/{service}.json: its settings are not as the kit writes them ({said(wrong)}), so none count."
+        )
+        return {}
+
+    def _repositories(
+        self,
+        lab: Lab,
+        service: str,
+        parameters: Mapping[str, Any],
+        listed: Mapping[str, Any],
+        settings: Mapping[str, Any],
+    ) -> dict[str, LayerPolicy]:
+        """The repositories to read: name -> which layers must be there."""
+        known = states.images(service, settings) if service in states.STANDINS else listed
+        there = [name for name in listed if name in known and _is_name(name)]
+        if lab.lists_all(service) and len(there) > states.MAX_REPOSITORIES:
+            self.problems.append(
+                f"evidence/{service}.json lists {len(there)} repositories; {states.MAX_REPOSITORIES} of them are read."
+            )
+            there = there[: states.MAX_REPOSITORIES]
+        wanted = lab.repositories_of(service, parameters, there)
+        return {name: layers for name, layers in wanted.items() if name in listed and _is_name(name)}
+
     def _service(self, lab: Lab, service: str, parameters: Mapping[str, Any]) -> Service:
         document = self._json(f"evidence/{service}.json", MAX_SERVICE, required=f"nothing of {service} is proved")
         if not isinstance(document, dict):
@@ -273,20 +311,16 @@ class _Reader:
         listed = document.get("repositories")
         listed = listed if isinstance(listed, dict) else {}
         self.claims |= set(listed)
+        settings = self._settings(service, document)
         repositories: dict[str, Repository] = {}
-        for part in lab.repositories:
-            name = part.name.format_map(parameters)
-            if part.service != service or name not in listed:
-                continue
-            if not _safe_name(name):
-                raise ValueError(f"the lab's own repository name {name!r} is no path")
+        for name, layers in self._repositories(lab, service, parameters, listed, settings).items():
             base = listed[name].get("base_layers") if isinstance(listed[name], dict) else None
             with damage_is_refused(f"evidence/{service}/{name}"):
                 found = layout.verify(
                     self.archive.folder(f"evidence/{service}/{name}"),
                     service=service,
                     name=name,
-                    layers=part.layers,
+                    layers=layers,
                     base_layers=[x for x in base if isinstance(x, str)][:200] if isinstance(base, list) else (),
                 )
             repositories[name] = found
@@ -299,16 +333,17 @@ class _Reader:
                                      f"({problem.kind}).")  # fmt: skip
             if len(found.problems) > MAX_LISTED:
                 self.problems.append(f"{service}/{name}: {len(found.problems) - MAX_LISTED} more problems.")
-        settings, catalog = document.get("settings"), document.get("catalog")
+        catalog = document.get("catalog")
         return Service(
             repositories=repositories,
-            settings=settings if isinstance(settings, dict) else {},
+            settings=settings,
             catalog=tuple(sorted(x for x in catalog if isinstance(x, str))[:5000]) if isinstance(catalog, list) else (),
         )
 
 
-def _safe_name(name: str) -> bool:
-    return not PurePosixPath(name).is_absolute() and ".." not in name.split("/")
+def _is_name(name: str) -> bool:
+    """Whether a repository may be called so; no such name leaves its folder."""
+    return len(name) <= grammar.PATH_LIMIT and grammar.PATH.fullmatch(name) is not None
 
 
 def _some(names: list[str]) -> str:

@@ -16,9 +16,11 @@ from pydantic import JsonValue
 from autograder import __version__
 from autograder.checks.api import Check
 from autograder.collect.registry import RegistryClient, snapshot
+from autograder.collect.standins import StandinClient, Told, merged
 from autograder.domain import manifests
 from autograder.errors import CourseError
-from autograder.evidence.model import Answer, Case, Evidence, File, Repository, Service, TaskRun
+from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
+from autograder.evidence.states import MAX_REPOSITORIES, STANDINS
 from autograder.labs import answers, probing, tasks
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
@@ -86,7 +88,8 @@ class Live:
     def client(self, service: str) -> RegistryClient:
         """A client of a service's registry."""
         if service not in self.clients:
-            self.clients[service] = RegistryClient(addresses.load().of(service))
+            standin = service in STANDINS
+            self.clients[service] = StandinClient(service) if standin else RegistryClient(addresses.load().of(service))
         return self.clients[service]
 
     def collect(self, wanted: Wanted | None = None) -> Evidence:
@@ -98,7 +101,8 @@ class Live:
         """
         wanted = wanted or Wanted.everything(self.lab)
         parameters = self.parameters()
-        services = {name: self.service(name, parameters) for name in sorted(wanted.services)}
+        journals: list[tuple[dict[str, Any], ...]] = []
+        services = {name: self.service(name, parameters, journals) for name in sorted(wanted.services)}
         return Evidence(
             kit_version=__version__,
             lab=self.lab.slug,
@@ -113,6 +117,7 @@ class Live:
             files=self.files(),
             tasks={name: self.task(name, parameters) for name in sorted(wanted.tasks)},
             probes=self.probes(wanted.probes, services),
+            journal=merged(journals),
         )
 
     def probes(self, names: Iterable[str], services: Mapping[str, Service]) -> dict[str, JsonValue]:
@@ -131,20 +136,38 @@ class Live:
                 self._bases = images.python_bases(client)
         return self._bases
 
-    def service(self, name: str, parameters: Mapping[str, Any]) -> Service:
-        """A service as it is now."""
+    def service(
+        self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]
+    ) -> Service:
+        """A service as it is now; a stand-in's journal is added to ``journals``."""
         client = self.client(name)
+        told = Told({}, ())
+        if isinstance(client, StandinClient):
+            told = client.look(self.lab.listed(name, parameters))
+            journals.append(told.journal)
+        catalog = sorted(client.catalog()) if name in self.lab.catalog or self.lab.lists_all(name) else []
         recorded = self._digests_in_answers()
         found: dict[str, Repository] = {}
-        for part in self.lab.repositories:
-            if part.service == name:
-                repository = part.name.format_map(parameters)
-                base = {tar for known in self.bases() for tar in known} if part.layers == "above-base" else set()
-                taken = snapshot(client, name, repository, layers=part.layers, base_layers=base, also=recorded)
-                if taken is not None:
-                    found[repository] = taken
-        catalog = tuple(sorted(client.catalog())) if name in self.lab.catalog else ()
-        return Service(repositories=found, catalog=catalog)
+        for repository, layers in self._repositories(name, parameters, catalog).items():
+            also = recorded | client.untagged(repository) if isinstance(client, StandinClient) else recorded
+            base = {tar for known in self.bases() for tar in known} if layers == "above-base" else set()
+            taken = snapshot(client, name, repository, layers=layers, base_layers=base, also=also)
+            if taken is not None:
+                found[repository] = taken
+        asked = tuple(catalog) if name in self.lab.catalog else ()
+        return Service(repositories=found, settings=told.settings, catalog=asked)
+
+    def _repositories(
+        self, service: str, parameters: Mapping[str, Any], there: list[str]
+    ) -> dict[str, LayerPolicy]:
+        wanted = self.lab.repositories_of(service, parameters, there)
+        if len(wanted) > MAX_REPOSITORIES:
+            raise CourseError(
+                expected=f"at most {MAX_REPOSITORIES} repositories in {service}",
+                found=str(len(wanted)),
+                next_step="Delete those that you do not need any more, then try again.",
+            )
+        return wanted
 
     def _digests_in_answers(self) -> frozenset[str]:
         """Digests that answers name: their manifests travel even when no tag points at them any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -18,12 +19,19 @@ from autograder.errors import CourseError
 from autograder.evidence.model import LayerPolicy
 
 
+ALL = "*"  # instead of a repository's name
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RepositoryPart(_Part):
-    """A repository that the lab's evidence holds. ``name`` may use parameters: "{team}/ml-model"."""
+    """A repository that the lab's evidence holds.
+
+    ``name`` may use parameters ("{team}/ml-model"); "*" stands for every repository of the service that no other
+    entry names.
+    """
 
     service: str
     name: str
@@ -104,6 +112,31 @@ class Lab(_Part):
     def folder(self) -> Path:
         """What a student gets."""
         return paths.LABS / self.slug
+
+    def listed(self, service: str, parameters: Mapping[str, Any]) -> dict[str, LayerPolicy]:
+        """The repositories of a service that the lab names, without "*": name -> which layers travel."""
+        parts = [part for part in self.repositories if part.service == service and part.name != ALL]
+        return {part.name.format_map(parameters): part.layers for part in parts}
+
+    def lists_all(self, service: str) -> bool:
+        """Whether the lab is about every repository of a service."""
+        return any(part.service == service and part.name == ALL for part in self.repositories)
+
+    def repositories_of(
+        self, service: str, parameters: Mapping[str, Any], there: Iterable[str]
+    ) -> dict[str, LayerPolicy]:
+        """The repositories of a service that the evidence holds: name -> which layers travel.
+
+        Args:
+            service: the service.
+            parameters: the personal parameters.
+            there: the repositories that the service has, which "*" stands for.
+        """
+        named = self.listed(service, parameters)
+        for part in self.repositories:
+            if part.service == service and part.name == ALL:
+                named = {**dict.fromkeys(there, part.layers), **named}
+        return named
 
     def code(self) -> ModuleType:
         """The lab's module in ``autograder.checks``."""

@@ -26,7 +26,7 @@ def remove(lab: Lab, parameters: Mapping[str, Any]) -> list[str]:
     Raises:
         EnvironmentProblem: nothing was started here yet, or the registry does not answer.
     """
-    names = [part.name.format_map(parameters) for part in lab.repositories if part.service == SERVICE]
+    names = list(lab.listed(SERVICE, parameters))
     if not names:
         return []
     client = RegistryClient(addresses.load().of(SERVICE))

@@ -91,13 +91,13 @@ def _no_number(name: str) -> None:
 
 def _missing(live: Live, evidence: Evidence) -> list[str]:
     lab, said = live.lab, []
-    for part in lab.repositories:
-        name = part.name.format_map(evidence.parameters)
-        held = evidence.repository(part.service, name)
-        if held is None:
-            said.append(f"Nothing is pushed to {name} ({part.service}).")
-        else:
-            said += [f"{name}: {fault.detail}." for fault in held.problems if fault.kind == "too-large"]
+    for service in lab.services:
+        for name in lab.listed(service, evidence.parameters):
+            if evidence.repository(service, name) is None:
+                said.append(f"Nothing is pushed to {name} ({service}).")
+    for found in evidence.services.values():
+        for held in found.repositories.values():
+            said += [f"{held.name}: {fault.detail}." for fault in held.problems if fault.kind == "too-large"]
     for name, answer in lab.answers.items():
         if name not in evidence.answers:
             said.append(f"The answer {name} ({answer.asked}) is not recorded.")

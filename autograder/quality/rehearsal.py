@@ -21,7 +21,7 @@ from docker.errors import NotFound
 from autograder import paths
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.labs import release, students, workspace
+from autograder.labs import cloud_reset, release, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
 from autograder.services import addresses, engine, installation, registry
@@ -56,6 +56,7 @@ class Rehearsal:
             workspace.prepare()
             if any(self.folder(lab).glob("answers.json")):
                 workspace.reset(lab)
+            cloud_reset.cleared([lab], self.student)
 
     def course(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the kit here."""
@@ -193,6 +194,8 @@ def _remove() -> None:
             if name.startswith(hosts):
                 with contextlib.suppress(NotFound):
                     client.images.remove(name, force=True)
+    for network in client.networks.list(filters=mine):
+        network.remove()
     client.close()
 
 

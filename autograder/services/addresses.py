@@ -25,6 +25,7 @@ VARIABLES = {
 
 TRIVY_DB = "course/trivy-db"  # repository of the course's advisory database in the local registry
 TRIVY_DB_TAG = "2"  # the schema's number, which Trivy asks for
+TRIVY_VARIABLES = ("TRIVY_DB_REPOSITORY", "TRIVY_CACHE_DIR")
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,8 @@ class Addresses:
         """
         if "registry" not in self.services:
             return {}
-        return {
-            "TRIVY_DB_REPOSITORY": f"{self.services['registry']}/{TRIVY_DB}:{TRIVY_DB_TAG}",
-            "TRIVY_CACHE_DIR": str(trivy_cache()),
-        }
+        values = (f"{self.services['registry']}/{TRIVY_DB}:{TRIVY_DB_TAG}", str(trivy_cache()))
+        return dict(zip(TRIVY_VARIABLES, values, strict=True))
 
 
 def trivy_cache() -> Path:

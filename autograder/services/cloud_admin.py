@@ -28,9 +28,14 @@ def call(service: str, operation: str, **arguments: Any) -> Any:
     return _post(service, f"{service}/{operation}", arguments)
 
 
-def snapshot(service: str) -> dict[str, Any]:
-    """Everything a service knows, its journal included, without secrets."""
-    return dict(_post(service, f"snapshot/{service}", {}))
+def forget(service: str, repository: str) -> bool:
+    """Remove a repository with everything in it, whatever rules and locks say. Returns whether it was there."""
+    return bool(call(service, "forget", repository=repository)["gone"])
+
+
+def snapshot(service: str, lines: int | None = None) -> dict[str, Any]:
+    """Everything a service knows, without secrets, and its journal: every line, or the last so many."""
+    return dict(_post(service, f"snapshot/{service}", {"journal": lines}))
 
 
 def journal(service: str | None = None) -> list[dict[str, Any]]:

@@ -12,11 +12,9 @@ import json
 import tarfile
 from typing import TYPE_CHECKING, Any
 
-from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.services import addresses, cloud_admin, cloud_credentials, http, images, ports, registry, services_image
+from autograder.services import cloud_admin, cloud_credentials, http, images, ports, registry, services_image
 from autograder.services.installation import Installation
-from autograder.services.standins.ecr import aws_config
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -27,8 +25,6 @@ STORE, FRONTS = "store", "clouds"  # the two containers, as in their names
 STORE_ADDRESS = "http://store:5000"
 INSIDE = dict(zip(SERVICES, (5002, 5003, 5004, 5005), strict=True))  # ports within the container
 CONFIGURATION = "configuration.json"
-REGION = "us-east-1"  # as in standins.ecr.identity, which needs moto
-AWS_CONFIG = "aws-config"  # the lab's AWS profiles, below the installation's state
 USER = 10001  # of the image
 HEALTH_SECONDS = 60.0
 # Grows by some megabytes a transfer; what is measured is far below. A limit turns a leak into a restart.
@@ -259,28 +255,3 @@ def _silent(container: Container) -> CourseError:
         found=f"they do not; their container is {container.status}" + (f"; its log ends: {log}" if log else ""),
         next_step="Run `course stop`, then `course start`.",
     )
-
-
-def variables(installation: Installation) -> dict[str, str]:
-    """Credentials for shells and notebooks, beside the addresses: what the AWS clients and `docker login` need.
-
-    The file that ``AWS_CONFIG_FILE`` names is written anew each time, readable by its owner alone.
-    """
-    secrets = cloud_credentials.find()
-    if secrets is None or "ecr" not in installation.ports:
-        return {}
-    hub, profiles = secrets["credentials"]["dockerhub"], secrets["credentials"]["ecr"]["profiles"]
-    endpoint, admin = addresses.url(installation.ports["ecr"], ""), profiles[aws_config.DEFAULT]
-    config = paths.state() / AWS_CONFIG
-    config.touch(mode=0o600)
-    config.write_text(aws_config.text(profiles, endpoint, REGION), encoding="utf-8", newline="\n")
-    return {
-        "DOCKERHUB_USER": cloud_credentials.HUB_USER,
-        "DOCKERHUB_PASSWORD": hub["accounts"][cloud_credentials.HUB_USER],
-        "ACR_NAME": cloud_credentials.ACR_REGISTRY,
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": admin["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": admin["secret_access_key"],
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": str(config),
-    }

@@ -33,6 +33,7 @@ class Port:
         free: nothing listens on it.
         ours: our own service answers on it.
         holder: who else listens.
+        down: it should be up, and does not answer.
     """
 
     service: str
@@ -40,6 +41,7 @@ class Port:
     free: bool
     ours: bool
     holder: str = ""
+    down: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def diagnose(facts: Facts) -> list[Problem]:
         *_python(facts),
         *_engine(facts),
         *_ports(facts),
+        *_down(facts),
         *_disks(facts),
         *_proxy(facts),
         *_folders(facts),
@@ -130,6 +133,16 @@ def _ports(facts: Facts) -> Iterator[Problem]:
             found = f"port {port.number}, chosen for {port.service}, is taken by {port.holder or 'another program'}"
             fix = f"Stop that program; or take another port: course start --move {port.service}"
             yield Problem("port-taken", found, fix)
+
+
+def _down(facts: Facts) -> Iterator[Problem]:
+    """Services that do not answer; without an engine, its own problem says why."""
+    if facts.engine.trouble is not None:
+        return
+    silent = [f"{port.service} (port {port.number})" for port in facts.ports if port.down and (port.free or port.ours)]
+    if silent:
+        found = f"{', '.join(silent)} should be up and {'does' if len(silent) == 1 else 'do'} not answer"
+        yield Problem("down", found, "Run: course start")
 
 
 def _disks(facts: Facts) -> Iterator[Problem]:

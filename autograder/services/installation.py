@@ -35,6 +35,7 @@ class Installation:
         token: secret of the local JupyterLab and site server.
         ports: service -> TCP port on 127.0.0.1, chosen once.
         processes: background process -> what identifies it (pid, creation time).
+        wanted: services that a start was to bring up and no stop has taken down since.
         images: where images come from (see :mod:`autograder.services.images`).
     """
 
@@ -43,6 +44,7 @@ class Installation:
     token: str
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, dict[str, float]] = field(default_factory=dict)
+    wanted: list[str] = field(default_factory=list)
     images: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
 

@@ -120,6 +120,7 @@ def _with_ports(plan: Plan) -> Installation:
             ports.choose(state, plan.move, lambda port: port != old and ports.is_free(port))
         for service in wanted:
             ports.choose(state, service)
+        state.wanted = sorted({*state.wanted, *wanted})
     return state
 
 
@@ -203,6 +204,7 @@ def stop(report: Report) -> list[str]:
     with installation.locked("command", COMMAND_SECONDS, report):
         stopped = []
         with installation.change() as state:
+            state.wanted = []
             report("stopping JupyterLab")
             stopped += [jupyter.SERVICE] if jupyter.stop(state) else []
             stopped += [site.SERVICE] if site.stop(state) else []

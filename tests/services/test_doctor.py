@@ -54,6 +54,12 @@ def test_a_machine_that_is_well_has_no_problem():
             "port 5001, chosen for registry, is taken by node (process 7)",
             "course start --move registry",
         ),
+        (
+            {"ports": (Port("ecr", 5003, free=True, ours=False, down=True), Port("acr", 5005, False, True, down=True))},
+            "down",
+            "ecr (port 5003), acr (port 5005) should be up and do not answer",
+            "course start",
+        ),
         ({"unwritable": (Path("/w"),)}, "not-writable", "/w cannot be written to", "rights"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import EnvironmentProblem
-from autograder.services import http, installation, lifecycle, processes, registry, site_server
+from autograder.services import facts, http, installation, lifecycle, processes, registry, site_server
 from autograder.services.lifecycle import Plan
 
 
@@ -24,6 +24,11 @@ def build(home: Path) -> None:
 def stocked(home: Path) -> Path:
     """Where the registry's address is written down when it is stocked."""
     return home / "stocked"
+
+
+def facts_of_ports() -> list[str]:
+    """The services that `doctor` finds down."""
+    return [port.service for port in facts.gather().ports if port.down]
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def clean(engine, home) -> Iterator[None]:
 
 
 @pytest.mark.engine
-def test_everything_up_twice_killed_and_down(plan, clean, home):
+def test_everything_up_twice_killed_and_down(plan, clean, home, engine):
     first = lifecycle.start(plan, quiet)
     assert (first.running, first.problems, first.notes) == (["registry", "site"], {}, ["a note"])
     assert http.ask(f"http://{first.addresses.of('registry')}/v2/".replace("localhost", "127.0.0.1")).status == 200
@@ -67,7 +72,13 @@ def test_everything_up_twice_killed_and_down(plan, clean, home):
     third = lifecycle.start(plan, quiet)
     assert third.addresses == first.addresses and third.running == ["registry", "site"]
 
+    assert facts_of_ports() == []
+    registry.find(engine, installation.load()).stop(timeout=5)
+    assert facts_of_ports() == ["registry"]
+    lifecycle.start(plan, quiet)
+
     assert lifecycle.stop(quiet) == ["site", "registry"]
+    assert facts_of_ports() == [], "stopped on purpose"
     assert lifecycle.stop(quiet) == []
     assert lifecycle.start(plan, quiet).addresses == first.addresses
 

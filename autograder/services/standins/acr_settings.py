@@ -209,4 +209,5 @@ class AcrSettings:
     def snapshot(self) -> dict[str, Any]:
         """Settings, scope maps and tokens, without secrets."""
         tokens = [self._shown(token) for token in self.tokens.all()]
-        return {"settings": self._show(), "scopeMaps": self._scope_map_list(), "tokens": tokens}
+        settings = {key: value for key, value in self._show().items() if key != "loginServer"}  # it holds a port
+        return {"settings": settings, "scopeMaps": self._scope_map_list(), "tokens": tokens}

@@ -2,7 +2,8 @@
 
 ``GET /_course/health`` needs no secret and says whether the store answers. Everything else is ``POST`` with
 ``Authorization: Bearer SECRET`` and a JSON object: ``/_course/clock`` (``seconds``), ``/_course/journal``
-(``service``, optional), ``/_course/snapshot/SERVICE`` and ``/_course/SERVICE/OPERATION``.
+(``service``, optional), ``/_course/snapshot/SERVICE`` (``journal``, optional),
+``/_course/SERVICE/forget`` (``repository``) and ``/_course/SERVICE/OPERATION``.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class Admin:
                 return self._journal.lines(**arguments)
             if len(path) == 2 and path[0] == "snapshot" and path[1] in self._fronts:
                 return self._snapshot(path[1], **arguments)
+            if len(path) == 2 and path[0] in self._fronts and path[1] == "forget":
+                return {"gone": self._fronts[path[0]].forget(**arguments)}
             if len(path) == 2 and path[0] in self._fronts:
                 return self._fronts[path[0]].admin(path[1], arguments)
         except LookupError as error:
@@ -87,15 +90,15 @@ class Admin:
             raise Refusal(400, "INVALID_ARGUMENT", str(error)) from error
         raise Refusal(404, "NOT_FOUND", "no such operation")
 
-    def _snapshot(self, service: str) -> dict[str, Any]:
-        """The whole state of one service, its journal included."""
+    def _snapshot(self, service: str, journal: int | None = None) -> dict[str, Any]:
+        """The whole state of one service, and its journal: every line, or the last ``journal`` ones."""
         return {
             "schema": SCHEMA,
             "service": service,
             "taken": stamp(self._clock.now()),
             "clockOffsetSeconds": self._clock.offset().total_seconds(),
             "state": self._fronts[service].snapshot(),
-            "journal": self._journal.lines(service),
+            "journal": self._journal.lines(service, journal),
         }
 
     def _advance(self, seconds: float) -> dict[str, Any]:

@@ -254,6 +254,13 @@ class ArtifactRegistryFront(BearerFront):
         self._configured("repository-delete", repository=name)
         return described
 
+    def forget(self, repository: str) -> bool:
+        """Of PROJECT/REPOSITORY/IMAGE the image, of PROJECT/REPOSITORY all images and the settings."""
+        if repository not in self.repositories:
+            return super().forget(repository)
+        self._delete(repository)
+        return True
+
     def _set_immutable(self, name: str, immutable_tags: bool) -> dict[str, Any]:
         return self._change(name, "repository-immutable", {"immutableTags": immutable_tags})
 

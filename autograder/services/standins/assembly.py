@@ -25,6 +25,8 @@ from autograder.services.standins.interface import Context, Front, Refusal, WSGI
 from autograder.services.standins.journal import SqliteJournal
 from autograder.services.standins.locks import Locks
 from autograder.services.standins.proxy import Proxy
+from autograder.services.standins.reading import PATH as READING_PATH
+from autograder.services.standins.reading import ROOT, NoJournal, OwnersView
 from autograder.services.standins.reply import error_reply
 from autograder.services.standins.store import PrefixedStore, RegistryClient
 
@@ -116,9 +118,13 @@ class Standins:
         """Everything on one service's port."""
         front = self.fronts[service]
         proxy = Proxy(front, self.store, self.journal, self._locks.of(service))
+        view = OwnersView(front, self._configuration.admin_secret)
+        reading = Proxy(view, self.store, NoJournal(), self._locks.of(service))
 
         def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             path = str(environ.get("PATH_INFO", ""))
+            if path.startswith(READING_PATH):
+                return reading({**environ, "PATH_INFO": path.removeprefix(ROOT)}, start_response)
             if path.startswith(ADMIN_PATH):
                 return self.admin(environ, start_response)
             if path not in front.api_paths and (path == "/v2" or path.startswith("/v2/")):

@@ -43,6 +43,16 @@ class CatalogFront(BaseFront):
         due = self.names.empty_trash(self.context.store.delete_manifest, self.context.lock)
         return [f"{self.service}: removed {repository}@{digest} from the store" for repository, digest in due]
 
+    def forget(self, repository: str) -> bool:
+        with self.context.lock(repository):
+            there = self.names.exists(repository)
+            if there:
+                self.names.remove_repository(repository)
+        if there:
+            self.reconcile()
+            self.context.journal.record(self.service, "owner", "reset", repository=repository)
+        return there
+
     def snapshot(self) -> dict[str, Any]:
         return {
             "repositories": [

@@ -76,5 +76,8 @@ class BaseFront:
     def snapshot(self) -> dict[str, Any]:
         return {}
 
+    def forget(self, repository: str) -> bool:
+        return False
+
     def admin(self, operation: str, arguments: dict[str, Any]) -> Any:
         raise LookupError(operation)

@@ -182,8 +182,9 @@ class Journal(Protocol):
         ``what`` is a word: push, pull, delete, expire, login, refuse, create, configure, …
         """
 
-    def lines(self, service: str | None = None) -> list[dict[str, Any]]:
-        """All lines, oldest first: number, when (ISO 8601 UTC), service, who, what, repository, tag, digest, detail."""
+    def lines(self, service: str | None = None, last: int | None = None) -> list[dict[str, Any]]:
+        """All lines or the last so many, oldest first: number, when (ISO 8601 UTC), service, who, what, repository,
+        tag, digest, detail."""
 
 
 class Clock(Protocol):
@@ -283,6 +284,12 @@ class Front(Protocol):
 
     def snapshot(self) -> dict[str, Any]:
         """Everything `collect` needs, JSON-serialisable, without secrets: settings, repositories, images, policies."""
+
+    def forget(self, repository: str) -> bool:
+        """Remove a repository with everything in it, whatever the rules say: a lab begins anew. Whether it was there.
+
+        A service that has settings under a part of the name (Artifact Registry) takes that part, too.
+        """
 
     def admin(self, operation: str, arguments: dict[str, Any]) -> Any:
         """A helper command of `course`. Raises :class:`Refusal` with a text for the person.

@@ -46,10 +46,16 @@ class SqliteJournal:
                 ),
             )
 
-    def lines(self, service: str | None = None) -> list[dict[str, Any]]:
-        """All lines, oldest first, with the keys number, when, service, who, what, repository, tag, digest, detail."""
-        rows = self._database.query(
-            "SELECT * FROM journal WHERE ? IS NULL OR service = ? ORDER BY number", service, service
+    def lines(self, service: str | None = None, last: int | None = None) -> list[dict[str, Any]]:
+        """Lines, oldest first, with the keys number, when, service, who, what, repository, tag, digest, detail.
+
+        All of them, or the ``last`` so many.
+        """
+        newest = self._database.query(
+            "SELECT * FROM journal WHERE ? IS NULL OR service = ? ORDER BY number DESC LIMIT ?",
+            service,
+            service,
+            -1 if last is None else max(0, int(last)),
         )
         return [
             {
@@ -63,5 +69,5 @@ class SqliteJournal:
                 "digest": row["digest"],
                 "detail": json.loads(row["detail"]),
             }
-            for row in rows
+            for row in reversed(newest)
         ]

@@ -1,4 +1,4 @@
-"""What the tests of the fronts share: a frozen clock, a front without HTTP, a tiny registry client over HTTP."""
+"""What the tests of the fronts share: a frozen clock, a front without HTTP, a tiny registry client, their logins."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import hashlib
 import http.client
 import json
 import re
+import socket
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from autograder.domain.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
+from autograder.services import cloud_admin, cloud_credentials, ports
 from autograder.services.standins.clock import StandinClock
 from autograder.services.standins.database import Database
 from autograder.services.standins.interface import Context, Manifest, Refusal
@@ -223,3 +225,48 @@ class RegistryHttp:
         """What a reference points at, by HEAD; None if it is not there."""
         answer = self.send("HEAD", f"/v2/{repository}/manifests/{reference}", None, f"repository:{repository}:pull")
         return answer.headers["Docker-Content-Digest"] if answer.status == 200 else None
+
+
+PROJECT, LOCATION = "ml-course-1", "models"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A front with a login that may push below ``namespace``."""
+
+    service: str
+    address: str
+    namespace: str
+    user: str
+    password: str
+
+    def http(self) -> RegistryHttp:
+        return RegistryHttp(self.address, self.user, self.password)
+
+
+def _hub(address: str) -> Place:
+    accounts = cloud_credentials.load()["credentials"]["dockerhub"]["accounts"]
+    return Place("dockerhub", address, "student", "student", accounts["student"])
+
+
+def _google(address: str) -> Place:
+    if not cloud_admin.call("artifact-registry", "repository-list"):
+        arguments = {"location": "us-central1", "immutable_tags": False}
+        cloud_admin.call("artifact-registry", "repository-create", project=PROJECT, repository=LOCATION, **arguments)
+    token = cloud_admin.call("artifact-registry", "token", account="student@example.com")["token"]
+    return Place("artifact-registry", address, f"{PROJECT}/{LOCATION}", "oauth2accesstoken", token)
+
+
+def _azure(address: str) -> Place:
+    made = cloud_admin.call("acr", "login")
+    return Place("acr", address, "team", made["username"], made["accessToken"])
+
+
+PLACES: dict[str, Callable[[str], Place]] = {"dockerhub": _hub, "artifact-registry": _google, "acr": _azure}
+
+
+def free_port() -> int:
+    """A port that nothing listens on right now."""
+    with socket.socket() as probe:
+        probe.bind((ports.LOOPBACK, 0))
+        return int(probe.getsockname()[1])

@@ -20,8 +20,7 @@ import pytest
 
 from autograder.domain.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
 
-from .conftest import Place
-from .support import LAYER
+from .support import LAYER, Place
 
 pytestmark = pytest.mark.engine
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

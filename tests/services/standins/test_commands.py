@@ -14,8 +14,7 @@ import pytest
 from autograder import paths
 from autograder.services.installation import Installation
 
-from .conftest import PLACES
-from .support import RegistryHttp
+from .support import PLACES, RegistryHttp
 
 pytestmark = pytest.mark.engine
 

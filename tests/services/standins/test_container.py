@@ -19,7 +19,7 @@ from autograder.services import http as local
 from autograder.services.installation import Installation
 from autograder.services.standins.ecr.identity import PROFILES
 
-from .conftest import PLACES, Place
+from .support import PLACES, Place
 
 if TYPE_CHECKING:
     from docker import DockerClient

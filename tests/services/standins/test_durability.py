@@ -33,8 +33,7 @@ from autograder.services.standins.database import Database
 from autograder.services.standins.interface import Caller
 from autograder.services.standins.store import RegistryClient
 
-from .conftest import free_port
-from .support import RegistryHttp, manifest
+from .support import RegistryHttp, free_port, manifest
 
 pytestmark = pytest.mark.engine
 KILLS = 10

@@ -18,8 +18,7 @@ from autograder.services import addresses, cloud_admin, cloud_credentials, cloud
 from autograder.services import http as local
 from autograder.services.installation import Installation
 
-from .conftest import PLACES, Place
-from .support import RegistryHttp
+from .support import PLACES, Place, RegistryHttp
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -15,8 +15,7 @@ import pytest
 
 from autograder.domain.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
 
-from .conftest import Place
-from .support import LAYER, Answer, RegistryHttp
+from .support import LAYER, Answer, Place, RegistryHttp
 
 pytestmark = pytest.mark.engine
 Steps = Callable[[RegistryHttp, str], Iterator[Any]]

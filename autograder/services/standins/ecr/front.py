@@ -135,6 +135,15 @@ class EcrFront(BaseFront):
     def overnight(self) -> list[dict[str, Any]]:
         return lifecycle.overnight(self.registry)
 
+    def forget(self, repository: str) -> bool:
+        if self.registry.tags(repository) is None:
+            return False
+        try:
+            self.registry.delete_repository("owner", repository, force=True)
+        except ServiceException as problem:
+            raise problems.as_refusal(problem) from None
+        return True
+
     def snapshot(self) -> dict[str, Any]:
         with self.registry.guard:
             return view.snapshot(self.registry)

@@ -79,7 +79,7 @@ class ListJournal:
         fields = {"repository": "", "tag": "", "digest": "", **more}
         self.kept.append({"service": service, "who": who, "what": what, **fields})
 
-    def lines(self, service: str | None = None) -> list[dict[str, Any]]:
+    def lines(self, service: str | None = None, last: int | None = None) -> list[dict[str, Any]]:
         return [line for line in self.kept if service in (None, line["service"])]
 
 

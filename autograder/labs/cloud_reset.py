@@ -1,0 +1,62 @@
+"""A lab's repositories in the clouds' stand-ins, brought back to the beginning: they are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autograder.errors import CourseError
+from autograder.evidence.states import STANDINS
+from autograder.labs import manifest
+from autograder.labs.manifest import Lab
+from autograder.labs.students import Student
+from autograder.services import cloud_admin
+
+
+def services(lab: Lab) -> list[str]:
+    """The stand-ins that a lab uses."""
+    return [service for service in lab.services if service in STANDINS]
+
+
+def repositories(lab: Lab, student: Student) -> set[tuple[str, str]]:
+    """Service and name of every stand-in repository that a lab names; of Artifact Registry, PROJECT/REPOSITORY too.
+
+    Raises:
+        CourseError: the student has no seed for the lab.
+    """
+    found: set[tuple[str, str]] = set()
+    for service in services(lab):
+        for name in lab.listed(service, lab.parameters(student.seed(lab.slug))):
+            found.add((service, name))
+            if service == "artifact-registry":
+                found.add((service, "/".join(name.split("/")[:2])))
+    return found
+
+
+def clear(labs: Sequence[Lab], student: Student) -> list[str]:
+    """Remove what the labs' students made in the stand-ins; what another lab names as well stays.
+
+    Returns:
+        sentences for the person at the keyboard.
+
+    Raises:
+        CourseError: the student has no seed for a lab, or a stand-in refuses.
+        EnvironmentProblem: a stand-in does not answer.
+    """
+    mine = {entry for lab in labs for entry in repositories(lab, student)}
+    others = [manifest.find(slug) for slug in manifest.slugs() if slug not in {lab.slug for lab in labs}]
+    kept = mine & {entry for lab in others if lab.slug in student.seeds for entry in repositories(lab, student)}
+    said = [f"{name} ({service}) stays: another lab uses it, too." for service, name in sorted(kept)]
+    for service, name in sorted(mine - kept):
+        if cloud_admin.forget(service, name):
+            said.append(f"{name} ({service}) is removed.")
+    return said
+
+
+def cleared(labs: Sequence[Lab], student: Student) -> list[str]:
+    """As :func:`clear`, but what keeps it from being done is a sentence as well: the folder is reset all the same."""
+    if not any(services(lab) for lab in labs):
+        return []
+    try:
+        return clear(labs, student)
+    except CourseError as problem:
+        return [f"Repositories in the stand-ins stay: {problem.found}. {problem.next_step}, and reset again."]
