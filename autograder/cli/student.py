@@ -154,7 +154,8 @@ def submit(lab: str, out: Path | None) -> None:
 def reset(lab: str | None, yes: bool) -> None:
     """Bring LAB back to its beginning. Your folder is moved to work/copies/.
 
-    What you pushed for the lab is removed from the local registry and the clouds' stand-ins. What your engine built stays there.
+    What you pushed for the lab is removed from the local registry and the clouds' stand-ins. What your engine built
+    stays there.
     """
     labs: list[Lab] = [manifest.find(lab)] if lab else [manifest.find(slug) for slug in manifest.slugs()]
     names = ", ".join(found.slug for found in labs)
