@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "submit": ("autograder.cli.student:submit", "write the submission of a lab as a zip"),
     "images": ("autograder.cli.machine:images", "the images in use and where they come from"),
     "env": ("autograder.cli.machine:env", "addresses and credentials, as shell variables"),
+    "compose": ("autograder.cli.compose:compose", "run the registry of a compose.yaml, without Docker Compose"),
     "clock": ("autograder.cli.clouds:clock", "the stand-ins' time: show it, move it forward"),
     "journal": ("autograder.cli.clouds:journal", "who did what on the clouds' stand-ins"),
     "hub": ("autograder.cli.hub:hub", "tokens and repositories on the Docker Hub stand-in"),

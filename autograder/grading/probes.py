@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
+from autograder.collect import settings_probe
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.layout import LayoutSource
 from autograder.evidence.model import Repository
@@ -107,6 +108,17 @@ class RescanProbe:
             client.close()
 
 
+class SettingsProbe:
+    """A private registry's settings, run: :mod:`autograder.collect.settings_probe`."""
+
+    def run(self, subject: Subject) -> JsonValue:
+        """The facts."""
+        return settings_probe.probe(subject.submission.files, subject.submission.parameters)
+
+    def close(self) -> None:
+        """Nothing stays between two runs."""
+
+
 def _registry_image(client: DockerClient, say: Report) -> None:
     images.ensure(client, images.REGISTRY, say)
 
@@ -134,6 +146,7 @@ class Kind:
 PROBES: dict[str, Kind] = {
     "round-trip": Kind(RoundTripProbe, _registry_image),
     "rescan": Kind(RescanProbe, _scanner),
+    settings_probe.NAME: Kind(SettingsProbe, _registry_image),
 }
 
 

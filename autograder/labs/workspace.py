@@ -15,6 +15,7 @@ from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import answers, manifest, students
 from autograder.labs.manifest import Lab
+from autograder.services.compose import project as compose
 
 SHIPPED = ".shipped.json"  # in work/: path -> SHA-256 of each file as it was copied
 COPIES = "copies"  # in work/: what reset and updates replaced
@@ -140,11 +141,14 @@ def _copy(source: Path, target: Path) -> None:
 def reset(lab: Lab) -> Path | None:
     """Bring a lab back to its beginning. The old folder is moved to work/copies/.
 
+    What was started from the folder with a compose file is removed, with its volumes.
+
     Returns:
         Where the copy is; None when there was no folder yet.
     """
     old, kept = folder(lab), None
     if old.exists():
+        compose.clear(old)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         kept = paths.work() / COPIES / f"{lab.slug}-{stamp}"
         for n in range(2, 1000):

@@ -14,6 +14,7 @@ from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.services import addresses, clouds, engine, images, installation, jupyter, machine_setup, ports, registry
 from autograder.services import site_server as site
+from autograder.services.compose import project as compose
 from autograder.services.installation import Installation
 
 Report = Callable[[str], None]
@@ -214,6 +215,7 @@ def stop(report: Report) -> list[str]:
                 with closing(client):
                     report("stopping the clouds' stand-ins")
                     stopped += clouds.SERVICES if clouds.down(client, state) else ()
+                    stopped += compose.stop_all(client, state)
                     report("stopping the registry")
                     stopped += [registry.SERVICE] if registry.down(client, state) else []
             elif registry.answers(state.ports[registry.SERVICE]):

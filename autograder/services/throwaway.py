@@ -79,10 +79,23 @@ class ThrowAwayRegistry:
         self._container = container
         try:
             container.start()
-            self.port = 0 if self.ended() else container.get_exposed_port(port)
-        except (DockerException, requests.RequestException, OSError, TimeoutError) as error:
+            self.port = self._published(port)
+        except (DockerException, requests.RequestException, OSError) as error:
             self.stop()
             raise ProbeFault(f"the throw-away registry did not start: {error}") from None
+
+    def _published(self, port: int) -> int:
+        """The port on 127.0.0.1, or 0 when the registry has ended already: its ports are free again then."""
+        found = self._container.get_wrapped_container()
+        for _ in range(100):
+            found.reload()
+            bound = found.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
+            if bound:
+                return int(bound[0]["HostPort"])
+            if found.status not in ("created", "running"):
+                return 0
+            time.sleep(0.05)
+        raise OSError(f"the engine published no port for {port}")
 
     def ended(self) -> bool:
         """Whether its process has ended.

@@ -1,0 +1,74 @@
+"""What an htpasswd file says, as plain data: which users, which kind of hash, which cost, whose password fits.
+
+The registry accepts bcrypt alone and passes over every other entry without a word.
+Source: https://distribution.github.io/distribution/about/configuration/#htpasswd
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import bcrypt
+
+MAX_FILE = 16 * 1024  # bytes
+MAX_USERS = 20
+MAX_COST = 12  # 2^12 rounds: a quarter of a second a login; each step doubles that, here and in grading
+BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53}\Z")
+# https://httpd.apache.org/docs/current/misc/password_encryptions.html
+OTHERS = (("$apr1$", "MD5"), ("{SHA}", "SHA-1"), ("$5$", "SHA-256"), ("$6$", "SHA-512"), ("$1$", "MD5"))
+
+Facts = dict[str, Any]
+
+
+def read(text: str, user: str, password: str) -> Facts:
+    """The entries of an htpasswd file.
+
+    Returns:
+        ``error`` (text) when it cannot be used; else ``users``: name -> ``scheme`` ("bcrypt", "MD5", … or "none": no
+        hash that anyone knows), ``cost`` of bcrypt, and for ``user`` whether the password ``matches``.
+    """
+    if len(text.encode("utf-8", errors="replace")) > MAX_FILE:
+        return {"error": f"it has more than {MAX_FILE // 1024} KiB"}
+    users: dict[str, Facts] = {}
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("\ufeff"):
+            return {"error": "it begins with a byte-order mark, which becomes part of the first user's name"}
+        name, colon, hashed = line.partition(":")
+        if not colon:
+            return {"error": f"line {number} is not USER:HASH"}
+        if name in users:
+            return {"error": f"{name[:60]} is there twice"}
+        if len(users) == MAX_USERS:
+            return {"error": f"it holds more than {MAX_USERS} users"}
+        users[name] = _entry(hashed)
+    mine = users.get(user)
+    if mine is not None and mine["scheme"] == "bcrypt" and mine["cost"] <= MAX_COST:
+        hashed = next(
+            line.strip().partition(":")[2] for line in text.splitlines() if line.strip().startswith(f"{user}:")
+        )
+        mine["matches"] = _matches(password, hashed)
+    return {"users": users}
+
+
+def _entry(hashed: str) -> Facts:
+    match = BCRYPT.match(hashed)
+    if match:
+        return {"scheme": "bcrypt", "cost": int(match["cost"])}
+    return {"scheme": next((name for prefix, name in OTHERS if hashed.startswith(prefix)), "none")}
+
+
+def _matches(password: str, hashed: str) -> bool:
+    try:
+        # Apache writes $2y$; it is what the others call $2b$.
+        return bcrypt.checkpw(password.encode(), hashed.replace("$2y$", "$2b$", 1).encode())
+    except ValueError:
+        return False
+
+
+def harmless(facts: Facts) -> bool:
+    """Whether a registry may be given the file: readable, and no login costs more than :data:`MAX_COST`."""
+    return "error" not in facts and all(entry.get("cost", 0) <= MAX_COST for entry in facts["users"].values())

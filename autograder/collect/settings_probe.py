@@ -1,0 +1,241 @@
+"""The "settings" probe: a throw-away ``registry:2`` with a student's settings, certificate and password file.
+
+The same on a student's machine and in grading: facts about the files, and what a client sees of a registry that runs
+with them. Only whitelisted settings reach it (:mod:`autograder.services.compose.settings`), never the file's image,
+mounts or ports; its own copies of certificate, key and passwords lie under names of ours. What cannot harm is run even
+when it is wrong, so that a check can tell what happens.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from pydantic import JsonValue
+
+from autograder.collect import certificates, passwords
+from autograder.errors import CourseError
+from autograder.evidence.model import File
+from autograder.services.compose import project, settings
+from autograder.services.compose.settings import Settings
+from autograder.services.ports import LOOPBACK
+from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
+
+NAME = "settings"
+STORAGE = 64 << 20  # bytes of memory
+SECONDS = 20.0  # for one answer
+FOLDER = "/course"  # inside the throw-away registry
+# The setting that names a file -> the lab's file.
+FILES = {
+    settings.CERTIFICATE: "certs/registry.crt",
+    settings.KEY: "certs/registry.key",
+    settings.PASSWORDS: "auth/htpasswd",
+}
+OWN = {name: f"{FOLDER}/{file}" for name, file in FILES.items()}
+# Not handed on: where it keeps its data, what it calls itself, what it logs.
+OURS = (
+    *("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "REGISTRY_HTTP_HOST", "REGISTRY_HTTP_SECRET"),
+    *("REGISTRY_LOG_LEVEL", "REGISTRY_LOG_FORMATTER", "REGISTRY_LOG_ACCESSLOG_DISABLED", "OTEL_TRACES_EXPORTER"),
+)
+# Whether the dates are right is judged from the facts: a submission may be graded long after it was written.
+NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, https://docs.openssl.org/3.0/man3/X509_VERIFY_PARAM_set_flags/
+
+Start = Callable[..., ThrowAwayRegistry]
+
+
+def probe(
+    files: Mapping[str, File], parameters: Mapping[str, JsonValue], start: Start = ThrowAwayRegistry
+) -> dict[str, JsonValue]:
+    """The facts.
+
+    Args:
+        files: the lab's files.
+        parameters: the student's, with ``host``, ``user`` and ``password``.
+        start: starts the throw-away registry.
+
+    Returns:
+        ``compose`` (:func:`_compose`), ``certificate`` and ``key`` (:mod:`autograder.collect.certificates`),
+        ``passwords`` (:mod:`autograder.collect.passwords`), each None when the file is not there, and ``run``
+        (:func:`_run`), None when something that it needs is missing or unsafe to run.
+
+    Raises:
+        ProbeFault: the engine failed.
+    """
+    host, user, password = (str(parameters[name]) for name in ("host", "user", "password"))
+    compose, found = _compose(files.get(settings.NAME))
+    certificate_text, key_text, passwords_text = (_text(files, name) for name in FILES.values())
+    certificate = None if certificate_text is None else certificates.certificate(certificate_text)
+    key = None if key_text is None else certificates.key(key_text, certificate_text or "")
+    users = None if passwords_text is None else passwords.read(passwords_text, user, password)
+    run = None
+    usable = all(facts is not None and "error" not in facts for facts in (certificate, key))
+    if found is not None and usable and users is not None and passwords.harmless(users):
+        texts = (certificate_text or "", key_text or "", passwords_text or "")
+        run = dict(_run(tuple(sorted(_handed_on(found).items())), found.listens, texts, host, (user, password), start))
+    return {"compose": compose, "certificate": certificate, "key": key, "passwords": users, "run": run}
+
+
+def _text(files: Mapping[str, File], name: str) -> str | None:
+    file = files.get(name)
+    return None if file is None else file.text if file.text is not None else "\0"  # no text: then no PEM either
+
+
+def _compose(file: File | None) -> tuple[dict[str, Any] | None, Settings | None]:
+    """What the compose file says.
+
+    Returns:
+        None without a file; ``problem`` (expected, found, next_step) for one that is not run; else ``image``,
+        ``environment``, ``published`` (address, port, target, loopback), ``listens``, ``data`` ("named", "folder" or
+        None: what was pushed goes with the container), ``files`` (setting -> the file beside compose.yaml it leads to).
+    """
+    if file is None:
+        return None, None
+    try:
+        found = settings.read("\0" if file.text is None else file.text.removeprefix("\ufeff"))
+    except CourseError as error:
+        problem = {"expected": error.expected, "found": error.found, "next_step": error.next_step}
+        return {"problem": problem}, None
+    data = found.data
+    return {
+        "image": found.image,
+        "environment": found.environment,
+        "published": [
+            {"address": p.address, "port": p.port, "target": p.target, "loopback": p.loopback} for p in found.published
+        ],
+        "listens": found.listens,
+        "data": None if data is None or not data.source else "named" if data.named else "folder",
+        "files": {name: found.file_at(found.environment[name]) for name in FILES if name in found.environment},
+    }, found
+
+
+def _handed_on(found: Settings) -> dict[str, str]:
+    """The settings of the throw-away registry."""
+    return {name: OWN.get(name, value) for name, value in found.environment.items() if name not in OURS}
+
+
+@lru_cache(maxsize=4)  # several checks of a notebook ask about the same files
+def _run(
+    environment: tuple[tuple[str, str], ...],
+    port: int,
+    texts: tuple[str, ...],
+    host: str,
+    login: tuple[str, str],
+    start: Start,
+) -> Mapping[str, JsonValue]:
+    """What a client sees.
+
+    Returns:
+        ``ended`` with the registry's last words in ``said``; or ``tls`` (None when the handshake went well, else the
+        error), and then ``anonymous``, ``wrong`` and ``right`` (status of /v2/ without login, with a wrong password,
+        with the right one), ``challenge`` (the WWW-Authenticate header) and ``deleted`` (status of a deletion).
+
+    Raises:
+        ProbeFault: the engine failed, or the registry stopped answering.
+    """
+    files = dict(zip(OWN.values(), (text.encode() for text in texts), strict=True))
+    registry = start(storage=STORAGE, environment=dict(environment), files=files, port=port)
+    try:
+        if not registry.listens():
+            return {"ended": True, "said": project.fatal(registry.log())}
+        certificate = texts[0]
+        error = _handshake(registry.port, host, certificate)
+        seen: dict[str, JsonValue] = {"ended": False, "tls": error}
+        return seen if error else seen | _Client(registry.port, host, certificate).look(login)
+    finally:
+        registry.stop()
+
+
+def _context(certificate: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= NO_CHECK_TIME | ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself is trusted
+    context.hostname_checks_common_name = False
+    context.load_verify_locations(cadata=certificate)
+    return context
+
+
+class _Connection(http.client.HTTPSConnection):
+    """To a port of this machine, asking for a name: what --resolve does for curl."""
+
+    def __init__(self, port: int, host: str, context: ssl.SSLContext) -> None:
+        super().__init__(LOOPBACK, port, timeout=SECONDS, context=context)
+        self._name, self._checked = host, context
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._checked.wrap_socket(self.sock, server_hostname=self._name)
+
+
+def _handshake(port: int, host: str, certificate: str) -> str | None:
+    """The error of a client that trusts the certificate and wants the name; None when there is none."""
+    connection = _Connection(port, host, _context(certificate))
+    try:
+        connection.connect()
+    except ssl.SSLError as error:
+        return str(getattr(error, "verify_message", None) or error.reason or error)[:300]
+    except OSError as error:
+        raise ProbeFault(f"the throw-away registry does not answer: {error}") from None
+    finally:
+        connection.close()
+    return None
+
+
+class _Client:
+    """Asks the throw-away registry over TLS."""
+
+    def __init__(self, port: int, host: str, certificate: str) -> None:
+        self._port, self._host, self._context = port, host, _context(certificate)
+        self._login: tuple[str, str] | None = None
+
+    def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, Mapping[str, str]]:
+        """Status and headers of an answer."""
+        connection = _Connection(self._port, self._host, self._context)
+        headers = {"Host": self._host} | ({"Content-Type": kind} if kind else {})
+        if self._login is not None:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(self._login).encode()).decode()
+        try:
+            connection.request(method, path, body=body or None, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+        except (OSError, http.client.HTTPException) as error:
+            raise ProbeFault(f"the throw-away registry stopped answering: {error}") from None
+        finally:
+            connection.close()
+
+    def look(self, login: tuple[str, str]) -> dict[str, JsonValue]:
+        """See :func:`_run`."""
+        anonymous, headers = self.ask("GET", "/v2/")
+        self._login = (login[0], login[1] + "-not")
+        wrong, _ = self.ask("GET", "/v2/")
+        self._login = login
+        right, _ = self.ask("GET", "/v2/")
+        found: dict[str, JsonValue] = {
+            "anonymous": anonymous,
+            "challenge": headers.get("www-authenticate", "")[:300],
+            "wrong": wrong,
+            "right": right,
+        }
+        if right == 200:
+            found["deleted"] = self._delete()
+        return found
+
+    def _delete(self) -> int:
+        """The status of the deletion of a manifest that was pushed a moment ago."""
+        config = b"{}"
+        digest = "sha256:" + hashlib.sha256(config).hexdigest()
+        _, headers = self.ask("POST", "/v2/course/probe/blobs/uploads/")
+        where = headers.get("location", "").partition("/v2/")[2]
+        self.ask("PUT", f"/v2/{where}&digest={digest}", config, "application/octet-stream")
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        blob = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config), "digest": digest}
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": blob, "layers": []}).encode()
+        status, headers = self.ask("PUT", "/v2/course/probe/manifests/1", manifest, kind)
+        if status != 201:
+            raise ProbeFault(f"the throw-away registry took no manifest: HTTP {status}")
+        return self.ask("DELETE", f"/v2/course/probe/manifests/sha256:{hashlib.sha256(manifest).hexdigest()}")[0]

@@ -1,0 +1,82 @@
+"""Facts about certificates and keys, of good and of bad ones."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.collect import certificates
+
+from .tls import HOST, NOW, certificate, key_pem
+
+
+@pytest.mark.parametrize("which", ["ec", "rsa", "ed25519"])
+def test_a_certificate_and_its_key(which):
+    text = certificate([HOST, "localhost"], which=which, addresses=["127.0.0.1", "::1"])
+    facts = certificates.certificate(text)
+    assert facts["names"] == [HOST, "localhost"] and facts["addresses"] == ["127.0.0.1", "::1"]
+    assert facts["common_name"] == HOST and facts["chain"] == 1
+    assert facts["begins"] == (NOW - timedelta(days=1)).isoformat() and facts["ends"] > facts["begins"]
+    key = certificates.key(key_pem(which), text)
+    assert key["fits"] is True and key["fits_another"] is False and key["kind"].split()[0].upper() in (
+        "RSA", "ECDSA", "ED25519",
+    )  # fmt: skip
+
+
+def test_a_certificate_without_alternative_names():
+    facts = certificates.certificate(certificate([]))
+    assert facts["names"] == [] and facts["common_name"] == HOST
+
+
+def test_a_foreign_key_and_a_chain_in_the_wrong_order():
+    own, authority = certificate(issuer=("CA", "ec-ca")), certificate(["ca.test"], which="ec-ca", common_name="CA")
+    assert certificates.key(key_pem("ec-other"), own)["fits"] is False
+    assert certificates.key(key_pem(), own + authority) == {
+        "kind": "ECDSA secp256r1",
+        "fits": True,
+        "fits_another": False,
+    }
+    assert certificates.key(key_pem(), authority + own) == {
+        "kind": "ECDSA secp256r1",
+        "fits": False,
+        "fits_another": True,
+    }
+    assert certificates.key(key_pem(), "nothing")["fits"] is False
+    assert certificates.certificate(own + authority)["chain"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no certificate in PEM form"),
+        ("\0", "no certificate in PEM form"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "no certificate in PEM form"),
+        ("x" * 40_000, "more than 32 KiB"),
+    ],
+)
+def test_no_certificate(text, says):
+    assert says in certificates.certificate(text)["error"]
+
+
+def test_a_certificate_file_that_holds_too_much():
+    assert "private key as well" in certificates.certificate(certificate() + key_pem())["error"]
+    assert "more than 10" in certificates.certificate(certificate() * 11)["error"]
+
+
+def test_keys_that_will_not_do():
+    own = certificate()
+    assert "encrypted" in certificates.key(key_pem(passphrase=b"secret"), own)["error"]
+    assert "1024 bits" in certificates.key(key_pem("weak"), own)["error"]
+    assert "secp256k1" in certificates.key(key_pem("secp256k1"), own)["error"]
+    assert "it holds a certificate" in certificates.key(own, own)["error"]
+    assert "no private key" in certificates.key("", own)["error"]
+    assert "more than 32 KiB" in certificates.key("x" * 40_000, own)["error"]
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_answered(text):
+    wrapped = f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"
+    assert "error" in certificates.certificate(wrapped) and "error" in certificates.key(text, wrapped)
