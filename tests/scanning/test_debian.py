@@ -25,6 +25,20 @@ BINARIES = {
 EXPECTED = {(one.id, name, one.severity.value, one.status) for one in debian.load() for name in BINARIES[one.package]}
 
 
+# A Debian 12 with these packages alone.
+STATUS = "".join(
+    f"Package: {binary}\nStatus: install ok installed\nSource: {source}\nVersion: 1:9-1\n"
+    f"Architecture: amd64\nMaintainer: x\n\n"
+    for source, binaries in BINARIES.items()
+    for binary in binaries
+)
+SYSTEM = {
+    "etc/os-release": b'ID=debian\nVERSION_ID="12"\n',
+    "etc/debian_version": b"12.5\n",
+    "var/lib/dpkg/status": STATUS.encode(),
+}
+
+
 @pytest.mark.parametrize("one", debian.load(), ids=lambda one: one.id)
 def test_every_advisory_is_sound(one):
     assert one.source.startswith("https://github.com/aquasecurity/vuln-list-debian/blob/") and one.id in one.source
@@ -61,15 +75,7 @@ def found(report):
 
 @pytest.mark.engine
 def test_trivy_lists_what_debian_leaves_open(cache, program):
-    status = "".join(
-        f"Package: {binary}\nStatus: install ok installed\nSource: {source}\nVersion: 1:9-1\n"
-        f"Architecture: amd64\nMaintainer: x\n\n"
-        for source, binaries in BINARIES.items()
-        for binary in binaries
-    )
-    files = {"etc/os-release": b'ID=debian\nVERSION_ID="12"\n', "etc/debian_version": b"12.5\n",
-             "var/lib/dpkg/status": status.encode()}  # fmt: skip
-    built = image(files | package("joblib", "1.1.0"))
+    built = image(SYSTEM | package("joblib", "1.1.0"))
     held, source = built.snapshot()
     parsed = held.parsed(built.digest)
     layers = inventory.layers(parsed, held.config(parsed), source, ())

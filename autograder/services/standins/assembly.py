@@ -19,6 +19,8 @@ from autograder.services.standins.catalog import Catalog
 from autograder.services.standins.clock import StandinClock
 from autograder.services.standins.database import Database
 from autograder.services.standins.ecr.front import EcrFront
+from autograder.services.standins.ecr.later import Later
+from autograder.services.standins.ecr.trivy import TrivyScanner
 from autograder.services.standins.hub import HubFront
 from autograder.services.standins.hublimits import PullLimits
 from autograder.services.standins.interface import Context, Front, Refusal, WSGIApp
@@ -44,6 +46,7 @@ class Configuration:
         admin_secret: opens ``/_course/``.
         secret: 32 bytes that sign tokens.
         credentials: service -> its accounts, passwords and keys.
+        scanner: what ECR's scans are made with, a Trivy program and its cache folder; None: no scanner.
     """
 
     state: Path
@@ -52,6 +55,7 @@ class Configuration:
     admin_secret: str
     secret: bytes
     credentials: dict[str, dict[str, Any]]
+    scanner: tuple[Path, Path] | None = None
 
     @classmethod
     def read(cls, path: Path) -> Configuration:
@@ -64,6 +68,7 @@ class Configuration:
             admin_secret=data["admin_secret"],
             secret=bytes.fromhex(data["secret"]),
             credentials=data["credentials"],
+            scanner=(Path(data["scanner"]["program"]), Path(data["scanner"]["cache"])) if data.get("scanner") else None,
         )
 
 
@@ -80,7 +85,7 @@ class Standins:
         self._locks = Locks()
         makers: dict[str, Callable[[Context], Front]] = {
             "dockerhub": self._hub,
-            "ecr": EcrFront,
+            "ecr": self._ecr,
             "artifact-registry": lambda context: ArtifactRegistryFront(context, self._catalog("artifact-registry")),
             "acr": lambda context: AcrFront(context, self._catalog("acr")),
         }
@@ -96,6 +101,12 @@ class Standins:
     def _hub(self, context: Context) -> Front:
         limits = PullLimits(self.database, self.clock, context.credentials["publisher"])
         return HubFront(context, self._catalog("dockerhub"), limits)
+
+    def _ecr(self, context: Context) -> Front:
+        if self._configuration.scanner is None:
+            return EcrFront(context)
+        program, cache = self._configuration.scanner
+        return EcrFront(context, TrivyScanner(program, cache, self._configuration.store, EcrFront.prefix), Later())
 
     def _context(self, service: str, prefix: str) -> Context:
         state = self._configuration.state / service

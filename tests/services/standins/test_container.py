@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import socket
@@ -9,15 +10,23 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import boto3
 import pytest
 
-from autograder.services import cloud_admin, clouds
+from autograder.domain.advisories import debian
+from autograder.domain.manifests import OCI_MANIFEST
+from autograder.scanning import grader, pinned
+from autograder.scanning.artifact import Pusher
+from autograder.services import cloud_admin, cloud_credentials, clouds
 from autograder.services import http as local
 from autograder.services.installation import Installation
 from autograder.services.standins.ecr.identity import PROFILES
+from tests.scanning.built import image
+from tests.scanning.test_debian import SYSTEM
 
 from .support import PLACES, Place
 
@@ -152,3 +161,34 @@ def test_the_lists_of_aws_profiles_agree() -> None:
     from autograder.services.cloud_credentials import ECR_PROFILES
 
     assert set(ECR_PROFILES) == set(PROFILES)
+
+
+def test_ecr_scans_with_the_courses_trivy_and_database(
+    engine: DockerClient, running: Installation, tmp_path: Path
+) -> None:
+    scanner = clouds.Scanner(pinned.for_sandbox().path, tmp_path / "cache")
+    grader.prepare(scanner.cache)
+    tmp_path.chmod(0o755)
+    clouds.up(engine, running, lambda line: None, scanner)
+    keys = cloud_credentials.load()["credentials"]["ecr"]["profiles"]["admin"]
+    ecr = boto3.client(
+        "ecr",
+        region_name="us-east-1",
+        endpoint_url=f"http://127.0.0.1:{running.ports['ecr']}",
+        aws_access_key_id=keys["access_key_id"],
+        aws_secret_access_key=keys["secret_access_key"],
+    )
+    name = f"s{uuid4().hex[:10]}"
+    ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    pusher = Pusher(f"localhost:{running.ports['ecr']}", name, (user, password))
+    built = image(SYSTEM)
+    for path, content in built.layout.files.items():
+        if path.startswith("blobs/"):
+            pusher.blob(content)
+    pusher.manifest(built.layout.files[f"blobs/{built.digest.replace(':', '/')}"], OCI_MANIFEST, "1")
+    asked: dict[str, Any] = {"repositoryName": name, "imageId": {"imageTag": "1"}}
+    ecr.get_waiter("image_scan_complete").wait(**asked, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    found = ecr.describe_image_scan_findings(**asked)["imageScanFindings"]["findings"]
+    assert {each["name"] for each in found} == {one.id for one in debian.load()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -9,6 +10,7 @@ from moto.core.exceptions import ServiceException
 from autograder.services.standins.ecr import images, lifecycle, policies, problems, view
 from autograder.services.standins.ecr.api import Api
 from autograder.services.standins.ecr.identity import PROFILES, Identities
+from autograder.services.standins.ecr.later import Work, at_once
 from autograder.services.standins.ecr.registry import SERVICE, Registry
 from autograder.services.standins.ecr.scanning import Scanner
 from autograder.services.standins.front import BaseFront
@@ -39,14 +41,17 @@ class EcrFront(BaseFront):
 
     Args:
         scanner: finds vulnerabilities; None: scans end as failed, with the reason.
+        later: runs a scan, after the answer that began it has gone out.
     """
 
     service = SERVICE
     prefix = "ecr/"
 
-    def __init__(self, context: Context, scanner: Scanner | None = None) -> None:
+    def __init__(
+        self, context: Context, scanner: Scanner | None = None, later: Callable[[Work], None] = at_once
+    ) -> None:
         super().__init__(context)
-        self.registry = Registry(context, scanner)
+        self.registry = Registry(context, scanner, later)
         self.index = self.registry
         self.api = Api(self.registry, Identities(context.credentials))
 

@@ -8,9 +8,10 @@ and looked at again at the next start.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 from autograder.services.standins.ecr import problems, scanning, snapshot
 from autograder.services.standins.ecr.identity import ACCOUNT, REGION
 from autograder.services.standins.ecr.images import Facts, StoredImage
+from autograder.services.standins.ecr.later import Work, at_once
 from autograder.services.standins.ecr.layers import Uploads
 from autograder.services.standins.ecr.moto_fixes import Backend, ImageId
 from autograder.services.standins.ecr.tokens import Tokens
@@ -65,9 +67,15 @@ class Registry:
         unsaid: journal lines that belong to the last saved state and may not have been written yet.
     """
 
-    def __init__(self, context: Context, scanner: scanning.Scanner | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        scanner: scanning.Scanner | None = None,
+        later: Callable[[Work], None] = at_once,
+    ) -> None:
         self.context = context
         self.scanner = scanner or scanning.NoScanner()
+        self._later = later
         self.tokens = Tokens(context.secret)
         self.guard = threading.RLock()
         self.backend = Backend(REGION, ACCOUNT, self.now)
@@ -203,10 +211,31 @@ class Registry:
                 self.save()
 
     def scan(self, repository: str, image: StoredImage) -> None:
-        """Scan an image now and keep the outcome."""
-        outcome = scanning.run(self.scanner, repository, image.digest, self.now())
+        """Begin a scan of an image; its outcome is on record when the scanner is done."""
+        began = self.now()
         with self.changing():
-            image.scan = outcome
+            image.scan = scanning.begun(began)
+        self._later(lambda: self._scan(repository, image.digest, began))
+
+    def _scan(self, repository: str, digest: str, began: float) -> None:
+        outcome = scanning.run(self.scanner, repository, digest, began)
+        with self.guard:
+            image = self.backend.image(repository, digest) if repository in self.backend.repositories else None
+            if image is not None:  # it may have been deleted meanwhile
+                image.scan = outcome
+                self.save()
+
+    def _rescan(self) -> None:
+        """Take up the scans that an ended process had begun."""
+        with self.guard:
+            unfinished = [
+                (name, image.digest, image.scan["at"])
+                for name, found in self.backend.repositories.items()
+                for image in found.images
+                if image.scan and image.scan["status"] == scanning.IN_PROGRESS
+            ]
+        for name, digest, began in unfinished:
+            self._later(functools.partial(self._scan, name, digest, began))
 
     def journal(
         self, who: str, what: str, repository: str = "", tag: str = "", digest: str = "", **detail: Any
@@ -231,6 +260,7 @@ class Registry:
             self.journal("reconciliation", "lost", name, digest=digest)
             repaired.append(f"{name}@{digest} is no longer in the store and was struck off")
         self.touched.clear()
+        self._rescan()
         return repaired
 
     def _lost(self) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from autograder.services.standins.ecr import images, problems
 from autograder.services.standins.ecr.images import StoredImage
 
 DAY = 24 * 3600.0  # seconds
+IN_PROGRESS = "IN_PROGRESS"
 Finding = dict[str, Any]  # the shape ImageScanFinding: name, severity, uri, description, attributes
 
 
@@ -25,12 +26,18 @@ class CannotScan(Exception):
 class Scanner(Protocol):
     """Finds vulnerabilities in one image."""
 
+    def updated_at(self) -> float:
+        """When its sources were last updated, seconds since the epoch."""
+
     def findings_for(self, repository: str, digest: str) -> list[Finding]:
         """Findings in ECR's form (shape ``ImageScanFinding``). Raises CannotScan."""
 
 
 class NoScanner:
     """The scanner of an installation that has none."""
+
+    def updated_at(self) -> float:
+        return 0.0
 
     def findings_for(self, repository: str, digest: str) -> list[Finding]:
         raise CannotScan("This stand-in has no scanner of its own. Scan the image with trivy instead.")
@@ -52,24 +59,31 @@ def check(image: StoredImage, repository: str, scan_type: str, now: float, last:
         raise ServiceException("LimitExceededException", text)
 
 
+def begun(now: float) -> dict[str, Any]:
+    """The record of a scan that has begun, JSON-serialisable."""
+    return {"at": now, "status": IN_PROGRESS, "description": "", "findings": []}
+
+
 def run(scanner: Scanner, repository: str, digest: str, now: float) -> dict[str, Any]:
-    """One scan's record, JSON-serialisable: status, description, time and findings."""
+    """One scan's record, JSON-serialisable: status, description, findings, when it began, its sources' age."""
     try:
         findings = scanner.findings_for(repository, digest)
+        updated = scanner.updated_at()
     except CannotScan as reason:
         return {"at": now, "status": "FAILED", "description": f"UnsupportedImageError: {reason}", "findings": []}
     description = "The scan was completed successfully."
-    return {"at": now, "status": "COMPLETE", "description": description, "findings": findings}
+    return {"at": now, "status": "COMPLETE", "description": description, "findings": findings, "sources": updated}
 
 
 def describe(record: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
     """Status and findings as DescribeImageScanFindings prints them; ``findings`` is the page asked for."""
-    answer: dict[str, Any] = {"imageScanStatus": {"status": record["status"], "description": record["description"]}}
+    status = {"status": record["status"], "description": record["description"]}
+    answer: dict[str, Any] = {"imageScanStatus": {key: value for key, value in status.items() if value}}
     if record["status"] == "COMPLETE":
         counts = Counter(finding["severity"] for finding in record["findings"])
         answer["imageScanFindings"] = {
             "imageScanCompletedAt": record["at"],
-            "vulnerabilitySourceUpdatedAt": record["at"],
+            "vulnerabilitySourceUpdatedAt": record["sources"],
             "findings": findings,
             "findingSeverityCounts": dict(counts),
         }

@@ -100,8 +100,11 @@ class Live:
 
 
 @contextmanager
-def serve(store: str, home: Path) -> Iterator[Live]:
-    """A stand-in in this process over the registry at ``store`` (``localhost:PORT``)."""
+def serve(store: str, home: Path, scanner: tuple[Path, Path] | None = None) -> Iterator[Live]:
+    """A stand-in in this process over the registry at ``store`` (``localhost:PORT``).
+
+    ``scanner``: a Trivy program and its cache folder.
+    """
     credentials = new_credentials()
     configuration = Configuration(
         state=home / "state",
@@ -110,6 +113,7 @@ def serve(store: str, home: Path) -> Iterator[Live]:
         admin_secret=secrets.token_hex(16),
         secret=secrets.token_bytes(32),
         credentials={"ecr": credentials},
+        scanner=scanner,
     )
     standins = Standins(configuration)
     reconcile(standins, 30)

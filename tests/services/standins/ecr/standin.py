@@ -128,11 +128,11 @@ def make_context(folder: Path, clock: Any = None, journal: Any = None) -> Contex
 class Standin:
     """The front with a hand for tests: pushes as the proxy does, and boto3 clients that talk to the API in process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **front: Any) -> None:
         self.folder = folder
         self.context = make_context(folder)
         self.clock: StoppedClock = self.context.clock  # type: ignore[assignment]
-        self.front = EcrFront(self.context)
+        self.front = EcrFront(self.context, **front)
         self.front.reconcile()
 
     @property

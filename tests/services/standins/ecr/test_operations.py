@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,6 +254,9 @@ class OneFinding:
     def __init__(self) -> None:
         self.scanned: list[str] = []
 
+    def updated_at(self) -> float:
+        return 86_400.0
+
     def findings_for(self, repository: str, digest: str) -> list[Finding]:
         self.scanned.append(digest)
         if repository == "scratch":
@@ -271,6 +277,7 @@ def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, standin: Standin) ->
     ecr.get_waiter("image_scan_complete").wait(**asked)
     found = ecr.describe_image_scan_findings(**asked, maxResults=2)
     assert found["imageScanFindings"]["findingSeverityCounts"] == {"HIGH": 3}
+    assert found["imageScanFindings"]["vulnerabilitySourceUpdatedAt"] == datetime(1970, 1, 2, tzinfo=UTC)
     assert len(found["imageScanFindings"]["findings"]) == 2 and found["nextToken"]
     assert refusal(ecr.start_image_scan, **asked) == "LimitExceededException", "the scan on push counts"
     standin.clock.pass_by(hours=24)
@@ -283,6 +290,39 @@ def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, standin: Standin) ->
     assert status["status"] == "FAILED" and status["description"].startswith("UnsupportedImageError: The operating")
     with pytest.raises(WaiterError):
         ecr.get_waiter("image_scan_complete").wait(**asked)
+
+
+def test_a_scan_that_takes_time_is_in_progress_and_is_taken_up_after_a_kill(tmp_path: Path) -> None:
+    waiting: list[Callable[[], None]] = []
+    standin = Standin(tmp_path, scanner=OneFinding(), later=waiting.append)
+    ecr = standin.client()
+    ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
+    standin.push_new("app", "1", "one")
+    asked: dict[str, Any] = {"repositoryName": "app", "imageId": {"imageTag": "1"}}
+    answer = ecr.describe_image_scan_findings(**asked)
+    assert answer["imageScanStatus"] == {"status": "IN_PROGRESS"} and "imageScanFindings" not in answer
+    assert refusal(ecr.start_image_scan, **asked) == "LimitExceededException"
+
+    again: list[Callable[[], None]] = []
+    after = Standin(tmp_path, scanner=OneFinding(), later=again.append)
+    [work] = again
+    work()
+    answer = after.client().describe_image_scan_findings(**asked)
+    assert answer["imageScanStatus"]["status"] == "COMPLETE" and len(answer["imageScanFindings"]["findings"]) == 3
+
+
+def test_an_image_that_is_deleted_while_it_is_scanned_stays_deleted(tmp_path: Path) -> None:
+    waiting: list[Callable[[], None]] = []
+    standin = Standin(tmp_path, scanner=OneFinding(), later=waiting.append)
+    ecr = standin.client()
+    for name in ("app", "gone"):
+        ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})
+        standin.push_new(name, "1", name)
+    ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": "1"}])
+    ecr.delete_repository(repositoryName="gone", force=True)
+    for work in waiting:
+        work()
+    assert ecr.describe_images(repositoryName="app")["imageDetails"] == []
 
 
 def test_what_cannot_be_scanned_is_refused(ecr: Any, standin: Standin) -> None:
