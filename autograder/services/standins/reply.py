@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from autograder.services.standins import relay
 from autograder.services.standins.interface import Call, Refusal, StoreProblem
 from autograder.services.standins.store import Answer
 
 # Docker's `manifest` command insists on it: "unsupported registry version" otherwise.
 VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 # What travels from the store to the client; everything else stays behind.
+STRAIGHT = 1 << 20  # bytes of a body from which on it goes from socket to socket
 FROM_STORE = (
     "accept-ranges",
     "content-length",
@@ -25,6 +28,29 @@ FROM_STORE = (
     "oci-chunk-min-length",
     "range",
 )
+
+
+class Passing:
+    """The store's answer on its way to the client: in pieces, or straight from socket to socket if it is large."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._answer.pieces()
+
+    @property
+    def straight(self) -> bool:
+        """Whether :meth:`send_to` can be used and is worth the connection that it costs."""
+        return relay.AVAILABLE and (self._answer.length or 0) >= STRAIGHT
+
+    def send_to(self, client: socket.socket) -> None:
+        """Send the whole body. Raises StoreProblem and OSError as ``Answer.send_to``."""
+        self._answer.send_to(client)
+
+    def close(self) -> None:
+        """Let go of the store, whatever was sent; WSGI servers call it."""
+        self._answer.close()
 
 
 @dataclass
@@ -80,4 +106,4 @@ def passed_on(call: Call, answer: Answer, more: Mapping[str, str]) -> Reply:
     if answer.headers.get("content-length", "0") == "0":
         answer.close()
         return Reply(answer.status, {"Content-Length": "0", **headers, **more})
-    return Reply(answer.status, {**headers, **more}, answer.pieces())
+    return Reply(answer.status, {**headers, **more}, Passing(answer))

@@ -19,11 +19,12 @@ from types import TracebackType
 
 from cheroot.connections import ConnectionManager
 from cheroot.server import HTTPConnection
-from cheroot.wsgi import Server
+from cheroot.wsgi import Gateway_10, Server
 
 from autograder.services.standins.assembly import Standins
 from autograder.services.standins.body import ClientGone
 from autograder.services.standins.interface import StoreProblem
+from autograder.services.standins.reply import Passing
 
 THREADS = 24  # a port; Docker moves 5 layers up and 3 down at a time, each in a request of its own
 SILENCE_SECONDS = 300  # a client that compresses a large layer sends nothing for a while
@@ -83,6 +84,25 @@ class FrontConnection(HTTPConnection):
             self.socket.close()
 
 
+class FrontGateway(Gateway_10):
+    """Hands a large body of the store's to the connection itself; everything else as cheroot does it."""
+
+    def respond(self) -> None:
+        """Answer the current request."""
+        response = self.req.server.wsgi_app(self.env, self.start_response)
+        try:
+            if isinstance(response, Passing) and response.straight:
+                self.req.ensure_headers_sent()
+                response.send_to(self.req.conn.socket)
+            else:
+                for chunk in filter(None, response):
+                    self.write(chunk)
+        finally:
+            self.req.ensure_headers_sent()
+            if hasattr(response, "close"):
+                response.close()
+
+
 class FrontServer(Server):
     """One port. A connection costs a thread only while there is something to read on it."""
 
@@ -135,6 +155,7 @@ class Running:
                 timeout=SILENCE_SECONDS,
                 shutdown_timeout=2,
             )
+            server.gateway = FrontGateway
             server.prepare()
             self._servers[service] = server
             threading.Thread(target=self._serve, args=(server,), name=service, daemon=True).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
@@ -13,6 +14,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from autograder.domain import manifests
+from autograder.services.standins import relay
 from autograder.services.standins.interface import Refusal, StoreProblem
 
 PIECE = 256 * 1024  # bytes read and written at a time; memory in use is a few of these for each request under way
@@ -37,6 +39,29 @@ class Answer:
             raise StoreProblem(str(error)) from error
         finally:
             self.close()
+
+    def send_to(self, client: socket.socket) -> None:
+        """The body, straight to a client's socket; the connection to the store is then closed.
+
+        Raises:
+            StoreProblem: it ends early.
+            OSError: the client is gone.
+        """
+        left = self.length or 0
+        try:
+            first = self._response.read1(relay.AT_ONCE)  # what came with the headers lies in a buffer
+            client.sendall(first)
+            relay.relay(self._response.fileno(), client, left - len(first), SILENCE_SECONDS)
+        except (HTTPError, relay.Stopped) as error:
+            raise StoreProblem(str(error)) from error
+        finally:
+            self._response.close()
+
+    @property
+    def length(self) -> int | None:
+        """The announced bytes of the body; None when it comes in chunks."""
+        announced = self.headers.get("content-length", "")
+        return int(announced) if announced.isdigit() else None
 
     def body(self, limit: int = MANIFEST_LIMIT) -> bytes:
         """A small body in whole. Raises StoreProblem when it is larger than ``limit`` bytes."""
