@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retention": ("autograder.cli.retention:retention", "what a clean-up policy would remove, and why"),
     "trivy": ("autograder.cli.scan:trivy_command", "run Trivy with the course's advisory database"),
     "advisories": ("autograder.cli.scan:advisories", "the course's advisory database for Trivy: list, build, push"),
+    "sbom": ("autograder.cli.sbom:sbom", "put an SBOM beside its image in a registry"),
     "gate": ("autograder.cli.scan:gate_command", "fail a build by its scan report"),
     "test": ("autograder.cli.maintainer:test", "all tests"),
     "verify": ("autograder.cli.maintainer:verify", "the content contract: every lab is whole and honest"),

@@ -59,4 +59,4 @@ def run(name: str, desk: Desk) -> JsonValue:
     try:
         return LIVE[name](desk)
     except CourseError as problem:
-        return {"fault": f"{problem.found} {problem.next_step}"}
+        return {"fault": f"{problem.found}. {problem.next_step}"}

@@ -15,6 +15,7 @@ from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import answers, manifest, students
 from autograder.labs.manifest import Lab
+from autograder.scanning import wheels
 from autograder.services.compose import project as compose
 
 SHIPPED = ".shipped.json"  # in work/: path -> SHA-256 of each file as it was copied
@@ -54,8 +55,10 @@ def _made(source: Path) -> Path:
     The folder is built in the installation's state, so the checkout stays clean.
 
     Raises:
-        EnvironmentProblem: the script failed.
+        EnvironmentProblem: the script failed, or the wheels of the scanning variant cannot be had.
     """
+    if source == wheels.CONTEXT:
+        return wheels.starter(_made(source.with_name("ml-model")))
     script = source / "train.py"
     if not script.is_file():
         return source
@@ -109,7 +112,12 @@ def prepare() -> list[str]:
     for slug in manifest.slugs():
         lab = manifest.find(slug)
         new_folder = not folder(lab).exists()
-        for name, source in starter_files(lab).items():
+        try:
+            files = starter_files(lab)
+        except EnvironmentProblem as problem:  # one lab's files must not keep the others from starting
+            said.append(f"{slug} is not ready: {problem.found}. {problem.next_step}")
+            continue
+        for name, source in files.items():
             key, target, new = f"{slug}/{name}", folder(lab) / name, _sha(source)
             old = shipped.get(key)
             if not target.exists():

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Commands that a student needs; all others want the full lock. No command, or --help, is a student's too.
 STUDENT_COMMANDS = {
     *("start", "stop", "reset", "doctor", "check", "hint", "status", "submit", "images", "env"),
-    *("reference", "tags", "retention", "trivy", "advisories", "gate", "compose"),
+    *("reference", "tags", "retention", "trivy", "advisories", "sbom", "gate", "compose"),
     *("clock", "journal", "hub", "artifact-registry", "acr"),
 }
 #  as autograder.errors.Exit.ENVIRONMENT, which may not be imported before there is an environment

@@ -6,15 +6,11 @@ of a push says "Preparing" for ever. Without a terminal the same commands print 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 from typing import Any
-
-from autograder.errors import EnvironmentProblem
-from autograder.services import addresses, installation
 
 
 def install() -> None:
@@ -26,15 +22,6 @@ def install() -> None:
     shell = get_ipython()
     if shell is not None and hasattr(shell, "kernel"):
         take_over(shell)
-        with contextlib.suppress(EnvironmentProblem):  # told by the first name that a cell imports
-            tell_trivy()
-
-
-def tell_trivy() -> None:
-    """Let the programs that cells call use the course's advisory database: Trivy reads these variables itself."""
-    state = installation.find()
-    if state is not None:
-        os.environ.update(addresses.of_installation(state).for_trivy())
 
 
 def take_over(shell: Any) -> None:

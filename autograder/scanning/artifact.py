@@ -165,6 +165,20 @@ class Pusher:
         self.manifest(index, OCI_INDEX, tag)
 
 
+def login(address: str) -> tuple[str, str] | None:
+    """User and password that ``docker login`` kept for a registry, or None."""
+    from docker.auth import load_config
+    from docker.errors import DockerException
+
+    try:
+        found = load_config().resolve_authconfig(registry=address)
+    except DockerException:  # a credential helper that is named and not there
+        return None
+    if not found or not found.get("username"):
+        return None
+    return found["username"], found.get("password", "")
+
+
 def publish(address: str) -> str:
     """Have the course's advisory database in a registry, where ``course env`` says it is; gives its digest.
 

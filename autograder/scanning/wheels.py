@@ -18,6 +18,7 @@ from autograder.domain.advisories.wheels import Wheel, choices
 from autograder.errors import EnvironmentProblem
 
 CONTEXT = paths.DOCKER / "ml-model-scan"
+COPIED = ("Dockerfile", "install.py", ".dockerignore")
 SECONDS = 300.0  # for pip to fetch all of them
 
 
@@ -83,6 +84,31 @@ def _failed(found: str) -> EnvironmentProblem:
     )
 
 
+def starter(model: Path) -> Path:
+    """What a student of the scanning lab gets: a build context that offers all wheels, and pins none.
+
+    It is built once in the installation's state.
+
+    Args:
+        model: folder with ``app/`` and ``weights/`` (docker/ml-model, trained).
+
+    Raises:
+        EnvironmentProblem: as :func:`fetch`.
+    """
+    offered = [wheel for one in choices() for wheel in (one.vulnerable, one.fixed)]
+    seen = hashlib.sha256(f"{model} {offered}".encode())
+    for name in COPIED:
+        seen.update((CONTEXT / name).read_bytes())
+    built = paths.state() / "built" / f"{CONTEXT.name}-{seen.hexdigest()[:16]}"
+    if not built.is_dir():
+        kept = fetch()
+        fresh = built.with_name(built.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        write_context(fresh, model, [], kept, offered)
+        fresh.replace(built)
+    return built
+
+
 def write_context(target: Path, model: Path, pins: Sequence[Wheel], kept: Path, offered: Sequence[Wheel]) -> None:
     """A build context: the Dockerfile, the app, requirements.txt and the wheels to choose from.
 
@@ -94,7 +120,7 @@ def write_context(target: Path, model: Path, pins: Sequence[Wheel], kept: Path, 
         offered: what lies in ``wheels/``, so that a fix is an edit of requirements.txt.
     """
     (target / "wheels").mkdir(parents=True)
-    for name in ("Dockerfile", "install.py", ".dockerignore"):
+    for name in COPIED:
         shutil.copyfile(CONTEXT / name, target / name)
     for part in ("app", "weights"):
         shutil.copytree(model / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))

@@ -180,7 +180,7 @@ def _clouds(plan: Plan, started: Started, state: Installation, report: Report) -
         try:
             scanner = plan.scanner(report)
         except CourseError as problem:
-            started.notes.append(f"The ECR stand-in has no scanner: {problem.found} {problem.next_step}")
+            started.notes.append(f"The ECR stand-in has no scanner: {problem.found}. {problem.next_step}")
     with closing(engine.connect()) as client, _engine_told():
         clouds.up(client, state, report, scanner)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder import paths
+from autograder.errors import EnvironmentProblem
 from autograder.labs import manifest, workspace
 
 TOML = """
@@ -50,6 +51,17 @@ def mine(name):
 
 def text(name):
     return mine(name).read_text(encoding="utf-8")
+
+
+def test_a_lab_whose_files_cannot_be_made_keeps_no_other_back(kit, monkeypatch):
+    def fail(source):
+        raise EnvironmentProblem(expected="x", found="no wheels", next_step="Connect to the internet once.")
+
+    made = workspace._made
+    monkeypatch.setattr(workspace, "_made", lambda source: fail(source) if source.name == "other" else made(source))
+    write(kit / "labs" / "01-one" / "lab.toml", TOML.format(slug="01-one").replace("docker/thing", "docker/other"))
+    assert workspace.prepare() == ["01-one is not ready: no wheels. Connect to the internet once."]
+    assert not mine("01-one").exists() and mine("02-two/thing/Dockerfile").is_file()
 
 
 def test_everything_but_the_manifest_is_copied(kit):

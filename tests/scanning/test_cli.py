@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 
@@ -9,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from autograder import cli
-from autograder.cli import scan
+from autograder.cli import sbom, scan
+from autograder.domain.manifests import OCI_MANIFEST
 from autograder.errors import CourseError
-from autograder.scanning import database
+from autograder.scanning import artifact, database
+from autograder.scanning.artifact import Pusher
+from tests.scanning.built import image
 from tests.scanning.test_gate import DIGEST, LINE, document, found
 
 
@@ -90,3 +94,46 @@ def test_a_missing_or_empty_report_never_opens_the_gate(tmp_path):
         with pytest.raises(CourseError) as caught:
             run(scan.gate_command, file)
         assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("UPPER/x", b"{}", "host|upper|lower"),
+        ("localhost:1/x", b"{}", "neither CycloneDX"),
+        ("localhost:1/x", None, "No such"),
+    ],
+)
+def test_only_an_sbom_of_an_image_is_attached(tmp_path, name, content, words):
+    file = tmp_path / "sbom.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(CourseError, match=words):
+        run(sbom.sbom, "attach", name, file)
+
+
+@pytest.mark.engine
+def test_an_sbom_is_attached_to_its_image(registry, tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    built = image({"a": b"1"})
+    pusher = Pusher(registry, "sbom/app")
+    for path, content in built.layout.files.items():
+        if path.startswith("blobs/"):
+            pusher.blob(content)
+    pusher.manifest(built.layout.files[f"blobs/{built.digest.replace(':', '/')}"], OCI_MANIFEST, "1.0")
+    file = tmp_path / "sbom.cdx.json"
+    file.write_text('{"bomFormat": "CycloneDX"}', encoding="utf-8")
+    told = json.loads(run(sbom.sbom, "attach", f"{registry}/sbom/app:1.0", file, "--json").output)
+    assert told["artifactType"] == "application/vnd.cyclonedx+json"
+    again = run(sbom.sbom, "attach", f"{registry}/sbom/app@{built.digest}", file).output
+    assert told["digest"] in again and "oras attach --artifact-type application/vnd.cyclonedx+json" in again
+
+
+def test_the_login_that_docker_kept_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert artifact.login("localhost:5001") is None
+    auths = {"localhost:5001": {"auth": base64.b64encode(b"ada:secret").decode()}}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
+    assert artifact.login("localhost:5001") == ("ada", "secret")
+    (tmp_path / "config.json").write_text(json.dumps({"credsStore": "nowhere-to-be-found"}), encoding="utf-8")
+    assert artifact.login("localhost:5001") is None

@@ -89,6 +89,25 @@ def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch):
     assert "internet" in caught.value.next_step
 
 
+def test_the_starter_offers_every_wheel_and_pins_none(home, tmp_path, monkeypatch):
+    model, kept = tmp_path / "model", tmp_path / "kept"
+    for name in ("app/serve.py", "weights/weights.bin"):
+        (model / name).parent.mkdir(parents=True)
+        (model / name).write_text("x", encoding="utf-8")
+    kept.mkdir()
+    for one in CHOICES:
+        for each in (one.vulnerable, one.fixed):
+            (kept / each.file).write_bytes(b"")
+    asked = []
+    monkeypatch.setattr(wheels, "fetch", lambda: asked.append(1) or kept)
+    made = wheels.starter(model)
+    assert wheels.starter(model) == made and len(asked) == 1
+    names = {file.relative_to(made).as_posix() for file in made.rglob("*") if file.is_file()}
+    assert {"Dockerfile", "install.py", ".dockerignore", "app/serve.py", "weights/weights.bin"} < names
+    assert sum(name.startswith("wheels/") for name in names) == 2 * len(CHOICES)
+    assert (made / "requirements.txt").read_text(encoding="utf-8") == ""
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     """All wheels: those that this machine keeps already, or fetched."""
