@@ -25,6 +25,15 @@
   name();
   new MutationObserver(name).observe(document.querySelector("article"), { childList: true, subtree: true });
 
+  // So it does of each part of a page's contents, some of which are called like a part of the navigation.
+  for (const part of document.querySelectorAll(".md-nav--secondary nav")) {
+    part.setAttribute("role", "presentation");
+    part.removeAttribute("aria-label");
+  }
+
+  // The empty corner of a table with two sides of headings is no heading.
+  for (const corner of document.querySelectorAll("article th:empty")) corner.replaceWith(document.createElement("td"));
+
   // Diagrams are images with both palettes inside; the fragment says which one, so that they follow the page's choice.
   const diagrams = document.querySelectorAll('article img[src*="diagram-"]');
   for (const image of diagrams) image.parentElement.classList.add("diagram-frame");

@@ -1,16 +1,17 @@
-"""The site in Chromium: every page, both palettes, a phone, a keyboard, and axe-core."""
+"""The site in Chromium: every page, both palettes, a phone, a keyboard, paper, a copy on disk, and axe-core."""
 
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from autograder import paths
-from autograder.content import quizzes
+from autograder import paths, site
+from autograder.content import lessons, quizzes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -27,20 +28,52 @@ def addresses(built: Path) -> list[str]:
     return [file.relative_to(built).as_posix().removesuffix("index.html") for file in files]
 
 
+# Colours are measured, so nothing may be on its way from one to another.
+STILL = """(() => {
+  const put = () => {
+    const style = document.createElement("style");
+    style.textContent = "*, *::before, *::after { transition: none !important; animation: none !important }";
+    document.documentElement?.append(style);
+    return document.documentElement;
+  };
+  const later = new MutationObserver(() => put() && later.disconnect());
+  if (!put()) later.observe(document, { childList: true });
+})()"""
+# Most of axe's time goes into the colours of words in code, of which a page has a thousand in a dozen kinds: one word
+# of each kind stays marked, the others become plain text.
+ONE_OF_EACH = """() => {
+  const seen = new Set();
+  for (const word of document.querySelectorAll("article pre code span")) {
+    const kind = `${word.className} in ${word.closest(".highlight")?.className}`;
+    if (!word.className || seen.has(kind)) word.replaceWith(...word.childNodes);
+    else seen.add(kind);
+  }
+  for (const box of document.querySelectorAll("article details")) box.open = true;
+}"""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+COLOURS = ["color-contrast", "link-in-text-block"]  # the rules whose verdict depends on the palette
+
+
+def watch(page: Page, allowed: str, wrong: list[str]) -> None:
+    """Note requests to elsewhere, answers that are errors, and whatever a page puts on the console."""
+    page.on("request", lambda r: r.url.startswith((allowed, "data:", "blob:")) or wrong.append(f"asked {r.url}"))
+    page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(f"{page.url}: {m.text}"))
+    page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
+    page.on("response", lambda r: r.status >= 400 and wrong.append(f"{r.status} for {r.url}"))
+
+
 @pytest.fixture
 def open_page(chromium: Browser, address: str):
     """Opens pages and fails if one of them asked elsewhere for something, or put an error on the console."""
     contexts, wrong = [], list[str]()
 
-    def opened(where: str, scheme: str = "light", width: str = "desk", **options) -> Page:
+    def opened(where: str, scheme: str = "light", width: str = "desk", base: str = address, **options) -> Page:
         context = chromium.new_context(color_scheme=scheme, viewport=WIDTHS[width], **options)
         contexts.append(context)
+        context.add_init_script(STILL)
         page = context.new_page()
-        page.on("request", lambda r: r.url.startswith((address, "data:", "blob:")) or wrong.append(f"asked {r.url}"))
-        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(f"{where}: {m.text}"))
-        page.on("pageerror", lambda error: wrong.append(f"{where}: {error}"))
-        page.on("response", lambda r: r.status >= 400 and wrong.append(f"{r.status} for {r.url}"))
-        page.goto(address + where, wait_until="load")
+        watch(page, base, wrong)
+        page.goto(base + where, wait_until="load")
         return page
 
     yield opened
@@ -53,30 +86,43 @@ def background(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
 
-def violations(page: Page, where: str) -> list[str]:
-    """What axe-core finds, one sentence a rule."""
+def violations(page: Page, where: str, rules: list[str] | None = None, part: str | None = None) -> list[str]:
+    """What axe-core finds, one sentence a rule; by all its rules or those named, on the whole page or a part of it."""
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
     return [
         f"{where} {rule['id']} ({len(rule['nodes'])}): {[node['html'][:160] for node in rule['nodes'][:3]]}"
-        for rule in Axe().run(page).response["violations"]
+        for rule in Axe().run(page, part, options=options).response["violations"]
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", list(WIDTHS))
-def test_every_page_is_quiet_accessible_and_fits(open_page, addresses, scheme, width):
-    """No request elsewhere, no console message, no axe violation, no sideways scrolling."""
+def test_every_page_is_quiet_accessible_and_fits(open_page, addresses):
+    """No request elsewhere, no console message, no axe violation in either palette, no sideways scrolling."""
     problems = []
+    page = open_page("")
+    base = page.url
     for where in addresses:
-        page = open_page(where, scheme, width)
-        for details in page.locator("article details").all():
-            details.evaluate("box => box.open = true")
-        page.wait_for_timeout(150)  # Material fades its content in; axe would measure colours half-way
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(WIDTHS["desk"])
+        page.goto(base + where, wait_until="load")
+        page.evaluate(ONE_OF_EACH)
         problems += violations(page, where)
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if overflow > 0:
-            problems.append(f"{where} is {overflow} px too wide")
-        page.context.close()
+        if page.evaluate(OVERFLOW) > 0:
+            problems.append(f"{where} is too wide for a desk")
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_selector("body[data-md-color-scheme=slate]", state="attached")
+        # What frames a page is the same on all of them: its colours in the dark are looked at once.
+        problems += violations(page, f"{where}, dark:", COLOURS, ".md-content" if where else None)
+        page.set_viewport_size(WIDTHS["phone"])
+        if page.evaluate(OVERFLOW) > 0:
+            problems.append(f"{where} is {page.evaluate(OVERFLOW)} px too wide for a phone")
     assert problems == []
+
+
+@pytest.mark.parametrize("where", ["", LESSON, "reference/commands/"])
+def test_on_a_phone_axe_finds_nothing_either(open_page, where):
+    page = open_page(where, width="phone")
+    page.evaluate(ONE_OF_EACH)
+    assert violations(page, where) == []
 
 
 def test_the_palette_follows_the_system_and_the_switch(open_page):
@@ -252,39 +298,83 @@ def test_the_parts_of_a_name_by_keyboard(open_page):
     assert "The engine connects there." in quiz.inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_question_can_be_answered_right_and_wrong(open_page, scheme):
-    """The page judges as the parser does: the right answers are accepted, every single change to them is not."""
-    page = open_page(LESSON, scheme)
-    for quiz in quizzes.parse(paths.LESSONS / "01-first-push.md"):
-        box = question(page, quiz.id)
-        status, submit = box.get_by_role("status"), box.locator("button[type=submit]")
-        if quiz.kind in ("single", "multiple"):
-            for number, option in enumerate(quiz.options):
-                field = box.locator("input").nth(number)
-                if quiz.kind == "single":
-                    field.check()
-                    submit.click()
-                    assert (status.inner_text() == "Right.") is bool(option.answer), (quiz.id, option.text)
-                elif option.answer:
-                    field.check()
-            if quiz.kind == "multiple":
-                submit.click()
-                assert status.inner_text() == "Right.", quiz.id
-                for number in range(len(quiz.options)):
-                    box.locator("input").nth(number).click()
-                    submit.click()
-                    assert status.inner_text() != "Right.", (quiz.id, number)
-                    box.locator("input").nth(number).click()
-        elif quiz.kind == "name":
-            for number, option in enumerate(quiz.options):
-                box.locator("select").nth(number).select_option(str(option.answer))
-            submit.click()
-            assert status.inner_text() == "Right.", quiz.id
-            for part in quiz.options:
-                assert re.sub(r"`", "", part.feedback) in box.inner_text()
-    page.wait_for_timeout(150)
+# In the page: give a question its right answer, see that it is accepted, change one thing, see that it is not, and so
+# on for every single change. Returns sentences about what went wrong.
+ANSWER = """([id, kind, answers]) => {
+  const box = document.getElementById(id), form = box.querySelector("form"), wrong = [];
+  const verdict = () => {
+    form.requestSubmit();
+    return box.querySelector(".quiz-result").textContent === "Right.";
+  };
+  const see = (wanted, what) => {
+    if (verdict() !== wanted) wrong.push(`${id}: ${what} is ${wanted ? "refused" : "accepted"}`);
+  };
+  const fields = [...box.querySelectorAll("input")];
+  if (kind === "single") {
+    fields.forEach((field, n) => { field.checked = true; see(answers[n], `option ${n + 1}`); });
+    fields[answers.indexOf(true)].checked = true;
+  } else if (kind === "multiple") {
+    fields.forEach((field, n) => (field.checked = answers[n]));
+    see(true, "all that is right");
+    for (const field of fields) {
+      field.checked = !field.checked;
+      see(false, `another choice of ${field.value}`);
+      field.checked = !field.checked;
+    }
+  } else if (kind === "name") {
+    const selects = [...box.querySelectorAll("select")];
+    selects.forEach((select, n) => (select.value = answers[n]));
+    see(true, "every right role");
+    for (const select of selects) {
+      const before = select.value;
+      select.selectedIndex = select.selectedIndex === 1 ? 2 : 1;
+      see(false, `another role of part ${selects.indexOf(select) + 1}`);
+      select.value = before;
+    }
+  } else {
+    const rows = () => [...box.querySelectorAll(".quiz-order > li")];
+    const first = rows();
+    answers.forEach((place, n) => (first[n].dataset.place = place));
+    for (let sorted = false; !sorted; ) {
+      const late = rows().find((row, n, all) => n && Number(all[n - 1].dataset.place) > Number(row.dataset.place));
+      if (late) late.querySelector("button").click();
+      else sorted = true;
+    }
+    see(true, "the right order");
+    rows()[0].querySelectorAll("button")[1].click();
+    see(false, "another order");
+    rows()[1].querySelector("button").click();
+  }
+  see(true, "the right answer in the end");
+  return wrong;
+}"""
+
+
+def letters(text: str) -> str:
+    """A text without marks and blanks, so that Markdown and its page compare equal."""
+    return re.sub(r"\W", "", text)
+
+
+def test_every_question_can_be_answered_right_and_wrong(open_page):
+    """Every question of the course, on the self-check's page: the page judges as the parser does."""
+    asked = [quiz for path in lessons.lesson_files() for quiz in quizzes.parse(path)]
+    page = open_page("self-check/")
+    problems = []
+    for quiz in asked:
+        problems += page.evaluate(ANSWER, [quiz.id, quiz.kind, [option.answer for option in quiz.options]])
+        shown = letters(question(page, quiz.id).inner_text())
+        for option in quiz.options:
+            if letters(re.sub(r"\[(.*?)\]\(.*?\)", r"\1", option.feedback)) not in shown:
+                problems.append(f"{quiz.id} does not show {option.feedback!r}")
+    assert problems == []
+    assert page.locator(".quiz-progress span").inner_text().startswith(f"{len(asked)} of {len(asked)}")
+    page.goto(page.url.replace("self-check/", LESSON))
+    total = len(quizzes.parse(paths.LESSONS / "01-first-push.md"))
+    assert page.locator(".quiz-progress span").inner_text().startswith(f"{total} of {total}"), "answers are shared"
     assert violations(page, "with feedback shown") == []
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("body[data-md-color-scheme=slate]", state="attached")
+    assert violations(page, "with feedback shown, dark:", COLOURS) == []
 
 
 def test_on_paper_it_is_light_and_without_the_frame(open_page):
@@ -298,3 +388,51 @@ def test_on_paper_it_is_light_and_without_the_frame(open_page):
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     assert background(page) != "rgb(255, 255, 255)"
+
+
+def test_no_page_is_cut_off_on_paper(open_page, addresses):
+    """In print, nothing is wider than the sheet: A4 with the browser's margins, as CSS pixels."""
+    page = open_page("")
+    base, problems = page.url, []
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print")
+    for where in addresses:
+        page.goto(base + where, wait_until="load")
+        if page.evaluate(OVERFLOW) > 0:
+            problems.append(f"{where} is {page.evaluate(OVERFLOW)} px too wide for a sheet")
+    assert problems == []
+
+
+@pytest.fixture(scope="session")
+def on_disk(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the unpacked copy for reading without a server, with a slash at the end."""
+    folder = tmp_path_factory.mktemp("a copy")
+    with zipfile.ZipFile(site.pack(folder / "copy.zip")) as archive:
+        archive.extractall(folder)
+    return f"{(folder / site.ZIP_FOLDER).as_uri()}/"
+
+
+def test_a_copy_on_disk_is_quiet_searches_and_keeps_answers(open_page, on_disk):
+    page = open_page("index.html", base=on_disk)
+    page.keyboard.press("/")
+    page.keyboard.type("DIGEST_INVALID", delay=5)
+    hit = page.locator(".md-search-result__item a").first
+    hit.wait_for()
+    hit.click()
+    page.wait_for_url(f"**/{LESSON.rstrip('/')}.html**")
+    question(page, "quiz-01-moved-tag").locator("input").nth(1).check()
+    question(page, "quiz-01-moved-tag").locator("button[type=submit]").click()
+    page.reload()
+    assert page.locator(".quiz-progress span").inner_text().startswith("1 of 7")
+    links = page.locator(".md-nav--primary a.md-nav__link[href]").evaluate_all("links => links.map(link => link.href)")
+    for link in dict.fromkeys(link.partition("#")[0] for link in links):
+        page.goto(link)
+        assert page.locator("h1").count() == 1
+
+
+def test_a_copy_on_disk_says_so_when_the_search_cannot_work(chromium, on_disk):
+    page = chromium.new_page()
+    page.goto(on_disk + "index.html")
+    page.evaluate("""() => void new Worker("no-such-worker.js")""")
+    page.get_by_text("Search does not work in this browser without a server.").first.wait_for(state="attached")
+    page.close()
