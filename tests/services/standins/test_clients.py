@@ -1,8 +1,4 @@
-"""The real clients against each front: docker, skopeo, trivy; and a plain HTTP client for artifacts with a subject.
-
-There is no oras command in the kit's environment; what oras does for an artifact (push it, read the referrers, fall
-back to the tag of the distribution specification) is done here request by request.
-"""
+"""The real clients against each front: docker, skopeo, trivy, oras (its SDK; its command where there is one)."""
 
 from __future__ import annotations
 
@@ -19,7 +15,10 @@ from uuid import uuid4
 import pytest
 
 from autograder.domain.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
+from autograder.evidence import states
+from autograder.services import cloud_admin
 
+from .artifacts import COMMAND, Sdk
 from .support import LAYER, Place
 
 pytestmark = pytest.mark.engine
@@ -227,22 +226,23 @@ def test_trivy_reads_an_image_from_the_registry(
     assert properties["aquasecurity:trivy:RepoDigest"] == f"{place.address}/{repository}@{digest}"
 
 
-def test_an_artifact_with_a_subject_and_its_fallback_tag(place: Place, repository: str) -> None:
-    client = place.http()
-    image = client.push_image(repository, "1.0", repository)
-    size = len(client.send("GET", f"/v2/{repository}/manifests/1.0", None, f"repository:{repository}:pull").body)
-    subject = {"mediaType": OCI_MANIFEST, "digest": image, "size": size}
-    sbom = client.push_image(
-        repository, "", f"sbom of {repository}", subject=subject, artifactType="application/spdx+json"
-    )
-    scope = f"repository:{repository}:pull"
-    assert client.send("GET", f"/v2/{repository}/referrers/{image}", None, scope).status == 404
-    fallback = image.replace(":", "-")
-    assert client.digest(repository, fallback) is None
-    entry = {"mediaType": OCI_MANIFEST, "digest": sbom, "size": 1, "artifactType": "application/spdx+json"}
-    index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
-    assert client.push_manifest(repository, fallback, index, OCI_INDEX).status == 201
-    found = client.send("GET", f"/v2/{repository}/manifests/{fallback}", None, scope)
-    assert found.body == index and found.headers["Content-Type"] == OCI_INDEX
-    tags = client.send("GET", f"/v2/{repository}/tags/list", None, f"repository:{repository}:pull,metadata_read").json
-    assert tags == {"name": repository, "tags": ["1.0", fallback]}
+def test_oras_attaches_an_artifact_and_falls_back_to_the_tag(place: Place, repository: str, tmp_path: Path) -> None:
+    image = place.http().push_image(repository, "1.0", repository)
+    sdk = Sdk(place.address, repository, place.user, place.password)
+    artifact = sdk.attach("sbom", image, tmp_path)
+    assert sdk.referrers(image) is None, "no endpoint, so clients use the tag"
+    fallback = sdk.put_fallback(image, artifact)
+    rights = f"repository:{repository}:pull,metadata_read"
+    tags = place.http().send("GET", f"/v2/{repository}/tags/list", None, rights).json
+    assert tags == {"name": repository, "tags": sorted(["1.0", "sbom", fallback])}
+    found = states.images(place.service, cloud_admin.snapshot(place.service)["state"])[repository]
+    assert found[artifact] == ("sbom",) and len(found) == 3
+
+
+if COMMAND:  # an environment of the kit's own has none
+
+    def test_the_oras_command_attaches_and_discovers(place: Place, repository: str, tmp_path: Path) -> None:
+        image = place.http().push_image(repository, "1.0", repository)
+        sdk = Sdk(place.address, repository, place.user, place.password)
+        assert place.http().digest(repository, sdk.attach_by_command(image, tmp_path))
+        assert place.http().digest(repository, image.replace(":", "-")), "the fallback tag"

@@ -1,4 +1,4 @@
-"""The real clients against the stand-in over a real registry: docker, skopeo, trivy, the AWS CLI, boto3."""
+"""The real clients against the stand-in over a real registry: docker, skopeo, trivy, oras, the AWS CLI, boto3."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import secrets
 import tarfile
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autograder.domain.manifests import DOCKER_LIST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
 
+from ..artifacts import COMMAND, Sdk
 from ..support import RegistryHttp
 from .live import Live, serve
 
@@ -265,3 +267,22 @@ def test_the_referrers_endpoint_lists_artifacts(live: Live, name: str) -> None:
     assert listed["mediaType"] == OCI_INDEX and [each["digest"] for each in listed["manifests"]] == [artifact]
     asked = {"repositoryName": name, "subjectId": {"imageDigest": digest}}
     assert live.client().list_image_referrers(**asked)["referrers"][0]["digest"] == artifact
+
+
+def test_oras_attaches_an_artifact_and_the_endpoint_lists_it(live: Live, name: str, tmp_path: Path) -> None:
+    token = live.client().get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    image = Basic(live.address, token).push_image(name, "1.0")
+    sdk = Sdk(live.address, name, "AWS", live.password(), backend="basic")
+    artifact = sdk.attach("sbom", image, tmp_path)
+    assert sdk.referrers(image) == [artifact]
+    asked = {"repositoryName": name, "subjectId": {"imageDigest": image}}
+    assert live.client().list_image_referrers(**asked)["referrers"][0]["digest"] == artifact
+
+
+if COMMAND:
+
+    def test_the_oras_command_attaches_and_discovers(live: Live, name: str, tmp_path: Path) -> None:
+        token = live.client().get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        image = Basic(live.address, token).push_image(name, "1.0")
+        sdk = Sdk(live.address, name, "AWS", live.password(), backend="basic")
+        assert sdk.referrers(image) == [] and sdk.attach_by_command(image, tmp_path) == sdk.referrers(image)[0]
