@@ -12,6 +12,7 @@ import io
 import json
 import shutil
 import tarfile
+import warnings
 from typing import Any
 from urllib.parse import urljoin
 
@@ -171,8 +172,10 @@ def login(address: str) -> tuple[str, str] | None:
     from docker.errors import DockerException
 
     try:
-        found = load_config().resolve_authconfig(registry=address)
-    except DockerException:  # a credential helper that is named and not there
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the SDK warns of a credential helper that is named and not there
+            found = load_config().resolve_authconfig(registry=address)
+    except DockerException:
         return None
     if not found or not found.get("username"):
         return None

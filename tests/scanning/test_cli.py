@@ -99,7 +99,7 @@ def test_a_missing_or_empty_report_never_opens_the_gate(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("UPPER/x", b"{}", "host|upper|lower"),
+        ("localhost:1/App", b"{}", "lower|upper"),
         ("localhost:1/x", b"{}", "neither CycloneDX"),
         ("localhost:1/x", None, "No such"),
     ],
