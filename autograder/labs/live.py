@@ -145,7 +145,7 @@ class Live:
         if isinstance(client, StandinClient):
             told = client.look(self.lab.listed(name, parameters))
             journals.append(told.journal)
-        catalog = sorted(client.catalog()) if name in self.lab.catalog or self.lab.lists_all(name) else []
+        catalog = self._catalog(client) if name in self.lab.catalog or self.lab.lists_all(name) else []
         recorded = self._digests_in_answers()
         found: dict[str, Repository] = {}
         for repository, layers in self._repositories(name, parameters, catalog).items():
@@ -156,6 +156,10 @@ class Live:
                 found[repository] = taken
         asked = tuple(catalog) if name in self.lab.catalog else ()
         return Service(repositories=found, settings=told.settings, catalog=asked)
+
+    def _catalog(self, client: RegistryClient) -> list[str]:
+        """The student's repositories; the course's own is none of them."""
+        return sorted(name for name in client.catalog() if name != addresses.TRIVY_DB)
 
     def _repositories(
         self, service: str, parameters: Mapping[str, Any], there: list[str]

@@ -1,7 +1,8 @@
 """Trivy as a person types it: every argument passed on, with the course's database, wherever Trivy comes from.
 
 Found on PATH, else in this environment (the pinned wheel), else the container image, by digest. A known-compromised
-version is refused before it runs.
+version is refused before it runs. The image itself could not be pulled where the kit is tested: its tests put another
+image in its place.
 """
 
 from __future__ import annotations

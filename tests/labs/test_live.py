@@ -68,3 +68,18 @@ def test_which_cell_a_check_judges(live, executed, status, notes):
     live.lab = live.lab.model_copy(update={"tasks": {"bytes_to_push": task}})
     done = live.task("bytes_to_push", live.parameters())
     assert (done.results[0].status, len(done.notes)) == (status, notes)
+
+
+class Registry:
+    """A registry with the course's own repository beside a student's."""
+
+    def catalog(self):
+        return ["team/app", "course/trivy-db"]
+
+    def tags(self, name):
+        return []
+
+
+def test_the_courses_own_repository_is_no_work_of_a_student(live):
+    live.clients["registry"] = Registry()
+    assert live.service("registry", live.parameters(), []).catalog == ("team/app",)
