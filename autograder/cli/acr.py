@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import click
 
-from autograder.cli.clouds import call, duration, json_option, show, stands_for
+from autograder.cli.clouds import F, call, duration, json_option, show, show_once, stands_for
 from autograder.services.cloud_credentials import ACR_REGISTRY as REGISTRY
 
 SERVICE = "acr"
@@ -69,17 +70,22 @@ def scope_map() -> None:
     """Named lists of what a token may do."""
 
 
+def entries_option(text: str, required: bool) -> Callable[[F], F]:
+    """``--repository NAME ACTION``, repeatable; ``text`` begins its help."""
+    return click.option(
+        "--repository",
+        "entries",
+        multiple=True,
+        required=required,
+        type=(str, str),
+        metavar="NAME ACTION",
+        help=f"{text} repository and one of {', '.join(ACTIONS)}; repeatable. A name may end in *.",
+    )
+
+
 @scope_map.command("create")
 @click.argument("name")
-@click.option(
-    "--repository",
-    "entries",
-    multiple=True,
-    required=True,
-    type=(str, str),
-    metavar="NAME ACTION",
-    help=f"A repository and one of {', '.join(ACTIONS)}; repeatable. A name may end in *.",
-)
+@entries_option("A", required=True)
 @json_option
 def scope_map_create(name: str, entries: tuple[tuple[str, str], ...], as_json: bool) -> None:
     """Make (or replace) the scope map NAME."""
@@ -113,14 +119,7 @@ def token() -> None:
 @token.command("create")
 @click.argument("name")
 @click.option("--scope-map", help="The scope map that says what it may do.")
-@click.option(
-    "--repository",
-    "entries",
-    multiple=True,
-    type=(str, str),
-    metavar="NAME ACTION",
-    help=f"Or: a repository and one of {', '.join(ACTIONS)}; repeatable. A name may end in *.",
-)
+@entries_option("Or: a", required=False)
 @click.option("--expires", help="How long its password is good for (30d, 12h); without it: no end.")
 @json_option
 def token_create(
@@ -138,11 +137,7 @@ def token_create(
     stands_for(*words)
     repositories = [list(entry) for entry in entries]
     made = call(SERVICE, "token-create", name=name, scope_map=scope_map, repositories=repositories, days=days)
-    if as_json:
-        show(made, as_json)
-        return
-    click.echo("Copy the password; it is not shown again.", err=True)
-    click.echo(made["password"])
+    show_once(made, "password", as_json, "password")
 
 
 @token.command("list")

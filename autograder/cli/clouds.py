@@ -27,6 +27,15 @@ def call(service: str, operation: str, **arguments: Any) -> Any:
     return cloud_admin.call(service, operation, **arguments)
 
 
+def show_once(made: dict[str, Any], secret: str, as_json: bool, name: str) -> None:
+    """Print what was made: as JSON, or its secret alone, with a warning on stderr that it is not shown again."""
+    if as_json:
+        show(made, as_json)
+        return
+    click.echo(f"Copy the {name}; it is not shown again.", err=True)
+    click.echo(made[secret])
+
+
 def stands_for(*words: str) -> None:
     """Print the cloud's own command that this one stands for; on stderr, so that data can be piped."""
     click.echo(

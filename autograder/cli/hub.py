@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from autograder.cli.clouds import call, duration, json_option, show
+from autograder.cli.clouds import call, duration, json_option, show, show_once
 
 SERVICE = "dockerhub"
 SCOPES = {"delete": "repo:admin", "write": "repo:write", "read": "repo:read", "public-read": "repo:public_read"}
@@ -37,11 +37,7 @@ def token_create(name: str, scope: str, expires: str, user: str, as_json: bool) 
     """
     days = None if expires == "never" else duration(expires).total_seconds() / 86400
     made = call(SERVICE, "token-create", owner=user, name=name, scope=SCOPES[scope], days=days)
-    if as_json:
-        show(made, as_json)
-        return
-    click.echo("Copy the token; it is not shown again.", err=True)
-    click.echo(made["secret"])
+    show_once(made, "secret", as_json, "token")
 
 
 @token.command("list")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from pathlib import Path
@@ -21,7 +20,7 @@ from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab, RepositoryPart
 from autograder.services import cloud_admin, cloud_credentials, cloud_variables
 from autograder.services.installation import Installation
-from tests.services.standins.support import PLACES, PROJECT, RegistryHttp
+from tests.services.standins.support import PLACES, PROJECT, RegistryHttp, amazon
 
 KEY = b"key"
 
@@ -51,17 +50,6 @@ def live(lab: Lab, running: Installation, tmp_path: Path, monkeypatch: pytest.Mo
     return Live(lab, students.issue(KEY, "c", "ada", [lab.slug]), tmp_path)
 
 
-def _amazon(address: str) -> RegistryHttp:
-    data = ecr(address).get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    return RegistryHttp(address, *base64.b64decode(data).decode().split(":", 1))
-
-
-def ecr(address: str):
-    keys = cloud_credentials.load()["credentials"]["ecr"]["profiles"]["admin"]
-    named = {"aws_access_key_id": keys["access_key_id"], "aws_secret_access_key": keys["secret_access_key"]}
-    return boto3.client("ecr", region_name="us-east-1", endpoint_url=f"http://{address}", **named)
-
-
 def fill(http: RegistryHttp, name: str) -> dict[str, str]:
     """An image that lost its tag, one that has two, an index over an untagged one, and an artifact about it."""
     made = {"old": http.push_image(name, "1.0", f"{name} old"), "new": http.push_image(name, "1.0", f"{name} new")}
@@ -82,13 +70,12 @@ def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_
     name = live.parameters()["name"]
     places = {service: f"localhost:{running.ports[service]}" for service in states.STANDINS}
     cloud_admin.call("dockerhub", "repository-create", name=f"student/{name}", private=True)
-    for repository in (name, f"{name}/empty"):
-        ecr(places["ecr"]).create_repository(repositoryName=repository)
     names = {"dockerhub": f"student/{name}", "ecr": name, "artifact-registry": f"{PROJECT}/models/{name}"}
     names["acr"] = f"team/{name}"
     made = {}
+    in_ecr = amazon(places["ecr"], name, f"{name}/empty")
     for service, repository in names.items():
-        http = _amazon(places["ecr"]) if service == "ecr" else PLACES[service](places[service]).http()
+        http = (in_ecr if service == "ecr" else PLACES[service](places[service])).http()
         made[service] = fill(http, repository)
     others = PLACES["acr"](places["acr"]).http()
     others.push_image(f"other/{name}", "1")

@@ -262,6 +262,24 @@ def _azure(address: str) -> Place:
     return Place("acr", address, "team", made["username"], made["accessToken"])
 
 
+def amazon_api(address: str, profile: str = "admin") -> Any:
+    """boto3's client of the ECR stand-in."""
+    import boto3
+
+    keys = cloud_credentials.load()["credentials"]["ecr"]["profiles"][profile]
+    named = {"aws_access_key_id": keys["access_key_id"], "aws_secret_access_key": keys["secret_access_key"]}
+    return boto3.client("ecr", region_name="us-east-1", endpoint_url=f"http://{address}", **named)
+
+
+def amazon(address: str, *repositories: str) -> Place:
+    """The ECR stand-in, where repositories are made first."""
+    client = amazon_api(address)
+    for name in repositories:
+        client.create_repository(repositoryName=name)
+    token = client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    return Place("ecr", address, "team", *base64.b64decode(token).decode().split(":", 1))
+
+
 PLACES: dict[str, Callable[[str], Place]] = {"dockerhub": _hub, "artifact-registry": _google, "acr": _azure}
 
 

@@ -18,13 +18,19 @@ from autograder.services import addresses, cloud_admin, cloud_credentials, cloud
 from autograder.services import http as local
 from autograder.services.installation import Installation
 
-from .support import PLACES, Place, RegistryHttp
+from .support import PLACES, Place, RegistryHttp, amazon
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 pytestmark = pytest.mark.engine
 PREFIXES = ("hub/", "gar/", "acr/", "ecr/")
+
+
+@pytest.fixture(params=clouds.SERVICES)
+def address(request: pytest.FixtureRequest, running: Installation) -> str:
+    """Each front's address."""
+    return f"localhost:{running.ports[request.param]}"
 
 
 def fresh(place: Place) -> str:
@@ -63,10 +69,16 @@ def on_the_wire(address: str, request: bytes) -> bytes:
         "//evil.example/v2/",
         "/v2//evil.example/manifests/1",
         "/v2/_course/../../x",
+        "/_course/v2/../../../etc/passwd",
+        "/_course/v2/a/blobs/..%2f..%2fsecret",
+        "/layers/../../etc/passwd",
+        "/layers/app@sha256:" + "0" * 64 + "?Expires=99999999999&Signature=0",
+        "/moto-api/data.json",
+        "/token/../../etc/passwd",
     ],
 )
-def test_no_path_gets_out(place: Place, path: str) -> None:
-    answer = on_the_wire(place.address, f"GET {path} HTTP/1.1\r\nHost: {place.address}\r\n\r\n".encode())
+def test_no_path_gets_out(address: str, path: str) -> None:
+    answer = on_the_wire(address, f"GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
     status = int(answer.split()[1])
     assert 400 <= status < 500 and b"root:" not in answer
 
@@ -75,8 +87,8 @@ def test_no_path_gets_out(place: Place, path: str) -> None:
     "request_line",
     [b"GET http://evil.example/v2/ HTTP/1.1", b"CONNECT evil.example:80 HTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00\n"],
 )
-def test_no_request_makes_it_a_proxy(place: Place, request_line: bytes) -> None:
-    answer = on_the_wire(place.address, request_line + b"\r\nHost: evil.example\r\n\r\n")
+def test_no_request_makes_it_a_proxy(address: str, request_line: bytes) -> None:
+    answer = on_the_wire(address, request_line + b"\r\nHost: evil.example\r\n\r\n")
     assert answer.startswith(b"HTTP/1."), "also for a TLS hello: a client then falls back to plain HTTP"
     assert int(answer.split()[1]) in (400, 405)
 
@@ -102,8 +114,15 @@ def test_nothing_of_the_store_shows(place: Place) -> None:
         assert "store" not in shown
 
 
-def test_an_upload_belongs_to_its_repository(place: Place) -> None:
-    client, one, two = place.http(), fresh(place), fresh(place)
+@pytest.mark.parametrize("service", [*PLACES, "ecr"])
+def test_an_upload_belongs_to_its_repository(running: Installation, service: str) -> None:
+    at = f"localhost:{running.ports[service]}"
+    one, two = (f"team/i{uuid4().hex[:10]}" for _ in range(2))
+    if service == "ecr":
+        client = amazon(at, one, two).http()
+    else:
+        place = PLACES[service](at)
+        client, one, two = place.http(), fresh(place), fresh(place)
     begun = client.send("POST", f"/v2/{one}/blobs/uploads/", b"", f"repository:{one}:pull,push")
     moved = begun.headers["Location"].replace(one, two)
     for method, body in (("GET", None), ("PATCH", b"x"), ("PUT", b"x")):

@@ -14,8 +14,9 @@ from uuid import uuid4
 import pytest
 
 from autograder.domain.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
+from autograder.services.installation import Installation
 
-from .support import LAYER, Answer, Place, RegistryHttp
+from .support import LAYER, Answer, Place, RegistryHttp, amazon
 
 pytestmark = pytest.mark.engine
 Steps = Callable[[RegistryHttp, str], Iterator[Any]]
@@ -213,6 +214,26 @@ def test_the_front_answers_as_the_registry_does(place: Place, registry: str, ste
     assert len(real) > 0
     for number, (expected, found) in enumerate(zip(real, front, strict=True)):
         assert found == expected, f"answer {number} of {steps.__name__}"
+
+
+# Where ECR answers otherwise on purpose: scenario and number of the answer -> what it says. Mounts are not among the
+# scenarios for it, since nothing is mounted across its repositories (ecr/test_front.py).
+IN_ECR: dict[tuple[Steps, int], Any] = {
+    (base, 1): (200, "a client then uses the fallback tag"),  # it has the endpoint
+    (manifests_by_tag_and_digest, 5): ((404, "MANIFEST_UNKNOWN"), "Requested image not found"),
+    (manifests_by_tag_and_digest, 7): ((404, "MANIFEST_UNKNOWN"), "Requested image not found"),
+    (tags, 0): (200, ""),  # the repository was made first
+}
+
+
+@pytest.mark.parametrize("steps", [each for each in SCENARIOS if each is not mounts], ids=lambda steps: steps.__name__)
+def test_ecr_answers_as_the_registry_does(running: Installation, registry: str, steps: Steps) -> None:
+    name = f"team/s{uuid4().hex[:10]}"
+    place = amazon(f"localhost:{running.ports['ecr']}", name)
+    real = list(steps(RegistryHttp(registry), name))
+    front = list(steps(place.http(), name))
+    for number, (expected, found) in enumerate(zip(real, front, strict=True)):
+        assert found == IN_ECR.get((steps, number), expected), f"answer {number} of {steps.__name__}"
 
 
 def test_tags_come_in_pages_with_a_link(place: Place) -> None:
