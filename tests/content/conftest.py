@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # What `python3 course.py …` runs in a lesson: the kit under test, without the launcher's set-up.
 LAUNCHER = "import runpy\n\nrunpy.run_module('autograder.cli', run_name='__main__', alter_sys=True)\n"
-OF_THE_READER = ("AWS_", "DOCKER_", "REGISTRY", "ECR", "ACR", "ARTIFACT_REGISTRY")  # variables that no block may see
+OF_THE_READER = ("AWS_", "DOCKER_", "REGISTRY", "ECR", "ACR", "ARTIFACT_REGISTRY", "COLUMNS")  # no block may see them
 
 
 @pytest.fixture(scope="session")

@@ -198,9 +198,13 @@ def _from_short_form(entry: Entry, now: datetime) -> dict[str, Any]:
 
 
 def _package_name(package: str) -> str:
-    """The package inside its repository: what follows HOST/PROJECT/REPOSITORY, or HOST/PROJECT on ``gcr.io``."""
+    """The package inside its repository: what follows HOST/PROJECT/REPOSITORY, or HOST/PROJECT on ``gcr.io``.
+
+    A host with a port is the stand-in's.
+    """
     parts = package.replace("%2F", "/").split("/")
-    before = 3 if parts[0].endswith("docker.pkg.dev") else 2 if parts[0].endswith("gcr.io") else 0
+    standin = parts[0].startswith("localhost:")
+    before = 3 if standin or parts[0].endswith("docker.pkg.dev") else 2 if parts[0].endswith("gcr.io") else 0
     return "/".join(parts[before:]) or package
 
 
