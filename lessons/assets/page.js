@@ -12,9 +12,13 @@
     }
   }
 
-  // Output looks different from what one types: its block says so in its title.
+  // Output looks different from what one types: its block says so in its title. Long messages are there to be read, so
+  // they are broken into lines, unless columns would be lost by that.
   for (const title of document.querySelectorAll(".highlight > .filename")) {
-    if (title.textContent.startsWith("Output")) title.parentElement.classList.add("output");
+    if (!title.textContent.startsWith("Output")) continue;
+    const block = title.parentElement;
+    const columns = block.querySelector("code").textContent.split("\n").filter((line) => /\S {2,}\S/.test(line));
+    block.classList.add("output", ...(columns.length < 2 ? ["wrapped"] : []));
   }
 
   // Material leaves the search dialog without a name, and makes a landmark of each block's copy button.
