@@ -41,7 +41,7 @@ def write(entry: dict[str, object]) -> None:
     if file.is_file():
         known = {item["lesson"]: item for item in json.loads(file.read_text(encoding="utf-8"))}
     known[str(entry["lesson"])] = entry
-    entries = [known[name] for name in sorted(known)]
+    entries = [known[path.stem] for path in lessons.lesson_files() if path.stem in known]
     text = json.dumps(entries, indent=2, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8", newline="\n")
     file.with_suffix(".md").write_text(table(entries), encoding="utf-8", newline="\n")
