@@ -191,7 +191,7 @@ class Acr(TypedDict):
 
 
 class EcrScan(TypedDict):
-    """A scan: ``status`` is COMPLETE or FAILED; ``findings`` have the API's shape ImageScanFinding."""
+    """A scan: ``status`` is IN_PROGRESS, COMPLETE or FAILED; ``findings`` have the API's shape ImageScanFinding."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     status: str
