@@ -183,14 +183,14 @@ def _remove() -> None:
         return
     mine: dict[str, str | list[str] | bool] = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
     hosts = tuple(f"{address}/" for address in addresses.of_installation(state).services.values())
-    for container in client.containers.list(all=True):
+    for container in client.containers.list(all=True, ignore_removed=True):
         named = str(container.attrs["Config"]["Image"])
         if named.startswith(hosts) or container.labels.get(registry.INSTALLATION_LABEL) == state.id:
             container.remove(force=True, v=True)
     for volume in client.volumes.list(filters=mine):
         volume.remove(force=True)
-    for image in client.images.list():
-        for name in [*image.tags, *image.attrs.get("RepoDigests", ())]:
+    for image in client.api.images():  # as one answer: others may remove images meanwhile
+        for name in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
             if name.startswith(hosts):
                 with contextlib.suppress(NotFound):
                     client.images.remove(name, force=True)

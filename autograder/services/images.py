@@ -81,11 +81,14 @@ def python_bases(client: DockerClient) -> frozenset[tuple[str, ...]]:
     Those are the image of that name, and whatever was pulled from Docker Hub's official ``python`` by digest: bases of
     another day or platform, which an instructor may need as well.
     """
+    from docker.errors import ImageNotFound
+
     found: set[tuple[str, ...]] = set()
-    for image in client.images.list():
-        digests = image.attrs.get("RepoDigests") or []
-        if PYTHON_BASE in image.tags or any(digest.startswith("python@") for digest in digests):
-            found.add(tuple(image.attrs["RootFS"].get("Layers") or ()))
+    for image in client.api.images():  # as one answer: others may remove images meanwhile
+        digests = image["RepoDigests"] or []
+        if PYTHON_BASE in (image["RepoTags"] or []) or any(digest.startswith("python@") for digest in digests):
+            with contextlib.suppress(ImageNotFound):
+                found.add(tuple(client.images.get(image["Id"]).attrs["RootFS"].get("Layers") or ()))
     return frozenset(found - {()})
 
 

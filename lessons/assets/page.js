@@ -35,6 +35,10 @@
     part.removeAttribute("aria-label");
   }
 
+  for (const code of document.querySelectorAll("article :is(th, td) code")) {
+    if (code.textContent.length <= 30) code.classList.add("short");
+  }
+
   // The empty corner of a table with two sides of headings is no heading.
   for (const corner of document.querySelectorAll("article th:empty")) corner.replaceWith(document.createElement("td"));
 
