@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
 STORE, FRONTS = "store", "clouds"  # the two containers, as in their names
 STORE_ADDRESS = "http://store:5000"
+FILES = "/store"  # where the fronts see the store's volume, to be read only
 INSIDE = dict(zip(SERVICES, (5002, 5003, 5004, 5005), strict=True))  # ports within the container
 CONFIGURATION = "configuration.json"
 USER = 10001  # of the image
@@ -71,13 +72,17 @@ def _store(installation: Installation, image: str, secret: str) -> dict[str, Any
 
 
 def _fronts(installation: Installation, image: str, scanner: Scanner | None) -> dict[str, Any]:
-    """The fronts' whole configuration: no rights, no writable place but the volume."""
+    """The fronts' whole configuration: no rights, no writable place but their volume."""
     name = installation.object_name(FRONTS)
+    volumes = {
+        name: {"bind": "/state", "mode": "rw"},
+        installation.object_name(STORE): {"bind": FILES, "mode": "ro"},
+    }
     return {
         "name": name,
         "image": image,
         "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in SERVICES},
-        "volumes": {name: {"bind": "/state", "mode": "rw"}} | (scanner.volumes if scanner else {}),
+        "volumes": volumes | (scanner.volumes if scanner else {}),
         "restart_policy": {"Name": "unless-stopped"},
         "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
         "read_only": True,
@@ -98,6 +103,7 @@ def configuration(
     return {
         "state": "/state",
         "store": STORE_ADDRESS,
+        "files": FILES,
         "ports": INSIDE,
         "admin_secret": secrets["admin_secret"],
         "secret": secrets["secret"],

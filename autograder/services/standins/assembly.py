@@ -47,6 +47,7 @@ class Configuration:
         secret: 32 bytes that sign tokens.
         credentials: service -> its accounts, passwords and keys.
         scanner: what ECR's scans are made with, a Trivy program and its cache folder; None: no scanner.
+        files: the store's folder, readable; None where it is not at hand, and blobs then pass through the process.
     """
 
     state: Path
@@ -56,6 +57,7 @@ class Configuration:
     secret: bytes
     credentials: dict[str, dict[str, Any]]
     scanner: tuple[Path, Path] | None = None
+    files: Path | None = None
 
     @classmethod
     def read(cls, path: Path) -> Configuration:
@@ -69,6 +71,7 @@ class Configuration:
             secret=bytes.fromhex(data["secret"]),
             credentials=data["credentials"],
             scanner=(Path(data["scanner"]["program"]), Path(data["scanner"]["cache"])) if data.get("scanner") else None,
+            files=Path(data["files"]) if data.get("files") else None,
         )
 
 
@@ -81,7 +84,7 @@ class Standins:
         self.database = Database(configuration.state / "standins.sqlite3")
         self.clock = StandinClock(configuration.state / "clock.json")
         self.journal = SqliteJournal(self.database, self.clock)
-        self.store = RegistryClient(configuration.store)
+        self.store = RegistryClient(configuration.store, configuration.files)
         self._locks = Locks()
         makers: dict[str, Callable[[Context], Front]] = {
             "dockerhub": self._hub,

@@ -7,16 +7,14 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, BinaryIO
 
-from autograder.services.standins import relay
 from autograder.services.standins.interface import Call, Refusal, StoreProblem
-from autograder.services.standins.store import Answer
+from autograder.services.standins.store import PIECE, Answer
 
 # Docker's `manifest` command insists on it: "unsupported registry version" otherwise.
 VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
 # What travels from the store to the client; everything else stays behind.
-STRAIGHT = 1 << 20  # bytes of a body from which on it goes from socket to socket
 FROM_STORE = (
     "accept-ranges",
     "content-length",
@@ -30,27 +28,23 @@ FROM_STORE = (
 )
 
 
-class Passing:
-    """The store's answer on its way to the client: in pieces, or straight from socket to socket if it is large."""
+class StoredBlob:
+    """A blob as a file of the store's: the kernel sends it, so that no byte passes through this process."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._answer.pieces()
-
-    @property
-    def straight(self) -> bool:
-        """Whether :meth:`send_to` can be used and is worth the connection that it costs."""
-        return relay.AVAILABLE and (self._answer.length or 0) >= STRAIGHT
+        while piece := self._file.read(PIECE):
+            yield piece
 
     def send_to(self, client: socket.socket) -> None:
-        """Send the whole body. Raises StoreProblem and OSError as ``Answer.send_to``."""
-        self._answer.send_to(client)
+        """Send all of it. Raises OSError when the client is gone or takes nothing for too long."""
+        client.sendfile(self._file)
 
     def close(self) -> None:
-        """Let go of the store, whatever was sent; WSGI servers call it."""
-        self._answer.close()
+        """Let go of the file; WSGI servers call it."""
+        self._file.close()
 
 
 @dataclass
@@ -97,13 +91,22 @@ def store_refusal(problem: StoreProblem) -> Refusal:
     )
 
 
+def stored(answer: Answer, file: BinaryIO) -> Reply:
+    """The store's answer to HEAD, with the blob it is about."""
+    return Reply(answer.status, _headers(answer), StoredBlob(file))
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    return {key.title(): answer.headers[key] for key in FROM_STORE if key in answer.headers}
+
+
 def passed_on(call: Call, answer: Answer, more: Mapping[str, str]) -> Reply:
     """The store's answer with its body streaming."""
-    headers = {key.title(): answer.headers[key] for key in FROM_STORE if key in answer.headers}
+    headers = _headers(answer)
     if call.method == "HEAD" or answer.status in (204, 304):
         answer.close()
         return Reply(answer.status, {**headers, **more})
     if answer.headers.get("content-length", "0") == "0":
         answer.close()
         return Reply(answer.status, {"Content-Length": "0", **headers, **more})
-    return Reply(answer.status, {**headers, **more}, Passing(answer))
+    return Reply(answer.status, {**headers, **more}, answer.pieces())

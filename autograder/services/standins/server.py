@@ -24,7 +24,7 @@ from cheroot.wsgi import Gateway_10, Server
 from autograder.services.standins.assembly import Standins
 from autograder.services.standins.body import ClientGone
 from autograder.services.standins.interface import StoreProblem
-from autograder.services.standins.reply import Passing
+from autograder.services.standins.reply import StoredBlob
 
 THREADS = 24  # a port; Docker moves 5 layers up and 3 down at a time, each in a request of its own
 SILENCE_SECONDS = 300  # a client that compresses a large layer sends nothing for a while
@@ -85,13 +85,13 @@ class FrontConnection(HTTPConnection):
 
 
 class FrontGateway(Gateway_10):
-    """Hands a large body of the store's to the connection itself; everything else as cheroot does it."""
+    """Hands a stored blob to the connection itself; everything else as cheroot does it."""
 
     def respond(self) -> None:
         """Answer the current request."""
         response = self.req.server.wsgi_app(self.env, self.start_response)
         try:
-            if isinstance(response, Passing) and response.straight:
+            if isinstance(response, StoredBlob):
                 self.req.ensure_headers_sent()
                 response.send_to(self.req.conn.socket)
             else:

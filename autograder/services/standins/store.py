@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
@@ -14,10 +16,10 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from autograder.domain import manifests
-from autograder.services.standins import relay
 from autograder.services.standins.interface import Refusal, StoreProblem
 
 PIECE = 256 * 1024  # bytes read and written at a time; memory in use is a few of these for each request under way
+BLOBS = Path("docker/registry/v2/blobs")
 MANIFEST_LIMIT = 4 * 1024 * 1024  # as in the registry: maxManifestBodySize, registry/handlers/manifests.go (2.8)
 CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 300.0  # committing a layer of several GB is silent while it is hashed
 
@@ -39,29 +41,6 @@ class Answer:
             raise StoreProblem(str(error)) from error
         finally:
             self.close()
-
-    def send_to(self, client: socket.socket) -> None:
-        """The body, straight to a client's socket; the connection to the store is then closed.
-
-        Raises:
-            StoreProblem: it ends early.
-            OSError: the client is gone.
-        """
-        left = self.length or 0
-        try:
-            first = self._response.read1(relay.AT_ONCE)  # what came with the headers lies in a buffer
-            client.sendall(first)
-            relay.relay(self._response.fileno(), client, left - len(first), SILENCE_SECONDS)
-        except (HTTPError, relay.Stopped) as error:
-            raise StoreProblem(str(error)) from error
-        finally:
-            self._response.close()
-
-    @property
-    def length(self) -> int | None:
-        """The announced bytes of the body; None when it comes in chunks."""
-        announced = self.headers.get("content-length", "")
-        return int(announced) if announced.isdigit() else None
 
     def body(self, limit: int = MANIFEST_LIMIT) -> bytes:
         """A small body in whole. Raises StoreProblem when it is larger than ``limit`` bytes."""
@@ -86,9 +65,15 @@ class Answer:
 
 
 class RegistryClient:
-    """HTTP to the store, connections reused. Paths are built here from checked parts, never taken from a client."""
+    """HTTP to the store, connections reused. Paths are built here from checked parts, never taken from a client.
 
-    def __init__(self, address: str) -> None:
+    Args:
+        address: ``http://HOST:PORT``.
+        files: the store's folder, to be read only, if it is on this machine; else None.
+    """
+
+    def __init__(self, address: str, files: Path | None = None) -> None:
+        self._files = files
         parts = urlsplit(address)
         if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
             raise ValueError(f"not the address of a store: {address}")
@@ -134,6 +119,28 @@ class RegistryClient:
         except (HTTPError, OSError) as error:
             raise StoreProblem(str(error)) from error
         return Answer(response.status, {key.lower(): value for key, value in response.headers.items()}, response)
+
+    def open_blob(self, digest: str, size: int) -> BinaryIO | None:
+        """A blob as a file, if the store's folder is here and holds it whole. Asking for leave is the caller's part.
+
+        Source of the layout: https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/paths.go
+        """
+        algorithm, _, hexadecimal = digest.partition(":")
+        if self._files is None or not hexadecimal.isalnum() or algorithm != "sha256":
+            return None
+        try:
+            file = (self._files / BLOBS / algorithm / hexadecimal[:2] / hexadecimal / "data").open("rb")
+        except OSError:
+            return None
+        if os.fstat(file.fileno()).st_size != size:
+            file.close()
+            return None
+        return file
+
+    @property
+    def has_files(self) -> bool:
+        """Whether :meth:`open_blob` may find anything."""
+        return self._files is not None
 
     def ready(self) -> bool:
         """Whether the store answers."""
