@@ -28,6 +28,7 @@ c.CourseDirectory.course_id = people.load().id
 c.CourseDirectory.db_url = released.database()
 c.ClearSolutions.code_stub = {"python": release.CODE_STUB}
 c.ClearSolutions.text_stub = release.TEXT_STUB
+c.ClearMarkScheme.enforce_metadata = False
 
 # Instead of ClearOutput ... OverwriteCells, and instead of Execute ... SaveAutoGrades.
 c.Autograde.sanitize_preprocessors = [Rebuild]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def _card(lab: Lab, verdict: api.Verdict) -> Card:
     return replace(Card.of(verdict), name=_full_name(lab, verdict.check))
 
 
+def _earned(lab: Lab, verdicts: Iterable[api.Verdict]) -> str:
+    """Points in words: earned, of all, and how many of these a person gives."""
+    earned = sum(verdict.points or 0 for verdict in verdicts)
+    by_hand = sum(lab.points[id] for id in lab.by_hand)
+    rest = f"; {number(by_hand)} of these are given by a person ({', '.join(lab.by_hand)})" if by_hand else ""
+    return f"{number(earned)} of {number(lab.total)} points{rest}"
+
+
 def _full_name(lab: Lab, check: str) -> str:
     return f"{lab.slug.partition('-')[0]}.{check}"
 
@@ -58,8 +67,7 @@ def check(lab: str, as_json: bool) -> None:
     else:
         notes = [note for task in evidence.tasks.values() for note in task.notes]
         click.echo(repr(Cards([_card(live.lab, verdict) for verdict in verdicts], notes)))
-        earned = sum(verdict.points or 0 for verdict in verdicts)
-        click.echo(f"\n{live.lab.slug}: {number(earned)} of {number(live.lab.total)} points")
+        click.echo(f"\n{live.lab.slug}: {_earned(live.lab, verdicts)}")
     if any(verdict.status != "passed" for verdict in verdicts):
         sys.exit(int(Exit.NO))
 
@@ -112,7 +120,11 @@ def status(as_json: bool) -> None:
         table.add_column(heading, justify="right" if side == "right" else "left")
     for lab in labs:
         mine = seen.get(lab.slug, {})
-        left = [check for check in lab.points if mine.get(check) != "passed"]
+        left = [
+            f"{check} (by a person)" if check in lab.by_hand else check
+            for check in lab.points
+            if mine.get(check) != "passed"
+        ]
         table.add_row(lab.slug, number(progress.points(lab)), number(lab.total), ", ".join(left) or "nothing")
     table.add_section()
     table.add_row("all", number(sum(map(progress.points, labs))), number(sum(lab.total for lab in labs)), "")
@@ -136,9 +148,8 @@ def submit(lab: str, out: Path | None) -> None:
     live = _live(lab)
     written = submission.write(live, out or paths.work() / "submissions")
     progress.note(live.lab, written.verdicts)
-    earned = sum(verdict.points or 0 for verdict in written.verdicts)
     click.echo(f"Written: {written.file} ({written.size / 1000:,.0f} kB)")
-    click.echo(f"Checks on this machine: {number(earned)} of {number(live.lab.total)} points")
+    click.echo(f"Checks on this machine: {_earned(live.lab, written.verdicts)}")
     for verdict in written.verdicts:
         if verdict.status != "passed":
             click.echo(f"  {_card(live.lab, verdict).text().splitlines()[0]}")

@@ -69,7 +69,7 @@ def enter(lab: Lab, course: Course) -> None:
         file = paths.classroom() / step / lab.slug / f"{lab.slug}.ipynb"
         if not file.is_file() or file.read_bytes() != content:
             replace(file, content)
-    notebook = nbformat.reads(derived.decode(), as_version=4)
+    notebook = nbformat.from_dict(release.for_graders(release.source(lab)))
     with Gradebook(database(), course.id) as gradebook:
         gradebook.update_or_create_assignment(lab.slug)
         known = [n for n in gradebook.find_assignment(lab.slug).notebooks if n.name == lab.slug]
@@ -88,7 +88,7 @@ def enter(lab: Lab, course: Course) -> None:
 
 
 def _cells(notebook: Any) -> dict[str, SourceCell]:
-    """The cells of a released notebook that the gradebook keeps, by name."""
+    """The cells of a notebook that the gradebook keeps, by name."""
     found: dict[str, SourceCell] = {}
     for cell in notebook.cells:
         given = cell.metadata.get("nbgrader")

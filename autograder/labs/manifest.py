@@ -109,6 +109,11 @@ class Lab(_Part):
         return sum(self.points.values())
 
     @property
+    def by_hand(self) -> tuple[str, ...]:
+        """Ids of what a person grades; the lab's module has no check for these."""
+        return tuple(check.id for check in self.checks if check.by_hand)
+
+    @property
     def folder(self) -> Path:
         """What a student gets."""
         return paths.LABS / self.slug

@@ -89,34 +89,28 @@ def _disagreement(lab: Lab, found: str) -> CourseError:
     )
 
 
-def release(notebook: Any) -> Any:
-    """The student's notebook from the instructor's: solutions and outputs out, checks locked, checksums set."""
-    from nbgrader.preprocessors import (
-        CheckCellMetadata,
-        ClearHiddenTests,
-        ClearMarkScheme,
-        ClearOutput,
-        ClearSolutions,
-        ComputeChecksums,
-        LockCells,
-    )
+def for_graders(notebook: Any) -> Any:
+    """The notebook as nbgrader's gradebook keeps it: solutions and outputs out, checks locked, mark schemes still in."""
+    from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, ComputeChecksums, LockCells
     from traitlets.config import Config
 
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
-    steps = (
-        LockCells,
-        ClearSolutions,
-        ClearOutput,
-        CheckCellMetadata,
-        ComputeChecksums,
-        ClearHiddenTests,
-        ClearMarkScheme,
-        ComputeChecksums,
-        CheckCellMetadata,
-    )
-    for step in steps:
+    for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
+        notebook, _ = step(config=config).preprocess(notebook, {})
+    return notebook
+
+
+def release(notebook: Any) -> Any:
+    """The student's notebook from the instructor's: no solution, no mark scheme, no output; checks locked."""
+    from nbgrader.preprocessors import CheckCellMetadata, ClearHiddenTests, ClearMarkScheme, ComputeChecksums
+    from traitlets.config import Config
+
+    config = Config()
+    config.ClearMarkScheme.enforce_metadata = False  # the scheme stands in the text above an answer, not in a task cell
+    notebook = for_graders(notebook)
+    for step in (ClearHiddenTests, ClearMarkScheme, ComputeChecksums, CheckCellMetadata):
         notebook, _ = step(config=config).preprocess(notebook, {})
     return notebook
 

@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from autograder import __version__
 from autograder.checks.api import Verdict, run
@@ -17,7 +18,7 @@ from autograder.collect import machine, registry
 from autograder.errors import CourseError
 from autograder.evidence import layout
 from autograder.evidence.model import Evidence
-from autograder.labs import answers, kernel
+from autograder.labs import answers, kernel, release
 from autograder.labs.live import Live
 
 SCHEMA = 1
@@ -107,8 +108,22 @@ def _missing(live: Live, evidence: Evidence) -> list[str]:
         if task.status != "ran":
             said.append(f"The code task {name}: {task.message}")
     said += [f"The file {name} is not there." for name in lab.files if name not in evidence.files]
+    said += [f"The written answer {id} is empty." for id in lab.by_hand if not _is_written(live.notebook(), id)]
     said += kernel.unsaved(live.folder, live.notebook())
     return said
+
+
+def _is_written(notebook: dict[str, Any], id: str) -> bool:
+    """Whether the cell of a written answer is there and holds more than what it came with."""
+    for cell in notebook["cells"]:
+        metadata = cell.get("metadata") if isinstance(cell, dict) else None
+        graded = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+        if isinstance(graded, dict) and graded.get("grade_id") == id:
+            source = cell.get("source")
+            text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+            if text.strip() not in ("", release.TEXT_STUB):
+                return True
+    return False
 
 
 def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None:

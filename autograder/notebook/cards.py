@@ -130,11 +130,18 @@ def _lines(value: Any) -> list[str]:
     """A personal value for a table: one line an entry of a list or dict."""
     if isinstance(value, dict):
         return [f"{key}  →  {part}" for key, part in value.items()]
-    return [str(part) for part in value] if isinstance(value, list) else [str(value)]
+    if isinstance(value, list):
+        return [
+            ", ".join(f"{k}: {v}" for k, v in part.items()) if isinstance(part, dict) else str(part) for part in value
+        ]
+    return [str(value)]
 
 
 class Me:
-    """The student's personal values, as attributes: ``me.repository``, ``me.student``, …"""
+    """The student's personal values, as attributes: ``me.repository``, ``me.student``, …
+
+    A parameter whose name begins with ``_`` is for checks only; students read it in words.
+    """
 
     def __init__(self, source: Callable[[], tuple[str, dict[str, Any]]]) -> None:
         self.__source = source
@@ -147,14 +154,15 @@ class Me:
             return student
         if name in parameters:
             return parameters[name]
-        raise AttributeError(f"me has no {name!r}; it has student, {', '.join(parameters)}")
+        raise AttributeError(f"me has no {name!r}; it has {', '.join(dir(self))}")
 
     def __dir__(self) -> list[str]:
-        return ["student", *self.__source()[1]]
+        return [name for name, _ in self.__rows()]
 
     def __rows(self) -> list[tuple[str, list[str]]]:
         student, parameters = self.__source()
-        return [("student", [student]), *((name, _lines(value)) for name, value in parameters.items())]
+        shown = {name: value for name, value in parameters.items() if not name.startswith("_")}
+        return [("student", [student]), *((name, _lines(value)) for name, value in shown.items())]
 
     def __repr__(self) -> str:
         rows = self.__rows()

@@ -79,6 +79,12 @@ def check(name: str = "") -> Cards:
     try:
         session = live()
         declared = session.lab.declared_checks()
+        if name in session.lab.by_hand:
+            raise CourseError(
+                expected="the name of something that is checked at once",
+                found=f"{name}, which a person reads and grades",
+                next_step="Write your answer in its cell, save the notebook, and hand it in with the rest.",
+            )
         if name != "all" and name not in declared:
             raise _unknown("check", name, session.lab)
         ids = list(declared) if name == "all" else [name]

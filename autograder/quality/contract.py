@@ -48,13 +48,9 @@ Rule = Callable[[Lab], Iterator[tuple[str, str]]]
 
 def _checks(lab: Lab) -> Iterator[tuple[str, str]]:
     """lab.toml and the lab's module name the same checks, in the same order"""
-    declared, written = list(lab.declared_checks()), [part.id for part in lab.checks if part.id not in _by_hand(lab)]
+    declared, written = list(lab.declared_checks()), [part.id for part in lab.checks if not part.by_hand]
     if declared != written:
         yield f"module: {', '.join(declared)}; lab.toml: {', '.join(written)}", "make the lists equal"
-
-
-def _by_hand(lab: Lab) -> set[str]:
-    return {part.id for part in lab.checks if part.by_hand}
 
 
 def _trust(lab: Lab) -> Iterator[tuple[str, str]]:
@@ -102,7 +98,7 @@ def _fresh(lab: Lab) -> Iterator[tuple[str, str]]:
 
 
 def _no_leak(lab: Lab) -> Iterator[tuple[str, str]]:
-    """no line of the solution, and no hidden case, in anything a student gets"""
+    """no line of the solution or of a mark scheme, and no hidden case, in anything a student gets"""
     secrets = [line for line in _solution_lines(lab) if len(line.strip()) >= 24]
     drawn = [json.dumps(list(case.args)) for cases in hidden_cases(lab, "a").values() for case in cases]
     for name, file in workspace.starter_files(lab).items():
@@ -121,13 +117,13 @@ def _no_leak(lab: Lab) -> Iterator[tuple[str, str]]:
 
 
 def _solution_lines(lab: Lab) -> list[str]:
-    """Lines inside the master's SOLUTION regions, without those that also stand outside one."""
+    """Lines inside the master's SOLUTION and MARK SCHEME regions, without those that also stand outside one."""
     inside: list[str] = []
     outside: set[str] = set()
     within = False
     for line in release.master(lab).read_text(encoding="utf-8").splitlines():
         bare = re.sub(r"^#\s?", "", line)
-        if "### BEGIN SOLUTION" in line or "### END SOLUTION" in line:
+        if re.search("### (BEGIN|END) (SOLUTION|MARK SCHEME)", line):
             within = "BEGIN" in line
         elif within:
             inside.append(bare)

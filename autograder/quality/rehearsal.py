@@ -9,6 +9,7 @@ import contextlib
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,7 +101,14 @@ class Rehearsal:
         return ran
 
     def save(self, lab: Lab, notebook: Any) -> None:
-        """Write a notebook over the student's."""
+        """Write a notebook over the student's.
+
+        A task's cell runs without ``me``, so a master's ``me.NAME`` in it becomes the value, as a student writes it.
+        """
+        values = lab.parameters(self.student.seed(lab.slug))
+        for cell in notebook.cells:
+            if any(str(tag).startswith("task:") for tag in cell.metadata.get("tags", ())):
+                cell.source = re.sub(r"\bme\.(\w+)", lambda found: repr(values[found[1]]), cell.source)
         (self.folder(lab) / f"{lab.slug}.ipynb").write_bytes(release.content(notebook))
 
     def submit(self, lab: Lab, out: Path) -> Path:

@@ -1,0 +1,55 @@
+"""Why a tag points elsewhere than it should: the ways by which another digest comes about."""
+
+from __future__ import annotations
+
+from autograder.domain.manifests import ImageIndex, ImageManifest
+from autograder.evidence.model import Repository
+
+IN_THE_REGISTRY = "Copy the manifest inside the registry, byte for byte: read it by digest and put it under the tag."
+
+
+def difference(held: Repository, found: str, wanted: str) -> tuple[str, str] | None:
+    """What one digest is to another, where that can be told.
+
+    Args:
+        held: the repository.
+        found: the digest that a tag points at.
+        wanted: the digest that it should point at.
+
+    Returns:
+        what ``found`` is, to follow "points at", and what to do instead; None when the two have nothing in common.
+    """
+    here, there = held.parsed(found), held.parsed(wanted)
+    if isinstance(here, ImageIndex) and wanted in {child.digest for child in here.manifests}:
+        return (
+            "an index that a tool has put around the image",
+            "A new index has a new digest. " + IN_THE_REGISTRY + " With docker buildx imagetools create, "
+            "--prefer-index=false leaves a single manifest as it is.",
+        )
+    if isinstance(there, ImageIndex):
+        for child in there.manifests:
+            if child.digest == found:
+                what = "the attestation" if child.is_attestation else f"the manifest for {child.platform}"
+                return f"{what} inside the index, not at the index", "Copy the index as a whole, with all it lists."
+    one, other = held.image(found), held.image(wanted)
+    if one is None or other is None:
+        return None
+    if one.config.digest == other.config.digest:
+        return (
+            "the same image under another manifest",
+            "The image went through an engine or a tool that wrote a new manifest, as docker pull, tag, push may do. "
+            + IN_THE_REGISTRY,
+        )
+    if _built_from(held, one) == _built_from(held, other):
+        return (
+            "another build of the same release",
+            "A second build is a second image, with a digest of its own. Build once, and let every tag point at that "
+            "one digest.",
+        )
+    return None
+
+
+def _built_from(held: Repository, image: ImageManifest) -> tuple[str | None, str | None]:
+    labels = held.labels(image)
+    version, revision = (labels.get(f"org.opencontainers.image.{key}") for key in ("version", "revision"))
+    return (version, revision) if version or revision else (image.digest, None)
