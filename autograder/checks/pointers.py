@@ -34,7 +34,7 @@ def difference(held: Repository, found: str, wanted: str) -> tuple[str, str] | N
     one, other = held.image(found), held.image(wanted)
     if one is None or other is None:
         return None
-    if one.config.digest == other.config.digest:
+    if one.config.digest == other.config.digest or _content(held, one) == _content(held, other):
         return (
             "the same image under another manifest",
             "The image went through an engine or a tool that wrote a new manifest, as docker pull, tag, push may do. "
@@ -47,6 +47,14 @@ def difference(held: Repository, found: str, wanted: str) -> tuple[str, str] | N
             "one digest.",
         )
     return None
+
+
+def _content(held: Repository, image: ImageManifest) -> tuple[object, ...]:
+    """What one build has given, in whatever form: layers uncompressed, labels, time of the build."""
+    config = held.config(image) or {}
+    rootfs = config.get("rootfs")
+    layers = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    return (layers, held.labels(image), config.get("created")) if layers and "created" in config else (image.digest,)
 
 
 def _built_from(held: Repository, image: ImageManifest) -> tuple[str | None, str | None]:

@@ -195,7 +195,7 @@ def _wrong_label(e: Evidence, found: ImageManifest, key: str, given: str | None,
         return f"The label says {given}: a shortened commit id.", "A label has room for all digits. " + again
     others = [release for release in _releases(e) if given in (release.version, release.commit, release.created)]
     if others:
-        return f"The label says {given[:100]}, and that is of {others[0].version}.", again
+        return f"The label says {given[:100]}: that belongs to the release {others[0].version}.", again
     if key == CREATED and not RFC3339.fullmatch(given):
         return (
             f"“{given[:100]}” is no time as RFC 3339 writes it.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -25,6 +24,8 @@ from autograder.evidence.layout import FolderSource
 from autograder.evidence.model import Answer, Evidence, Repository, Service
 from autograder.labs import manifest, workspace
 from autograder.services import images
+
+from .routes import as_docker_29, push
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -61,15 +62,6 @@ def releases(
     yield p, names
     for name in names:
         engine.images.remove(name, force=True)
-
-
-def push(engine: DockerClient, local: str, address: str, repository: str, tag: str) -> None:
-    """``docker tag`` and ``docker push``, by the SDK."""
-    target = f"{address}/{repository}"
-    assert engine.images.get(local).tag(target, tag)
-    for line in engine.images.push(target, tag, stream=True, decode=True):
-        assert "error" not in line, line
-    engine.images.remove(f"{target}:{tag}")
 
 
 def evidence(address: str, p: dict[str, Any], folder: Path | None = None) -> Evidence:
@@ -206,61 +198,6 @@ def test_the_second_release_built_without_cache_is_told_so(
     verdict = judged(evidence(registry, p))["shared-layers"]
     assert verdict.status == "failed"
     assert verdict.found.endswith("bytes: the weights travelled again.")
-
-
-def as_docker_29(address: str, repository: str, tag: str) -> None:
-    """Put in the tag's place what Docker 29 pushes: an OCI index over the image and an attestation."""
-    base = f"http://{address}/v2/{repository}"
-
-    def put_blob(content: bytes) -> dict[str, Any]:
-        start = requests.post(f"{base}/blobs/uploads/", timeout=10).headers["Location"]
-        sign = "&" if "?" in start else "?"
-        done = requests.put(f"{start}{sign}digest={digest_of(content)}", data=content, timeout=10)
-        assert done.status_code == 201, done.text
-        return {"digest": digest_of(content), "size": len(content)}
-
-    def put_manifest(document: dict[str, Any], reference: str | None = None) -> dict[str, Any]:
-        content = json.dumps(document, indent=2).encode()
-        done = requests.put(
-            f"{base}/manifests/{reference or digest_of(content)}",
-            data=content,
-            headers={"Content-Type": document["mediaType"]},
-            timeout=10,
-        )
-        assert done.status_code == 201, done.text
-        return {"mediaType": document["mediaType"], "digest": digest_of(content), "size": len(content)}
-
-    old = requests.get(f"{base}/manifests/{tag}", headers={"Accept": manifests.ACCEPT}, timeout=10).json()
-    layer_type = "application/vnd.oci.image.layer.v1.tar+gzip"
-    image = {
-        "schemaVersion": 2,
-        "mediaType": manifests.OCI_MANIFEST,
-        "config": old["config"] | {"mediaType": manifests.OCI_CONFIG},
-        "layers": [layer | {"mediaType": layer_type} for layer in old["layers"]],
-    }
-    pushed = put_manifest(image)
-    statement = put_blob(b'{"_type":"https://in-toto.io/Statement/v0.1","subject":"' + tag.encode() + b'"}')
-    config = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}
-    attestation = put_manifest(
-        {
-            "schemaVersion": 2,
-            "mediaType": manifests.OCI_MANIFEST,
-            "config": put_blob(json.dumps(config | {"tag": tag}).encode()) | {"mediaType": manifests.OCI_CONFIG},
-            "layers": [statement | {"mediaType": "application/vnd.in-toto+json"}],
-        }
-    )
-    marks = {"vnd.docker.reference.digest": pushed["digest"], "vnd.docker.reference.type": "attestation-manifest"}
-    put_manifest(
-        {
-            "schemaVersion": 2,
-            "mediaType": manifests.OCI_INDEX,
-            "manifests": [
-                pushed | {"platform": {"architecture": "amd64", "os": "linux"}},
-                attestation | {"annotations": marks, "platform": {"architecture": "unknown", "os": "unknown"}},
-            ],
-        },
-        tag,
-    )
 
 
 def test_starter_files_are_what_is_built(home: Path) -> None:
