@@ -120,7 +120,7 @@ def _is_written(notebook: dict[str, Any], id: str) -> bool:
         graded = metadata.get("nbgrader") if isinstance(metadata, dict) else None
         if isinstance(graded, dict) and graded.get("grade_id") == id:
             source = cell.get("source")
-            text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+            text = "".join(map(str, source)) if isinstance(source, list) else str(source or "")
             if text.strip() not in ("", release.TEXT_STUB):
                 return True
     return False

@@ -126,15 +126,18 @@ class Cards:
         return "".join(card.html() for card in self.cards) + notes
 
 
-def _lines(value: Any) -> list[str]:
+Line = tuple[str, str]  # a name or value, and what it means (empty for a value alone)
+
+
+def _lines(value: Any) -> list[Line]:
     """A personal value for a table: one line an entry of a list or dict."""
     if isinstance(value, dict):
-        return [f"{key}  →  {part}" for key, part in value.items()]
-    if isinstance(value, list):
-        return [
-            ", ".join(f"{k}: {v}" for k, v in part.items()) if isinstance(part, dict) else str(part) for part in value
-        ]
-    return [str(value)]
+        return [(str(key), str(part)) for key, part in value.items()]
+    if not isinstance(value, list):
+        return [(str(value), "")]
+    return [
+        (", ".join(f"{k}: {v}" for k, v in part.items()) if isinstance(part, dict) else str(part), "") for part in value
+    ]
 
 
 class Me:
@@ -159,21 +162,30 @@ class Me:
     def __dir__(self) -> list[str]:
         return [name for name, _ in self.__rows()]
 
-    def __rows(self) -> list[tuple[str, list[str]]]:
+    def __rows(self) -> list[tuple[str, list[Line]]]:
         student, parameters = self.__source()
         shown = {name: value for name, value in parameters.items() if not name.startswith("_")}
-        return [("student", [student]), *((name, _lines(value)) for name, value in shown.items())]
+        return [(name, _lines(value)) for name, value in {"student": student, **shown}.items()]
 
     def __repr__(self) -> str:
         rows = self.__rows()
         width = max(len(name) for name, _ in rows)
         between = "\n" + " " * (len("me.") + width + 2)
-        return "\n".join(f"me.{name:<{width}}  {between.join(lines)}" for name, lines in rows)
+        return "\n".join(
+            f"me.{name:<{width}}  {between.join('  →  '.join(filter(None, line)) for line in lines)}"
+            for name, lines in rows
+        )
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr><th scope="row" style="text-align:left;vertical-align:top"><code>me.{escape(name)}</code></th>'
-            f'<td style="text-align:left">{"<br>".join(f"<code>{escape(line)}</code>" for line in lines)}</td></tr>'
+            f'<td style="text-align:left">{"".join(_html(*line) for line in lines)}</td></tr>'
             for name, lines in self.__rows()
         )
         return f"<table><tbody>{rows}</tbody></table>"
+
+
+def _html(value: str, meaning: str) -> str:
+    """A line of a personal value; a long one hangs, so that its entries stay apart."""
+    text = f" → {escape(meaning)}" if meaning else ""
+    return f'<div style="padding:1px 0 1px 2em;text-indent:-2em"><code>{escape(value)}</code>{text}</div>'

@@ -131,7 +131,7 @@ def _problem(error: CourseError | OSError) -> Cards:
 def _unknown(call: str, name: str, lab: Lab) -> CourseError:
     whole = ', or check("all") for all of them' if call == "check" else ""
     return CourseError(
-        expected="one of " + ", ".join(lab.points),
+        expected="one of " + ", ".join(id for id in lab.points if call == "hint" or id not in lab.by_hand),
         found=f"{call}({name!r})" if name else f"{call}() without a name",
         next_step=f'Pass a name from the list, in quotes: {call}("{next(iter(lab.points))}"){whole}.',
     )

@@ -53,7 +53,7 @@ check("full-names")
 # %% [markdown] id="task-2"
 # ## 2 Write the rules down as code
 #
-# *10 minutes · core, but for what is refused*
+# *10 minutes · core (what it refuses can wait)*
 #
 # **Achieve:** `parse_reference(text)` returns a dict with the keys `registry`, `repository`, `tag` and `digest`. What is
 # not there is `None`. A text that breaks a rule raises `ValueError`.

@@ -231,7 +231,7 @@ check("rollback")
 # 3. how a release goes to production and back, so that what runs is what was tested;
 # 4. what keeps the rules: what forbids a wrong move, or shows that it happened.
 #
-# Write what holds for *your* rules, with the names of your tags.
+# Write what holds for *your* rules, with the names of your tags. A double click opens the cell.
 #
 # ### BEGIN MARK SCHEME
 # **For the grader** (students do not see this). Half a point each, none for a point that is only named:

@@ -9,7 +9,7 @@ import pytest
 from autograder.checks.api import Verdict
 from autograder.cli import student
 from autograder.errors import CourseError
-from autograder.labs import manifest
+from autograder.labs import manifest, submission
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,20 @@ def test_the_terminal_shows_the_name_that_a_hint_is_asked_by(monkeypatch, capsys
     with pytest.raises(SystemExit):
         student.check.main(["01"], standalone_mode=False)
     assert capsys.readouterr().out.splitlines()[0] == "✗ Not yet: T (0 of 1 point) [01.digest]"
+
+
+def test_points_that_a_person_gives_are_named():
+    lab = manifest.find("04")
+    verdict = Verdict(check="labels", title="T", status="passed", points=1, max_points=1, trust="proved")
+    assert student._earned(lab, [verdict]) == "1 of 10 points; 2 of these are given by a person (policy)"
+    assert student._earned(manifest.find("01"), [verdict]) == "1 of 6 points"
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [("*Your answer*", False), (["*Your ", "answer*\n"], False), ("", False), ("Exact tags stay.", True), (None, False)],
+)
+def test_a_written_answer_that_is_empty_is_missing(source, written):
+    cell = {"cell_type": "markdown", "source": source, "metadata": {"nbgrader": {"grade_id": "policy"}}}
+    assert submission._is_written({"cells": ["?", {"metadata": 1}, cell]}, "policy") is written
+    assert not submission._is_written({"cells": []}, "policy")

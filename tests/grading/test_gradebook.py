@@ -19,7 +19,7 @@ from autograder import paths
 from autograder.grading import exports, feedback, gradebook, judge, people, regrade, released, store
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
-from autograder.labs import manifest
+from autograder.labs import manifest, release
 
 from .doubles import LocalRunner, kind_probe
 
@@ -369,3 +369,15 @@ def test_regrading_without_readable_evidence_changes_nothing(course, ada, grade)
 
 def test_points_are_written_without_needless_zeros():
     assert [feedback.number(value) for value in (2.0, 0.5, None, 0.0)] == ["2", "0.5", "–", "0"]
+
+
+def test_graders_see_the_mark_scheme_and_students_do_not(course, ada, grade, lab):
+    scheme = "half a point for an example"
+    submitted = ada.files()
+    assert scheme.encode() not in b"".join(submitted.values()) and scheme.encode() not in release.derived(lab)
+    grade(ada, submitted)
+    gradebook.sync(course)
+    assert scheme in (paths.classroom() / "autograded/ada/90-tiny/90-tiny.ipynb").read_text("utf-8")
+    assert scheme in (paths.classroom() / "source/90-tiny/90-tiny.ipynb").read_text("utf-8")
+    assert scheme not in (paths.classroom() / "release/90-tiny/90-tiny.ipynb").read_text("utf-8")
+    assert scheme not in page("ada") and "Because it moves" not in page("ada")

@@ -50,11 +50,21 @@ def test_me_shows_names_and_values():
     assert me.student == "ada" and me.repository == "team-x/ml-model"
     assert "me.repository  team-x/ml-model" in repr(me) and "&lt;1&gt;" in me._repr_html_()
     assert set(dir(me)) == {"student", "repository", "v1"}
-    with pytest.raises(AttributeError, match="it has student, repository, v1"):
+    with pytest.raises(AttributeError, match="it has repository, student, v1"):
         getattr(me, "nothing")  # noqa: B009 - the attribute's absence is the test
 
 
 def test_me_shows_lists_and_dicts_line_by_line():
     me = Me(lambda: ("ada", {"names": ["a", "<b>"], "broken": {"x:y": "meant"}}))
     assert repr(me).splitlines()[1:] == ["me.names    a", "            <b>", "me.broken   x:y  →  meant"]
-    assert "<code>a</code><br><code>&lt;b&gt;</code>" in me._repr_html_()
+    shown = me._repr_html_()
+    assert "<code>a</code></div><div" in shown and "<code>&lt;b&gt;</code>" in shown
+    assert "<code>x:y</code> → meant</div>" in shown
+
+
+def test_me_keeps_what_only_checks_need():
+    me = Me(lambda: ("ada", {"releases": [{"version": "1.0.0", "commit": "ab"}], "_spec": {"digits": 8}}))
+    assert repr(me).splitlines() == ["me.student   ada", "me.releases  version: 1.0.0, commit: ab"]
+    assert "digits" not in me._repr_html_() and dir(me) == ["releases", "student"]
+    with pytest.raises(AttributeError, match="it has releases, student"):
+        getattr(me, "nothing")  # noqa: B009 - the attribute's absence is the test

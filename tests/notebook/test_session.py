@@ -64,3 +64,16 @@ def test_a_full_disk_is_told(folder, monkeypatch):
 def test_elsewhere(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     assert "work/NN-slug" in repr(session.check("digest"))
+
+
+def test_what_a_person_grades_is_said_to_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    folder = tmp_path / "work" / "04-tagging"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    session._kept.cache_clear()
+    students.write(students.issue(b"key", "c", "ada", [folder.name]), folder.parent / "student.toml")
+    assert "policy, which a person reads and grades" in repr(session.check("policy"))
+    assert "policy" not in repr(session.check("x")) and "policy" in repr(session.hint("x"))
+    assert "1 of 3" in repr(session.hint("policy"))
+    session._kept.cache_clear()

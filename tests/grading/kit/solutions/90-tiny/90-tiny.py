@@ -24,8 +24,12 @@ check("double")
 # %% nbgrader={"grade": true, "grade_id": "engine", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
 check("engine")
 
-# %% [markdown] id="why-question"
+# %% [markdown] nbgrader={"grade": false, "grade_id": "why-question", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # Why is a tag no version?
+#
+# ### BEGIN MARK SCHEME
+# One point for *it moves*, half a point for an example.
+# ### END MARK SCHEME
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "why", "locked": false, "points": 1.5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
