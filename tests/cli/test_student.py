@@ -42,7 +42,7 @@ def test_points_that_a_person_gives_are_named():
 
 @pytest.mark.parametrize(
     ("source", "written"),
-    [("*Your answer*", False), (["*Your ", "answer*\n"], False), ("", False), ("Exact tags stay.", True), (None, False)],
+    [("*Your answer*", False), (["*Your ", "answer*\n"], False), ("", False), (None, False), ("Exact tags.", True)],
 )
 def test_a_written_answer_that_is_empty_is_missing(source, written):
     cell = {"cell_type": "markdown", "source": source, "metadata": {"nbgrader": {"grade_id": "policy"}}}
