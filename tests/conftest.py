@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from autograder.services import clouds, http, images, installation
 from autograder.services import engine as engines
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # testcontainers' own cleaning container would come from Docker Hub; the fixtures below clean up themselves.
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+# A busy machine is no fault: no example of a property test is timed.
+settings.register_profile("course", deadline=None)
+settings.load_profile("course")
 
 
 @pytest.fixture(scope="session", autouse=True)

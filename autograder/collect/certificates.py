@@ -20,6 +20,12 @@ CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)  # what crypto/tls of Go ser
 
 Facts = dict[str, Any]
 
+# What cryptography raises for certificates and keys that others made; these three are no ValueErrors.
+UNREADABLE = (
+    *(ValueError, TypeError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
+
 
 def certificate(text: str) -> Facts:
     """The first certificate of a PEM file: the registry's own.
@@ -52,8 +58,14 @@ def certificate(text: str) -> Facts:
             "ends": own.not_valid_after_utc.isoformat(),
             "chain": len(chain),
         }
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         return {"error": f"it is no certificate in PEM form ({_short(error)})"}
+
+
+def alone(text: str) -> str:
+    """The certificates of a PEM file that :func:`certificate` could read, in ASCII: without what stands around them."""
+    chain = x509.load_pem_x509_certificates(text.encode())
+    return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for each in chain)
 
 
 def key(text: str, certificate_text: str) -> Facts:
@@ -66,10 +78,12 @@ def key(text: str, certificate_text: str) -> Facts:
     if len(text) > MAX_FILE:
         return {"error": f"it has more than {MAX_FILE // 1024} KiB"}
     try:
-        loaded = serialization.load_pem_private_key(text.encode(), password=None)
+        # Not validated here: proving that the numbers of a hostile key are prime takes minutes. The registry that
+        # runs with the key says whether it can use it.
+        loaded = serialization.load_pem_private_key(text.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         return {"error": "it is encrypted, and nobody is there to type the passphrase when the registry starts"}
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         what = "it holds a certificate" if "BEGIN CERTIFICATE" in text else _short(error)
         return {"error": f"it is no private key in PEM form ({what})"}
     kind, weak = _kind(loaded)
@@ -78,7 +92,7 @@ def key(text: str, certificate_text: str) -> Facts:
     public = _public(loaded)
     try:
         owners = [_public(found) == public for found in x509.load_pem_x509_certificates(certificate_text.encode())]
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         owners = []
     return {"kind": kind, "fits": owners[:1] == [True], "fits_another": any(owners[1:])}
 

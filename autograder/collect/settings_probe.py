@@ -14,6 +14,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
@@ -155,7 +156,7 @@ def _context(certificate: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= NO_CHECK_TIME | ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself is trusted
     context.hostname_checks_common_name = False
-    context.load_verify_locations(cadata=certificate)
+    context.load_verify_locations(cadata=certificates.alone(certificate))
     return context
 
 
@@ -173,15 +174,13 @@ class _Connection(http.client.HTTPSConnection):
 
 def _handshake(port: int, host: str, certificate: str) -> str | None:
     """The error of a client that trusts the certificate and wants the name; None when there is none."""
-    connection = _Connection(port, host, _context(certificate))
     try:
-        connection.connect()
+        with closing(_Connection(port, host, _context(certificate))) as connection:
+            connection.connect()
     except ssl.SSLError as error:
         return str(getattr(error, "verify_message", None) or error.reason or error)[:300]
     except OSError as error:
         raise ProbeFault(f"the throw-away registry does not answer: {error}") from None
-    finally:
-        connection.close()
     return None
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, JsonValue, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, JsonValue, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from autograder.domain import manifests
@@ -18,8 +18,15 @@ from autograder.domain.references import grammar
 
 MAX_STATE = 6 << 20  # bytes of one stand-in's settings as JSON
 MAX_REPOSITORIES = 300  # of one service in one submission
+MAX_KEYS = 10_000  # of one mapping: repositories of ECR take more than MAX_STATE before there are so many
 MAX_LINES = 4_000  # journal lines: the newest ones travel
 MAX_JOURNAL = 2 << 20  # bytes of them as JSON
+
+
+def _few(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) > MAX_KEYS:
+        raise ValueError(f"more than {MAX_KEYS} entries")
+    return value
 
 
 def _moment(text: str) -> str:
@@ -44,6 +51,10 @@ Moment = Annotated[str, AfterValidator(_moment)]  # ISO 8601 with its zone, on t
 Digest = Annotated[str, AfterValidator(_digest)]
 Name = Annotated[str, AfterValidator(_name)]
 Attributes = dict[str, JsonValue]
+# The first wrong entry is enough: with an error for each of a million, a small hostile file would take gigabytes.
+T = TypeVar("T")
+Listed = Annotated[list[T], FailFast()]
+FEW = BeforeValidator(_few)
 _OPEN = ConfigDict(extra="allow", strict=True)
 
 
@@ -64,13 +75,13 @@ class Image(TypedDict):
     digest: Digest
     mediaType: str
     size: int
-    children: list[Digest]
+    children: Listed[Digest]
     subject: Digest | None
     pushed: Moment
     changed: Moment
     pulled: Moment | None
     attributes: Attributes
-    tags: list[Tag]
+    tags: Listed[Tag]
 
 
 class ImageRepository(TypedDict):
@@ -79,7 +90,7 @@ class ImageRepository(TypedDict):
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     name: Name
     attributes: Attributes
-    images: list[Image]
+    images: Listed[Image]
 
 
 class HubToken(TypedDict):
@@ -89,7 +100,7 @@ class HubToken(TypedDict):
     id: str
     name: str
     owner: str
-    scopes: list[str]
+    scopes: Listed[str]
     created: Moment
     expires: str
     expired: bool
@@ -100,9 +111,9 @@ class Hub(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     now: Moment
-    repositories: list[ImageRepository]
-    accounts: list[str]
-    tokens: list[HubToken]
+    repositories: Listed[ImageRepository]
+    accounts: Listed[str]
+    tokens: Listed[HubToken]
 
 
 class GoogleRepository(TypedDict):
@@ -115,9 +126,9 @@ class GoogleRepository(TypedDict):
     mode: str
     immutableTags: bool
     createTime: Moment
-    cleanupPolicies: list[JsonValue]
+    cleanupPolicies: Listed[JsonValue]
     cleanupPolicyDryRun: bool
-    packages: list[str]
+    packages: Listed[str]
 
 
 class GoogleKey(TypedDict):
@@ -127,7 +138,7 @@ class GoogleKey(TypedDict):
     id: str
     name: str
     owner: str
-    scopes: list[str]
+    scopes: Listed[str]
 
 
 class Google(TypedDict):
@@ -135,9 +146,9 @@ class Google(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     now: Moment
-    repositories: list[ImageRepository]
-    settings: list[GoogleRepository]
-    keys: list[GoogleKey]
+    repositories: Listed[ImageRepository]
+    settings: Listed[GoogleRepository]
+    keys: Listed[GoogleKey]
 
 
 class AcrRetention(TypedDict):
@@ -164,7 +175,7 @@ class ScopeMap(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     name: str
-    actions: list[str]
+    actions: Listed[str]
 
 
 class AcrToken(TypedDict):
@@ -173,7 +184,7 @@ class AcrToken(TypedDict):
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     name: str
     scopeMap: str
-    actions: list[str]
+    actions: Listed[str]
     created: Moment
     expires: str
     expired: bool
@@ -184,10 +195,10 @@ class Acr(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     now: Moment
-    repositories: list[ImageRepository]
+    repositories: Listed[ImageRepository]
     settings: AcrRegistry
-    scopeMaps: list[ScopeMap]
-    tokens: list[AcrToken]
+    scopeMaps: Listed[ScopeMap]
+    tokens: Listed[AcrToken]
 
 
 class EcrScan(TypedDict):
@@ -195,7 +206,7 @@ class EcrScan(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     status: str
-    findings: list[dict[str, JsonValue]]
+    findings: Listed[dict[str, JsonValue]]
 
 
 class EcrImage(TypedDict):
@@ -203,7 +214,7 @@ class EcrImage(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     digest: Digest
-    tags: list[str]
+    tags: Listed[str]
     mediaType: str
     artifactType: str | None
     size: int | None
@@ -211,7 +222,7 @@ class EcrImage(TypedDict):
     lastPulledAt: Moment | None
     status: str
     archivedAt: Moment | None
-    children: list[Digest]
+    children: Listed[Digest]
     subject: Digest | None
     scan: EcrScan | None
 
@@ -231,15 +242,15 @@ class EcrRepository(TypedDict):
     arn: str
     createdAt: Moment
     imageTagMutability: str
-    imageTagMutabilityExclusionFilters: list[EcrFilter]
+    imageTagMutabilityExclusionFilters: Listed[EcrFilter]
     imageScanningConfiguration: dict[str, JsonValue]
     scanFrequency: str
     encryptionConfiguration: dict[str, JsonValue]
-    resourceTags: dict[str, str]
+    resourceTags: Annotated[dict[str, str], FEW]
     policy: JsonValue
     lifecyclePolicy: JsonValue
     lifecycleEvaluatedAt: Moment | None
-    images: list[EcrImage]
+    images: Listed[EcrImage]
 
 
 class EcrScanning(TypedDict):
@@ -247,7 +258,7 @@ class EcrScanning(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     scanType: str
-    rules: list[dict[str, JsonValue]]
+    rules: Listed[dict[str, JsonValue]]
 
 
 class EcrProfile(TypedDict):
@@ -265,10 +276,10 @@ class Ecr(TypedDict):
     now: Moment
     account: str
     region: str
-    profiles: dict[str, EcrProfile]
+    profiles: Annotated[dict[str, EcrProfile], FEW]
     scanning: EcrScanning
     registryPolicy: JsonValue
-    repositories: dict[Name, EcrRepository]
+    repositories: Annotated[dict[Name, EcrRepository], FEW]
 
 
 class Line(TypedDict):
@@ -293,7 +304,7 @@ ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "acr": TypeAdapter(Acr),
 }
 STANDINS = tuple(ADAPTERS)
-_LINES: TypeAdapter[Any] = TypeAdapter(list[Line])
+_LINES: TypeAdapter[Any] = TypeAdapter(Listed[Line])
 
 
 def problem(service: str, settings: object) -> str | None:

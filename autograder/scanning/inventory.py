@@ -27,6 +27,7 @@ from autograder.evidence.layout import LayoutSource, blob_name
 
 MAX_TAR = 256 << 20  # bytes of all layers above the base, unpacked
 MAX_ENTRIES = 50_000
+PIECE = 16 * 1024  # bytes of gzip data that are unpacked at a time
 MAX_TEXT = 2 << 20  # bytes of a METADATA or RECORD that is read
 ZSTD = b"\x28\xb5\x2f\xfd"
 # Where a package manager installs for an interpreter: the system's, or a virtual environment's (it has a pyvenv.cfg).
@@ -140,22 +141,31 @@ def unpack(blob: bytes, name: str, limit: int = MAX_TAR) -> bytes:
     """
     if blob.startswith(ZSTD):
         raise ImageProblem(f"the layer {name} is compressed with zstd; push it with gzip")
-    out = bytearray()
-    rest = blob if blob.startswith(b"\x1f\x8b") else b""
-    if not rest:
-        out += blob
-    while rest:
-        engine = zlib.decompressobj(wbits=31)
-        try:
-            out += engine.decompress(rest, limit + 1 - len(out))
-        except zlib.error:
-            what = "has bytes after its gzip data (padding)" if out else "has damaged gzip data"
-            raise ImageProblem(f"the layer {name} {what}") from None
-        if len(out) > limit:
+    if not blob.startswith(b"\x1f\x8b"):
+        if len(blob) > limit:
             raise ImageProblem(f"with the layer {name} the image unpacks to more than {MAX_TAR >> 20} MiB")
-        if not engine.eof:
-            raise ImageProblem(f"the layer {name} ends in the middle of its gzip data")
-        rest = engine.unused_data
+        return blob
+    out = bytearray()
+    position = members = 0
+    while position < len(blob):
+        members += 1
+        if members > MAX_ENTRIES:
+            raise ImageProblem(f"the layer {name} has more than {MAX_ENTRIES} gzip members")
+        engine = zlib.decompressobj(wbits=31)
+        while not engine.eof:
+            # Piece by piece: each member leaves a copy of what it did not use, and there may be very many.
+            piece = blob[position : position + PIECE]
+            if not piece:
+                raise ImageProblem(f"the layer {name} ends in the middle of its gzip data")
+            position += len(piece)
+            try:
+                out += engine.decompress(piece, limit + 1 - len(out))
+            except zlib.error:
+                what = "has bytes after its gzip data (padding)" if members > 1 else "has damaged gzip data"
+                raise ImageProblem(f"the layer {name} {what}") from None
+            if len(out) > limit:
+                raise ImageProblem(f"with the layer {name} the image unpacks to more than {MAX_TAR >> 20} MiB")
+        position -= len(engine.unused_data)
     return bytes(out)
 
 

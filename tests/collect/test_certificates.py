@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.collect import certificates
 
-from .tls import HOST, NOW, certificate, key_pem
+from .tls import HOST, NOW, certificate, key, key_pem
 
 
 @pytest.mark.parametrize("which", ["ec", "rsa", "ed25519"])
@@ -80,3 +83,35 @@ def test_keys_that_will_not_do():
 def test_any_text_is_answered(text):
     wrapped = f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"
     assert "error" in certificates.certificate(wrapped) and "error" in certificates.key(text, wrapped)
+
+
+def test_a_certificate_with_a_kind_of_name_that_nobody_reads():
+    odd = x509.UnrecognizedExtension(x509.ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x04\xa3\x02\x30\x00")
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    builder = x509.CertificateBuilder(name, name, key("ec").public_key(), 1, NOW, NOW + timedelta(days=1))
+    made = builder.add_extension(odd, critical=False).sign(key("ec"), hashes.SHA256())
+    text = made.public_bytes(serialization.Encoding.PEM).decode()
+    assert "no certificate in PEM form" in certificates.certificate(text)["error"]
+
+
+def test_the_certificates_alone_are_ascii():
+    text = certificate()
+    assert certificates.alone(f"Zertifikat für Übungen\n{text}und noch eins\n{text}") == text + text
+
+
+def test_a_huge_key_is_refused_before_anything_is_computed_with_it():
+    p, q = 2**9941 - 1, 2**9689 - 1  # primes; to prove that takes minutes
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    numbers = (0, p * q, 65537, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p))
+    body = b"".join(_der(0x02, n.to_bytes(n.bit_length() // 8 + 1, "big")) for n in numbers)
+    lines = base64.encodebytes(_der(0x30, body)).decode()
+    text = f"-----BEGIN RSA PRIVATE KEY-----\n{lines}-----END RSA PRIVATE KEY-----\n"
+    assert "an RSA key of 19630 bits" in certificates.key(text, "")["error"]
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    if size < 128:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content

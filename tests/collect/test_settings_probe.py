@@ -208,3 +208,9 @@ def test_nothing_stays_behind(engine):
     run()
     label = {"label": f"{leftovers.OWNER_LABEL}={leftovers.owner()}"}
     assert [c for c in engine.api.containers(all=True, filters=label) if "5000/tcp" not in str(c)] == []
+
+
+def test_a_certificate_with_words_around_it_is_trusted_too():
+    """`openssl x509 -text` prints the subject before the certificate, in whatever letters it has."""
+    context = settings_probe._context(f"O = Übungen\n{certificate()}")
+    assert context.cert_store_stats()["x509"] == 1

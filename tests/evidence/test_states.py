@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from autograder.evidence import states
 
@@ -82,3 +83,22 @@ def test_the_journals_lines():
     assert states.problem_of_lines([line(1), line(2, tag="", extra=[1])]) is None
     for wrong in (None, {}, [1], [line(1) | {"number": "1"}], [line(1) | {"detail": None}], [line(1) | {"when": ""}]):
         assert states.problem_of_lines(wrong)
+
+
+def test_of_many_wrong_entries_the_first_is_told_without_an_error_for_each():
+    """A million errors would take gigabytes, out of a file of a few megabytes."""
+
+    def errors(adapter: TypeAdapter[Any], value: object) -> int:
+        with pytest.raises(ValidationError) as caught:
+            adapter.validate_python(value)
+        return caught.value.error_count()
+
+    ecr = state("ecr")
+    assert errors(states._LINES, [0] * 1000) == 1
+    assert errors(states.ADAPTERS["ecr"], {**ecr, "repositories": {f"a{n}": 0 for n in range(20_000)}}) == 1
+    assert errors(states.ADAPTERS["ecr"], {**ecr, "profiles": {f"a{n}": 0 for n in range(20_000)}}) == 1
+    hub = state("dockerhub")
+    assert errors(states.ADAPTERS["dockerhub"], {**hub, "accounts": [0] * 1000, "tokens": [0] * 1000}) == 2
+    assert "more than 10000 entries" in str(
+        states.problem("ecr", {**ecr, "repositories": {f"a{n}": 0 for n in range(20_000)}})
+    )

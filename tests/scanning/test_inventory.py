@@ -197,3 +197,26 @@ def test_many_entries_over_many_files_stay_quick():
     lower = {f"f/{n}": b"" for n in range(5_000)}
     upper = {f"g/.wh.{n}": b"" for n in range(5_000)}
     assert len(inventory.merge(layers(image(lower, upper)))) == 5_000
+
+
+def test_a_gzip_of_very_many_members_is_read_in_pieces_and_refused(monkeypatch):
+    one = gzip.compress(b"")
+    assert inventory.unpack(one * 20_000, "x") == b""
+    monkeypatch.setattr(inventory, "MAX_ENTRIES", 100)
+    with pytest.raises(ImageProblem, match="more than 100 gzip members"):
+        inventory.unpack(one * 101, "x")
+
+
+def test_a_member_longer_than_a_piece_and_one_that_ends_too_early():
+    content = bytes(range(256)) * 1000
+    blob = gzip.compress(content, 0)
+    assert len(blob) > 4 * inventory.PIECE
+    assert inventory.unpack(blob + blob, "x") == content * 2
+    for cut in (1, len(blob) - inventory.PIECE, len(blob) - 11):
+        with pytest.raises(ImageProblem, match="in the middle"):
+            inventory.unpack(blob + blob[:-cut], "x")
+
+
+def test_a_plain_tar_counts_towards_the_limit():
+    with pytest.raises(ImageProblem, match="unpacks to more than"):
+        inventory.unpack(b"\0" * 1025, "x", 1024)

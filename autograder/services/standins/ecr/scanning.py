@@ -6,6 +6,8 @@ scan of an image it cannot read (https://docs.aws.amazon.com/AmazonECR/latest/us
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections import Counter
 from typing import Any, Protocol
 
@@ -71,6 +73,9 @@ def run(scanner: Scanner, repository: str, digest: str, now: float) -> dict[str,
         updated = scanner.updated_at()
     except CannotScan as reason:
         return {"at": now, "status": "FAILED", "description": f"UnsupportedImageError: {reason}", "findings": []}
+    except Exception:  # whatever it was: without an outcome the scan would be in progress for ever
+        sys.stderr.write(traceback.format_exc())
+        return {"at": now, "status": "FAILED", "description": "The scanner stopped with an error.", "findings": []}
     description = "The scan was completed successfully."
     return {"at": now, "status": "COMPLETE", "description": description, "findings": findings, "sources": updated}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autograder.services.standins.ecr import trivy
+from autograder.services.standins.ecr import scanning, trivy
 from autograder.services.standins.ecr.scanning import CannotScan
 from autograder.services.standins.ecr.trivy import TrivyScanner
 
@@ -101,3 +101,13 @@ def test_the_age_of_the_database_is_read(tmp_path: Path) -> None:
     (tmp_path / "db").mkdir()
     (tmp_path / "db" / "metadata.json").write_text(json.dumps({"UpdatedAt": "2024-07-09T00:00:00Z"}), encoding="utf-8")
     assert TrivyScanner(tmp_path, tmp_path, "http://localhost:1", "ecr/").updated_at() == 1720483200.0
+
+
+def test_a_scanner_that_breaks_ends_its_scan(capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(scanning.NoScanner):
+        def findings_for(self, repository: str, digest: str) -> list[scanning.Finding]:
+            raise KeyError("PkgName")
+
+    outcome = scanning.run(Broken(), "ml", "sha256:1", 7.0)
+    assert outcome["status"] == "FAILED" and outcome["findings"] == [] and outcome["at"] == 7.0
+    assert "KeyError" in capsys.readouterr().err
