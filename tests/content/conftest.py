@@ -63,7 +63,8 @@ def desk(
             environment |= up.environment() | private_home(home) | variables
             table.services = {service: variables[name] for service, name in addresses.VARIABLES.items()}
         table.folders = {names.COURSE: str(course), names.HOME: str(home)}
-        shutil.copytree(paths.DOCKER / "ml-model", course / "docker" / "ml-model")
+        for context in ("ml-model", "ml-model-scan"):
+            shutil.copytree(paths.DOCKER / context, course / "docker" / context)
         (course / "course.py").write_text(LAUNCHER, encoding="utf-8", newline="\n")
         return Session(course, table, tmp_path / "state", environment)
 
