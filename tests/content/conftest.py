@@ -9,6 +9,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import docker.errors
@@ -120,3 +121,9 @@ def clean(engine: DockerClient, table: Names) -> None:
             if tag.startswith(ours):
                 with contextlib.suppress(docker.errors.ImageNotFound):
                     engine.images.remove(tag, force=True)
+
+
+@pytest.fixture
+def desk_tools() -> SimpleNamespace:
+    """The functions that tidy up, for their own tests."""
+    return SimpleNamespace(tagged=tagged, restore=restore, clean=clean)
