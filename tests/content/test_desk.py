@@ -1,4 +1,4 @@
-"""The reader's desk of the lessons' tests: what blocks do to the engine is undone, and the reader's images come back."""
+"""The reader's desk of the lessons' tests: what blocks leave in the engine is undone, images get their names back."""
 
 from __future__ import annotations
 
