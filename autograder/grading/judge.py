@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -247,12 +248,17 @@ def _probes(subject: Subject, tools: Tools) -> tuple[dict[str, Any], int]:
 def _probed(name: str, subject: Subject, tools: Tools) -> tuple[Any, int]:
     for attempt in range(TRIES):
         try:
-            return tools.probe(name).run(subject), attempt
+            return _storable(tools.probe(name).run(subject)), attempt
         except ProbeFault as fault:
             message = str(fault)
             if attempt < TRIES - 1:
                 tools.pause(PAUSE * 2**attempt)
     return {"fault": message}, TRIES - 1
+
+
+def _storable(result: Any) -> Any:
+    """A result without halves of characters: names in a submission may hold them, and UTF-8 cannot."""
+    return json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", errors="replace"))
 
 
 def verdicts(lab: Lab, evidence: Evidence) -> list[Verdict]:

@@ -105,6 +105,8 @@ def layers(
     if not isinstance(diff_ids, list) or len(diff_ids) != len(image.layers):
         count = len(diff_ids) if isinstance(diff_ids, list) else "no"
         raise ImageProblem(f"the manifest lists {len(image.layers)} layers, and the config {count} of them")
+    if not all(isinstance(each, str) for each in diff_ids):
+        raise ImageProblem("the config lists layers that are no digests")
     found: list[Layer] = []
     for descriptor, diff_id in zip(image.layers, diff_ids, strict=True):
         if descriptor.digest in base or diff_id in base:
@@ -179,7 +181,8 @@ def merge(found: list[Layer]) -> dict[str, Entry]:
     for layer in found:
         change = _Change()
         try:
-            with tarfile.open(fileobj=io.BytesIO(layer.tar), mode="r:") as archive:
+            # A name that is not UTF-8 is read as Go programs print it, Trivy among them.
+            with tarfile.open(fileobj=io.BytesIO(layer.tar), mode="r:", errors="replace") as archive:
                 for number, entry in enumerate(archive):
                     if number >= MAX_ENTRIES:
                         raise ImageProblem(f"the layer {layer.digest} has more than {MAX_ENTRIES} entries")
@@ -296,7 +299,11 @@ def _intact(folder: str, files: dict[str, Entry]) -> bool:
         return False
     site = folder.rstrip("/").rpartition("/")[0]
     hashed = 0
-    for row in csv.reader(io.StringIO(record.content.decode("utf-8", errors="replace"))):
+    try:
+        rows = list(csv.reader(io.StringIO(record.content.decode("utf-8", errors="replace"))))
+    except csv.Error:  # a field without end, for one
+        return False
+    for row in rows:
         if len(row) < 2 or not row[1].startswith("sha256="):
             continue  # compiled files and RECORD itself have no hash
         entry = files.get(_path(f"{site}/{row[0]}"))

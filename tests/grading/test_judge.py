@@ -228,3 +228,15 @@ def test_evidence_is_the_same_bytes_each_time_and_holds_an_index_and_attestation
     one, two = judge.judge("x", file, tools), judge.judge("y", file, tools)
     assert one.evidence == two.evidence and points(one) == WHOLE
     assert len(judge.unpacked(one.evidence).repository("registry", ada.parameters["repository"]).manifests) == 3
+
+
+def test_half_a_character_in_a_probes_result_does_not_stop_the_grader(ada, tools, tmp_path):
+    """A package's name in an SBOM may hold one; JSON in UTF-8 cannot."""
+
+    class Halves(KindRegistry):
+        def run(self, subject):
+            return {**super().run(subject), "registry/\ud800": {"pulled": ["\udcff"]}}
+
+    outcome = judge.judge("x", ada.zip(tmp_path), with_(tools, probe=Halves()))
+    assert outcome.status == "graded", outcome.problems
+    assert judge.unpacked(outcome.evidence).probes["round-trip"]["registry/?"] == {"pulled": ["?"]}

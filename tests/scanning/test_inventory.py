@@ -82,7 +82,7 @@ def test_a_version_that_was_written_over_is_noticed():
     assert not found.packages[0].intact
 
 
-@pytest.mark.parametrize("record", [None, b"", b"joblib/__init__.py,sha256=!!,3\n", b"\x00\xff,,\n"])
+@pytest.mark.parametrize("record", [None, b"", b"joblib/__init__.py,sha256=!!,3\n", b"\x00\xff,,\n", b"x" * 200_000])
 def test_a_package_without_a_sound_record_is_not_intact(record):
     files = {path: content for path, content in OLD.items() if not path.endswith("RECORD")}
     if record is not None:
@@ -220,3 +220,18 @@ def test_a_member_longer_than_a_piece_and_one_that_ends_too_early():
 def test_a_plain_tar_counts_towards_the_limit():
     with pytest.raises(ImageProblem, match="unpacks to more than"):
         inventory.unpack(b"\0" * 1025, "x", 1024)
+
+
+@pytest.mark.parametrize("diff_id", [[], {}, 3, None])
+def test_a_config_that_lists_no_digests_is_refused(diff_id):
+    with pytest.raises(ImageProblem, match="no digests"):
+        layers(image(OLD, diff_ids=[diff_id]), base={"sha256:1"})
+
+
+def test_a_name_that_is_no_text_is_told_in_text():
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("x\udcff.dist-info/METADATA"))  # written as the byte 0xff
+    layer = inventory.Layer("sha256:1", "sha256:1", raw.getvalue())
+    (problem,) = inventory.take(inventory.merge([layer])).problems
+    assert problem.startswith("/x\N{REPLACEMENT CHARACTER}.dist-info/METADATA")
