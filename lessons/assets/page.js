@@ -17,8 +17,9 @@
   for (const title of document.querySelectorAll(".highlight > .filename")) {
     if (!title.textContent.startsWith("Output")) continue;
     const block = title.parentElement;
-    const columns = block.querySelector("code").textContent.split("\n").filter((line) => /\S {2,}\S/.test(line));
-    block.classList.add("output", ...(columns.length < 2 ? ["wrapped"] : []));
+    const lines = block.querySelector("code").textContent.split("\n");
+    const table = lines.filter((line) => /\S {2,}\S/.test(line)).length > 1 || lines.some((line) => line.includes("│"));
+    block.classList.add("output", ...(table ? [] : ["wrapped"]));
   }
 
   // Material leaves the search dialog without a name, and makes a landmark of each block's copy button.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import markdown as python_markdown
 import pytest
 
+from autograder import paths
 from autograder.content import pages, quizzes
 from autograder.content.lessons import Lesson, Section
 from autograder.errors import CourseError
@@ -140,3 +142,15 @@ def test_the_self_check_holds_every_question_in_place_of_its_mark(tmp_path):
 def test_a_self_check_without_its_mark_is_named():
     with pytest.raises(CourseError, match="0 of such pairs"):
         pages.self_check("# Self-check\n", [])
+
+
+@pytest.mark.parametrize("folder", pages.lab_folders(paths.LABS), ids=lambda path: path.name)
+def test_the_minutes_of_a_labs_tasks_add_up(folder):
+    """Where tasks say how long they take (``*15 minutes · core*``), they agree with lab.toml."""
+    found = pages.read_lab(folder)
+    tasks = re.findall(r"^\*(\d+) minutes?( · core\b.*)?\*$", found.text, re.MULTILINE)
+    if tasks:
+        assert sum(int(minutes) for minutes, _ in tasks) == found.minutes
+        if found.core_minutes:
+            assert sum(int(minutes) for minutes, core in tasks if core) == found.core_minutes
+    assert found.core_minutes <= found.minutes
