@@ -53,11 +53,10 @@ class Answer:
 
     def close(self) -> None:
         """Give the connection back for reuse if little or nothing is left to read, else close it."""
-        try:
-            if self.status != 416 and int(self.headers.get("content-length") or PIECE) < PIECE:
+        left = self._response.length_remaining  # none after HEAD, whatever is announced
+        with contextlib.suppress(HTTPError, OSError):
+            if self.status != 416 and left is not None and left < PIECE:
                 self._response.drain_conn()
-        except (HTTPError, OSError, ValueError):
-            pass
         if self._response.closed:
             self._response.release_conn()
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
@@ -53,6 +55,30 @@ def test_a_server_that_knows_nothing_of_files_gets_pieces() -> None:
     body = StoredBlob(io.BytesIO(CONTENT * 100))
     assert b"".join(body) == CONTENT * 100
     body.close()
+
+
+def test_asking_for_a_large_blob_costs_no_connection() -> None:
+    seen: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            seen.append(self.client_address[1])
+            self.send_response(200)
+            self.send_header("Content-Length", str(1 << 30))
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        client = RegistryClient(f"http://127.0.0.1:{server.server_port}")
+        for _ in range(3):
+            client.send("HEAD", "a", f"blobs/{DIGEST}").close()
+        server.shutdown()
+    assert len(seen) == 3 and len(set(seen)) == 1
 
 
 @pytest.mark.engine
