@@ -1,0 +1,26 @@
+"""A master's own values become a student's: what stands in a task's cell must run without ``me``."""
+
+from __future__ import annotations
+
+import json
+
+from autograder.checks.tagging_rules import Spec
+from autograder.labs import live, manifest, students, tasks
+from autograder.quality import rehearsal
+from autograder.quality.rehearsal import Rehearsal
+
+
+def test_the_solution_of_a_personal_task_holds_the_students_values(home):
+    lab = manifest.find("04-tagging")
+    for student in ("ada", "ben"):
+        desk = Rehearsal(home, students.issue(b"rehearsal", "test", student))
+        desk.folder(lab).mkdir(parents=True, exist_ok=True)
+        desk.save(lab, rehearsal.solved(lab))
+        saved = json.loads((desk.folder(lab) / f"{lab.slug}.ipynb").read_bytes())
+        values = lab.parameters(desk.student.seed(lab.slug))
+        extracted = tasks.extract(saved, "release_tags", "release_tags")
+        assert repr(Spec.of(values).as_parameter()) in extracted.source and "me._spec" not in extracted.source
+        run = tasks.run_locally(extracted, "release_tags", live.visible_cases(lab, values)["release_tags"], 2.0)
+        assert run.results and all(result.correct for result in run.results)
+        others = [cell["source"] for cell in saved["cells"] if cell["id"] == "release"]
+        assert "me.repository" in "".join(others[0])  # outside tasks, names stay names
