@@ -13,6 +13,7 @@ from autograder.evidence.model import Evidence, Repository
 # How messages name a service.
 SERVICES = {
     "registry": "the local registry",
+    "private": "your private registry",
     "dockerhub": "the Docker Hub stand-in",
     "ecr": "the ECR stand-in",
     "artifact-registry": "the Artifact Registry stand-in",

@@ -16,6 +16,30 @@ def hub() -> None:
 
 
 @hub.group()
+def account() -> None:
+    """Accounts. A new one has no password: it logs in with access tokens alone."""
+
+
+@account.command("create")
+@click.argument("name")
+@json_option
+def account_create(name: str, as_json: bool) -> None:
+    """Sign up as NAME (4 to 30 digits and lower-case letters), which is then also a namespace."""
+    made = call(SERVICE, "account-create", name=name)
+    if as_json:
+        show(made, as_json)
+    else:
+        click.echo(f"The account {name} is made." if made["created"] else f"The account {name} exists.")
+
+
+@account.command("list")
+@json_option
+def account_list(as_json: bool) -> None:
+    """Every account of the stand-in."""
+    show(call(SERVICE, "account-list"), as_json)
+
+
+@hub.group()
 def token() -> None:
     """Personal access tokens."""
 

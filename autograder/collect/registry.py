@@ -40,13 +40,20 @@ class RegistryClient:
         auth: user name and password for Basic authentication, or None.
         root: where the API is; elsewhere only in the clouds' stand-ins.
         bearer: a token that every request carries, or "".
+        scheme: http or https.
     """
 
     def __init__(
-        self, address: str, auth: tuple[str, str] | None = None, *, root: str = "/v2/", bearer: str = ""
+        self,
+        address: str,
+        auth: tuple[str, str] | None = None,
+        *,
+        root: str = "/v2/",
+        bearer: str = "",
+        scheme: str = "http",
     ) -> None:
         self.address = address
-        self._base = f"http://{address}{root}"
+        self._base = f"{scheme}://{address}{root}"
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the machine must not see (or break) loopback traffic
         self._session.auth = auth

@@ -94,7 +94,7 @@ class ImageRepository(TypedDict):
 
 
 class HubToken(TypedDict):
-    """An access token, without its secret. ``expires`` is "" for one without end."""
+    """An access token. ``expires`` is "" for one without end; ``fingerprint`` is its secret's (domain/dockerhub)."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     id: str
@@ -104,16 +104,24 @@ class HubToken(TypedDict):
     created: Moment
     expires: str
     expired: bool
+    fingerprint: str
+
+
+class RevokedHubToken(HubToken):
+    """A token that was taken back, and when."""
+
+    revoked: Moment
 
 
 class Hub(TypedDict):
-    """Docker Hub. A token that was revoked is not in the list."""
+    """Docker Hub. ``revoked`` are the tokens that were taken back last; the others are in ``tokens``."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     now: Moment
     repositories: Listed[ImageRepository]
     accounts: Listed[str]
     tokens: Listed[HubToken]
+    revoked: Listed[RevokedHubToken]
 
 
 class GoogleRepository(TypedDict):

@@ -49,7 +49,15 @@ def clear(labs: Sequence[Lab], student: Student) -> list[str]:
     for service, name in sorted(mine - kept):
         if cloud_admin.forget(service, name):
             said.append(f"{name} ({service}) is removed.")
+    for name in accounts(labs, student):
+        if cloud_admin.call("dockerhub", "account-forget", name=name)["gone"]:
+            said.append(f"The account {name} (dockerhub) is removed, with its repositories and tokens.")
     return said
+
+
+def accounts(labs: Sequence[Lab], student: Student) -> list[str]:
+    """The accounts that belong to the labs on the Docker Hub stand-in."""
+    return [name.format_map(lab.parameters(student.seed(lab.slug))) for lab in labs for name in lab.hub_accounts]
 
 
 def cleared(labs: Sequence[Lab], student: Student) -> list[str]:

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from autograder import __version__
 from autograder.checks.api import Check
+from autograder.collect import private
 from autograder.collect.registry import RegistryClient, snapshot
 from autograder.collect.standins import StandinClient, Told, merged
 from autograder.domain import manifests
@@ -87,6 +88,8 @@ class Live:
 
     def client(self, service: str) -> RegistryClient:
         """A client of a service's registry."""
+        if service == private.SERVICE:  # its settings may have changed since the last time
+            return private.PrivateClient(self.folder, self.parameters())
         if service not in self.clients:
             standin = service in STANDINS
             self.clients[service] = StandinClient(service) if standin else RegistryClient(addresses.load().of(service))
@@ -102,7 +105,8 @@ class Live:
         wanted = wanted or Wanted.everything(self.lab)
         parameters = self.parameters()
         journals: list[tuple[dict[str, Any], ...]] = []
-        services = {name: self.service(name, parameters, journals) for name in sorted(wanted.services)}
+        services = {name: self._service(name, parameters, journals) for name in sorted(wanted.services)}
+        files = self.files()
         return Evidence(
             kit_version=__version__,
             lab=self.lab.slug,
@@ -114,15 +118,21 @@ class Live:
             services=services,
             answers=answers.read(self.folder),
             answer_inputs=answer_inputs(self.lab, parameters),
-            files=self.files(),
+            files=files,
             tasks={name: self.task(name, parameters) for name in sorted(wanted.tasks)},
-            probes=self.probes(wanted.probes, services),
+            probes=self.probes(wanted.probes, services, files, parameters),
             journal=merged(journals),
         )
 
-    def probes(self, names: Iterable[str], services: Mapping[str, Service]) -> dict[str, JsonValue]:
+    def probes(
+        self,
+        names: Iterable[str],
+        services: Mapping[str, Service],
+        files: Mapping[str, File],
+        parameters: Mapping[str, Any],
+    ) -> dict[str, JsonValue]:
         """The results of those probes that a notebook can run itself."""
-        desk = probing.Desk(self.lab, self.folder, services, self.client, self.bases)
+        desk = probing.Desk(self.lab, self.folder, services, files, parameters, self.client, self.bases)
         return {name: probing.run(name, desk) for name in sorted(names) if name in probing.LIVE}
 
     def bases(self) -> frozenset[tuple[str, ...]]:
@@ -135,6 +145,16 @@ class Live:
             with closing(engine.connect()) as client:
                 self._bases = images.python_bases(client)
         return self._bases
+
+    def _service(
+        self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]
+    ) -> Service:
+        try:
+            return self.service(name, parameters, journals)
+        except CourseError as problem:
+            if name != private.SERVICE:
+                raise
+            return Service(settings={"problem": problem.found})
 
     def service(
         self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]

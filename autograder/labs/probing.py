@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
 from autograder.collect.registry import RegistryClient
 from autograder.errors import CourseError
-from autograder.evidence.model import Service
+from autograder.evidence.model import File, Service
 from autograder.labs.manifest import Lab
+from autograder.services.throwaway import ProbeFault
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Desk:
         lab: the lab.
         folder: the student's folder of it.
         services: what was collected a moment ago.
+        files: the lab's files.
+        parameters: the student's personal parameters.
         client: a client of a service's registry.
         bases: the kit's base images, see :func:`autograder.services.images.python_bases`.
     """
@@ -33,6 +37,8 @@ class Desk:
     lab: Lab
     folder: Path
     services: Mapping[str, Service]
+    files: Mapping[str, File]
+    parameters: Mapping[str, Any]
     client: Callable[[str], RegistryClient]
     bases: Callable[[], frozenset[tuple[str, ...]]]
 
@@ -49,8 +55,15 @@ def _rescan(desk: Desk) -> JsonValue:
     return rescan_probe.run(grader.here(), desk.bases(), snapshots)
 
 
+def _settings(desk: Desk) -> JsonValue:
+    from autograder.collect import settings_probe
+
+    return settings_probe.probe(desk.files, desk.parameters)
+
+
 LIVE: dict[str, Callable[[Desk], JsonValue]] = {
     "rescan": _rescan,
+    "settings": _settings,
 }
 
 
@@ -60,3 +73,5 @@ def run(name: str, desk: Desk) -> JsonValue:
         return LIVE[name](desk)
     except CourseError as problem:
         return {"fault": f"{problem.found}. {problem.next_step}"}
+    except ProbeFault as fault:
+        return {"fault": str(fault)}

@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import cloud_reset, release, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
-from autograder.services import addresses, engine, installation, registry
+from autograder.services import addresses, endpoint, engine, installation, registry
+from autograder.services.compose import project as compose
 
 CELL_SECONDS = 300  # a cell may build an image
 
@@ -126,7 +128,22 @@ class Rehearsal:
 def environment(home: Path) -> dict[str, str]:
     """The environment in which commands, kernels and servers work in ``home``."""
     path = os.pathsep.join([str(paths.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | {"COURSE_HOME": str(home), "PYTHONPATH": path, "PYTHONUTF8": "1"}
+    own = {"COURSE_HOME": str(home), "PYTHONPATH": path, "PYTHONUTF8": "1"}
+    return os.environ | own | _docker(home)
+
+
+def _docker(home: Path) -> dict[str, str]:
+    """A configuration of ``docker`` of this home's own: the same engine and plugins, none of the logins.
+
+    So a lab that logs in finds nothing in the configuration of whoever rehearses it, and leaves nothing there.
+    """
+    config, plugins = home / ".docker", endpoint.config_folder() / "cli-plugins"
+    if not config.is_dir():
+        config.mkdir(parents=True)
+        if plugins.is_dir():
+            shutil.copytree(plugins, config / "cli-plugins", symlinks=True)
+    found = endpoint.find()
+    return {"DOCKER_CONFIG": str(config)} | ({} if found.is_default else {"DOCKER_HOST": found.url})
 
 
 def _course(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -191,6 +208,7 @@ def _remove() -> None:
         return
     mine: dict[str, str | list[str] | bool] = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
     hosts = tuple(f"{address}/" for address in addresses.of_installation(state).services.values())
+    hosts += tuple(f"localhost:{port}/" for port in compose.ports_of(client, state))  # registries that a lab started
     for container in client.containers.list(all=True, ignore_removed=True):
         named = str(container.attrs["Config"]["Image"])
         if named.startswith(hosts) or container.labels.get(registry.INSTALLATION_LABEL) == state.id:

@@ -119,6 +119,7 @@ LINES: list[tuple[str, str, str, dict[str, object]]] = [
         "repository-immutable",
         {"name": "p/models", "immutable_tags": False},
     ),
+    ("hub account list", "", "account-list", {}),
     ("hub token list", "", "token-list", {}),
     ("hub repository list", "", "repository-list", {}),
     ("hub repository create me/a --private", "", "repository-create", {"name": "me/a", "private": True}),
@@ -136,6 +137,7 @@ OTHERS = {
     "artifact-registry create-key",
     "artifact-registry repositories set-cleanup-policies",
     "artifact-registry repositories preview-cleanup",
+    "hub account create",
     "hub token create",
     "hub token revoke",
 }

@@ -15,6 +15,8 @@ from autograder.collect import certificates
 
 from .tls import HOST, NOW, certificate, key, key_pem
 
+CERTIFICATE = certificate([HOST, "localhost"], addresses=["127.0.0.1"])
+
 
 @pytest.mark.parametrize("which", ["ec", "rsa", "ed25519"])
 def test_a_certificate_and_its_key(which):
@@ -115,3 +117,19 @@ def _der(tag: int, content: bytes) -> bytes:
         return bytes([tag, size]) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes([tag, 0x80 | len(length)]) + length + content
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 255)), min_size=1, max_size=4))
+def test_damaged_certificates_and_keys_are_answered(flips):
+    def damaged(pem):
+        body = bytearray(base64.b64decode("".join(pem.splitlines()[1:-1])))
+        for place, bits in flips:
+            body[place % len(body)] ^= bits
+        first, *_, last = pem.splitlines()
+        return f"{first}\n{base64.encodebytes(bytes(body)).decode()}{last}\n"
+
+    certificate_text, key_text = damaged(CERTIFICATE), damaged(key_pem())
+    assert "names" in certificates.certificate(certificate_text) or "error" in certificates.certificate(
+        certificate_text
+    )
+    assert {"fits", "error"} & set(certificates.key(key_text, certificate_text))

@@ -31,8 +31,8 @@ def files(**changed: str | None) -> dict[str, File]:
     }
     names = {
         "compose": "compose.yaml",
-        "crt": "certs/registry.crt",
-        "key": "certs/registry.key",
+        "crt": "certs/domain.crt",
+        "key": "certs/domain.key",
         "htpasswd": "auth/htpasswd",
     }
     return {names[part]: file(text) for part, text in (made | changed).items() if text is not None}
@@ -99,7 +99,7 @@ def test_files_that_could_cost_the_grader_are_never_run():
 
 
 def test_a_file_that_is_no_text_has_an_error():
-    broken = files() | {"certs/registry.crt": File(size=9, sha256="", text=None)}
+    broken = files() | {"certs/domain.crt": File(size=9, sha256="", text=None)}
     found = settings_probe.probe(broken, ME, NeverStarted())
     assert "error" in found["certificate"] and found["run"] is None
 
@@ -123,20 +123,20 @@ def test_the_registry_gets_names_of_ours_for_the_files_and_nothing_of_the_machin
         "      REGISTRY_HTTP_HOST: https://elsewhere.test\n      REGISTRY_LOG_LEVEL: debug\n"
         "      REGISTRY_HTTP_SECRET: abc\n      REGISTRY_HTTP_ADDR: :443\n"
     )
-    text = COMPOSE.replace("/certs/registry.crt", "/entrypoint.sh").replace(
+    text = COMPOSE.replace("/certs/domain.crt", "/entrypoint.sh").replace(
         "    environment:\n", "    environment:\n" + more
     )
     with pytest.raises(ProbeFault):
         settings_probe.probe(files(compose=text), ME, start)
     assert seen["port"] == 443 and set(seen["files"]) == {
-        "/course/certs/registry.crt", "/course/certs/registry.key", "/course/auth/htpasswd",
+        "/course/certs/domain.crt", "/course/certs/domain.key", "/course/auth/htpasswd",
     }  # fmt: skip
     assert seen["environment"] == {
         "REGISTRY_AUTH": "htpasswd",
         "REGISTRY_AUTH_HTPASSWD_REALM": "Images of heron-1a2b",
         "REGISTRY_AUTH_HTPASSWD_PATH": "/course/auth/htpasswd",
-        "REGISTRY_HTTP_TLS_CERTIFICATE": "/course/certs/registry.crt",
-        "REGISTRY_HTTP_TLS_KEY": "/course/certs/registry.key",
+        "REGISTRY_HTTP_TLS_CERTIFICATE": "/course/certs/domain.crt",
+        "REGISTRY_HTTP_TLS_KEY": "/course/certs/domain.key",
         "REGISTRY_STORAGE_DELETE_ENABLED": "true",
         "REGISTRY_HTTP_ADDR": ":443",
     }

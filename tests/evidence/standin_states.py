@@ -84,7 +84,7 @@ def state(service: str, name: str = "team/ml-model") -> dict[str, Any]:
     return (
         common
         | {
-            "dockerhub": {"accounts": ["student"], "tokens": []},
+            "dockerhub": {"accounts": ["student"], "tokens": [], "revoked": []},
             "artifact-registry": {"settings": [], "keys": []},
             "acr": {
                 "settings": {

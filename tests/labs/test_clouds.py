@@ -163,3 +163,18 @@ def test_profiles_work_in_the_aws_clients(running: Installation, tmp_path: Path,
         monkeypatch.delenv(name)
     assert boto3.Session().client("sts").get_caller_identity()["Arn"] == arns["admin"]
     assert not (tmp_path / ".aws").exists()
+
+
+def test_a_reset_ends_the_accounts_of_the_lab_alone(live: Live, running: Installation) -> None:
+    name = f"h{uuid4().hex[:8]}"
+    assert cloud_admin.call("dockerhub", "account-create", name=name)["created"] is True
+    cloud_admin.call("dockerhub", "token-create", owner=name, name="laptop", scope="repo:write", days=1)
+    cloud_admin.call("dockerhub", "repository-create", name=f"{name}/own", private=True)
+    owner = live.lab.model_copy(update={"hub_accounts": (name,), "services": ("dockerhub",), "repositories": ()})
+    assert cloud_reset.clear([owner], live.student) == [
+        f"The account {name} (dockerhub) is removed, with its repositories and tokens."
+    ]
+    state = cloud_admin.snapshot("dockerhub")["state"]
+    assert name not in state["accounts"] and f"{name}/own" not in {one["name"] for one in state["repositories"]}
+    assert name not in {one["owner"] for one in [*state["tokens"], *state["revoked"]]}
+    assert cloud_reset.clear([owner], live.student) == []

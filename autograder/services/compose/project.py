@@ -83,7 +83,7 @@ def find(folder: Path, file: Path | None = None) -> Project:
     if chosen is None or not chosen.is_file():
         raise CourseError(
             expected=f"a file {FILES[0]} in {folder.name}/",
-            found="none" if file is None else f"no file {file}",
+            found="there is none" if file is None else f"no file {file}",
             next_step="Write it first, or go to the folder that holds it.",
         )
     try:
@@ -270,7 +270,7 @@ def containers(client: DockerClient, folder: Path) -> list[Container]:
     folder = folder.resolve()
     found = {}
     for label in (FOLDER_LABEL, COMPOSE_FOLDER_LABEL):
-        for container in client.containers.list(all=True, filters={"label": label}):
+        for container in client.containers.list(all=True, ignore_removed=True, filters={"label": label}):
             place = Path(container.labels[label])
             if folder in (place, *place.parents):
                 found[container.id] = container
@@ -324,10 +324,18 @@ def stop_all(client: DockerClient, state: installation.Installation) -> list[str
     """Stop what this installation's compose files started; containers and volumes stay."""
     stopped = []
     wanted = [f"{registry.INSTALLATION_LABEL}={state.id}", FOLDER_LABEL]
-    for container in client.containers.list(filters={"label": wanted}):
+    for container in client.containers.list(ignore_removed=True, filters={"label": wanted}):
         container.stop(timeout=5)
         stopped.append(str(container.labels.get(SERVICE_LABEL)))
     return stopped
+
+
+def ports_of(client: DockerClient, state: installation.Installation) -> set[int]:
+    """The ports of this machine that an installation's compose files published."""
+    wanted = [f"{registry.INSTALLATION_LABEL}={state.id}", FOLDER_LABEL]
+    found = client.containers.list(all=True, ignore_removed=True, filters={"label": wanted})
+    bound = (b for c in found for hosts in (c.attrs["HostConfig"]["PortBindings"] or {}).values() for b in hosts or ())
+    return {int(one["HostPort"]) for one in bound if one["HostPort"]}
 
 
 def restart(client: DockerClient, project: Project) -> None:
@@ -360,7 +368,7 @@ def _required(client: DockerClient, project: Project) -> Container:
     if container is None:
         raise CourseError(
             expected=f"a container of {project.file.name}",
-            found="none",
+            found="there is none",
             next_step="Start it first: course compose up",
         )
     return container

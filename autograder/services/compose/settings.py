@@ -118,7 +118,7 @@ class Settings:
         return max(inside, key=lambda mount: len(mount.target), default=None)
 
     def file_at(self, path: str) -> str | None:
-        """The lab's file that the registry finds under a path of its own ("certs/registry.crt"); None without one."""
+        """The lab's file that the registry finds under a path of its own ("certs/domain.crt"); None without one."""
         mount = self.mount_at(path)
         if mount is None or not mount.source.startswith("."):
             return None

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from autograder.services.standins.clock import moment, stamp
 from autograder.services.standins.interface import Clock, Refusal
 from autograder.services.standins.state import read_json, write_json
+
+REMEMBERED = 100  # revoked tokens
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class AccessToken:
         scopes: what it may do, in the cloud's words.
         created, expires: ISO 8601 UTC; ``expires`` is "" for a token without end.
         digest: SHA-256 of the secret. A plain hash is enough: the secret has 160 random bits, so no one guesses it.
+        revoked: ISO 8601 UTC of when it was taken back; "" for one that was not.
     """
 
     id: str
@@ -36,10 +39,16 @@ class AccessToken:
     created: str
     expires: str
     digest: str
+    revoked: str = ""
 
     def public(self) -> dict[str, Any]:
-        """Everything but the hash."""
-        return {key: value for key, value in asdict(self).items() if key != "digest"}
+        """Everything but the hash, and that it was revoked."""
+        return {key: value for key, value in asdict(self).items() if key not in ("digest", "revoked")}
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the hash: enough to recognise a secret, not to have it."""
+        return self.digest[:12]
 
 
 class AccessTokens:
@@ -73,28 +82,40 @@ class AccessTokens:
     def find(self, secret: str) -> AccessToken | None:
         """The valid token with this secret, or None if there is none or it has expired."""
         digest = _digest(secret)
-        for token in self._tokens:
+        for token in self.all():
             if hmac.compare_digest(token.digest, digest) and not self.expired(token):
                 return token
         return None
 
     def all(self) -> list[AccessToken]:
         """Every token that was not revoked, the expired ones too, oldest first."""
-        return list(self._tokens)
+        return [token for token in self._tokens if not token.revoked]
+
+    def gone(self) -> list[AccessToken]:
+        """The tokens that were revoked last, at most :data:`REMEMBERED` of them, oldest first."""
+        return [token for token in self._tokens if token.revoked]
 
     def expired(self, token: AccessToken) -> bool:
         """Whether its time is over."""
         return bool(token.expires) and moment(token.expires) <= self._clock.now()
 
     def revoke(self, id_or_name: str) -> AccessToken:
-        """Forget a token. Raises Refusal 404 if there is none of this id or name, 409 if a name fits several."""
+        """Take a token back. Raises Refusal 404 if there is none of this id or name, 409 if a name fits several."""
         with self._lock:
-            found = [token for token in self._tokens if id_or_name in (token.id, token.name)]
+            found = [token for token in self.all() if id_or_name in (token.id, token.name)]
             if len(found) != 1:
                 count = "no token is" if not found else f"{len(found)} tokens are"
                 raise Refusal(409 if found else 404, "NOT_FOUND", f"{count} called {id_or_name}")
-            self._save([token for token in self._tokens if token is not found[0]])
+            dead = replace(found[0], revoked=stamp(self._clock.now()))
+            self._save(
+                [*(token for token in self.all() if token is not found[0]), *self.gone()[1 - REMEMBERED :], dead]
+            )
             return found[0]
+
+    def forget(self, owner: str) -> None:
+        """Drop every token of an owner, revoked ones too."""
+        with self._lock:
+            self._save([token for token in self._tokens if token.owner != owner])
 
     def _save(self, tokens: list[AccessToken]) -> None:
         write_json(self._path, [asdict(token) for token in tokens])

@@ -11,12 +11,14 @@ from datetime import timedelta
 from typing import Any
 
 from autograder.domain import manifests
+from autograder.domain.dockerhub import USERNAME
 from autograder.domain.retention.regex import compile_regex
 from autograder.services.standins.accesstokens import AccessToken, AccessTokens
 from autograder.services.standins.bearer import BearerFront, Identity
 from autograder.services.standins.catalog import Catalog
 from autograder.services.standins.hublimits import PullLimits
 from autograder.services.standins.interface import Action, Call, Caller, Context, Headers, Manifest, Refusal
+from autograder.services.standins.state import read_json, write_json
 
 LIBRARY = "library"  # https://docs.docker.com/docker-hub/repos/manage/trusted-content/official-images/
 FREE_PRIVATE_REPOSITORIES = 1  # Personal plan, https://docs.docker.com/docker-hub/usage/
@@ -48,7 +50,8 @@ class HubFront(BearerFront):
 
     def __init__(self, context: Context, catalog: Catalog, limits: PullLimits) -> None:
         super().__init__(context, catalog)
-        self.accounts: dict[str, str] = dict(context.credentials["accounts"])
+        self.accounts: dict[str, str] = dict(context.credentials["accounts"])  # with their passwords
+        self._signed_up = context.state / "accounts.json"
         self.publisher: str = context.credentials["publisher"]  # pushes the course's base images to library/
         self.tokens = AccessTokens(context.state / "tokens.json", context.clock)
         self.limits = limits
@@ -131,6 +134,9 @@ class HubFront(BearerFront):
 
     def admin(self, operation: str, arguments: dict[str, Any]) -> Any:
         handlers: dict[str, Callable[..., Any]] = {
+            "account-create": self._account_create,
+            "account-list": self._account_list,
+            "account-forget": self._account_forget,
             "token-create": self._token_create,
             "token-list": self._token_list,
             "token-revoke": self._token_revoke,
@@ -143,6 +149,38 @@ class HubFront(BearerFront):
         if operation not in handlers:
             raise LookupError(operation)
         return handlers[operation](**arguments)
+
+    def _account_list(self) -> list[str]:
+        """Every account; those that signed up here have no password, and log in with access tokens alone."""
+        return sorted({*self.accounts, *read_json(self._signed_up, [])})
+
+    def _account_create(self, name: str) -> dict[str, Any]:
+        """Sign up; harmless when the account is there already."""
+        if not USERNAME.match(name):
+            raise Refusal(400, "NAME_INVALID", "a Docker ID has 4 to 30 characters, digits and lower-case letters")
+        if name == LIBRARY:
+            raise Refusal(409, "CONFLICT", f"{name} is reserved")
+        with self.context.lock(""):
+            new = name not in self._account_list()
+            if new:
+                write_json(self._signed_up, [*read_json(self._signed_up, []), name])
+        if new:
+            self._configured(name, "account-create")
+        return {"name": name, "created": new}
+
+    def _account_forget(self, name: str) -> dict[str, Any]:
+        """Remove an account that signed up here, with its repositories and tokens."""
+        signed_up = read_json(self._signed_up, [])
+        if name not in signed_up:
+            return {"name": name, "gone": False}
+        for repository in self.names.repositories():
+            if repository.partition("/")[0] == name:
+                self.forget(repository)
+        with self.context.lock(""):
+            self.tokens.forget(name)
+            write_json(self._signed_up, [other for other in read_json(self._signed_up, []) if other != name])
+        self._configured(name, "account-forget")
+        return {"name": name, "gone": True}
 
     def _token_create(self, owner: str, name: str, scope: str, days: float | None) -> dict[str, Any]:
         self._account(owner)
@@ -162,7 +200,7 @@ class HubFront(BearerFront):
         return self._shown(gone)
 
     def _shown(self, token: AccessToken) -> dict[str, Any]:
-        return {**token.public(), "expired": self.tokens.expired(token)}
+        return {**token.public(), "expired": self.tokens.expired(token), "fingerprint": token.fingerprint}
 
     def _repository_create(self, name: str, private: bool) -> dict[str, Any]:
         self._own(name)
@@ -223,7 +261,7 @@ class HubFront(BearerFront):
             raise Refusal(402, "DENIED", text)
 
     def _account(self, name: str) -> None:
-        if name not in self.accounts:
+        if name not in self._account_list():
             raise Refusal(404, "NOT_FOUND", f"there is no account {name}")
 
     def _own(self, name: str) -> None:
@@ -243,4 +281,9 @@ class HubFront(BearerFront):
         )
 
     def snapshot(self) -> dict[str, Any]:
-        return {**super().snapshot(), "accounts": sorted(self.accounts), "tokens": self._token_list()}
+        return {
+            **super().snapshot(),
+            "accounts": self._account_list(),
+            "tokens": self._token_list(),
+            "revoked": [{**self._shown(token), "revoked": token.revoked} for token in self.tokens.gone()],
+        }

@@ -6,15 +6,14 @@ Personal account; the ``ratelimit-*`` and ``docker-ratelimit-source`` headers).
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
+from autograder.domain.dockerhub import ANONYMOUS_PULLS, PERSONAL_PULLS, account_id
 from autograder.services.standins.clock import stamp
 from autograder.services.standins.database import Database
 from autograder.services.standins.interface import Clock, Headers, Refusal
 
 WINDOW = timedelta(hours=6)
-ANONYMOUS, PERSONAL = 100, 200
 HELP = "https://www.docker.com/increase-rate-limit"
 # Texts as Docker prints them behind "toomanyrequests:"
 OVER_ANONYMOUS = f"You have reached your unauthenticated pull rate limit. {HELP}"
@@ -50,7 +49,7 @@ class PullLimits:
         return {
             "ratelimit-limit": f"{_limit(user)};w={window}",
             "ratelimit-remaining": f"{self._left(user, client)};w={window}",
-            "docker-ratelimit-source": client if not user else _account_id(user),
+            "docker-ratelimit-source": client if not user else account_id(user),
         }
 
     def _left(self, user: str, client: str) -> int:
@@ -63,14 +62,8 @@ class PullLimits:
 
 
 def _limit(user: str) -> int:
-    return PERSONAL if user else ANONYMOUS
+    return PERSONAL_PULLS if user else ANONYMOUS_PULLS
 
 
 def _source(user: str, client: str) -> str:
     return f"user:{user}" if user else f"address:{client}"
-
-
-def _account_id(user: str) -> str:
-    """Hub names an account by a UUID here; ours is derived from the name."""
-    digits = hashlib.sha256(user.encode()).hexdigest()[:32]
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

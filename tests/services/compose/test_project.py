@@ -29,8 +29,8 @@ def folder(home):
         pass
     made = home / "work" / "05-private registry"
     for name, text in {
-        "certs/registry.crt": certificate(),
-        "certs/registry.key": key_pem(),
+        "certs/domain.crt": certificate(),
+        "certs/domain.key": key_pem(),
         "auth/htpasswd": line("ci", "s"),
     }.items():
         (made / name).parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def test_up_down_and_all_between(folder, engine):
     )
     assert "listening on" in compose(folder, "logs", "registry").stdout
     done = compose(folder, "exec", "-T", "registry", "ls", "/certs")
-    assert done.returncode == 0 and done.stdout.split() == ["registry.crt", "registry.key"]
+    assert done.returncode == 0 and done.stdout.split() == ["domain.crt", "domain.key"]
     assert compose(folder, "exec", "registry", "ls", "/nowhere").returncode != 0
     assert compose(folder, "exec", "web", "ls").returncode == 2
     compose(folder, "exec", "registry", "touch", "/var/lib/registry/kept")
@@ -145,7 +145,7 @@ def test_what_goes_wrong_is_told(folder):
     assert "publishes on 0.0.0.0" in compose(folder, "up").stderr
     write(folder, text.replace("./auth:", "./nowhere:"))
     assert "no such file or folder" in compose(folder, "up").stderr
-    write(folder, text.replace("/certs/registry.key", "/certs/other.key"))
+    write(folder, text.replace("/certs/domain.key", "/certs/other.key"))
     ended = compose(folder, "up")
     assert ended.returncode == 1 and "open /certs/other.key: no such file or directory" in ended.stderr
     assert "exited" in compose(folder, "ps").stdout  # not tried again and again

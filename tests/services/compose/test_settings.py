@@ -26,8 +26,7 @@ def test_a_whole_file():
     )  # fmt: skip
     assert found.listens == 5000 and found.data is not None and found.data.named
     assert (
-        found.file_at("/certs/registry.crt") == "certs/registry.crt"
-        and found.file_at("/auth/htpasswd") == "auth/htpasswd"
+        found.file_at("/certs/domain.crt") == "certs/domain.crt" and found.file_at("/auth/htpasswd") == "auth/htpasswd"
     )
     assert found.file_at("/elsewhere/x") is None and found.file_at("/certsx/y") is None
 
@@ -77,7 +76,7 @@ def test_ports_that_are_none(entry):
         ("./certs:/certs:ro", Mount("./certs", "/certs", True)),
         ("./certs/:/certs/", Mount("./certs", "/certs")),
         (".:/all", Mount(".", "/all")),
-        ("./certs/registry.crt:/registry.crt", Mount("./certs/registry.crt", "/registry.crt")),
+        ("./certs/domain.crt:/registry.crt", Mount("./certs/domain.crt", "/registry.crt")),
         ("data:/var/lib/registry", Mount("data", "/var/lib/registry")),
         ("/var/lib/registry", Mount("", "/var/lib/registry")),
         ("{type: bind, source: ./auth, target: /auth, read_only: true}", Mount("./auth", "/auth", True)),

@@ -47,6 +47,18 @@ def test_a_hub_token_is_printed_once_and_logs_in_until_it_is_revoked(running: In
     assert f"no token is called {name}" in err
 
 
+def test_an_account_is_made_once_and_its_tokens_are_its_own(running: Installation) -> None:
+    name = f"heron{uuid4().hex[:6]}"
+    assert course("hub", "account", "create", name)[0] == f"The account {name} is made.\n"
+    assert course("hub", "account", "create", name)[0] == f"The account {name} exists.\n"
+    assert name in data("hub", "account", "list")
+    secret = data("hub", "token", "create", "laptop", "--user", name, "--scope", "write")["secret"]
+    client = RegistryHttp(f"localhost:{running.ports['dockerhub']}", name, secret)
+    assert client.push_image(f"{name}/app", "1")
+    _, err = course("hub", "account", "create", "A-B", status=2)
+    assert "4 to 30 characters" in err
+
+
 def test_a_second_private_repository_is_a_no(running: Installation) -> None:
     one, two = (f"student/q{uuid4().hex[:6]}" for _ in range(2))
     assert data("hub", "repository", "create", one, "--private")["private"] is True

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from autograder.domain.dockerhub import ANONYMOUS_PULLS as ANONYMOUS
+from autograder.domain.dockerhub import PERSONAL_PULLS as PERSONAL
+from autograder.domain.dockerhub import fingerprint
+from autograder.services.standins.accesstokens import REMEMBERED
 from autograder.services.standins.bearer import Identity
 from autograder.services.standins.catalog import Catalog
 from autograder.services.standins.hub import IMMUTABLE, HubFront
-from autograder.services.standins.hublimits import ANONYMOUS, PERSONAL, PullLimits
+from autograder.services.standins.hublimits import PullLimits
 from autograder.services.standins.interface import Call, Caller, Kind, Refusal
 
 from .support import Bench, index, manifest
@@ -181,3 +185,53 @@ def test_names_in_commands_are_checked(hub: HubFront) -> None:
     assert refusal(hub, "repository-privacy", name="student/none", private=True).status == 404
     with pytest.raises(LookupError):
         hub.admin("nonsense", {})
+
+
+def test_an_account_that_signed_up_logs_in_with_tokens_alone_and_can_be_forgotten(bench: Bench, hub: HubFront) -> None:
+    assert hub.admin("account-create", {"name": "heron1a2b"}) == {"name": "heron1a2b", "created": True}
+    assert hub.admin("account-create", {"name": "heron1a2b"}) == {"name": "heron1a2b", "created": False}
+    assert "heron1a2b" in hub.admin("account-list", {}) and hub.identify("heron1a2b", "") is None
+    made = hub.admin("token-create", {"owner": "heron1a2b", "name": "laptop", "scope": "repo:write", "days": 30})
+    identity = who(hub, "heron1a2b", made["secret"])
+    assert hub.rights(identity, "heron1a2b/app") == {"pull", "push"} and hub.rights(identity, "student/app") == set()
+    hub.commit_push(Caller("heron1a2b"), manifest("heron1a2b/app", "1"))
+    hub.commit_push(STUDENT, manifest("student/app", "1"))
+    assert hub.admin("repository-create", {"name": "heron1a2b/own", "private": True})["private"] is True
+    assert hub.admin("account-forget", {"name": "heron1a2b"}) == {"name": "heron1a2b", "gone": True}
+    assert hub.admin("account-forget", {"name": "heron1a2b"}) == {"name": "heron1a2b", "gone": False}
+    assert hub.admin("account-forget", {"name": "student"})["gone"] is False, "one that the installation came with"
+    assert hub.identify("heron1a2b", made["secret"]) is None
+    assert [entry["name"] for entry in hub.admin("repository-list", {})] == ["student/app"]
+    assert hub.snapshot()["revoked"] == [] and "heron1a2b" not in hub.snapshot()["accounts"]
+
+
+@pytest.mark.parametrize("name", ["abc", "Heron", "heron-1", "x" * 31, "library", ""])
+def test_a_docker_id_has_a_form(hub: HubFront, name: str) -> None:
+    assert refusal(hub, "account-create", name=name).status in (400, 409)
+
+
+def test_accounts_and_revoked_tokens_outlive_a_restart(bench: Bench, hub: HubFront) -> None:
+    hub.admin("account-create", {"name": "heron"})
+    made = hub.admin("token-create", {"owner": "heron", "name": "laptop", "scope": "repo:write", "days": 30})
+    hub.admin("token-revoke", {"token": "laptop"})
+    catalog = Catalog(bench.database, "dockerhub", bench.clock)
+    limits = PullLimits(bench.database, bench.clock, "publisher")
+    again = HubFront(bench.context("dockerhub", CREDENTIALS), catalog, limits)
+    [gone] = again.snapshot()["revoked"]
+    assert (
+        gone["fingerprint"] == fingerprint(made["secret"])
+        and gone["revoked"]
+        and "heron" in again.snapshot()["accounts"]
+    )
+    assert again.identify("heron", made["secret"]) is None and again.admin("token-list", {}) == []
+    assert refusal(again, "token-revoke", token="laptop").status == 404
+    again.admin("token-create", {"owner": "heron", "name": "laptop", "scope": "repo:write", "days": 30})
+    assert again.admin("token-revoke", {"token": "laptop"})["name"] == "laptop"
+
+
+def test_only_the_last_revoked_tokens_are_remembered(hub: HubFront) -> None:
+    for n in range(REMEMBERED + 5):
+        hub.admin("token-create", {"owner": "student", "name": f"t{n}", "scope": "repo:read", "days": 1})
+        hub.admin("token-revoke", {"token": f"t{n}"})
+    names = [entry["name"] for entry in hub.snapshot()["revoked"]]
+    assert len(names) == REMEMBERED and names[-1] == f"t{REMEMBERED + 4}" and names[0] == "t5"
