@@ -65,7 +65,9 @@ def train():
 
 
 def broken_copy():
-    """A fresh copy of your settings in the folder broken/, on another port, ready to be spoiled."""
+    """A fresh copy of your settings in the folder broken/, on another port; an earlier one is taken down."""
+    if Path("broken/compose.yaml").exists():
+        subprocess.run(f"{COMPOSE} --project-directory broken down --volumes", shell=True, capture_output=True)
     shutil.rmtree("broken", ignore_errors=True)
     for folder in [part.name for part in Path().iterdir() if part.is_dir()]:
         Path("broken", folder).mkdir(parents=True)  # a folder for data stays empty

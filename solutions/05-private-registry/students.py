@@ -181,6 +181,7 @@ def another_way(s: Stage) -> None:
             "freed = (int(before[0].split()[0]) - int(after[0].split()[0])) * 1024",
         ),
     )
+    change(notebook, "break-three", ("""'"true"', '"false"'""", "'=true', '=false'"))
     s.run(notebook)
     s.run(notebook)
     s.submit()
