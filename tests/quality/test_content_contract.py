@@ -23,6 +23,7 @@ def done():
 
 
 @pytest.mark.engine
+@pytest.mark.timeout(3000)  # the first of these does every lab, twice
 @pytest.mark.parametrize("slug", manifest.slugs())
 def test_as_shipped_solved_solved_again_and_reset(slug, done):
     assert [str(finding) for finding in done if finding.lab == slug] == []
