@@ -45,7 +45,7 @@ def classic_mistakes(s: Stage) -> None:
 
 
 AWS_CREATE = """
-!aws ecr create-repository --repository-name {me.repository} --image-tag-mutability MUTABLE --no-cli-pager
+!aws ecr create-repository --repository-name {me.repository} --image-tag-mutability MUTABLE
 !aws ecr put-image-tag-mutability --repository-name {me.repository} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION \
 --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter=dev-* filterType=WILDCARD,filter=latest
 """
