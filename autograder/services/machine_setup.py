@@ -45,6 +45,9 @@ TOOLS = {
     "engine": Tool(("dockerd",), ("docker.io", "ca-certificates"), ("docker-cli", "cgroupfs-mount")),
     "mmdebstrap": Tool(("mmdebstrap",), ("mmdebstrap", "gpg"), ("debian-archive-keyring", "uidmap", "mount")),
     "skopeo": Tool(("skopeo",), ("skopeo",)),
+    "curl": Tool(("curl",), ("curl",)),
+    "git": Tool(("git",), ("git",)),
+    "openssl": Tool(("openssl",), ("openssl",)),
     "chromium": Tool(("chromium", "chromium-browser", "google-chrome"), ("chromium",), ("fonts-dejavu-core",)),
 }
 

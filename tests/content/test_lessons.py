@@ -131,6 +131,12 @@ def test_tooltips_are_the_first_sentences_of_the_glossary():
         assert entry[1].replace("`", "").startswith(words), term
 
 
+def test_the_glossary_is_in_alphabetical_order():
+    path = paths.LESSONS / "glossary.md"
+    terms = [heading.text.lower() for heading in markdown.headings(path, markdown.read(path)) if heading.level == 2]
+    assert terms == [*sorted(terms[:-1]), "sources"]
+
+
 @pytest.mark.parametrize("manifest", sorted(paths.LABS.glob("*/lab.toml")), ids=lambda path: path.parent.name)
 def test_sections_that_hints_name_exist(manifest):
     for check in tomllib.loads(manifest.read_text(encoding="utf-8"))["checks"]:
