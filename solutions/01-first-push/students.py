@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import Any
 
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.quality.samples import Scripted, Stage, header, rewrite
-
-
-def perfect(s: Stage) -> None:
-    s.run(s.solved())
-    s.submit()
+from autograder.quality.samples import Scripted, Stage, copied, header, nothing, perfect, rewrite
 
 
 def half(s: Stage) -> None:
     s.run(s.mixed("push-v1", "digest-of-v1", "push-v2"))
     s.submit()
-
-
-def nothing(s: Stage) -> None:
-    s.run(s.shipped())
-    s.submit()
-
-
-def copied(s: Stage) -> None:
-    """Takes a neighbour's zip and writes an own name into it."""
-    mine = s.out / f"{s.lab.slug}-{s.desk.student.student}.zip"
-    shutil.copyfile(s.out / f"{s.lab.slug}-ada.zip", mine)
-    rewrite(mine, lambda content: header(content, student=s.desk.student.student))
 
 
 def without_check_cells(s: Stage) -> None:

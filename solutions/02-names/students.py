@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-
-from autograder.quality.samples import Scripted, Stage, header, rewrite
-
-
-def perfect(s: Stage) -> None:
-    s.run(s.solved())
-    s.submit()
+from autograder.quality.samples import Scripted, Stage, copied, nothing, perfect
 
 
 def reader(s: Stage) -> None:
     """Reads and repairs names, and leaves the function as it came."""
     s.run(s.mixed("read-names", "repair-names"))
     s.submit()
-
-
-def nothing(s: Stage) -> None:
-    s.run(s.shipped())
-    s.submit()
-
-
-def copied(s: Stage) -> None:
-    """Takes a neighbour's zip and writes an own name into it."""
-    mine = s.out / f"{s.lab.slug}-{s.desk.student.student}.zip"
-    shutil.copyfile(s.out / f"{s.lab.slug}-ada.zip", mine)
-    rewrite(mine, lambda content: header(content, student=s.desk.student.student))
 
 
 CLASSIC = '''

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
-from autograder.quality.samples import Scripted, Stage, header, rewrite
-
-
-def perfect(s: Stage) -> None:
-    s.run(s.solved())
-    s.submit()
+from autograder.quality.samples import Scripted, Stage, copied, header, nothing, perfect, rewrite
 
 
 def prepared(s: Stage) -> None:
     """Makes certificate and passwords, and comes no further."""
     s.run(s.mixed("make-certificate", "write-passwords"))
     s.submit()
-
-
-def nothing(s: Stage) -> None:
-    s.run(s.shipped())
-    s.submit()
-
-
-def copied(s: Stage) -> None:
-    """Takes a neighbour's zip and writes an own name into it."""
-    mine = s.out / f"{s.lab.slug}-{s.desk.student.student}.zip"
-    shutil.copyfile(s.out / f"{s.lab.slug}-ada.zip", mine)
-    rewrite(mine, lambda content: header(content, student=s.desk.student.student))
 
 
 def change(notebook: Any, cell_id: str, *pairs: tuple[str, str]) -> None:
