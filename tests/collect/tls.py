@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -75,8 +76,9 @@ def certificate(
 
 @cache
 def line(user: str, password: str, cost: int = 4, prefix: bytes = b"2b") -> str:
-    """A line of an htpasswd file."""
-    return f"{user}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost, prefix=prefix)).decode()}\n"
+    """A line of an htpasswd file, the same in every process: pytest-xdist compares the tests' names, which hold it."""
+    salt = hashlib.sha256(f"{user} {password}".encode()).hexdigest()[:21] + "."
+    return f"{user}:{bcrypt.hashpw(password.encode(), b'$%s$%02d$%s' % (prefix, cost, salt.encode())).decode()}\n"
 
 
 COMPOSE = """\
