@@ -14,29 +14,41 @@ from autograder.quality import rehearsal
 from autograder.quality.contract import SAMPLE_KEY, Finding
 from autograder.quality.rehearsal import Rehearsal
 
+COURSE = "contract"
 BEGINNING = "every check fails with a message that helps"
 
 
-def verify(labs: Sequence[Lab], report: Callable[[str], None]) -> list[Finding]:
+def verify(
+    labs: Sequence[Lab], report: Callable[[str], None], submissions: Path | None = None, student: str = "verifier"
+) -> list[Finding]:
     """Every breach that shows when the labs are done: as shipped, solved, solved again, and reset.
 
     All labs are done in one home: first in the given order, then backwards, so each meets what the others left behind,
     and the first and the last meet it in both directions. At the end each is reset, in the same state.
 
+    Args:
+        labs: in the order in which they are done first.
+        report: told a line after each lab.
+        submissions: a folder for what `course submit` writes of each lab when it is solved for the first time.
+        student: id of whoever does the labs, in the course ``contract`` with the key ``SAMPLE_KEY``.
+
     Raises:
         EnvironmentProblem: no engine.
+        CourseError: `course submit` failed.
     """
     found: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="course-verify-") as folder:
         home = Path(folder)
         with rehearsal.services(home, needed=any(lab.engine for lab in labs)):
-            desk = Rehearsal(home, students.issue(SAMPLE_KEY, "contract", "verifier"))
+            desk = Rehearsal(home, students.issue(SAMPLE_KEY, COURSE, student))
             for lab in labs:
                 began = time.monotonic()
                 desk.fresh(lab)
                 desk.run(lab, rehearsal.shipped(lab))
                 found += _at_its_beginning(lab, desk.verdicts(lab), "as shipped")
                 found += _solved(desk, lab, "solved")
+                if submissions is not None:
+                    desk.submit(lab, submissions)
                 report(f"{lab.slug}: as shipped, then solved ({time.monotonic() - began:.0f} s)")
             for lab in reversed(labs):
                 began = time.monotonic()
