@@ -76,7 +76,7 @@ def repairs(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 @check(
     "full-names",
-    trust="proved",
+    trust="recomputed",
     why="Docker reads a name by rule, from left to right, before it asks anybody: the part before the first slash is a "
     "host or it is not, and what is left out is filled in.",
 )
@@ -183,7 +183,7 @@ def refuse(e: Evidence) -> None:
 
 @check(
     "repair",
-    trust="proved",
+    trust="recomputed",
     why="Some faults are refused at once. The others are worse: the name is legal, and another image is meant.",
 )
 def repair(e: Evidence) -> None:
@@ -211,7 +211,7 @@ def _unrepaired(broken: str, given: str, right: Sequence[str]) -> str:
         found = references.parse(given)
     except InvalidReference as error:
         return f"still no reference: {error}"
-    if found in wanted:
+    if found in wanted or any(_by_digest(found, one) for one in wanted):
         return ""
     if given == broken:
         return f"unchanged: Docker reads it as {found.canonical()}"
@@ -223,6 +223,13 @@ def _unrepaired(broken: str, given: str, right: Sequence[str]) -> str:
     if first.digest is not None:
         return "names no digest" if found.digest is None else "names another digest"
     return f"has the tag {found.tag}" if found.tag else "has no tag"
+
+
+def _by_digest(found: Reference, wanted: Reference) -> bool:
+    """Whether both name one image by its digest; a tag beside a digest is decoration."""
+    return wanted.digest is not None and (
+        (found.registry, found.repository, found.digest) == (wanted.registry, wanted.repository, wanted.digest)
+    )
 
 
 # -- both answers ----------------------------------------------------------------------------------------------------

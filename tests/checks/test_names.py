@@ -394,6 +394,14 @@ def test_any_legal_sign_may_take_the_plus_signs_place(sign: str) -> None:
     assert judged(repaired=given)["repair"].status == "passed"
 
 
+def test_a_tag_beside_the_digest_changes_nothing() -> None:
+    """A client that has both takes the digest."""
+    given = [*REPAIRED[:4], REPAIRED[4].replace("@", ":2.10.3@")]
+    assert judged(repaired=given)["repair"].status == "passed"
+    given[4] = given[4].replace("ab", "cd")
+    assert judged(repaired=given)["repair"].table[1][2] == "names another digest"
+
+
 # -- what the checks stand on ----------------------------------------------------------------------------------------
 
 
