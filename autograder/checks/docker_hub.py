@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
@@ -31,6 +32,7 @@ REFUSED = re.compile(
     r"|\b401\b"
 )
 FINGERPRINT = re.compile(r"[0-9a-f]{12}\Z")
+MONTH = 31  # days
 ADDRESS = re.compile(r"[0-9a-f.:]+\Z")  # of a network
 
 
@@ -87,7 +89,7 @@ def token(e: Evidence) -> None:
     """Your laptop has a token of its own that may push, no more, and that ends"""
     name, namespace = _text(e, "laptop"), _text(e, "namespace")
     expected = (
-        f"An access token {name} of the account {namespace} that may read and write, with a day on which it ends."
+        f"An access token {name} of the account {namespace} that may read and write, and ends in a month or sooner."
     )
 
     def failure(found: str, next_step: str) -> Failure:
@@ -115,8 +117,22 @@ def token(e: Evidence) -> None:
             if less
             else "A laptop that pushes need not delete. Revoke it and make one that may write.",
         )
-    if not newest["expires"]:
+    days = _days(newest)
+    if days is None:
         raise failure(f"The token {name} never ends.", "Revoke it and make one that ends, in thirty days for example.")
+    if days > MONTH:
+        raise failure(
+            f"The token {name} ends {days:,} days after it was made.",
+            "Who finds it has it for so long. Revoke it and make one that ends in a month or sooner.",
+        )
+
+
+def _days(token: dict[str, Any]) -> int | None:
+    """Whole days from a token's making to its end; None for one without an end that can be read."""
+    try:
+        return (datetime.fromisoformat(str(token["expires"])) - datetime.fromisoformat(str(token["created"]))).days
+    except (ValueError, TypeError):  # TypeError: a time without a zone, which the stand-in never writes
+        return None
 
 
 @check(
@@ -226,23 +242,58 @@ def stored(e: Evidence) -> None:
         )
 
 
+LIMITS = (
+    "A dict with limit, before and after (numbers) and source (a text), read from the ratelimit headers with your "
+    "account's login."
+)
+
+
 @check(
     "limit",
     trust="recomputed",
-    why="HEAD asks for the headers of a manifest and not for the manifest, so it tells the limit without being a pull. "
-    "GET on an image's manifest is what counts.",
+    why="Every answer with a manifest's headers tells what the limit is and who is counted. With a login that is your "
+    "account, wherever you are; without one it is everybody behind your address together.",
 )
 def limit(e: Evidence) -> None:
-    """You read your account's pull limit without using it, and saw one pull count"""
-    value = require_answer(e, "limits", "The limit, what was left before and after one pull, and who is counted")
-    namespace = _text(e, "namespace")
-    expected = (
-        "A dict with limit, before and after (numbers) and source (a text), read from the ratelimit headers with your "
-        "account's login."
-    )
+    """You read your account's pull limit and who is counted, and pulled your image"""
+    allowed, _, _, source = _limits(e)
 
     def failure(found: str, next_step: str) -> Failure:
-        return Failure(expected=expected, found=found, next_step=next_step)
+        return Failure(expected=LIMITS, found=found, next_step=next_step)
+
+    if allowed == ANONYMOUS_PULLS or (ADDRESS.match(source) and "-" not in source):
+        raise failure(
+            "That is the limit of an address without a login.",
+            "Ask for the bearer token as your account: with user and access token.",
+        )
+    if allowed != PERSONAL_PULLS:
+        raise failure(f"limit is {allowed}.", "It is the number in ratelimit-limit; the window (w=…) is in seconds.")
+    if source != account_id(_text(e, "namespace")):
+        raise failure(
+            f"The source {source[:60]} is not your account.",
+            f"Record docker-ratelimit-source of an answer that you got as {_text(e, 'namespace')}.",
+        )
+    name = _text(e, "repository")
+    images = [one for held in _hub(e)["repositories"] if held["name"] == name for one in held["images"]]
+    if all(one["pulled"] is None for one in images):
+        raise Failure(
+            expected=f"A pull of {name}, counted between before and after.",
+            found="Nobody has pulled an image from there yet.",
+            next_step="A pull of an image that your engine has only asks whether it is new. Remove it from the engine, "
+            "read, pull, read again, and record all four values anew.",
+        )
+
+
+def _limits(e: Evidence) -> tuple[int, int, int, str]:
+    """The recorded limit, before, after and source.
+
+    Raises:
+        Failure: there is none, or not in that form.
+    """
+    value = require_answer(e, "limits", "The limit, what was left before and after one pull, and who is counted")
+
+    def failure(found: str, next_step: str) -> Failure:
+        return Failure(expected=LIMITS, found=found, next_step=next_step)
 
     if not isinstance(value, dict):
         raise failure(f"You recorded {json.dumps(value)[:100]}.", "Record a dict with these four keys.")
@@ -254,19 +305,23 @@ def limit(e: Evidence) -> None:
         if number is None:
             raise failure(f"{key} is {json.dumps(value[key])[:60]}.", "The number stands before the semicolon.")
     allowed, before, after = (int(number or 0) for number in numbers.values())
-    source = str(value["source"]).strip()
-    if allowed == ANONYMOUS_PULLS or (ADDRESS.match(source) and "-" not in source):
-        raise failure(
-            "That is the limit of an address without a login.",
-            "Ask for the bearer token as your account: with user and access token.",
-        )
-    if allowed != PERSONAL_PULLS:
-        raise failure(f"limit is {allowed}.", "It is the number in ratelimit-limit; the window (w=…) is in seconds.")
-    if source != account_id(namespace):
-        raise failure(
-            f"The source {source[:60]} is not your account.",
-            f"Record docker-ratelimit-source of an answer that you got as {namespace}.",
-        )
+    return allowed, before, after, str(value["source"]).strip()
+
+
+@check(
+    "counted",
+    trust="claimed",  # what was left at two moments is nowhere but in the answer
+    needs=["limit"],
+    why="HEAD asks for the headers of a manifest and not for the manifest, so it tells the limit without being a pull. "
+    "GET on an image's manifest is what counts.",
+)
+def counted(e: Evidence) -> None:
+    """You saw one pull count, and your looking did not"""
+    allowed, before, after, _ = _limits(e)
+
+    def failure(found: str, next_step: str) -> Failure:
+        return Failure(expected="after is one less than before: one pull between.", found=found, next_step=next_step)
+
     if before - after == 1 and after >= 0 and before <= allowed:
         return
     used = before - after
@@ -383,5 +438,15 @@ def revoked(e: Evidence) -> None:
         raise failure(f"{server} never ends.", "Revoke it and make one that ends.")
     if all(one["expired"] for one in alive):
         raise failure(f"{server} has expired.", "Make it anew; the stand-ins' clock says which day it is there.")
-    if _tokens(e, laptop, which="tokens"):
-        raise failure(f"{laptop} still logs in.", "Revoke it, by its name or id: course hub token revoke --help")
+    left = _tokens(e, laptop, which="tokens")
+    if left:
+        dead = all(one["expired"] for one in left)
+        raise failure(
+            f"{laptop} has expired, and was never revoked." if dead else f"{laptop} still logs in.",
+            "Revoke it, by its name or id: course hub token revoke --help",
+        )
+    if not _tokens(e, laptop, which="revoked"):
+        raise failure(
+            f"There never was a token {laptop}, so none was taken back.",
+            "Make the laptop's token (task 1), log in with it, and revoke it at the end.",
+        )

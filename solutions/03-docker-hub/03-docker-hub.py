@@ -67,6 +67,8 @@ def fingerprint(secret):
 # %% [markdown] id="task-1"
 # ## 1 A token for the laptop
 #
+# *5 minutes*
+#
 # **Achieve:** your account has an access token called `me.laptop`, which may read and write and no more, and ends in a month
 # or sooner. You are logged in at `DOCKERHUB` with it. (A token is shown once: keep it in a variable.)
 
@@ -83,6 +85,8 @@ check("token")
 
 # %% [markdown] id="task-2"
 # ## 2 One image, two tags
+#
+# *8 minutes*
 #
 # The folder `ml-model` holds the model server that you know from lab 01.
 #
@@ -108,6 +112,8 @@ check("own-namespace")
 
 # %% [markdown] id="task-3"
 # ## 3 Where is your secret now?
+#
+# *6 minutes*
 #
 # Docker can push without asking you again, so it keeps your token somewhere. Find it.
 #
@@ -135,6 +141,8 @@ check("stored")
 
 # %% [markdown] id="task-4"
 # ## 4 Count a pull
+#
+# *7 minutes*
 #
 # **Achieve:** `limits` is a dict with four values, read from the headers that Docker Hub sends *to your account*: `limit`;
 # `before` and `after`, what was left before and after exactly one pull of your image; and `source`, who it says is counted.
@@ -179,11 +187,16 @@ limits = {
 ### END SOLUTION
 answer("limits", limits)
 
-# %% nbgrader={"grade": true, "grade_id": "limit", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "limit", "locked": true, "points": 1.25, "schema_version": 3, "solution": false, "task": false}
 check("limit")
+
+# %% nbgrader={"grade": true, "grade_id": "counted", "locked": true, "points": 0.25, "schema_version": 3, "solution": false, "task": false}
+check("counted")
 
 # %% [markdown] id="task-5"
 # ## 5 What strangers may not see
+#
+# *5 minutes*
 #
 # **Achieve:** the repository `me.internal` is private and holds the same image under `me.version`. `refusal` is what somebody
 # without a login is told who pulls it: the text of the error.
@@ -209,6 +222,8 @@ check("refused")
 
 # %% [markdown] id="task-6"
 # ## 6 Take the token back
+#
+# *4 minutes*
 #
 # A server shall run the private image, and your laptop was left on a train.
 #

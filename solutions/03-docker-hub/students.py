@@ -138,15 +138,15 @@ STUDENTS = [
         "hana",
         "gives every token too much, and revokes the wrong one",
         careless,
-        passes=("stored", "limit"),
+        passes=("stored", "limit", "counted"),
         says={"token": "read, write and delete", "tags": "two different images", "private": "public"},
     ),
     Scripted(
         "ivo",
         "looks with GET, and lets the server push",
         almost,
-        passes=("token", "tags", "own-namespace", "stored", "private", "refused"),
-        says={"limit": "HEAD", "revoked": "read and write"},
+        passes=("token", "tags", "own-namespace", "stored", "limit", "private", "refused"),
+        says={"counted": "HEAD", "revoked": "read and write"},
     ),
     Scripted(
         "jun",

@@ -53,6 +53,7 @@ class World:
     answers: dict[str, Any] = field(default_factory=dict)
     private: dict[str, bool] = field(default_factory=dict)
     settings: dict[str, Any] | None = None
+    pulled: str | None = standin_states.NOW
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.form)
@@ -79,7 +80,9 @@ class World:
         for name, held in self.registry.manifests.items():
             tags = self.registry.tags.get(name, {})
             images = [
-                standin_states.image(*(t for t, d in tags.items() if d == digest), digest=digest) for digest in held
+                standin_states.image(*(t for t, d in tags.items() if d == digest), digest=digest)
+                | {"pulled": self.pulled if name == REPO else None}
+                for digest in held
             ]
             listed.append(standin_states.repository(name, *images, private=self.private.get(name, False)))
         found = {
@@ -166,6 +169,12 @@ def test_an_image_without_a_base_pushed_with_another_tool(world: World) -> None:
         ([token(LAPTOP, "repo:admin", "x")], f"The token {LAPTOP} may read, write and delete."),
         ([token(LAPTOP, "repo:read", "x")], f"The token {LAPTOP} may read."),
         ([token(LAPTOP, "repo:write", "x", expires="")], f"The token {LAPTOP} never ends."),
+        ([token(LAPTOP, "repo:write", "x", expires="soon")], f"The token {LAPTOP} never ends."),
+        ([token(LAPTOP, "repo:write", "x", expires="2026-12-02")], f"The token {LAPTOP} never ends."),
+        (
+            [token(LAPTOP, "repo:write", "x", expires="2029-11-01T08:00:00.000000Z")],
+            f"The token {LAPTOP} ends 1,095 days after it was made.",
+        ),
     ],
 )
 def test_a_wrong_token(world: World, tokens: list[dict[str, Any]], found: str) -> None:
@@ -239,15 +248,33 @@ GOOD = {"limit": 200, "before": 200, "after": 199, "source": dockerhub.account_i
             GOOD | {"source": dockerhub.account_id("student")},
             f"The source {dockerhub.account_id('student')} is not your account.",
         ),
+    ],
+)
+def test_a_wrong_limit(world: World, value: Any, found: str) -> None:
+    world.answers["limits"] = value
+    failed(world.verdict("limit"), found)
+    assert world.verdict("counted").blocked_by == "limit"
+
+
+def test_a_limit_without_any_pull(world: World) -> None:
+    """Numbers alone are soon written down; the stand-in knows whether anything was pulled."""
+    world.pulled = None
+    failed(world.verdict("limit"), "Nobody has pulled an image from there yet.")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
         (GOOD | {"after": 200}, "Nothing was used between before and after."),
         (GOOD | {"after": 198}, "Two were used between before and after."),
         (GOOD | {"before": 199, "after": 200}, "before is 199 and after is 200."),
         (GOOD | {"before": 201, "after": 200}, "before is 201 and after is 200."),
     ],
 )
-def test_a_wrong_limit(world: World, value: Any, found: str) -> None:
+def test_a_wrong_count(world: World, value: Any, found: str) -> None:
     world.answers["limits"] = value
-    failed(world.verdict("limit"), found)
+    assert world.verdict("limit").status == "passed"
+    failed(world.verdict("counted"), found)
 
 
 def test_a_wrong_private_repository(world: World) -> None:
@@ -306,6 +333,16 @@ def test_a_wrong_refusal(world: World, value: str, found: str) -> None:
             f"{SERVER} has expired.",
         ),
         ([token(LAPTOP, "repo:write", "x"), token(SERVER, "repo:read", "y")], [], f"{LAPTOP} still logs in."),
+        (
+            [token(LAPTOP, "repo:write", "x", expired=True), token(SERVER, "repo:read", "y")],
+            [],
+            f"{LAPTOP} has expired, and was never revoked.",
+        ),
+        (
+            [token(SERVER, "repo:read", "y")],
+            [token("another", "repo:write", "x", revoked=LATER)],
+            f"There never was a token {LAPTOP}, so none was taken back.",
+        ),
     ],
 )
 def test_tokens_that_live_too_long(world: World, tokens: list[Any], revoked: list[Any], found: str) -> None:
@@ -315,8 +352,7 @@ def test_tokens_that_live_too_long(world: World, tokens: list[Any], revoked: lis
 
 def test_a_submission_without_a_valid_state_gets_nothing_and_is_told(world: World) -> None:
     world.settings = {}
-    # what was read from an answer's headers is in the answers alone
-    assert {id for id, verdict in world.verdicts().items() if verdict.status != "failed"} == {"limit"}
+    assert {verdict.status for verdict in world.verdicts().values()} == {"failed"}
     failed(world.verdict("token"), "It is not there, or not in the form that the stand-in gives it.")
 
 
@@ -334,6 +370,12 @@ def test_parameters_are_names_that_docker_hub_takes() -> None:
         drawn = LAB.parameters(seed(b"x", "student", student, LAB.slug))
         assert dockerhub.USERNAME.match(drawn["namespace"]), drawn["namespace"]
         assert drawn["internal"] != drawn["repository"] and json.dumps(drawn).islower()
+
+
+def test_what_only_the_students_machine_saw_is_worth_a_tenth_at_most() -> None:
+    claimed = [id for id, declared in LAB.declared_checks().items() if declared.trust == "claimed"]
+    assert claimed == ["counted", "refused"]
+    assert sum(LAB.points[id] for id in claimed) <= LAB.total / 10
 
 
 def test_the_lab_keeps_the_content_contract() -> None:
