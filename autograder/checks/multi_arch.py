@@ -188,8 +188,7 @@ def _require_child(held: Repository, entry: Descriptor, architecture: str, expec
     "content",
     trust="proved",
     needs=["index"],
-    why="One name, two contents. You looked into both, and so did the grader: a test on one platform says nothing "
-    "about the other.",
+    why="One name, two contents, and each platform has its own. A test on one of them says nothing about the other.",
 )
 def content(e: Evidence) -> None:
     """Each platform gets the file that was made for it"""

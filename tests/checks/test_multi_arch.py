@@ -17,6 +17,7 @@ from autograder.domain import manifests
 from autograder.domain.manifests import digest_of
 from autograder.evidence.model import Evidence, Manifest, Repository, Service
 from autograder.labs import manifest
+from autograder.quality import contract
 
 from .pushed import text_layer
 from .solved import evidence, failed, verdicts
@@ -555,3 +556,7 @@ def test_a_neighbours_work_earns_nothing() -> None:
     other = LAB.parameters(seed(b"tests", "student", "ben", LAB.slug))
     found = verdicts(LAB, evidence(LAB, other, services=world.evidence().services, answers=world.answers))
     assert sum(v.points or 0 for v in found.values()) == 0
+
+
+def test_the_lab_keeps_the_content_contract() -> None:
+    assert [str(finding) for finding in contract.static(LAB)] == []
