@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from autograder.checks.api import Failure, check, require_answer
@@ -229,9 +229,8 @@ def scan_report(e: Evidence) -> None:
             next_step="Correct the pin in ml-model/requirements.txt, build and push again. Your gate should have "
             "stopped this image: does its exit code stop your script?",
         )
-    policy = gate.Policy(ignore_unfixed=True)
     # The day matters for exceptions alone, and none is allowed here.
-    decision = gate.decide(listed_findings, policy, datetime.fromisoformat(e.collected_at).date())
+    decision = gate.decide(listed_findings, gate.Policy(ignore_unfixed=True), date.min)
     if not decision.passed:
         raise Failure(
             expected="The report passes the gate: nothing HIGH or CRITICAL that has a fix.",
@@ -443,7 +442,7 @@ def order(e: Evidence) -> None:
     if runs["scanned"] is None:
         raise Failure(
             expected=expected,
-            found="The first run left no report.json.",
+            found="The first run left no new report.json.",
             next_step="Let the script write the report, then run run_twice() again.",
         )
     pushes: list[tuple[int, str]] = []

@@ -32,12 +32,13 @@ def run_twice(script: str = "release.py") -> Cards:
         before = _look(session)
         codes, found = [], []
         scanned: str | None = None
+        began = datetime.now(UTC)
         for number in (1, 2):
             codes.append(_run(session.folder, script, number))
             now = _look(session)
             found.append(capstone.state(now))
             if number == 1:
-                scanned = _scanned(session.folder, now)
+                scanned = _scanned(session.folder, now, began)
         lines = [found_number for line in before.journal if isinstance(found_number := line.get("number"), int)]
         session.record(
             "runs",
@@ -83,12 +84,14 @@ def _run(folder: Path, script: str, number: int) -> int:
     return done.returncode
 
 
-def _scanned(folder: Path, now: Evidence) -> str | None:
-    """When the report was written, on the stand-ins' clock; None without a report that says so."""
+def _scanned(folder: Path, now: Evidence, began: datetime) -> str | None:
+    """When the report was written, on the stand-ins' clock; None without a report of this run that says so."""
     try:
         document: Any = json.loads((folder / capstone.REPORT).read_text(encoding="utf-8"))
         written = datetime.fromisoformat(document["CreatedAt"])
         clock = datetime.fromisoformat(str(now.services["ecr"].settings["now"]))
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if written.tzinfo is None or written < began:
         return None
     return (written + (clock - datetime.now(UTC))).isoformat()

@@ -38,6 +38,11 @@ def install() -> None:
     ipython = sys.modules.get("IPython")
     if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
         return
+    hand_out()
+
+
+def hand_out() -> None:
+    """Set them for this process and what it starts, whatever it is: a script of a lab may run in a terminal as well."""
     programs = str(Path(sys.executable).parent)
     if programs not in os.environ.get("PATH", "").split(os.pathsep)[:1]:
         os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])

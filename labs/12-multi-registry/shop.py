@@ -8,7 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder.notebook import ACR, ARTIFACT_REGISTRY, DOCKERHUB, DOCKERHUB_PASSWORD, DOCKERHUB_USER, ECR, me
+from autograder.notebook import (
+    ACR,
+    ARTIFACT_REGISTRY,
+    DOCKERHUB,
+    DOCKERHUB_PASSWORD,
+    DOCKERHUB_USER,
+    ECR,
+    me,
+    variables,
+)
+
+variables.hand_out()  # in a terminal, too, aws must ask the stand-in and no account of yours
 
 # The image's name in each of the four, without a tag.
 IMAGES = {
