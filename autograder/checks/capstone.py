@@ -375,12 +375,16 @@ def _runs(e: Evidence) -> dict[str, Any]:
     return value
 
 
+def _listing(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(tags, list) for tags in value.values())
+
+
 def _whole(value: Mapping[str, Any]) -> bool:
     """Whether an answer has the form that the notebook records."""
     if not {"codes", "first", "second", "scanned", "after"} <= value.keys() or not isinstance(value["after"], int):
         return False
     after = [value["first"], value["second"]]
-    if not all(isinstance(one, dict) and all(isinstance(one.get(name), dict) for name in FOUR) for one in after):
+    if not all(isinstance(one, dict) and all(_listing(one.get(name)) for name in FOUR) for one in after):
         return False
     try:
         return value["scanned"] is None or datetime.fromisoformat(value["scanned"]).tzinfo is not None
@@ -400,7 +404,7 @@ def second_run(e: Evidence) -> None:
     if runs["codes"] != [0, 0]:
         raise Failure(
             expected=expected,
-            found=f"The runs ended with the exit codes {runs['codes']}.",
+            found=f"The runs ended with the exit codes {str(runs['codes'])[:40]}.",
             next_step="Read the output of the run that failed: its last command is the one that stopped it.",
         )
     for place in (*FOUR, "policies"):

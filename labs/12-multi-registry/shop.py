@@ -4,6 +4,7 @@
 Your script may import everything here.
 """
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,8 @@ ACR_USER = "00000000-0000-0000-0000-000000000000"
 def run(*command: str, text: str = "", may_fail: bool = False) -> str:
     """Run a command, show it, and give back what it printed; a command that fails stops the script."""
     print("$", *command, flush=True)
-    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8")
+    program = shutil.which(command[0]) or command[0]  # on Windows some are .cmd files
+    done = subprocess.run([program, *command[1:]], input=text, capture_output=True, encoding="utf-8")
     if done.returncode and not may_fail:
         print(done.stdout, done.stderr, sep="\n")
         sys.exit(f"{command[0]} failed with exit code {done.returncode}")

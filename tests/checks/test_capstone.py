@@ -362,6 +362,18 @@ def test_a_policy_that_takes_the_wrong_images(selection, found):
     failed(world.judge()["policies"], f"In the ECR stand-in {found}")
 
 
+@pytest.mark.parametrize("policy", [5, "x", [5], {"rules": 3}, {"rules": [{}]}, [{"name": 5}], [[]], {"a": {}}])
+def test_what_is_no_policy_is_said_to_be_none(policy):
+    world = World()
+    world.ecr_policy = policy
+    verdict = world.judge()["policies"]
+    assert verdict.status == "failed" and verdict.found.startswith("The policy is not valid: ")
+    world = World()
+    world.google_policy = policy if isinstance(policy, list) else [policy]
+    verdict = world.judge()["policies"]
+    assert verdict.status == "failed" and verdict.found.startswith("The policy is not valid: ")
+
+
 def test_a_google_policy_that_takes_everything_old():
     world = World()
     world.google_policy = [{"name": "x", "action": {"type": "Delete"}, "condition": {"olderThan": "30d"}}]
@@ -422,6 +434,13 @@ def test_something_was_pushed_after_the_runs():
         "twice",
         {"codes": [0, 0]},
         {"codes": [0, 0], "first": {}, "second": {}, "scanned": None, "after": 0},
+        {
+            "codes": [0, 0],
+            "first": {service: {"x": 5} for service in capstone.FOUR},
+            "second": {service: {"x": 5} for service in capstone.FOUR},
+            "scanned": None,
+            "after": 0,
+        },
         {"codes": [0, 0], "first": 1, "second": 1, "scanned": None, "after": 0},
         {
             "codes": [0, 0],
