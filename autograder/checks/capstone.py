@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from autograder.checks.api import Failure, check, require_answer
-from autograder.checks.draw import Draw
-from autograder.checks.first_push_data import BIRDS
+from autograder.checks.capstone_data import FLEET, fleet, fleet_digest
+from autograder.checks.capstone_data import names as names
+from autograder.checks.capstone_data import parameters as parameters
 from autograder.checks.images import SERVICES, image, listed
 from autograder.checks.pointers import difference
 from autograder.checks.scanned import scanned
@@ -23,47 +24,6 @@ CLEANED = ("ecr", "artifact-registry", "acr")  # Docker Hub has no policy that d
 REPORT = "report.json"
 VERSION_LABEL, REVISION_LABEL = "org.opencontainers.image.version", "org.opencontainers.image.revision"
 OWNER_LABEL = "course.owner"
-# Old pins with a published advisory of HIGH severity that has a fix (domain/advisories/planted.toml).
-PINS = ("urllib3==1.26.4", "PyJWT==2.3.0")
-# Images that a policy is held against: tags, age in days, and whether it must go.
-FLEET = (
-    ("an old development build", ("dev-17",), 45, True),
-    ("a very old development build", ("dev-2",), 400, True),
-    ("a development build of last week", ("dev-90",), 7, False),
-    ("a release of last year", ("0.9.0", "sha-0badc0ffee12"), 380, False),
-    ("an old image that is in production", ("1.0.0", "prod"), 90, False),
-    ("the release of today", ("2.0.0",), 0, False),
-)
-
-
-def parameters(draw: Draw) -> dict[str, Any]:
-    """A team with a repository in each registry, two releases, development builds, and a pin that the gate refuses."""
-    bird, digits = draw.choice("bird", BIRDS), draw.hex("team", 5)
-    team = f"{bird}-{digits}"
-    major, minor = draw.integer("major", 2, 5), draw.integer("minor", 1, 9)
-    build = draw.integer("build", 20, 60)
-    return {
-        "team": team,
-        "hub_repository": f"student/{team}-ml-model",
-        "repository": f"{team}/ml-model",
-        "project": f"shop-{digits}",
-        "version": f"{major}.{minor}.0",
-        "previous": f"{major}.{minor - 1}.{draw.integer('patch', 1, 8)}",
-        "revision": draw.hex("revision", 12),
-        "old_builds": [f"dev-{build}", f"dev-{build + 1}"],
-        "new_build": f"dev-{build + 9}",
-        "pin": draw.choice("pin", PINS),
-    }
-
-
-def names(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """The repository in each registry: service -> name."""
-    return {
-        "dockerhub": str(parameters["hub_repository"]),
-        "ecr": str(parameters["repository"]),
-        "artifact-registry": f"{parameters['project']}/models/ml-model",
-        "acr": str(parameters["repository"]),
-    }
 
 
 def state(e: Evidence) -> dict[str, Any]:
@@ -307,14 +267,14 @@ def policies(e: Evidence) -> None:
             )
         now = datetime.fromisoformat(str(_settings(e, service)["now"]))
         try:
-            outcome = retention.preview(dialect, json.dumps(found), list(_fleet(now)), now)
+            outcome = retention.preview(dialect, json.dumps(found), list(fleet(now)), now)
         except retention.InvalidPolicy as error:
             raise Failure(
                 expected=expected, found=f"The policy is not valid: {error}.", next_step="Correct and set it again."
             ) from None
         by_digest = {one.digest: one.action for one in outcome.results}
         for number, (what, held, days, goes) in enumerate(FLEET):
-            gone = by_digest[_digest(number)] == retention.Action.EXPIRE
+            gone = by_digest[fleet_digest(number)] == retention.Action.EXPIRE
             if gone != goes:
                 raise Failure(
                     expected=expected,
@@ -322,15 +282,6 @@ def policies(e: Evidence) -> None:
                     next_step="Look at the tags that the rule is for, and at its age. The preview shows it before "
                     "anything is deleted.",
                 )
-
-
-def _digest(number: int) -> str:
-    return f"sha256:{number + 1:064x}"
-
-
-def _fleet(now: datetime) -> Iterable[retention.Image]:
-    for number, (_, held, days, _) in enumerate(FLEET):
-        yield retention.Image(_digest(number), now - timedelta(days=days), held, "ml-model", 1000)
 
 
 @check(
