@@ -159,8 +159,8 @@ def ranked(e: Evidence) -> None:
 @check(
     "fixed",
     trust="recomputed",
-    why="Nothing that is HIGH or CRITICAL and has a fix is left, and that was read from the layers that you pushed, not "
-    "from a report.",
+    why="Nothing that is HIGH or CRITICAL and has a fix is left, and the layers that you pushed say so, not "
+    "a report of yours.",
 )
 def fixed(e: Evidence) -> None:
     """The repaired image has nothing HIGH or CRITICAL that has a fix"""
