@@ -366,7 +366,7 @@ def pushed(e: Evidence) -> None:
 
 @check(
     "freed",
-    trust="proved",
+    trust="claimed",  # that the manifest was ever in this registry is told by the answer alone
     needs=["pushed"],
     why="Deleting a manifest only says that nobody needs it any more. The collector removes the blobs that no other "
     "manifest lists: what both releases share stays.",

@@ -32,6 +32,7 @@ from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 NAME = "settings"
 STORAGE = 64 << 20  # bytes of memory
 SECONDS = 20.0  # for one answer
+ENDED = "ended"  # instead of an error of TLS
 FOLDER = "/course"  # inside the throw-away registry
 # The setting that names a file -> the lab's file.
 FILES = {
@@ -143,10 +144,10 @@ def _run(
     files = dict(zip(OWN.values(), (text.encode() for text in texts), strict=True))
     registry = start(storage=STORAGE, environment=dict(environment), files=files, port=port)
     try:
-        if not registry.listens():
-            return {"ended": True, "said": project.fatal(registry.log())}
         certificate = texts[0]
-        error = _handshake(registry.port, host, certificate)
+        error = _handshake(registry.port, host, certificate, registry.ended) if registry.listens() else ENDED
+        if error == ENDED:
+            return {"ended": True, "said": project.fatal(registry.log())}
         seen: dict[str, JsonValue] = {"ended": False, "tls": error}
         return seen if error else seen | _Client(registry.port, host, certificate).look(login)
     finally:
@@ -173,8 +174,12 @@ class _Connection(http.client.HTTPSConnection):
         self.sock = self._checked.wrap_socket(self.sock, server_hostname=self._name)
 
 
-def _handshake(port: int, host: str, certificate: str) -> str | None:
-    """The error of a client that trusts the certificate and wants the name; None when there is none."""
+def _handshake(port: int, host: str, certificate: str, ended: Callable[[], bool]) -> str | None:
+    """The error of a client that trusts the certificate and wants the name; None when there is none.
+
+    :data:`ENDED` when the registry has ended: it opens its port before it reads the certificate and the key, so it may
+    take a connection and end at once.
+    """
     until = time.monotonic() + SECONDS
     while True:  # the engine's proxy takes connections, and closes them, a moment before the registry does
         try:
@@ -187,6 +192,8 @@ def _handshake(port: int, host: str, certificate: str) -> str | None:
             return str(getattr(error, "verify_message", None) or error.reason or error)[:300]
         except OSError as error:
             seen = error
+        if ended():
+            return ENDED
         if time.monotonic() > until:
             raise ProbeFault(f"the throw-away registry does not answer: {seen}")
         time.sleep(0.1)

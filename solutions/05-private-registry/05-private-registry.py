@@ -190,7 +190,7 @@ challenge = next(line.partition(":")[2].strip() for line in lines if line.lower(
 ### END SOLUTION
 answer("challenge", challenge)
 
-# %% nbgrader={"grade": true, "grade_id": "challenge", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "challenge", "locked": true, "points": 0.75, "schema_version": 3, "solution": false, "task": false}
 check("challenge")
 
 # %% [markdown] id="task-5"
@@ -214,7 +214,7 @@ for version in (me.v1, me.v2):
     # !docker push {name}
 ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "pushed", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "pushed", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false}
 check("pushed")
 
 # %% [markdown] id="task-6"
@@ -254,7 +254,7 @@ freed = len(raw) + sum(size for one, size in first.items() if one not in second)
 answer("removed", removed)
 answer("freed", freed)
 
-# %% nbgrader={"grade": true, "grade_id": "freed", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "freed", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
 check("freed")
 
 # %% [markdown] id="task-7"
@@ -336,7 +336,7 @@ if Path("broken").exists():
 ### END SOLUTION
 answer("errors", errors)
 
-# %% nbgrader={"grade": true, "grade_id": "breaks", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "breaks", "locked": true, "points": 0.25, "schema_version": 3, "solution": false, "task": false}
 check("breaks")
 
 # %% [markdown] id="end"

@@ -509,3 +509,9 @@ def test_what_du_may_add_hides_no_shared_layer() -> None:
 
 def test_the_lab_keeps_the_content_contract() -> None:
     assert [str(finding) for finding in contract.static(LAB)] == []
+
+
+def test_what_only_the_students_machine_saw_is_worth_a_tenth_at_most() -> None:
+    claimed = [id for id, declared in LAB.declared_checks().items() if declared.trust == "claimed"]
+    assert claimed == ["freed", "breaks"]
+    assert sum(LAB.points[id] for id in claimed) <= LAB.total / 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from typing import Any
 
 import pytest
@@ -183,6 +184,33 @@ def run(**changed: str | None) -> dict[str, Any]:
 )
 def test_right_settings_in_many_forms(changed):
     assert run(**changed) == GOOD
+
+
+class ListensThenEnds:
+    """Took a connection, then ended: nothing answers on its port any more."""
+
+    def __init__(self, **settings: Any) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def listens(self) -> bool:
+        return True
+
+    def ended(self) -> bool:
+        return True
+
+    def log(self) -> str:
+        return 'level=fatal msg="tls: private key does not match public key"'
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_registry_that_ends_after_it_took_a_connection_has_ended():
+    start: Any = ListensThenEnds
+    seen: Any = settings_probe.probe(files(), ME, start)["run"]
+    assert seen["ended"] is True and "private key does not match public key" in seen["said"]
 
 
 @pytest.mark.engine
