@@ -19,6 +19,7 @@ from autograder.services.installation import Installation
 
 Report = Callable[[str], None]
 STOCK = "the registry's advisory database"  # named as such where it is missing
+PORT_TRIES = 5  # of a service whose port was chosen a moment ago, and taken meanwhile
 COMMAND_SECONDS = 900.0  # how long another start or stop may take (a first one builds images)
 
 
@@ -71,21 +72,26 @@ def start(plan: Plan, report: Report) -> Started:
     """
     with _folders_checked(), installation.locked("command", COMMAND_SECONDS, report):
         notes = plan.prepare() if plan.prepare else []
-        state = _with_ports(plan)
+        state, chosen = _with_ports(plan)
         started = Started(addresses.of_installation(state), notes=notes)
+
+        def attempt(service: str, step: Callable[[], object]) -> None:
+            _attempt(started, service, lambda: _on_a_free_port(state, chosen, step))
+            started.addresses = addresses.of_installation(state)
+
         wanted = [registry.SERVICE]
         if plan.with_jupyter:  # launched first, because it takes the longest to answer
             wanted.append(jupyter.SERVICE)
-            _attempt(started, jupyter.SERVICE, lambda: _jupyter(state))
+            attempt(jupyter.SERVICE, lambda: _jupyter(state))
         if plan.build_site:
             wanted.append(site.SERVICE)
-            _attempt(started, site.SERVICE, lambda: _site(plan, state, report))
-        _attempt(started, registry.SERVICE, lambda: _registry(state, report))
+            attempt(site.SERVICE, lambda: _site(plan, state, report))
+        attempt(registry.SERVICE, lambda: _registry(state, report))
         if plan.stock and registry.SERVICE not in started.problems:
             stock, address = plan.stock, started.addresses.of(registry.SERVICE)
             _attempt(started, STOCK, lambda: stock(address))
         if plan.with_clouds:
-            _attempt(started, clouds.FRONTS, lambda: _clouds(plan, started, state, report))
+            attempt(clouds.FRONTS, lambda: _clouds(plan, started, state, report))
             wanted += clouds.SERVICES if clouds.FRONTS not in started.problems else ()
         if plan.with_jupyter:
             if not jupyter.answers(state):
@@ -110,8 +116,8 @@ def _folders_checked() -> Iterator[None]:
         ) from error
 
 
-def _with_ports(plan: Plan) -> Installation:
-    """The state with a port for every service of the plan."""
+def _with_ports(plan: Plan) -> tuple[Installation, set[str]]:
+    """The state with a port for every service of the plan, and the services whose port was chosen now."""
     wanted = [registry.SERVICE]
     wanted += [jupyter.SERVICE] if plan.with_jupyter else []
     wanted += [site.SERVICE] if plan.build_site else []
@@ -121,10 +127,33 @@ def _with_ports(plan: Plan) -> Installation:
             _stop_one(state, plan.move)
             old = state.ports.pop(plan.move, None)
             ports.choose(state, plan.move, lambda port: port != old and ports.is_free(port))
+        chosen = set(wanted) - set(state.ports)
         for service in wanted:
             ports.choose(state, service)
         state.wanted = sorted({*state.wanted, *wanted})
-    return state
+    return state, chosen
+
+
+def _on_a_free_port(state: Installation, chosen: set[str], step: Callable[[], object]) -> None:
+    """Do a step; where another program took the port since it was chosen, take the next one and do the step again.
+
+    Two installations that start in the same second find the same ports free. A port of an earlier start never moves by
+    itself: it may stand in image names.
+    """
+    refused: set[int] = set()
+    for _ in range(PORT_TRIES - 1):
+        try:
+            step()
+            return
+        except ports.PortTaken as busy:
+            service = busy.service
+            if service not in chosen:
+                raise
+        with installation.change() as saved:
+            refused.add(saved.ports.pop(service))
+            ports.choose(saved, service, lambda port: port not in refused and ports.is_free(port))
+            state.ports[service] = saved.ports[service]
+    step()
 
 
 def _stop_one(state: Installation, service: str) -> None:

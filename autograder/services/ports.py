@@ -23,6 +23,18 @@ DEFAULTS = {
 LOOPBACK = "127.0.0.1"
 
 
+class PortTaken(EnvironmentProblem):
+    """A foreign program holds a service's port.
+
+    Attributes:
+        service: a key of :data:`DEFAULTS`.
+    """
+
+    def __init__(self, service: str, *, expected: str, found: str, next_step: str) -> None:
+        super().__init__(expected=expected, found=found, next_step=next_step)
+        self.service = service
+
+
 def is_free(port: int) -> bool:
     """Whether nothing listens on a port of this machine's loopback addresses.
 
@@ -72,11 +84,12 @@ def choose(installation: Installation, service: str, free: Callable[[int], bool]
     )
 
 
-def taken(service: str, port: int, by: str | None = None) -> EnvironmentProblem:
+def taken(service: str, port: int, by: str | None = None) -> PortTaken:
     """The error for a chosen port that a foreign program holds now."""
     from autograder.services import processes  # psutil is slow to import, and notebooks read the addresses
 
-    return EnvironmentProblem(
+    return PortTaken(
+        service,
         expected=f"port {port} of this machine free for {service}",
         found=f"{by or processes.listener(port)} listens on it",
         next_step=f"Stop that program, then start again; or take another port: course start --move {service}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import EnvironmentProblem
-from autograder.services import facts, http, installation, lifecycle, processes, registry, site_server
+from autograder.services import clouds, facts, http, installation, lifecycle, ports, processes, registry, site_server
 from autograder.services.lifecycle import Plan
 
 
@@ -130,3 +130,46 @@ def test_another_error_of_the_system_is_not_hidden(home):
 
     with pytest.raises(OSError, match="Input/output error"):
         lifecycle.start(Plan(prepare=fail, with_jupyter=False), quiet)
+
+
+def test_a_port_that_was_taken_since_it_was_chosen(home):
+    state, chosen = lifecycle._with_ports(Plan(with_jupyter=False, with_clouds=True))
+    assert chosen == {"registry", *clouds.SERVICES}
+    first, tried = state.ports["ecr"], []
+
+    def step() -> None:
+        tried.append(state.ports["ecr"])
+        if len(tried) < 3:
+            raise ports.taken("ecr", state.ports["ecr"], "another installation")
+
+    lifecycle._on_a_free_port(state, chosen, step)
+    saved = installation.find()
+    assert tried[0] == first and tried[2] not in tried[:2] and tried[1] != first
+    assert saved is not None and saved.ports == state.ports and len(set(state.ports.values())) == 5
+
+
+def test_a_port_of_an_earlier_start_stays_where_it_is(home):
+    lifecycle._with_ports(Plan(with_jupyter=False))
+    state, chosen = lifecycle._with_ports(Plan(with_jupyter=False))
+    port = state.ports["registry"]
+
+    def step() -> None:
+        raise ports.taken("registry", port, "another program")
+
+    with pytest.raises(ports.PortTaken, match=f"port {port}"):
+        lifecycle._on_a_free_port(state, chosen, step)
+    saved = installation.find()
+    assert chosen == set() and saved is not None and saved.ports["registry"] == port
+
+
+def test_ports_that_are_always_taken_end_the_start(home):
+    state, chosen = lifecycle._with_ports(Plan(with_jupyter=False))
+    tried: list[int] = []
+
+    def step() -> None:
+        tried.append(state.ports["registry"])
+        raise ports.taken("registry", state.ports["registry"], "another program")
+
+    with pytest.raises(ports.PortTaken):
+        lifecycle._on_a_free_port(state, chosen, step)
+    assert len(tried) == lifecycle.PORT_TRIES
