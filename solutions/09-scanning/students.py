@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from autograder.quality.samples import Scripted, Stage, copied, nothing, perfect
+from autograder.quality.samples import Scripted, Stage, copied, header, nothing, perfect, rewrite
 
 
 def changed(s: Stage, id: str, *pairs: tuple[str, str]) -> Any:
@@ -90,6 +91,25 @@ def updates_everything(s: Stage) -> None:
     s.submit()
 
 
+def takes_out(s: Stage) -> None:
+    """Does everything, and takes the repaired image's layer of packages out of the zip."""
+    s.run(s.solved())
+    folder = f"evidence/registry/{s.me['repository']}"
+
+    def change(content: dict[str, bytes]) -> None:
+        def blob(digest: str) -> str:
+            return f"{folder}/blobs/{digest.replace(':', '/')}"
+
+        entries = json.loads(content[f"{folder}/index.json"])["manifests"]
+        name = "org.opencontainers.image.ref.name"
+        [after] = [e["digest"] for e in entries if e.get("annotations", {}).get(name) == s.me["after"]]
+        packages = json.loads(content[blob(after)])["layers"][-2]["digest"]  # the last one is the code
+        del content[blob(packages)]
+        header(content)
+
+    rewrite(s.submit(), change)
+
+
 OTHER = '''
 import json as reader
 import re
@@ -154,7 +174,14 @@ def another_way(s: Stage) -> None:
 STUDENTS = [
     Scripted("ada", "does everything as the lesson shows it", perfect, passes="all"),
     Scripted("ben", "does the core tasks", core, passes=("counted", "ranked", "fixed", "gate")),
-    Scripted("cem", "hands in ada's work under an own name", copied, says={"": "ada"}, after=("ada",)),
+    Scripted(
+        "cem",
+        "hands in ada's work under an own name",
+        copied,
+        passes=("gate",),  # the one task that is the same for everybody; the report names ada
+        says={"": "ada"},
+        after=("ada",),
+    ),
     Scripted(
         "dina",
         "hides the old packages from the scanner instead of repairing them",
@@ -183,6 +210,13 @@ STUDENTS = [
         updates_everything,
         passes=("gate",),
         says={"counted": "is not what a scan", "fixed": "has ", "compared": "another build"},
+    ),
+    Scripted(
+        "ivo",
+        "takes the layer of packages out of the submission",
+        takes_out,
+        passes=("counted", "ranked", "gate", "compared"),
+        says={"fixed": "is missing"},
     ),
     Scripted("jun", "takes another way: skopeo, SPDX, scan on push, another gate, twice", another_way, passes="all"),
 ]
