@@ -43,7 +43,7 @@ Path("Hidden").write_text(recipe.replace("\\nFROM", "\\n" + {docker!r} + "\\nFRO
 
 
 def accepts_all(s: Stage) -> None:
-    """Repairs one package and writes every other finding into the ignore file; attaches the old image's SBOM."""
+    """Repairs one package and writes every other finding into the ignore file."""
     notebook = changed(s, "accept", ('if one["PkgName"].lower() == kept', 'if result["Class"] == "lang-pkgs"'))
     replace(notebook, "repair", ("pin if pin == me.kept else", "pin if pin != max(set(me.pins) - {me.kept}) else"))
     s.run(notebook)
