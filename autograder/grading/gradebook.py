@@ -8,12 +8,13 @@ import contextlib
 import hashlib
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.api import Assignment, Gradebook, Student, SubmittedAssignment
+from nbgrader.api import Assignment, Comment, Grade, Gradebook, Student, SubmittedAssignment, SubmittedNotebook
 from nbgrader.utils import parse_utc
 
 from autograder import paths
@@ -26,6 +27,7 @@ from autograder.labs import manifest
 from autograder.labs.answers import replace
 
 CHUNK = 50  # submissions a transaction
+NOTHING = (None, None)  # neither points nor extra credit by hand
 
 
 def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
@@ -54,10 +56,7 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     with Gradebook(database(), course.id) as gradebook:
         _students(gradebook, course, {d["student"] for d in documents})
         known = {slug: released_of(gradebook, lab) for slug, lab in labs.items()}
-        present = {
-            (student, slug)
-            for student, slug in gradebook.db.query(SubmittedAssignment.student_id, Assignment.name).join(Assignment)
-        }
+        present = _present(gradebook)
         stale = [d for d in documents if not _is_synced(d, known[d["lab"]], present)]
         for start in range(0, len(stale), CHUNK):
             chunk = stale[start : start + CHUNK]
@@ -144,7 +143,7 @@ def _files(gradebook: Any, document: store.Document, entered: Released, row: Any
     feedback = paths.classroom() / "feedback" / student / slug
     replace(feedback / f"{slug}.html", page.encode("utf-8"))
     replace(feedback / "timestamp.txt", timestamp)
-    replace(_marker(document), _print(document, entered).encode())
+    replace(_marker(document), _print(document, entered, _by_people(row.grades, row.comments)).encode())
 
 
 def annotate(notebook: Any, row: Any) -> float:
@@ -180,16 +179,41 @@ def _marker(document: store.Document) -> Path:
     return store.verdict_file(document["student"], document["lab"]).with_suffix(".synced")
 
 
-def _print(document: store.Document, entered: Released) -> str:
+def _by_people(grades: Iterable[Any], comments: Iterable[Any]) -> list[list[Any]]:
+    """What people gave to a submission: points, extra credit and comments, by cell."""
+    given = [[g.cell_id, g.manual_score, g.extra_credit] for g in grades if (g.manual_score, g.extra_credit) != NOTHING]
+    return sorted(given + [[c.cell_id, c.manual_comment] for c in comments if c.manual_comment is not None], key=repr)
+
+
+def _present(gradebook: Any) -> dict[tuple[str, str], list[list[Any]]]:
+    """What people gave, by student and lab, for every submission that the gradebook has."""
+    grades, comments = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
+    for grade in gradebook.db.query(Grade.notebook_id, Grade.cell_id, Grade.manual_score, Grade.extra_credit).filter(
+        Grade.manual_score.isnot(None) | Grade.extra_credit.isnot(None)
+    ):
+        grades[grade.notebook_id].append(grade)
+    for comment in gradebook.db.query(Comment.notebook_id, Comment.cell_id, Comment.manual_comment).filter(
+        Comment.manual_comment.isnot(None)
+    ):
+        comments[comment.notebook_id].append(comment)
+    found = (
+        gradebook.db.query(SubmittedNotebook.id, SubmittedAssignment.student_id, Assignment.name)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+    )
+    return {(student, slug): _by_people(grades[id], comments[id]) for id, student, slug in found}
+
+
+def _print(document: store.Document, entered: Released, by_people: list[list[Any]]) -> str:
     """Changes with whatever the gradebook, the autograded notebook and the feedback are made from."""
     seen = hashlib.sha256(entered.fingerprint.encode())
-    seen.update(json.dumps(document, sort_keys=True).encode())
+    seen.update(json.dumps([document, by_people], sort_keys=True).encode())
     with contextlib.suppress(OSError):
         seen.update(store.notebook_file(document["student"], document["lab"]).read_bytes())
     return seen.hexdigest()
 
 
-def _is_synced(document: store.Document, entered: Released, present: set[tuple[str, str]]) -> bool:
+def _is_synced(document: store.Document, entered: Released, present: dict[tuple[str, str], list[list[Any]]]) -> bool:
     student, slug = document["student"], entered.slug
     files = (
         paths.classroom() / "autograded" / student / slug / f"{slug}.ipynb",
@@ -199,7 +223,7 @@ def _is_synced(document: store.Document, entered: Released, present: set[tuple[s
         return (
             (student, slug) in present
             and all(file.is_file() for file in files)
-            and _marker(document).read_text("utf-8") == _print(document, entered)
+            and _marker(document).read_text("utf-8") == _print(document, entered, present[student, slug])
         )
     except OSError:
         return False
