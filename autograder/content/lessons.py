@@ -37,6 +37,7 @@ TIME = re.compile(r'^<p class="section-time">(?P<minutes>[0-9]+) minutes?(?P<cor
 ALWAYS = ("bash", "curl", "docker", "python3", "sha256sum", "tar")
 CLOUDS = "clouds"
 NEEDS = (CLOUDS, "aws", "git", "jq", "openssl", "skopeo", "trivy")
+RUN_PAGES = ("cheat-sheet",)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,22 @@ class Lesson:
 def lesson_files(folder: Path = paths.LESSONS) -> list[Path]:
     """The lessons' files, in the order of the course."""
     return sorted(path for path in folder.glob("[0-9][0-9]-*.md") if NAME.match(path.stem))
+
+
+def run_pages(folder: Path = paths.LESSONS) -> list[Path]:
+    """The reference pages whose blocks are run as a lesson's are; ``needs`` in their front matter says what for."""
+    return [folder / f"{name}.md" for name in RUN_PAGES]
+
+
+def load_page(path: Path) -> Lesson:
+    """A reference page as a lesson that takes no minutes: what running its blocks needs, and nothing else.
+
+    Raises:
+        CourseError: a field is missing or of the wrong kind.
+    """
+    data, _ = markdown.split_front_matter(path, markdown.read(path))
+    title, description = _field(path, data, "title", str), _field(path, data, "description", str)
+    return Lesson(path.stem, title, description, 0, 0, (), (), "", (), _needs(path, data))
 
 
 def load(path: Path) -> Lesson:

@@ -1,4 +1,4 @@
-"""Every command block of every lesson, run in order on a real engine, its output compared with what the page shows.
+"""Every command block of the lessons and the cheat sheet, run in order on a real engine, its output compared.
 
 The counts of blocks that were run, validated and marked are printed and written to ``test-report/lesson-commands.json``
 and, as a table with the list of markers, ``test-report/lesson-commands.md``. One lesson: ``pytest … -k 03-docker-hub``.
@@ -18,10 +18,14 @@ MARKED_AT_MOST = 0.1  # of a lesson's blocks; those for the clouds' own tools ar
 REPORT = paths.ROOT / "test-report"
 
 
+PAGES = [*lessons.lesson_files(), *lessons.run_pages()]
+
+
 @pytest.mark.engine
-@pytest.mark.parametrize("file", lessons.lesson_files(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("file", PAGES, ids=lambda path: path.stem)
 def test_every_block_does_what_the_lesson_shows(file, desk, record_property, capsys):
-    report = run_lesson(file, desk(lessons.load(file)))
+    lesson = lessons.load_page(file) if file in lessons.run_pages() else lessons.load(file)
+    report = run_lesson(file, desk(lesson))
 
     write(report.as_json())
     record_property("blocks", json.dumps(report.counts))
@@ -41,7 +45,7 @@ def write(entry: dict[str, object]) -> None:
     if file.is_file():
         known = {item["lesson"]: item for item in json.loads(file.read_text(encoding="utf-8"))}
     known[str(entry["lesson"])] = entry
-    entries = [known[path.stem] for path in lessons.lesson_files() if path.stem in known]
+    entries = [known[path.stem] for path in PAGES if path.stem in known]
     text = json.dumps(entries, indent=2, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8", newline="\n")
     file.with_suffix(".md").write_text(table(entries), encoding="utf-8", newline="\n")

@@ -84,7 +84,7 @@ def test_every_lesson_is_whole(path):
     assert len(re.findall(r"^- .*https://", text[text.index("## Sources") :], re.MULTILINE)) >= 3
 
 
-@pytest.mark.parametrize("path", lessons.lesson_files(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*lessons.lesson_files(), *lessons.run_pages()], ids=lambda path: path.stem)
 def test_containers_volumes_and_networks_have_names_that_the_tests_can_translate(path):
     """Else a test run would touch what its reader has under that name."""
     makes = re.compile(r"docker (?:run|create|volume create|network create)\b[^|;&\n]*")
