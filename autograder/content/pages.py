@@ -117,7 +117,7 @@ def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
         lab = by_slug.get(lesson.lab)
         lab_cells = f"[{lab.minutes}]({lab.page}) | {lab.core_minutes or '–'}" if lab else "– | –"
         name = f"[{lesson.number} · {lesson.title}]({lesson.slug}.md)"
-        rows.append(f"| {name} | {lesson.minutes} | {lesson.core_minutes} | {lab_cells} |\n")
+        rows.append(f"| {name} | {lesson.minutes} | {lesson.core_minutes or '–'} | {lab_cells} |\n")
     reading, core_reading = sum(one.minutes for one in lessons), sum(one.core_minutes for one in lessons)
     working, core_working = sum(lab.minutes for lab in labs), sum(lab.core_minutes for lab in labs)
     sections = "".join(
@@ -129,10 +129,14 @@ def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
         _front("Schedule", "How long everything takes: reading and labs, the whole course and the core path.")
         + "# Schedule\n\n"
         + "Reading includes typing the commands along. Labs come on top. The core path is the short way through: the\n"
-        + "sections and tasks that are marked *core* touch each subject of the course once.\n\n"
+        + "sections and tasks that are marked *core* touch each objective of the course once. It leaves out whole\n"
+        + f"lessons, and all labs but {_and([lab.slug[:2] for lab in labs if lab.core_minutes])}.\n\n"
         + "| path | reading | labs | together |\n| --- | --- | --- | --- |\n"
         + f"| core | {_hours(core_reading)} | {_hours(core_working)} | **{_hours(core_reading + core_working)}** |\n"
         + f"| everything | {_hours(reading)} | {_hours(working)} | **{_hours(reading + working)}** |\n\n"
+        + "These are sums of the tables below, and no promise. A section's minutes are those of somebody who reads\n"
+        + "130 words a minute, takes ten seconds for a line of commands and three for a line of output or of a file,\n"
+        + "and then thinks; fifteen are the least. A lab's minutes are those of somebody who has read its lesson.\n\n"
         + "## Lessons and labs\n\n"
         + "All in minutes; *core* is a part of the column before it.\n\n"
         + "| lesson | reading | core | lab | core |\n"
@@ -197,6 +201,10 @@ def commands(described: Iterable[dict[str, Any]]) -> str:
 
 def _front(title: str, description: str) -> str:
     return f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\ndescription: {json.dumps(description)}\n---\n\n"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]])) or "none"
 
 
 def _number(value: float) -> str:

@@ -79,8 +79,15 @@ def test_the_schedule_sums_reading_and_labs_apart(tmp_path):
     assert "| [02 · Names](02-names.md) | 40 | 40 | [20](labs/02-names.md) | 15 |" in page
     assert "| **all** | **80** | **55** | **20** | **15** |" in page
     assert "| core | 55 min | 15 min | **1 h 10 min** |" in page
+    assert "all labs but 02." in page
     assert "| everything | 1 h 20 min | 20 min | **1 h 40 min** |" in page
     assert "| 01 | B | 25 |  |" in page and "| 02 | C | 20 | core |" in page
+
+
+def test_a_lesson_outside_the_core_path_has_a_dash():
+    page = pages.schedule([lesson("01-push", Section("A", 15, False))], [])
+    assert "| [01 · Push](01-push.md) | 15 | – | – | – |" in page
+    assert "all labs but none." in page
 
 
 def test_the_index_of_labs_sums_points(tmp_path):
