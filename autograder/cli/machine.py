@@ -10,6 +10,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -220,7 +221,7 @@ def images(refresh: bool, as_json: bool) -> None:
 @click.option("--shell", type=click.Choice(["bash", "powershell", "json"]), help="For which shell; default: this one.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --shell json.")
 def env(shell: str | None, as_json: bool) -> None:
-    """Addresses and credentials as shell variables.
+    """Addresses and credentials as shell variables, and the course's own programs on the path, after yours.
 
     bash: eval "$(course env)" · PowerShell: course env --shell powershell | Out-String | Invoke-Expression
     """
@@ -231,3 +232,5 @@ def env(shell: str | None, as_json: bool) -> None:
     variables = cloud_variables.hand_out(state) | cloud_variables.neutral(os.environ)
     variables |= addresses.without_proxy(os.environ)
     click.echo(addresses.as_text(variables, chosen))
+    if chosen != "json":
+        click.echo(addresses.as_path(Path(sys.executable).parent, chosen))

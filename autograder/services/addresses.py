@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
@@ -126,3 +126,19 @@ def as_text(variables: Mapping[str, str], shell: str) -> str:
     if shell == "powershell":
         return "\n".join("$env:{} = '{}'".format(name, value.replace("'", "''")) for name, value in variables.items())
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def as_path(folder: PurePath, shell: str) -> str:
+    """A line for a shell that lets it find the programs of a folder, after all others and once.
+
+    Args:
+        folder: absolute; with a drive letter it is written as Git Bash writes it.
+        shell: ``bash`` (any POSIX shell) or ``powershell``.
+    """
+    if shell == "powershell":
+        quoted = str(folder).replace("'", "''")
+        separator = ";" if folder.drive else ":"
+        return f"if (-not $env:PATH.Contains('{quoted}')) {{ $env:PATH += '{separator}{quoted}' }}"
+    written = folder.as_posix().removeprefix(folder.drive)
+    quoted = shlex.quote((f"/{folder.drive[0].lower()}" if folder.drive else "") + written)
+    return f'case ":$PATH:" in *:{quoted}:*) ;; *) export PATH="$PATH":{quoted} ;; esac'

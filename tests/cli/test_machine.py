@@ -71,8 +71,11 @@ def test_env_prints_for_each_shell(home):
         "export REGISTRY=localhost:5123",
         "export TRIVY_DB_REPOSITORY=localhost:5123/course/trivy-db:2",
     ]
-    assert len(printed) == 3 and printed[2].startswith("export TRIVY_CACHE_DIR=")
-    assert course("env", "--shell", "powershell").stdout.startswith("$env:REGISTRY = 'localhost:5123'")
+    assert len(printed) == 4 and printed[2].startswith("export TRIVY_CACHE_DIR=")
+    assert printed[3].startswith('case ":$PATH:" in *:') and str(Path(sys.executable).parent) in printed[3]
+    powershell = course("env", "--shell", "powershell").stdout
+    assert powershell.startswith("$env:REGISTRY = 'localhost:5123'") and "$env:PATH +=" in powershell
+    assert "PATH" not in json.loads(course("env", "--json").stdout)
     assert json.loads(course("env", "--json").stdout)["REGISTRY"] == "localhost:5123"
     assert "NO_PROXY" in json.loads(course("env", "--json", HTTP_PROXY="http://p:1").stdout)
 

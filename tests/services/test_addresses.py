@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import sys
+from pathlib import PureWindowsPath
 
 import pytest
 from hypothesis import given
@@ -95,6 +97,27 @@ def test_values_come_out_of_a_shell_as_they_went_in(value):
     if shell:  # the quoting itself is checked by the shell
         done = subprocess.run([shell, "-c", f'{text}\nprintf %s "$VALUE"'], capture_output=True, check=True)
         assert done.stdout == value.encode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a path of this machine's own")
+def test_a_folder_of_programs_is_found_last_and_stands_on_the_path_once(tmp_path):
+    folder = tmp_path / "it's mine" / "bin"
+    folder.mkdir(parents=True)
+    line = addresses.as_path(folder, "bash")
+    done = subprocess.run(
+        ["sh", "-c", f'{line}\n{line}\nprintf %s "$PATH"'],
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{os.defpath}:{folder}"
+
+
+def test_a_folder_of_programs_on_windows():
+    folder = PureWindowsPath(r"C:\Course O'Neil\Scripts")
+    assert "/c/Course O'\"'\"'Neil/Scripts" in addresses.as_path(folder, "bash")
+    assert r"+= ';C:\Course O''Neil\Scripts'" in addresses.as_path(folder, "powershell")
 
 
 def test_powershell_quotes_are_doubled():
