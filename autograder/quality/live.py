@@ -28,7 +28,7 @@ def verify(
 
     Args:
         labs: in the order in which they are done first.
-        report: told a line after each lab.
+        report: told a line when everything is up, and after each lab.
         submissions: a folder for what `course submit` writes of each lab when it is solved for the first time.
         student: id of whoever does the labs, in the course ``contract`` with the key ``SAMPLE_KEY``.
 
@@ -39,7 +39,9 @@ def verify(
     found: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="course-verify-") as folder:
         home = Path(folder)
+        began = time.monotonic()
         with rehearsal.services(home, needed=any(lab.engine for lab in labs)):
+            report(f"started ({time.monotonic() - began:.0f} s)")
             desk = Rehearsal(home, students.issue(SAMPLE_KEY, COURSE, student))
             for lab in labs:
                 began = time.monotonic()
