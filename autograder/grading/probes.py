@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
-from autograder.collect import settings_probe
+from autograder.collect import pipeline_probe, settings_probe
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.layout import LayoutSource
 from autograder.evidence.model import Repository
@@ -119,6 +119,21 @@ class SettingsProbe:
         """Nothing stays between two runs."""
 
 
+class PipelinesProbe:
+    """A workflow and a pipeline, held against their schemas and given to zizmor."""
+
+    def run(self, subject: Subject) -> JsonValue:
+        """The facts."""
+        return pipeline_probe.probe(subject.submission.files)
+
+    def close(self) -> None:
+        """Nothing stays between two runs."""
+
+
+def _nothing(client: DockerClient, say: Report) -> None:
+    """The tools come with the kit."""
+
+
 def _registry_image(client: DockerClient, say: Report) -> None:
     images.ensure(client, images.REGISTRY, say)
 
@@ -147,6 +162,7 @@ PROBES: dict[str, Kind] = {
     "round-trip": Kind(RoundTripProbe, _registry_image),
     "rescan": Kind(RescanProbe, _scanner),
     settings_probe.NAME: Kind(SettingsProbe, _registry_image),
+    pipeline_probe.NAME: Kind(PipelinesProbe, _nothing),
 }
 
 

@@ -1,7 +1,8 @@
 """The probes that a notebook can run itself, by name: what the grader recomputes, computed on the student's machine.
 
 lab.toml lists a lab's probes, and with a check those that it rests on. In grading each runs as
-:mod:`autograder.grading.probes` says; here it is given the live services. A probe without an entry runs in grading alone.
+:mod:`autograder.grading.probes` says; here it is given the live services. A probe without an entry runs in grading
+alone.
 """
 
 from __future__ import annotations
@@ -61,9 +62,16 @@ def _settings(desk: Desk) -> JsonValue:
     return settings_probe.probe(desk.files, desk.parameters)
 
 
+def _pipelines(desk: Desk) -> JsonValue:
+    from autograder.collect import pipeline_probe
+
+    return pipeline_probe.probe(desk.files)
+
+
 LIVE: dict[str, Callable[[Desk], JsonValue]] = {
     "rescan": _rescan,
     "settings": _settings,
+    "pipelines": _pipelines,
 }
 
 

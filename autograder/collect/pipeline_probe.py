@@ -1,0 +1,161 @@
+"""The "pipelines" probe: a workflow and a pipeline, read safely, held against their schemas and given to zizmor.
+
+The same on a student's machine and in grading: nothing of the files is run, no network is used. YAML is read with
+limits and without any type but the plain ones; the schemas are those that check-jsonschema carries.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import JsonValue
+
+from autograder.collect.safe_yaml import Refused, read
+from autograder.evidence.model import File
+from autograder.services.throwaway import ProbeFault
+
+NAME: Final = "pipelines"
+WORKFLOW: Final = "github-build.yml"
+PIPELINE: Final = "gitlab-ci.yml"
+SCHEMAS: Final = {WORKFLOW: "vendor.github-workflows", PIPELINE: "vendor.gitlab-ci"}
+SECONDS: Final = 30.0  # for one tool; each takes about one
+MAX_ROWS: Final = 20  # complaints of a tool that are kept
+MAX_TEXT: Final = 400  # characters of one
+_PYTHON: Final = (sys.executable, "-I", "-X", "utf8", "-m")
+# All that a tool gets of the environment. Neither colours that CI asks for, nor settings or tokens for zizmor, nor a
+# Python path changes what it says.
+_KEPT: Final = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "HOME", "USERPROFILE", "LOCALAPPDATA")
+_FOUND: Final = range(11, 15)  # zizmor's exit codes for findings. Source: https://docs.zizmor.sh/usage/#exit-codes
+
+
+def probe(files: Mapping[str, File]) -> dict[str, JsonValue]:
+    """The facts about both files.
+
+    Returns:
+        file -> None when it is not there; ``{"problem": TEXT}`` when it cannot be read; else ``data``, ``schema`` (a
+        list of path and message) and, of a workflow that its schema accepts, ``findings`` of medium severity or above
+        (rule, severity, what, path, line).
+
+    Raises:
+        ProbeFault: a tool is not installed, or does not answer in time.
+    """
+    return {name: _judged(name, files.get(name)) for name in SCHEMAS}
+
+
+def _judged(name: str, file: File | None) -> JsonValue:
+    if file is None:
+        return None
+    if file.text is None:
+        return {"problem": "It is no UTF-8 text, or too large."}
+    found: dict[str, Any] = json.loads(_facts(name, file.text))
+    return found
+
+
+@lru_cache(maxsize=16)  # several checks of a notebook ask about the same files
+def _facts(name: str, text: str) -> str:
+    """The facts about one text, as JSON."""
+    try:
+        data = read(text)
+    except Refused as problem:
+        return json.dumps({"problem": str(problem)})
+    facts: dict[str, Any] = {"data": data, "schema": _schema(SCHEMAS[name], data)}
+    if name == WORKFLOW and not facts["schema"]:
+        facts["findings"] = _findings(text)
+    return json.dumps(facts)
+
+
+def _schema(schema: str, data: Any) -> list[dict[str, str]]:
+    """What a schema says against the data: it gets the data and not the file, so it meets no YAML."""
+    with tempfile.TemporaryDirectory(prefix="course-pipelines-") as folder:
+        file = Path(folder) / "data.json"
+        file.write_text(json.dumps(data), encoding="utf-8")
+        options = ["--builtin-schema", schema, "--force-filetype", "json", "--output-format", "json"]
+        done = _tool("check_jsonschema", [*_PYTHON, "check_jsonschema", *options, file.name], folder)
+    try:
+        answer = json.loads(done.stdout)
+        errors = list(_errors(answer["errors"]))
+    except (ValueError, KeyError, TypeError):
+        raise ProbeFault(f"check-jsonschema does not answer: {(done.stderr or done.stdout)[-300:]}") from None
+    if answer["status"] == "fail" and not errors:
+        raise ProbeFault(f"check-jsonschema cannot read what it is given: {done.stdout[-300:]}")
+    return sorted(errors, key=lambda error: (error["path"], error["message"]))[:MAX_ROWS]
+
+
+def _errors(errors: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """The deepest complaint of each: a schema with many forms says at the top that none fits."""
+    for error in errors:
+        told = error.get("best_deep_match") or error.get("best_match") or error
+        yield {"path": str(told["path"]).removeprefix("$."), "message": _short(str(told["message"]))}
+
+
+def _findings(text: str) -> list[dict[str, JsonValue]]:
+    """What zizmor finds, of medium severity or above. Comments that silence it do not count."""
+    with tempfile.TemporaryDirectory(prefix="course-pipelines-") as folder:
+        file = Path(folder) / ".github" / "workflows" / "build.yml"
+        file.parent.mkdir(parents=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
+        options = ["--offline", "--no-config", "--no-ignores", "--strict-collection", "--min-severity", "medium"]
+        options += ["--format", "json", "--color", "never", "--no-progress", "--quiet", "--cache-dir", folder]
+        done = _tool("zizmor", [_zizmor(), *options, file.relative_to(folder).as_posix()], folder)
+    if done.returncode not in (0, *_FOUND):
+        return [
+            {"rule": "unreadable", "severity": "High", "what": "zizmor cannot read the file", "path": "", "line": 0}
+        ]
+    rows = [_finding(finding) for finding in json.loads(done.stdout or "[]")]
+    return sorted(rows, key=lambda row: (row["line"], row["rule"], row["path"]))[:MAX_ROWS]
+
+
+def _finding(finding: Mapping[str, Any]) -> dict[str, Any]:
+    primary = next(place for place in finding["locations"] if place["symbolic"]["kind"] == "Primary")
+    keys = [str(next(iter(part.values()))) for part in primary["symbolic"]["route"]["route"]]
+    return {
+        "rule": str(finding["ident"]),
+        "severity": str(finding["determinations"]["severity"]),
+        "what": _short(str(finding["desc"])),
+        "path": ".".join(keys),
+        "line": int(primary["concrete"]["location"]["start_point"]["row"]) + 1,
+    }
+
+
+def _zizmor() -> str:
+    """The program beside this Python: the lock's, and no other version that is on the path."""
+    folder = Path(sys.executable).parent
+    for name in ("zizmor", "zizmor.exe"):
+        if (folder / name).is_file():
+            return str(folder / name)
+    raise ProbeFault("zizmor is not installed in this environment. Run `python3 course.py start` once more.")
+
+
+def _tool(name: str, command: list[str], folder: str) -> subprocess.CompletedProcess[str]:
+    if command[0] == sys.executable and find_spec(name) is None:
+        raise ProbeFault(f"{name} is not installed in this environment. Run `python3 course.py start` once more.")
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env={name: os.environ[name] for name in _KEPT if name in os.environ} | {"NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise ProbeFault(f"{name} gave no answer in {SECONDS:.0f} seconds") from None
+    except OSError as error:
+        raise ProbeFault(f"{name} cannot be started: {error}") from None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"

@@ -1,0 +1,38 @@
+"""A script in a job: its commands act on the job's desk, in the order in which a shell runs them."""
+
+from __future__ import annotations
+
+from autograder.domain.pipelines import shell, tools
+from autograder.domain.pipelines.desk import Desk
+from autograder.domain.pipelines.shell import Command
+
+SHOWN = 60  # characters of a command in a message
+
+
+def follow(found: list[Command], desk: Desk, place: str, gates_fail: bool) -> bool:
+    """Let the commands of a script act; whether the script fails.
+
+    Args:
+        found: its commands.
+        desk: what the job has.
+        place: the job or step, for messages.
+        gates_fail: whether every gate finds something.
+    """
+    acted: dict[int, list[tools.Effect]] = {}
+    before: Command | None = None
+    for command in found:
+        plain = shell.piped_words(command, before if command.joint == "|" else None)
+        shown = " ".join(plain.words)
+        shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+        acted[id(command)] = tools.effects(plain, f"{place} ({shown})")
+        before = command
+
+    def fails(command: Command) -> bool:
+        """Acts, and says whether a gate stops the script."""
+        stopped = False
+        for effect in acted[id(command)]:
+            stopped = stopped or (gates_fail and desk.is_gate(effect))
+            desk.apply(effect)
+        return stopped
+
+    return shell.ran(found, fails)[1]
