@@ -92,7 +92,8 @@ def test_every_page_has_one_heading_of_the_first_level(built):
 def test_a_lesson_shows_its_minutes_objectives_and_lab(built):
     page = (built / "01-first-push" / "index.html").read_text(encoding="utf-8")
     head = page.partition('class="lesson-head"')[2].partition("<h2")[0]
-    assert "<b>90</b> minutes" in head and "<b>35</b> of them core" in head
+    first = lessons.load(paths.LESSONS / "01-first-push.md")
+    assert f"<b>{first.minutes}</b> minutes" in head and f"<b>{first.core_minutes}</b> of them core" in head
     assert "pull exactly what you tested, by digest" in head
     assert 'href="../labs/01-first-push/"' in page
 
@@ -216,7 +217,8 @@ def test_both_builders_build_the_same_configuration_strictly(tool, staged, tmp_p
     )
     assert done.returncode == 0, done.stdout + done.stderr
     page = (folder / "site" / "01-first-push" / "index.html").read_text(encoding="utf-8")
-    assert "<b>90</b> minutes" in page and 'data-kind="order"' in page and "<abbr" in page
+    minutes = lessons.load(paths.LESSONS / "01-first-push.md").minutes
+    assert f"<b>{minutes}</b> minutes" in page and 'data-kind="order"' in page and "<abbr" in page
     assert ("lab-card" in page) is staged
     assert not [link for link in Page(page).loaded if re.match(r"(https?:)?//", link)]
 
