@@ -98,8 +98,9 @@ check("predictions")
 # - stores no secret: GitHub's own registry takes the token that each run has. Each job has the rights and the things that
 #   its steps need.
 #
-# In a terminal of JupyterLab (File, New, Terminal) `zizmor --offline github-build.yml` shows findings with their lines, and
-# `course tags preview github-build.yml --event push --ref refs/heads/main` the tags of an event.
+# In a terminal of JupyterLab (File, New, Terminal) `zizmor --offline github-build.yml` shows findings with their lines.
+# `course tags preview github-build.yml --event push --ref refs/heads/main --sha COMMIT --default-branch main --repository
+# OWNER/NAME` shows the tags of an event; take `me.commit` and `me.repository` for the words in capitals.
 
 # %% nbgrader={"grade": false, "grade_id": "repair-workflow", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # Edit github-build.yml in the editor, and save it. Nothing has to be written here.

@@ -272,6 +272,9 @@ def test_jobs_of_github_run_after_what_they_need_and_not_after_a_failure() -> No
         ({"on": "push", "jobs": {}}, "no job"),
         ({"on": "push", "jobs": {"a": {"steps": [{"run": "echo '"}]}}}, "never closed"),
         ({"on": {"push": {"branches": ["*" * 30]}}, "jobs": {"a": {}}}, "simpler"),
+        ({"on": "push", "jobs": {f"j{n}": {} for n in range(50)}}, "more than"),
+        ({"on": "push", "jobs": {"a": {"steps": [{"run": "a"}] * 300}}}, "more than"),
+        ({"on": "push", "env": {f"v{n}": "" for n in range(300)}, "jobs": {"a": {}}}, "more than"),
     ],
 )
 def test_workflows_that_are_refused(data: dict[str, Any], why: str) -> None:
@@ -316,6 +319,8 @@ def test_which_jobs_of_gitlab_run(data: dict[str, Any], ran: list[str]) -> None:
         ({"a": job(stage="build", needs=["b"]), "b": job()}, "later stage"),
         ({"a": job(rules=[{"if": "$A =="}])}, "missing"),
         ({"a": {"trigger": "x/y"}}, "another pipeline"),
+        ({f"j{n}": job() for n in range(50)}, "more than"),
+        ({"variables": {f"v{n}": "$A" for n in range(300)}, "a": job()}, "more than"),
     ],
 )
 def test_pipelines_that_are_refused(data: dict[str, Any], why: str) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Final, Literal
 
 from autograder.domain import references
 from autograder.domain.pipelines.shell import is_known
 from autograder.domain.pipelines.tools import ALL_TAGS, HUB, Effect
 
 Lack = Literal["engine", "login", "image", "file", "builder", "checkout", "permissions", "shell"]
+
+
+# Larger files are not followed: each run of a file takes time, and a lab's checks ask for many.
+MAX_JOBS: Final = 40
+MAX_STEPS: Final = 60  # of all jobs together
+MAX_VARIABLES: Final = 50  # in one place
 
 
 class NotJudged(ValueError):
@@ -53,7 +59,6 @@ class Record:
         weak: scans that do not, with the reason.
         issues: what would fail.
         builds: places where an image is built.
-        logins: places where a registry is logged in to.
     """
 
     pushes: list[Push] = field(default_factory=list)
@@ -61,7 +66,6 @@ class Record:
     weak: list[str] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     builds: list[str] = field(default_factory=list)
-    logins: list[str] = field(default_factory=list)
 
 
 def canonical(name: str) -> str:
@@ -166,7 +170,6 @@ class Desk:
         self.files[base(effect.file)] = {canonical(name): self._held(effect, name, "saves") for name in effect.images}
 
     def _login(self, effect: Effect) -> None:
-        self.record.logins.append(effect.where)
         if effect.fault:
             self.lacks("login", f"{effect.where} {effect.fault}.")
         self.hosts.add(HUB if effect.host in references_of_hub() else effect.host)

@@ -19,7 +19,7 @@ from autograder.domain.metadata_action.evaluate import Known, evaluate, text_of,
 from autograder.domain.metadata_action.outputs import Gap
 from autograder.domain.metadata_action.triggers import why_no_run
 from autograder.domain.pipelines import actions, shell, tools
-from autograder.domain.pipelines.desk import Desk, NotJudged, Record
+from autograder.domain.pipelines.desk import MAX_JOBS, MAX_STEPS, MAX_VARIABLES, Desk, NotJudged, Record
 from autograder.domain.pipelines.patterns import simple_filter
 from autograder.domain.pipelines.script import follow
 from autograder.domain.pipelines.shell import unknown
@@ -126,6 +126,16 @@ def _judge_filters(triggers: object) -> None:
                     raise NotJudged(f"the filter {pattern[:60]} is more than this lab evaluates: write a simpler one")
 
 
+def _judge_size(workflow: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> None:
+    every = [step for job in found.values() for step in steps(job)]
+    if len(found) > MAX_JOBS or len(every) > MAX_STEPS:
+        raise NotJudged(f"it has more than {MAX_JOBS} jobs or {MAX_STEPS} steps")
+    for part in (workflow, *found.values(), *every):
+        for key in ("env", "with", "outputs"):
+            if isinstance(part.get(key), Mapping) and len(part[key]) > MAX_VARIABLES:
+                raise NotJudged(f"there are more than {MAX_VARIABLES} entries in one {key}")
+
+
 class _Run:
     def __init__(self, workflow: Mapping[str, Any], event: Run, found: Outcome, gates_fail: bool) -> None:
         self.workflow, self.event, self.found, self.gates_fail = workflow, event, found, gates_fail
@@ -139,6 +149,7 @@ class _Run:
         waiting = jobs(self.workflow)
         if not waiting:
             raise NotJudged("there is no job")
+        _judge_size(self.workflow, waiting)
         while waiting:
             id = next((id for id, job in waiting.items() if not any(n in waiting for n in _needs(job))), None)
             if id is None:

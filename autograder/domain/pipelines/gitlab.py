@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from autograder.domain.pipelines import conditions, shell
-from autograder.domain.pipelines.desk import Desk, NotJudged, Record
+from autograder.domain.pipelines.desk import MAX_JOBS, MAX_VARIABLES, Desk, NotJudged, Record
 from autograder.domain.pipelines.script import follow
 
 # Keys at the top that are no jobs. Source: https://docs.gitlab.com/ci/yaml/#keywords
@@ -117,6 +117,8 @@ def _variables(given: object, known: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items() if isinstance(given, Mapping) else ():
         plain = value.get("value", "") if isinstance(value, Mapping) else value
         block[str(name)] = _plain(plain)
+    if len(block) > MAX_VARIABLES:
+        raise NotJudged(f"there are more than {MAX_VARIABLES} variables in one place")
     for _ in range(4):  # a variable may name another that names a third
         everything = {**known, **block}
         block = {
@@ -195,6 +197,8 @@ def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool)
     given = data.get("stages")
     stages = [".pre", *map(str, given), ".post"] if isinstance(given, list) else list(STAGES)
     jobs = []
+    if len(job_names(data)) > MAX_JOBS:
+        raise NotJudged(f"it has more than {MAX_JOBS} jobs")
     for name in job_names(data):
         job = with_defaults(data, resolved(data, name))
         if "trigger" in job:
