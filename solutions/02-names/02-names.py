@@ -15,8 +15,7 @@
 # The names below are those that your team's scripts are full of. Some do not go where their authors think. First you
 # read them, then you write the function that reads any name, then you repair those that are wrong.
 #
-# Tasks marked *core* come first when your time is short. `hint("full-names")` gives the first of three hints for that
-# check.
+# The lab is not on the core path. `hint("full-names")` gives the first of three hints for that check.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from autograder.notebook import answer, check, hint, me
@@ -30,7 +29,7 @@ me
 # %% [markdown] id="task-1"
 # ## 1 Read eight names
 #
-# *5 minutes · core*
+# *5 minutes*
 #
 # Docker completes a name before it uses it. `python:3.12` is `docker.io/library/python:3.12` in full: registry,
 # repository, tag, and nothing left to fill in.
@@ -53,7 +52,7 @@ check("full-names")
 # %% [markdown] id="task-2"
 # ## 2 Write the rules down as code
 #
-# *10 minutes · core (what it refuses can wait)*
+# *10 minutes*
 #
 # **Achieve:** `parse_reference(text)` returns a dict with the keys `registry`, `repository`, `tag` and `digest`. What is
 # not there is `None`. A text that breaks a rule raises `ValueError`.

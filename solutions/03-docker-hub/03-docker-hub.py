@@ -10,7 +10,7 @@
 # # Lab 03: Docker Hub
 #
 # **About 35 minutes, 8 points.** You need a container engine that runs, and the stand-in of Docker Hub: `course start` has
-# started it. Lesson 03 explains every word used here.
+# started it. Lesson 03 explains every word used here. The lab is not on the core path.
 #
 # Your team shows its model to the world, and keeps one repository to itself. You give your laptop and a server a token each,
 # push, look at what Docker writes down about you, count a pull, and take a token back.

@@ -10,6 +10,7 @@
 # # Lab 05: A private registry
 #
 # **About 75 minutes, 9 points.** You need a container engine that runs, and `curl`. Lesson 05 explains every word used here.
+# The lab is not on the core path.
 #
 # A second team wants to pull your team's releases. You write down a registry that others may use: with a certificate for
 # its name, a password, deletion, and a volume. You run it, push to it, clean it up, and then you break it on purpose.

@@ -13,6 +13,7 @@ from autograder import paths
 from autograder.content import pages, quizzes
 from autograder.content.lessons import Lesson, Section
 from autograder.errors import CourseError
+from autograder.labs import manifest
 
 
 def lab(tmp_path: Path, **changes: object) -> Path:
@@ -161,3 +162,11 @@ def test_the_minutes_of_a_labs_tasks_add_up(folder):
         if found.core_minutes:
             assert sum(int(minutes) for minutes, core in tasks if core) == found.core_minutes
     assert found.core_minutes <= found.minutes
+
+
+@pytest.mark.parametrize("slug", manifest.slugs())
+def test_a_lab_off_the_core_path_marks_no_task_as_core(slug):
+    lab = manifest.find(slug)
+    text = pages.read_lab(paths.LABS / slug).text
+    assert any(part.core for part in lab.checks) == bool(lab.core_minutes)
+    assert lab.core_minutes or not re.search(r"\*core\*|· core\b", text)
