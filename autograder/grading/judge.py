@@ -137,7 +137,8 @@ def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
         clock.lap("intake")
         runs, retries = _tasks(submission, tools)
         clock.lap("sandbox")
-        probes, more = _probes(Subject(submission, archive, outcome.sha256), tools)
+        seed = tools.course.grading_seed(submission.header.student, submission.lab.slug)
+        probes, more = _probes(Subject(submission, archive, outcome.sha256, seed), tools)
         outcome.retries = retries + more
         clock.lap("probe")
     evidence = _evidence(submission, runs, probes)

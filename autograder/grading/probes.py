@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
+from autograder.checks.draw import Draw
 from autograder.collect import pipeline_probe, settings_probe
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.layout import LayoutSource
@@ -19,6 +20,7 @@ from autograder.evidence.model import Repository
 from autograder.grading import probe
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
+from autograder.labs import hidden
 from autograder.scanning import grader, pinned, rescan_probe
 from autograder.scanning.rescan import Rescanner
 from autograder.services import engine, images, leftovers
@@ -32,11 +34,12 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Subject:
-    """What a probe works on: a submission that was read, its open zip, and the zip's SHA-256 (hex)."""
+    """What a probe works on: a submission, its open zip, the zip's SHA-256 (hex), and the student's grading seed."""
 
     submission: Submission
     archive: Archive
     sha256: str
+    seed: str = ""
 
 
 class RunsProbe(Protocol):
@@ -119,6 +122,18 @@ class SettingsProbe:
         """Nothing stays between two runs."""
 
 
+class HiddenProbe:
+    """What the lab's hidden.py draws for this student; checks judge by it, and a student's machine never sees it."""
+
+    def run(self, subject: Subject) -> JsonValue:
+        """The values."""
+        submission = subject.submission
+        return hidden.values(submission.lab, Draw(subject.seed), dict(submission.parameters))
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
 class PipelinesProbe:
     """A workflow and a pipeline, held against their schemas and given to zizmor."""
 
@@ -161,6 +176,7 @@ class Kind:
 PROBES: dict[str, Kind] = {
     "round-trip": Kind(RoundTripProbe, _registry_image),
     "rescan": Kind(RescanProbe, _scanner),
+    "hidden": Kind(HiddenProbe, _nothing),
     settings_probe.NAME: Kind(SettingsProbe, _registry_image),
     pipeline_probe.NAME: Kind(PipelinesProbe, _nothing),
 }

@@ -1,4 +1,4 @@
-"""Hidden cases: solutions/NN-slug/hidden.py, drawn with the grading seed. Only the grader's side imports this."""
+"""Hidden cases and values: solutions/NN-slug/hidden.py, drawn with the grading seed. Only the grader imports this."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from pydantic import JsonValue
 
 from autograder import paths
 from autograder.checks.draw import Draw
@@ -23,16 +25,34 @@ def load_module(file: Path, name: str) -> ModuleType:
 
 
 def cases(lab: Lab, draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Case]]:
-    """Task name -> hidden cases; empty when the lab has no hidden.py.
+    """Task name -> hidden cases; empty when the lab has no hidden.py, or no cases in it.
 
     Args:
         lab: the lab.
         draw: seeded with the student's grading seed.
         parameters: the student's personal parameters.
     """
-    file = paths.SOLUTIONS / lab.slug / "hidden.py"
-    if not file.is_file():
+    module = _module(lab)
+    if not hasattr(module, "cases"):
         return {}
-    module = load_module(file, f"hidden_{lab.module}")
     drawn: dict[str, list[Case]] = module.cases(draw, dict(parameters))
     return {task: [case.model_copy(update={"hidden": True}) for case in found] for task, found in drawn.items()}
+
+
+def values(lab: Lab, draw: Draw, parameters: dict[str, Any]) -> JsonValue:
+    """What a lab draws for its checks in grading (the probe ``hidden``), as JSON data.
+
+    Args:
+        lab: a lab whose hidden.py has a function ``values``.
+        draw: seeded with the student's grading seed.
+        parameters: the student's personal parameters.
+    """
+    module = _module(lab)
+    assert module is not None, f"{lab.slug} has no hidden.py"
+    drawn: JsonValue = module.values(draw, dict(parameters))
+    return drawn
+
+
+def _module(lab: Lab) -> ModuleType | None:
+    file = paths.SOLUTIONS / lab.slug / "hidden.py"
+    return load_module(file, f"hidden_{lab.module}") if file.is_file() else None

@@ -133,10 +133,15 @@ def _solution_lines(lab: Lab) -> list[str]:
 
 
 def _probes(lab: Lab) -> Iterator[tuple[str, str]]:
-    """the grader has every probe that the lab asks for"""
+    """the grader has every probe that the lab asks for, and what it draws differs between students"""
     for name in lab.probes:
         if name not in PROBES:
             yield f"there is no probe {name}", f"lab.toml may name {', '.join(PROBES)}"
+    if "hidden" in lab.probes:
+        parameters = lab.parameters(seed(SAMPLE_KEY, "student", "a", lab.slug))
+        one, other = (Draw(seed(SAMPLE_KEY, "grading", who, lab.slug)) for who in ("a", "b"))
+        if hidden.values(lab, one, dict(parameters)) == hidden.values(lab, other, dict(parameters)):
+            yield "hidden.py draws the same values for every student", "draw them from the seed"
 
 
 def _solutions_stay(lab: Lab) -> Iterator[tuple[str, str]]:

@@ -152,3 +152,12 @@ class EcrFront(BaseFront):
     def snapshot(self) -> dict[str, Any]:
         with self.registry.guard:
             return view.snapshot(self.registry)
+
+    def admin(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """The one helper operation is ``backdate`` (``repository``, ``days``: digest -> age), for a lab's fleet."""
+        if operation != "backdate":
+            raise LookupError(operation)
+        try:
+            return {"changed": self.registry.backdate(**arguments)}
+        except ServiceException as problem:
+            raise problems.as_refusal(problem) from None

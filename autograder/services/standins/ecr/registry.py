@@ -11,9 +11,10 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from autograder.services.standins.ecr.tokens import Tokens
 from autograder.services.standins.interface import Context
 
 SERVICE = "ecr"
+MOST_DAYS = 3660  # of an age that an image is given
 PULL_GRAIN = 60.0  # seconds; ECR itself refreshes the last pull time no more often than it likes (at least daily)
 
 
@@ -199,6 +201,26 @@ class Registry:
         """Remove manifests that the record no longer names from the store."""
         for digest in sorted(digests):
             self.context.store.delete_manifest(repository, digest)
+
+    def backdate(self, repository: str, days: Mapping[str, float]) -> int:
+        """Let images be older than they are, and the repository as old as the oldest; returns how many were changed.
+
+        Args:
+            repository: its name.
+            days: digest -> age in days by the stand-in's clock; digests that are not there are passed over.
+        """
+        ages = {digest: float(age) for digest, age in days.items()}
+        if not all(0 <= age <= MOST_DAYS for age in ages.values()):
+            raise ValueError(f"an age is 0 to {MOST_DAYS} days")
+        with self.changing() as backend:
+            now, found = self.now(), backend.find(repository)
+            changed = [image for image in found.images if image.digest in ages]
+            for image in changed:
+                image.image_pushed_at = round(now - ages[image.digest] * 86_400, 3)
+            oldest = min((image.image_pushed_at for image in found.images), default=now)
+            found.created_at = min(found.created_at, datetime.fromtimestamp(oldest, UTC))
+        self.journal("owner", "backdate", repository, images=len(changed))
+        return len(changed)
 
     # Pulls, scans, journal
 

@@ -1,0 +1,16 @@
+"""Hidden fleets of lab 08, drawn with the grading seed; the personal requirement is the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.checks import lifecycle_fleet as fleets
+from autograder.checks.draw import Draw
+
+FLEETS = 3
+
+
+def values(draw: Draw, parameters: dict[str, Any]) -> dict[str, Any]:
+    """``fleets``: three fleets as :func:`autograder.checks.lifecycle_fleet.packed` gives them."""
+    drawn = [fleets.another(Draw(draw.hex(f"fleet {n}", 64)), parameters) for n in range(FLEETS)]
+    return {"fleets": [fleets.packed(fleet) for fleet in drawn]}
