@@ -126,12 +126,12 @@ STUDENTS = [
         says={"spares": "with a build's tag", "applied": "fill() brings the fleet back"},
     ),
     Scripted(
-        "ida",
+        "dina",
         "writes a policy that deletes nothing",
         keeps_all,
         passes=FIRST,
         says={"spares": "it takes 0", "applied": "images that have to go are still there"},
     ),
     Scripted("jun", "takes another way: prefixes, the AWS CLI, a file", command_line, passes="all"),
-    Scripted("kai", "spoils the fleet, fills it anew, lets the days pass in steps", by_steps, passes="all"),
+    Scripted("ivo", "spoils the fleet, fills it anew, lets the days pass in steps", by_steps, passes="all"),
 ]
