@@ -211,7 +211,7 @@ def _apart(draw: Draw, shapes: Sequence[Entry]) -> list[Entry]:
 
 def packed(fleet: Iterable[Entry]) -> list[dict[str, Any]]:
     """A fleet as JSON data."""
-    return [asdict(entry) for entry in fleet]
+    return [asdict(entry) | {"tags": list(entry.tags)} for entry in fleet]
 
 
 def unpacked(data: Iterable[Mapping[str, Any]]) -> list[Entry]:

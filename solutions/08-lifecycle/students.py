@@ -28,8 +28,8 @@ def core(s: Stage) -> None:
 def one_fleet(s: Stage) -> None:
     """Protects the three tags that are deployed today, one rule each."""
     todays = [tag for tag in s.me["suspects"] if tag.startswith(s.me["deployed"])]
-    tags = "sorted({t for i in ecr.list_images(repositoryName=me.repository, maxResults=1000)['imageIds'] "
-    tags += "if (t := i.get('imageTag', '')).startswith(me.deployed)})"
+    tags = "sorted({i['imageTag'] for i in ecr.list_images(repositoryName=me.repository, maxResults=1000)['imageIds'] "
+    tags += "if i.get('imageTag', '').startswith(me.deployed)})"
     assert len(todays) == 2
     _with(
         s,
