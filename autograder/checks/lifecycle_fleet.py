@@ -99,14 +99,17 @@ def visible(p: Mapping[str, Any]) -> list[Entry]:
     draw = Draw(str(p["_fleet"]))
     places = draw.sample("places", PLACES, 3)
     x = draw.integer("major", 1, 4)
-    ages = [days + draw.integer(f"release {days}", 0, 4) for days in (3, 24, 52, 80, 108, 140, 170, 210, 260)]
+    ages: list[float] = [
+        days + draw.integer(f"release {days}", 0, 4) for days in (3, 24, 52, 80, 108, 140, 170, 210, 260)
+    ]
     ages = ages[: p["newest"] + 4]
     names = [f"{p['release']}{x}.{len(ages) - n}.{draw.integer(f'patch {n}', 0, 9)}" for n in range(len(ages))]
     number = draw.integer("number", 400, 800)
     build, candidate = p["build"], p["candidate"]
     n, shapes = p["newest"], list[Entry]()
     for k, (name, days) in enumerate(zip(names, ages, strict=True)):
-        what, more = ("one of the newest releases" if k < n else "a release that is not among the newest"), ()
+        what = "one of the newest releases" if k < n else "a release that is not among the newest"
+        more: tuple[str, ...] = ()
         if k == 0:
             more = ("prod", f"{p['deployed']}{places[0]}")
         elif k == 1:
@@ -166,7 +169,8 @@ def another(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
     for k in range(count):
         days += draw.integer(f"gap {k}", 4, 40)
         name = f"{release}{x - k // 4}.{draw.integer(f'minor {k}', 0, 12)}.{k}"
-        what, more = ("one of the newest releases" if k < n else "a release that is not among the newest"), ()
+        what = "one of the newest releases" if k < n else "a release that is not among the newest"
+        more: tuple[str, ...] = ()
         if k == n - 1 and days > limit:
             what, more = "one of the newest releases, with a build's tag", (f"{build}{number - 900}",)
         elif k == n - 2 and days > rc_limit:

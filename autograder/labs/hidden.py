@@ -33,7 +33,7 @@ def cases(lab: Lab, draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Ca
         parameters: the student's personal parameters.
     """
     module = _module(lab)
-    if not hasattr(module, "cases"):
+    if module is None or not hasattr(module, "cases"):
         return {}
     drawn: dict[str, list[Case]] = module.cases(draw, dict(parameters))
     return {task: [case.model_copy(update={"hidden": True}) for case in found] for task, found in drawn.items()}
