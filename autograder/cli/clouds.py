@@ -111,7 +111,12 @@ def clock_advance(by: str, as_json: bool) -> None:
         tags = ", ".join(entry.get("tags") or []) or "untagged"
         click.echo(f"{entry['service']}: {entry.get('repository', '')} {entry.get('digest', '')[:19]} ({tags}) is gone")
         click.echo(f"  rule {entry.get('rule')}: {entry.get('why', '')}")
-    click.echo(f"It is now {found['now']} for the stand-ins. {len(found['gone'])} images went.")
+    click.echo(f"It is now {found['now']} for the stand-ins. {removed(len(found['gone']))}")
+
+
+def removed(count: int) -> str:
+    """How many images the policies took, as a sentence."""
+    return {0: "No image was removed.", 1: "1 image was removed."}.get(count, f"{count} images were removed.")
 
 
 @clock.command("show")

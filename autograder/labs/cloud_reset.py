@@ -52,7 +52,16 @@ def clear(labs: Sequence[Lab], student: Student) -> list[str]:
     for name in accounts(labs, student):
         if cloud_admin.call("dockerhub", "account-forget", name=name)["gone"]:
             said.append(f"The account {name} (dockerhub) is removed, with its repositories and tokens.")
+    if asked := set(tokens(labs, student)):
+        for name in sorted(asked & {token["name"] for token in cloud_admin.call("acr", "token-list")}):
+            cloud_admin.call("acr", "token-delete", name=name)
+            said.append(f"The token {name} (acr) is deleted.")
     return said
+
+
+def tokens(labs: Sequence[Lab], student: Student) -> list[str]:
+    """The tokens that the labs ask for in the ACR stand-in."""
+    return [name.format_map(lab.parameters(student.seed(lab.slug))) for lab in labs for name in lab.acr_tokens]
 
 
 def accounts(labs: Sequence[Lab], student: Student) -> list[str]:

@@ -91,6 +91,7 @@ class Lab(_Part):
     services: tuple[str, ...] = ()
     catalog: tuple[str, ...] = ()
     repositories: tuple[RepositoryPart, ...] = ()
+    acr_tokens: tuple[str, ...] = ()  # that the lab asks for ("{token}"): a reset deletes them
     hub_accounts: tuple[str, ...] = ()  # of this lab alone on the Docker Hub stand-in ("{namespace}"): a reset ends them
     answers: dict[str, AnswerPart] = Field(default_factory=dict)
     tasks: dict[str, TaskPart] = Field(default_factory=dict)

@@ -1,0 +1,17 @@
+"""Hidden fleets of lab 07, drawn with the grading seed: the policies must hold for images that nobody has seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.checks import google_azure_fleets as fleets
+from autograder.checks.draw import Draw
+
+
+def values(draw: Draw, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Three fleets for each of the two policies."""
+    kinds = {"google": fleets.google, "azure": fleets.azure}
+    return {
+        kind: [fleets.packed(make(Draw(draw.hex(f"{kind} {n}", 64)), parameters)) for n in range(3)]
+        for kind, make in kinds.items()
+    }
