@@ -36,8 +36,9 @@
     part.removeAttribute("aria-label");
   }
 
-  for (const code of document.querySelectorAll("article :is(th, td) code")) {
-    if (code.textContent.length <= 30) code.classList.add("short");
+  // Names and short commands stay in one piece; a long one may break between words, so that the page is not too wide.
+  for (const code of document.querySelectorAll("article :is(th, td, p, li, summary) code:not(pre code)")) {
+    if (code.textContent.length <= (code.closest("th, td") ? 30 : 60)) code.classList.add("short");
   }
 
   // The empty corner of a table with two sides of headings is no heading.

@@ -99,8 +99,11 @@ check("predictions")
 #   its steps need.
 #
 # In a terminal of JupyterLab (File, New, Terminal) `zizmor --offline github-build.yml` shows findings with their lines.
-# `course tags preview github-build.yml --event push --ref refs/heads/main --sha COMMIT --default-branch main --repository
-# OWNER/NAME` shows the tags of an event; take `me.commit` and `me.repository` for the words in capitals.
+# This shows the tags of an event; take `me.commit` and `me.repository` for the words in capitals:
+#
+# ```text
+# course tags preview github-build.yml --event push --ref refs/heads/main --sha COMMIT --default-branch main --repository OWNER/NAME
+# ```
 
 # %% nbgrader={"grade": false, "grade_id": "repair-workflow", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # Edit github-build.yml in the editor, and save it. Nothing has to be written here.
