@@ -15,7 +15,7 @@ from autograder.checks.google_azure_fleets import Entry
 from autograder.checks.images import SERVICES, image, listed
 from autograder.domain import references, retention
 from autograder.domain.clouds import GCR_LOCATIONS
-from autograder.domain.retention import acr_policy
+from autograder.domain.retention import acr_command, acr_policy
 from autograder.evidence.model import Evidence
 
 GOOGLE, AZURE = "artifact-registry", "acr"
@@ -283,12 +283,19 @@ def cleanup_policy(e: Evidence) -> None:
             if gone != bool(entry.gone):
                 raise Failure(
                     expected=expected,
-                    found=f"In {where}, {_named(entry, where)} would {'go' if gone else 'stay'}.",
-                    next_step="Hold your policy against the task again, one sentence at a time: which entry takes "
-                    "this image, and which one should keep it?"
-                    if gone
-                    else "Which entry should take this image? If a Keep saves it, that Keep is too wide.",
+                    found=f"In {where}, {_named(entry, where)} would {'go' if gone else 'stay'}: {_because(result)}.",
+                    next_step=f"Sentence {entry.sentence} of the task decides about it. "
+                    + (
+                        "Which Delete takes it, and should a Keep save it?"
+                        if gone
+                        else "Which Delete should take it, and is a Keep too wide?"
+                    ),
                 )
+
+
+def _because(result: retention.Result) -> str:
+    """Which entry of the policy decides about an image, without the facts of that image."""
+    return result.why.partition(";")[0][:200]
 
 
 def _named(entry: Entry, where: str) -> str:
@@ -313,7 +320,12 @@ def purge(e: Evidence) -> None:
     try:
         command = acr_policy.parse(value).purge
     except retention.InvalidPolicy as error:
-        raise Failure(expected=expected, found=f"{str(error)[:300]}.", next_step="Correct that part.") from None
+        said = "; ".join(dict.fromkeys(one.message for one in error.errors))
+        raise Failure(
+            expected=expected,
+            found=f"It cannot be used: {said[:300]}.",
+            next_step="Correct that. course acr run says the same when you try the command.",
+        ) from None
     if command is None:
         raise Failure(expected=expected, found="That is no purge.", next_step="Record the acr purge command itself.")
     if command.dry_run:
@@ -325,14 +337,19 @@ def purge(e: Evidence) -> None:
     now = datetime.fromisoformat(str(_settings(e, AZURE).get("now", "2026-01-01T00:00:00Z")))
     for where, fleet in _held_against(e, "azure"):
         for entry, result in zip(fleet, _preview("acr", value, fleet, now).results, strict=True):
-            fault = _purge_fault(entry, set(result.tags_removed), result.action == retention.Action.EXPIRE)
+            lost, gone = set(result.tags_removed), result.action == retention.Action.EXPIRE
+            fault = _purge_fault(entry, lost, gone)
             if fault:
                 raise Failure(
                     expected=expected,
-                    found=f"In {where}, {_named(entry, where)} of {entry.repository} {fault}",
-                    next_step="A filter is REPOSITORY:EXPRESSION, and the expression matches anywhere in a tag unless "
-                    "it says where the tag begins and ends. --untagged is for what no tag holds.",
+                    found=f"In {where}, {_named(entry, where)} {fault}",
+                    next_step=_too_much(entry, e.parameters)
+                    if fault in TAKES
+                    else _too_little(command, bool(set(entry.gone) - lost - {""}), e.parameters),
                 )
+
+
+TAKES = ("would lose a tag that must stay.", "would go.")
 
 
 def _purge_fault(entry: Entry, lost: set[str], gone: bool) -> str | None:
@@ -341,12 +358,42 @@ def _purge_fault(entry: Entry, lost: set[str], gone: bool) -> str | None:
     if "" in must:
         return None if gone else "would stay."
     if lost - must:
-        return "would lose a tag that must stay."
+        return TAKES[0]
     if must - lost:
         return "would keep its tag."
     if must == set(entry.tags) and must and not gone:
         return "would lose its tag and stay as an image without one."
-    return "would go." if gone and not must else None
+    return TAKES[1] if gone and not must else None
+
+
+def _too_much(entry: Entry, p: Mapping[str, Any]) -> str:
+    """What to do about a purge that takes this image."""
+    if entry.locked:
+        return "What is locked stays by itself, unless a flag asks for it. Leave that flag out."
+    if entry.repository != p["repository"]:
+        return "What stands before the colon is an expression for the whole name of a repository. Name me.repository."
+    if entry.days < p["days"]:
+        return "--ago says how old something has to be: me.days days, for tags and for images without one."
+    return (
+        "The expression matches anywhere in a tag, unless it says where the tag begins and where it ends. Between the "
+        "prefix and the end stand digits, at least one, and nothing else."
+    )
+
+
+def _too_little(command: acr_command.Purge, tag: bool, p: Mapping[str, Any]) -> str:
+    """What to do about a purge that leaves an image, or a tag of it, which should go."""
+    repository = str(p["repository"])
+    if command.keep:
+        return "--keep spares the newest of what would go, and the task spares none of it."
+    if tag and command.untagged_only:
+        return "--untagged-only leaves every tag alone. Another flag takes tags and images without one."
+    if not any(acr_command.repository_regex(one).search(repository) for one in command.filters):
+        return "What stands before the colon has to fit the whole name of the repository, me.repository."
+    if command.ago > timedelta(days=p["days"]):
+        return "--ago says how old something has to be: me.days days, and not more."
+    if not tag and not command.untagged:
+        return "Without --untagged, acr purge removes tags alone, and the images stay."
+    return "What stands behind the colon has to fit me.prefix and any number of digits, one or many."
 
 
 @check(

@@ -30,12 +30,13 @@ class RepositoryPart(_Part):
     """A repository that the lab's evidence holds.
 
     ``name`` may use parameters ("{team}/ml-model"); "*" stands for every repository of the service that no other
-    entry names.
+    entry names. ``pushed = false``: nothing has to be pushed there, so a submission does not miss it.
     """
 
     service: str
     name: str
     layers: LayerPolicy = "none"
+    pushed: bool = True
 
 
 class AnswerPart(_Part):
@@ -124,6 +125,11 @@ class Lab(_Part):
         """The repositories of a service that the lab names, without "*": name -> which layers travel."""
         parts = [part for part in self.repositories if part.service == service and part.name != ALL]
         return {part.name.format_map(parameters): part.layers for part in parts}
+
+    def awaited(self, service: str, parameters: Mapping[str, Any]) -> list[str]:
+        """The repositories of a service that a whole submission has."""
+        parts = [part for part in self.repositories if part.service == service and part.name != ALL and part.pushed]
+        return [part.name.format_map(parameters) for part in parts]
 
     def lists_all(self, service: str) -> bool:
         """Whether the lab is about every repository of a service."""

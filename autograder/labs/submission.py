@@ -93,7 +93,7 @@ def _no_number(name: str) -> None:
 def _missing(live: Live, evidence: Evidence) -> list[str]:
     lab, said = live.lab, []
     for service in lab.services:
-        for name in lab.listed(service, evidence.parameters):
+        for name in lab.awaited(service, evidence.parameters):
             if evidence.repository(service, name) is None:
                 said.append(f"Nothing is pushed to {name} ({service}).")
     for found in evidence.services.values():

@@ -107,7 +107,7 @@ STUDENTS = [
         passes=("same-image", "lock"),
         says={
             "names": "the repository is missing",
-            "cleanup-policy": "an old candidate",
+            "cleanup-policy": "an old build that is a candidate",
             "purge": "would lose a tag that must stay",
             "token": "content/write",
         },
