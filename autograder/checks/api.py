@@ -11,7 +11,6 @@ student, is at fault. A check whose prerequisite (``needs``) did not pass is not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -268,21 +267,28 @@ def require_cases(evidence: Evidence, task: str, *, raises: bool | None = None) 
     found = f"{len(results) - len(wrong)} of {len(results)} inputs give the right result."
     if hidden:
         found += " Wrong for hidden inputs of this kind: " + "; ".join(hidden) + "."
-    raise Failure(
-        expected=expected,
-        found=found,
-        table=table if visible else (),
-        next_step="Work through the first wrong input by hand and compare."
-        if visible
-        else "Think of inputs of that kind and try your function on them.",
-    )
+    raise Failure(expected=expected, found=found, table=table if visible else (), next_step=_after(results, visible))
+
+
+def _after(results: Sequence[CaseResult], visible: Sequence[CaseResult]) -> str:
+    """What to do next about wrong results, of which ``visible`` can be shown."""
+    if all(result.status == "returned" and result.value is None and not result.case.raises for result in results):
+        return "Your function always gives back nothing (None). What print shows is not a result: return it."
+    if visible:
+        return "Work through the first wrong input by hand and compare."
+    return "Think of inputs of that kind and try your function on them."
+
+
+def shown(value: object, limit: int = 100) -> str:
+    """A recorded value for a message, as Python writes it: whoever reads it typed None and True, not null and true."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _short(value: object, limit: int = 300) -> str:
     if isinstance(value, tuple):  # arguments: a long one must not hide those after it
-        return ", ".join(_short(part, limit) for part in value)
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        return ", ".join(shown(part, limit) for part in value)
+    return shown(value, limit)
 
 
 def _expected(case: Case) -> str:

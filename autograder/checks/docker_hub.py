@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from autograder.checks.api import Failure, check, require_answer
+from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS
 from autograder.checks.images import image, listed
@@ -95,36 +95,47 @@ def token(e: Evidence) -> None:
     def failure(found: str, next_step: str) -> Failure:
         return Failure(expected=expected, found=found, next_step=next_step)
 
-    state = _hub(e)
-    found = _tokens(e, name, which="tokens") or _tokens(e, name, which="revoked")
+    alive, revoked = _tokens(e, name, which="tokens"), _tokens(e, name, which="revoked")
+    found = alive or revoked[-1:]  # after the last task it is revoked
     if not found:
-        others = [one for one in [*state["tokens"], *state["revoked"]] if one["name"] == name]
-        mine = [one["name"] for one in state["tokens"] if one["owner"] == namespace]
-        if others:
-            raise failure(
-                f"A token {name} exists, but of the account {others[-1]['owner']}.", "Say whose it is: --user."
-            )
+        elsewhere = _elsewhere(e, name)
+        mine = [one["name"] for one in _hub(e)["tokens"] if one["owner"] == namespace]
+        if elsewhere:
+            raise failure(*elsewhere)
         if mine:
             raise failure(f"Your account has the token {listed(mine)}.", "The name of the token is me.laptop.")
         raise failure("Your account has no token.", "`course hub token create --help` tells how one is made.")
-    newest = found[-1]
-    if _scope(newest) != WRITE:
-        may = SCOPES.get(_scope(newest), _scope(newest))
-        less = _scope(newest) in (READ, "repo:public_read")
-        raise failure(
-            f"The token {name} may {may}.",
-            "It cannot push. Revoke it and make one that may write."
-            if less
-            else "A laptop that pushes need not delete. Revoke it and make one that may write.",
-        )
-    days = _days(newest)
+    told = f"The token {name}" if alive else f"No token {name} is good, and the last one"
+    for one in reversed(found):
+        if len(alive) > 1:
+            told = f"There are {len(alive)} tokens {name}. The one with the id {one['id']}"
+        fault = _unfit(one)
+        if fault:
+            wrong, instead = fault
+            raise failure(f"{told} {wrong}.", f"{'Revoke it and make' if alive else 'Make'} one that {instead}.")
+
+
+def _elsewhere(e: Evidence, name: str) -> tuple[str, str] | None:
+    """Where a token of that name is when the student's account has none: found, and what to do."""
+    state = _hub(e)
+    others = [one for one in [*state["tokens"], *state["revoked"]] if one["name"] == name]
+    if not others:
+        return None
+    return f"A token {name} exists, but of the account {others[-1]['owner']}.", "Say whose it is: --user."
+
+
+def _unfit(token: dict[str, Any]) -> tuple[str, str] | None:
+    """What is wrong with a token for a laptop that pushes, and what another one does instead."""
+    if _scope(token) in (READ, "repo:public_read"):
+        return f"may {SCOPES[_scope(token)]}, so it cannot push", "may write"
+    if _scope(token) != WRITE:
+        return f"may {SCOPES.get(_scope(token), _scope(token))}, more than a push needs", "may write"
+    days = _days(token)
     if days is None:
-        raise failure(f"The token {name} never ends.", "Revoke it and make one that ends, in thirty days for example.")
+        return "never ends", "ends, in thirty days for example"
     if days > MONTH:
-        raise failure(
-            f"The token {name} ends {days:,} days after it was made.",
-            "Who finds it has it for so long. Revoke it and make one that ends in a month or sooner.",
-        )
+        return f"ends {days:,} days after it was made, and who finds it has it for so long", "ends in a month or sooner"
+    return None
 
 
 def _days(token: dict[str, Any]) -> int | None:
@@ -163,7 +174,11 @@ def tags(e: Evidence) -> None:
     for label, wanted in ((VERSION_LABEL, version), (OWNER_LABEL, _text(e, "team"))):
         if labels.get(label) != wanted:
             there = f"The label {label} says {labels[label]}." if label in labels else f"It has no label {label}."
-            raise failure(there, "Give the build its two arguments, MODEL_VERSION and OWNER, and push both tags again.")
+            raise failure(
+                there,
+                "Give the build its two arguments, MODEL_VERSION with me.version and OWNER with me.team, each letter "
+                "by letter, and push both tags again.",
+            )
     if _private(e, name):
         raise failure("The repository is private.", "Make it public: course hub repository visibility --help")
 
@@ -226,7 +241,7 @@ def stored(e: Evidence) -> None:
 
     given = value.strip().lower() if isinstance(value, str) else ""
     if not isinstance(value, str) or not FINGERPRINT.match(given):
-        what = "the secret itself" if str(value).startswith("dckr_pat_") else json.dumps(value)[:60]
+        what = "the secret itself" if str(value).startswith("dckr_pat_") else shown(value, 60)
         raise failure(f"You recorded {what}.", "Record what fingerprint(secret) returns: 12 hexadecimal digits.")
     state = _hub(e)
     known = {one["fingerprint"]: one for one in [*state["revoked"], *state["tokens"]]}
@@ -261,9 +276,12 @@ def limit(e: Evidence) -> None:
     def failure(found: str, next_step: str) -> Failure:
         return Failure(expected=LIMITS, found=found, next_step=next_step)
 
-    if allowed == ANONYMOUS_PULLS or (ADDRESS.match(source) and "-" not in source):
+    address = ADDRESS.match(source) and "-" not in source
+    if allowed == ANONYMOUS_PULLS or address:
         raise failure(
-            "That is the limit of an address without a login.",
+            "That is the limit of an address without a login."
+            if allowed == ANONYMOUS_PULLS
+            else f"The source {source[:60]} is an address: that is who is counted without a login.",
             "Ask for the bearer token as your account: with user and access token.",
         )
     if allowed != PERSONAL_PULLS:
@@ -296,14 +314,14 @@ def _limits(e: Evidence) -> tuple[int, int, int, str]:
         return Failure(expected=LIMITS, found=found, next_step=next_step)
 
     if not isinstance(value, dict):
-        raise failure(f"You recorded {json.dumps(value)[:100]}.", "Record a dict with these four keys.")
+        raise failure(f"You recorded {shown(value)}.", "Record a dict with these four keys.")
     missing = [key for key in ("limit", "before", "after", "source") if key not in value]
     if missing:
         raise failure(f"It lacks {listed(missing)}.", "Record a dict with these four keys.")
     numbers = {key: _number(value[key]) for key in ("limit", "before", "after")}
     for key, number in numbers.items():
         if number is None:
-            raise failure(f"{key} is {json.dumps(value[key])[:60]}.", "The number stands before the semicolon.")
+            raise failure(f"{key} is {shown(value[key], 60)}.", "The number stands before the semicolon.")
     allowed, before, after = (int(number or 0) for number in numbers.values())
     return allowed, before, after, str(value["source"]).strip()
 
@@ -395,12 +413,21 @@ def refused(e: Evidence) -> None:
     value = require_answer(e, "refusal", "What a stranger is told")
     expected = "The error that a pull of your private image gives without a login."
     text = value if isinstance(value, str) else json.dumps(value)
-    if REFUSED.search(text.lower()):
+    name = _text(e, "internal")
+    # Docker repeats the name that it was given; without an address in front that was a name on the real Docker Hub.
+    real = "registry-1.docker.io" in text or f"denied for {name}" in text
+    if REFUSED.search(text.lower()) and not real:
         return
     found, next_step = (
-        f"You recorded “{text[:120]}”.",
+        f"You recorded {shown(value, 120)}.",
         "Log out, remove the image from the engine, pull, and record the error.",
     )
+    if real:
+        raise Failure(
+            expected=expected,
+            found="That pull went to the real Docker Hub.",
+            next_step=f"The name begins with the stand-in's address: DOCKERHUB, a slash, {name}. Pull that.",
+        )
     if "manifest unknown" in text.lower() or "not found" in text.lower():
         found = "That is the answer to a tag that does not exist, to someone who may look."
     elif "status:" in text.lower() or "digest:" in text.lower() or "up to date" in text.lower():
@@ -426,9 +453,14 @@ def revoked(e: Evidence) -> None:
     alive = _tokens(e, server, which="tokens")
     if not alive:
         gone = _tokens(e, server, which="revoked")
-        raise failure(
-            f"{server} was revoked." if gone else f"There is no token {server}.",
-            "The server is to go on: make it a token of its own, which can read and no more.",
+        elsewhere = None if gone else _elsewhere(e, server)
+        raise (
+            failure(*elsewhere)
+            if elsewhere
+            else failure(
+                f"{server} was revoked." if gone else f"There is no token {server}.",
+                "The server is to go on: make it a token of its own, which can read and no more.",
+            )
         )
     able = [one for one in alive if _scope(one) != READ]
     if able:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from autograder.checks.api import Failure
+from autograder.checks.api import Failure, shown
 from autograder.checks.images import listed
 from autograder.domain import manifests
 from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest, ManifestError
@@ -35,8 +34,7 @@ def removed_texts(value: JsonValue, tag: str, held: Repository) -> list[str]:
         return Failure(expected=expected, found=found, next_step=next_step)
 
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        shown = json.dumps(value, ensure_ascii=False)[:100]
-        raise failure(f"You recorded {shown}.", "Record the text, not the JSON object read from it.")
+        raise failure(f"You recorded {shown(value)}.", "Record the text, not the JSON object read from it.")
     good: list[str] = []
     for text in map(str, texts):
         if manifests.is_digest(text.strip()):
@@ -79,8 +77,9 @@ def require_bytes(value: JsonValue, tag: str, removed: Sequence[str], held: Repo
     """
     expected = f"The bytes of the blobs that {tag} had for itself, its manifest among them: what the collector deleted."
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        shown = json.dumps(value, ensure_ascii=False)[:100]
-        raise Failure(expected=expected, found=f"You recorded {shown}.", next_step="Record the number, without a unit.")
+        raise Failure(
+            expected=expected, found=f"You recorded {shown(value)}.", next_step="Record the number, without a unit."
+        )
     kept = {digest for manifest in held.manifests.values() for digest in _parts(manifest.text)} | set(held.manifests)
     own = {digest: size for text in removed for digest, size in _blobs(text).items()}
     right = sum(size for digest, size in own.items() if digest not in kept)

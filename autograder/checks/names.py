@@ -257,8 +257,11 @@ def _texts(value: object, count: int, answer: str, source: str) -> list[str]:
 
     if isinstance(value, dict):
         raise failure("You recorded a dict.")
+    if value is None:
+        raise failure("You recorded nothing (None).")
     if not isinstance(value, list):
-        raise failure(f"You recorded one value of type {type(value).__name__}.")
+        what = "one text" if isinstance(value, str) else f"one value of type {type(value).__name__}"
+        raise failure(f"You recorded {what}.")
     if len(value) != count:
         raise failure(f"Your list has {len(value)} {'entry' if len(value) == 1 else 'entries'}.")
     other = [n for n, text in enumerate(value, 1) if not isinstance(text, str)]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from autograder.checks import garbage
-from autograder.checks.api import Failure, NotGraded, check, require_answer
+from autograder.checks.api import Failure, NotGraded, check, require_answer, shown
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS
 from autograder.checks.images import image, listed
@@ -61,10 +61,6 @@ def _facts(e: Evidence) -> dict[str, Any]:
     if not isinstance(found, dict) or "fault" in found:
         raise NotGraded(str(found["fault"]) if isinstance(found, dict) else "The settings were not looked at.")
     return found
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)[:160]
 
 
 @check(
@@ -213,7 +209,7 @@ def settings(e: Evidence) -> None:
             "Set REGISTRY_AUTH to htpasswd, with path and realm.",
         )
     if values.get(REALM) != _text(e, "realm"):
-        found = f"{REALM} is {_shown(values[REALM])}." if REALM in values else f"{REALM} is not set."
+        found = f"{REALM} is {shown(values[REALM])}." if REALM in values else f"{REALM} is not set."
         raise failure(found, "The realm is what a client shows when it asks for the password: me.realm.")
     if values.get(DELETE) != "true":
         found = f"{DELETE} is false." if DELETE in values else f"{DELETE} is not set."
@@ -314,7 +310,7 @@ def challenge(e: Evidence) -> None:
     if not isinstance(value, str):
         raise Failure(
             expected=expected,
-            found=f"You recorded {_shown(value)}.",
+            found=f"You recorded {shown(value)}.",
             next_step="Record the header's value as a text.",
         )
     given = re.sub(r"^\s*www-authenticate\s*:\s*", "", value, flags=re.IGNORECASE)
@@ -400,7 +396,7 @@ def breaks(e: Evidence) -> None:
     if not isinstance(value, dict):
         raise Failure(
             expected=expected,
-            found=f"You recorded {_shown(value)}.",
+            found=f"You recorded {shown(value)}.",
             next_step="Record a dict whose keys are the names in me.breaks.",
         )
     for name in wanted:

@@ -104,7 +104,7 @@ class Card:
                 "<tr>" + "".join(f'<td style="{mono}">{escape(c)}</td>' for c in row) + "</tr>" for row in rows
             )
             body += f'<table style="margin:8px 0 0 0"><thead><tr>{cells}</tr></thead><tbody>{listed}</tbody></table>'
-        aside = f' <span style="opacity:.85">({escape(self.aside)})</span>' if self.aside else ""
+        aside = f' <span style="opacity:.85;white-space:nowrap">({escape(self.aside)})</span>' if self.aside else ""
         return (
             f'<div style="border-left:4px solid {colour};padding:6px 12px;margin:6px 0;max-width:60em">'
             f'<div><strong><span aria-hidden="true" style="color:{colour}">{sign}</span> {word}: '

@@ -136,6 +136,17 @@ def test_json_equality_is_strict_about_booleans_only():
             api.require_cases(task(result(got, expected)), "t")
 
 
+def test_a_function_that_gives_back_nothing_is_told_about_return_and_sees_python_s_words():
+    with pytest.raises(Failure) as failed:
+        api.require_cases(task(result(None, {"tag": None}), result(None, True)), "t")
+    assert failed.value.table[1:] == (("1", "{'tag': None}", "None"), ("1", "True", "None"))
+    assert "return it" in failed.value.next_step
+    silent = result(None, {"raises": "ValueError"}, raises=True)  # None where an error should come is another fault
+    with pytest.raises(Failure) as failed:
+        api.require_cases(task(silent), "t", raises=True)
+    assert "return it" not in failed.value.next_step
+
+
 def test_failed_visible_cases_are_shown_and_hidden_ones_only_named():
     with pytest.raises(Failure) as failed:
         api.require_cases(
@@ -152,7 +163,7 @@ def test_a_long_argument_does_not_hide_the_next():
         api.require_cases(task(CaseResult(case=wide, status="returned", value=2)), "t")
     shown = failed.value.table[1][0]
     assert (
-        shown.startswith('{"layers": "x') and '…, {"config": "y' in shown and shown.endswith("…") and len(shown) < 700
+        shown.startswith("{'layers': 'x") and "…, {'config': 'y" in shown and shown.endswith("…") and len(shown) < 700
     )
 
 

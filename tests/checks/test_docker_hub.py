@@ -166,14 +166,17 @@ def test_an_image_without_a_base_pushed_with_another_tool(world: World) -> None:
         ([], "Your account has no token."),
         ([token("laptop", "repo:write", "x")], "Your account has the token laptop."),
         ([token(LAPTOP, "repo:write", "x", owner="student")], f"A token {LAPTOP} exists, but of the account student."),
-        ([token(LAPTOP, "repo:admin", "x")], f"The token {LAPTOP} may read, write and delete."),
-        ([token(LAPTOP, "repo:read", "x")], f"The token {LAPTOP} may read."),
+        (
+            [token(LAPTOP, "repo:admin", "x")],
+            f"The token {LAPTOP} may read, write and delete, more than a push needs.",
+        ),
+        ([token(LAPTOP, "repo:read", "x")], f"The token {LAPTOP} may read, so it cannot push."),
         ([token(LAPTOP, "repo:write", "x", expires="")], f"The token {LAPTOP} never ends."),
         ([token(LAPTOP, "repo:write", "x", expires="soon")], f"The token {LAPTOP} never ends."),
         ([token(LAPTOP, "repo:write", "x", expires="2026-12-02")], f"The token {LAPTOP} never ends."),
         (
             [token(LAPTOP, "repo:write", "x", expires="2029-11-01T08:00:00.000000Z")],
-            f"The token {LAPTOP} ends 1,095 days after it was made.",
+            f"The token {LAPTOP} ends 1,095 days after it was made, and who finds it has it for so long.",
         ),
     ],
 )
@@ -181,6 +184,24 @@ def test_a_wrong_token(world: World, tokens: list[dict[str, Any]], found: str) -
     world.tokens, world.revoked = tokens, []
     failed(world.verdict("token"), found)
     assert world.verdict("tags").status == "passed"  # what was pushed with it is judged by itself
+
+
+def test_an_older_token_of_the_same_name_that_still_logs_in(world: World) -> None:
+    wide = token(LAPTOP, "repo:admin", "x", created="2026-10-01T08:00:00.000000Z")
+    world.tokens += [wide, token(LAPTOP, "repo:write", "y")]
+    found = "may read, write and delete, more than a push needs."
+    failed(world.verdict("token"), f"There are 2 tokens {LAPTOP}. The one with the id {wide['id']} {found}")
+
+
+def test_a_wrong_token_that_was_revoked_and_not_made_anew(world: World) -> None:
+    world.tokens, world.revoked = [], [token(LAPTOP, "repo:read", "x", revoked=standin_states.NOW)]
+    failed(world.verdict("token"), f"No token {LAPTOP} is good, and the last one may read, so it cannot push.")
+    assert world.verdict("token").next_step == "Make one that may write."
+
+
+def test_a_server_s_token_of_another_account(world: World) -> None:
+    world.tokens = [token(SERVER, "repo:read", "x", owner="student")]
+    failed(world.verdict("revoked"), f"A token {SERVER} exists, but of the account student.")
 
 
 def test_wrong_tags(world: World) -> None:
@@ -217,8 +238,8 @@ def test_a_push_under_another_name(world: World) -> None:
     ("value", "found"),
     [
         ("dckr_pat_laptop", "You recorded the secret itself."),
-        ("ABC", 'You recorded "ABC".'),
-        (None, "You recorded null."),
+        ("ABC", "You recorded 'ABC'."),
+        (None, "You recorded None."),
         ("0" * 12, "That is the fingerprint of no token."),
         (dockerhub.fingerprint("dckr_pat_laptop\n"), "That is the fingerprint of no token."),
         (dockerhub.fingerprint("dckr_pat_server"), f"That is the token {SERVER} of {ME}."),
@@ -237,12 +258,15 @@ GOOD = {"limit": 200, "before": 200, "after": 199, "source": dockerhub.account_i
     [
         (200, "You recorded 200."),
         ({"limit": 200, "before": 200}, "It lacks after and source."),
-        (GOOD | {"before": "many"}, 'before is "many".'),
+        (GOOD | {"before": "many"}, "before is 'many'."),
         (
             GOOD | {"limit": 100, "before": 100, "after": 99, "source": "172.18.0.1"},
             "That is the limit of an address without a login.",
         ),
-        (GOOD | {"source": "172.18.0.1"}, "That is the limit of an address without a login."),
+        (
+            GOOD | {"source": "172.18.0.1"},
+            "The source 172.18.0.1 is an address: that is who is counted without a login.",
+        ),
         (GOOD | {"limit": 21600}, "limit is 21600."),
         (
             GOOD | {"source": dockerhub.account_id("student")},
@@ -294,7 +318,17 @@ def test_a_wrong_private_repository(world: World) -> None:
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        ("no", "You recorded “no”."),
+        ("no", "You recorded 'no'."),
+        (None, "You recorded None."),
+        (
+            f"Error response from daemon: pull access denied for {INTERNAL}, repository does not exist or may require "
+            "'docker login': denied: requested access to the resource is denied",
+            "That pull went to the real Docker Hub.",
+        ),
+        (
+            'Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: no such host',
+            "That pull went to the real Docker Hub.",
+        ),
         (
             "manifest for x not found: manifest unknown",
             "That is the answer to a tag that does not exist, to someone who may look.",

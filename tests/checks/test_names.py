@@ -67,7 +67,7 @@ def test_everything_right_passes() -> None:
     ("value", "said"),
     [
         (dict.fromkeys(FULL, ""), "You recorded a dict."),
-        ("router", "You recorded one value of type str."),
+        ("router", "You recorded one text."),
         ([], "Your list has 0 entries."),
         (FULL[:1], "Your list has 1 entry."),
         ([*FULL[:7], None], "Entry 8 is no text."),
@@ -330,7 +330,7 @@ def an_object(text: str) -> Any:
         (dollar, "refuse", "", "a line end at the end"),
         (key_error, "parse", "raises KeyError", "tag and digest"),
         (refuses_all, "parse", "raises ValueError", "tag and digest"),
-        (as_a_tuple, "parse", '["docker.io"', "tag and digest"),
+        (as_a_tuple, "parse", "['docker.io'", "tag and digest"),
         (
             the_kits_own,
             "parse",

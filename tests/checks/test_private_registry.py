@@ -308,7 +308,7 @@ def test_a_password_in_the_settings(world: World) -> None:
         (f'    ports:\n      - "127.0.0.1:{P["port"]}:5000"\n', "", "It publishes no port, so nothing outside"),
         (":5000", ":443", "It publishes the container's port 443, and the registry listens on 5000 there."),
         ("      REGISTRY_AUTH: htpasswd\n", "", "REGISTRY_AUTH is not set, so nobody is asked for a login."),
-        (P["realm"], "Registry", 'REGISTRY_AUTH_HTPASSWD_REALM is "Registry".'),
+        (P["realm"], "Registry", "REGISTRY_AUTH_HTPASSWD_REALM is 'Registry'."),
         (f"      REGISTRY_AUTH_HTPASSWD_REALM: {P['realm']}\n", "", "REGISTRY_AUTH_HTPASSWD_REALM is not set."),
         ('"true"', '"false"', "REGISTRY_STORAGE_DELETE_ENABLED is false."),
         ('      REGISTRY_STORAGE_DELETE_ENABLED: "true"\n', "", "REGISTRY_STORAGE_DELETE_ENABLED is not set."),
@@ -434,7 +434,7 @@ def test_miscounted_bytes(world: World, count: Any, found: str) -> None:
 @pytest.mark.parametrize(
     ("removed", "found"),
     [
-        ({"layers": []}, 'You recorded {"layers": []}.'),
+        ({"layers": []}, "You recorded {'layers': []}."),
         ("sha256:" + "0" * 64, "That is a digest."),
         ("hello", "That is no manifest: "),
         ([], "You recorded []."),
@@ -462,7 +462,7 @@ def test_an_index_without_its_children() -> None:
 @pytest.mark.parametrize("value", ["much", True, None])
 def test_freed_is_a_number(world: World, value: Any) -> None:
     world.answers["freed"] = value
-    assert world.verdict("freed").found == f"You recorded {json.dumps(value)}."
+    assert world.verdict("freed").found == f"You recorded {value!r}."
 
 
 def test_answers_that_were_never_given(world: World) -> None:
@@ -478,7 +478,7 @@ def test_answers_that_were_never_given(world: World) -> None:
 def test_wrong_errors(world: World) -> None:
     first, second, third = P["breaks"]
     world.answers["errors"] = "all"
-    failed(world.verdict("breaks"), 'You recorded "all".')
+    failed(world.verdict("breaks"), "You recorded 'all'.")
     world.answers["errors"] = {first: ERRORS[first]}
     failed(world.verdict("breaks"), f"{second} is missing.")
     world.answers["errors"] = {first: ERRORS[second], second: "it did not work", third: ""}
