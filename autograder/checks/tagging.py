@@ -234,7 +234,7 @@ def tag_sets(e: Evidence) -> None:
                 expected=expected,
                 found=found,
                 next_step="The rule “commit” says what stands in front and how many digits there are. "
-                "release_tags gives it; push the release under every tag that it returns.",
+                "Push the release under every tag that your rules give it.",
             )
         if held.tags[tag] != digest:
             raise _elsewhere(e, held, tag, digest, expected)
@@ -274,8 +274,8 @@ def floating(e: Evidence) -> None:
             raise Failure(
                 expected=expected,
                 found="There is no such tag.",
-                next_step="Ask release_tags which tags a release moves, given what was published before it, and push "
-                "the release under each of them.",
+                next_step="Read in your rules which tags a release moves, given what was published before it, and push "
+                "the release under each of them. A finished release_tags says the same.",
             )
         if held.tags[tag] != held.tags.get(release.version):
             raise _moved(e, held, tag, release, expected)

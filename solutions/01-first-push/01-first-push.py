@@ -16,7 +16,8 @@
 # image in a registry: two releases, each under its own tag, and you find out what a release really costs to send.
 #
 # Every task says what to achieve. The check below it looks at the result, not at the way you took. If you are stuck,
-# `hint("first-push")` gives the first of three hints for that check.
+# `hint("first-push")` gives the first of three hints for that check. Tasks marked *core* come first when your time is
+# short.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import hashlib
@@ -66,6 +67,8 @@ def ask(url, body, seconds=20):
 # %% [markdown] id="task-1"
 # ## 1 Push the first release
 #
+# *5 minutes · core*
+#
 # The folder `ml-model` beside this notebook holds a server, its trained weights (8 MiB) and a `Dockerfile`. Look at the
 # `Dockerfile` first.
 #
@@ -90,6 +93,8 @@ check("first-push")
 # %% [markdown] id="task-2"
 # ## 2 Read the manifest and compute its digest
 #
+# *5 minutes · core*
+#
 # A registry speaks HTTP. Everything a push stored can be read back under `http://REGISTRY/v2/`.
 #
 # **Achieve:** `v1_digest` is the digest of the manifest behind the tag `me.v1`, computed by you from what the registry
@@ -113,6 +118,8 @@ check("digest")
 
 # %% [markdown] id="task-3"
 # ## 3 Release a change
+#
+# *5 minutes · core*
 #
 # The shop wants to know which queue came second. The model knows it already (`prediction["runner_up"]`), but the server
 # does not pass it on. `ml-model/app/answer.py` decides what a caller sees.
@@ -144,6 +151,8 @@ check("shared-layers")
 
 # %% [markdown] id="task-4"
 # ## 4 Predict what a push sends
+#
+# *6 minutes*
 #
 # You have seen that the second push was quick. Now say why, in numbers.
 #
@@ -195,7 +204,9 @@ answer("v2_bytes", v2_bytes)
 check("v2-bytes")
 
 # %% [markdown] id="task-5"
-# ## 5 Pull by digest and ask the model
+# ## 5 Pull by digest, and ask the model
+#
+# *3 minutes · core*
 #
 # A tag can be moved while you read this. A server in production is told exactly which image to run: by digest.
 #
@@ -217,6 +228,8 @@ answer("v2_reference", v2_reference)
 check("by-digest")
 
 # %% [markdown] id="task-5b"
+# *3 minutes*
+#
 # **Achieve:** a container of that very image runs under the name `me.container`, and `prediction` is what its
 # `POST /predict` answers to `{"text": me.message}`: the whole JSON object.
 #
@@ -236,6 +249,8 @@ check("prediction")
 
 # %% [markdown] id="task-6"
 # ## 6 The smallest image
+#
+# *3 minutes*
 #
 # The folder `hello` holds a `Dockerfile` that begins with `FROM scratch`, and a greeting that is not yours yet.
 #

@@ -38,7 +38,7 @@ me
 # %% [markdown] id="task-1"
 # ## 1 A repository with rules
 #
-# *10 minutes · core*
+# *5 minutes · core*
 #
 # **Achieve:** the repository `me.repository` exists. Its tags stay where they are, with two exceptions: `latest`, and
 # every tag that begins with `dev-`.
@@ -63,7 +63,7 @@ check("repository")
 # %% [markdown] id="task-2"
 # ## 2 Scan what arrives
 #
-# *5 minutes*
+# *7 minutes*
 #
 # **Achieve:** what is pushed to any repository of your team (`me.team`, a slash, anything) is scanned on push, by a rule
 # of the registry. Other teams' repositories are left alone.
@@ -83,7 +83,7 @@ check("scanning")
 # %% [markdown] id="task-3"
 # ## 3 Three releases
 #
-# *15 minutes · core*
+# *12 minutes · core*
 #
 # The folder `release` holds a `Dockerfile` for an image of one small file. It stands in for the model, so that a push
 # takes no time. Docker's login for ECR is a token that the AWS client fetches.
@@ -110,7 +110,7 @@ check("releases")
 # %% [markdown] id="task-4"
 # ## 4 The refusal
 #
-# *5 minutes · core*
+# *3 minutes · core*
 #
 # Somebody is in a hurry and pushes a repaired build under a version that is out already.
 #
@@ -131,7 +131,7 @@ check("refused")
 # %% [markdown] id="task-5"
 # ## 5 What a moving tag leaves behind
 #
-# *10 minutes*
+# *12 minutes*
 #
 # **Achieve:** the tag `me.dev_tag` was pushed twice, with two different images. `old_build` is the full reference of the
 # first one, which has no tag any more: `ECR`, your repository, and its digest. ECR can list what is untagged. Pull the
@@ -163,7 +163,7 @@ check("agree")
 # %% [markdown] id="task-6"
 # ## 6 Who may come in
 #
-# *10 minutes · core, but for the limits*
+# *15 minutes*
 #
 # Two others need your repository. The pipeline works as the role `ci-role` of your own account and pushes releases. A
 # partner company, whose account is `me.partner`, runs the model and pulls it. Their people's own rights are the partner's
@@ -198,7 +198,7 @@ check("policy-limits")
 # %% [markdown] id="task-7"
 # ## 7 The names they would have
 #
-# *5 minutes*
+# *6 minutes*
 #
 # Your team will move to a real account soon: `me.account`, in the region `me.region`. The repository keeps its name.
 #

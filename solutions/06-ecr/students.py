@@ -6,7 +6,7 @@ from autograder.quality.samples import Scripted, Stage, copied, nothing, perfect
 
 
 def half(s: Stage) -> None:
-    """Does what is core up to the refusal."""
+    """Does what is core."""
     s.run(s.mixed("create", "push-releases", "overwrite"))
     s.submit()
 
@@ -71,7 +71,7 @@ def another_way(s: Stage) -> None:
 
 STUDENTS = [
     Scripted("ada", "does everything with boto3 and docker", perfect, passes="all"),
-    Scripted("ben", "does the core up to the refusal", half, passes=("repository", "releases", "refused", "agree")),
+    Scripted("ben", "does what is core", half, passes=("repository", "releases", "refused", "agree")),
     Scripted(
         "cem",
         "hands in ada's work under an own name",

@@ -45,7 +45,7 @@ fill()
 # %% [markdown] id="task-1"
 # ## 1 What would happen tonight?
 #
-# *15 minutes · core, but for the causes*
+# *20 minutes*
 #
 # Have a look at the images (`describe-images`) and at the policy (`get-lifecycle-policy`). Then ask ECR for a preview of
 # that policy. It changes nothing.
@@ -96,7 +96,7 @@ check("causes")
 # %% [markdown] id="task-2"
 # ## 2 A policy that meets the requirement
 #
-# *25 minutes · core*
+# *20 minutes · core*
 #
 # The team has agreed on this. When an image fits several paragraphs, the first of them decides.
 #
@@ -108,8 +108,8 @@ check("causes")
 # 5. **What has no tag** goes when it is older than `me.untagged_days` days, except what an index that stays refers to.
 # 6. **Everything else stays.** Nobody has said what it is for.
 #
-# It has to hold for whatever the team pushes next: other versions, other places, more images. So it is also held against
-# fleets that you have not seen. Preview your policy as often as you like before you put it on the repository.
+# It has to hold for whatever the team pushes next: other versions, other places, more images. Preview your policy as often
+# as you like before you put it on the repository; lesson 08, “Preview, apply, look”, has the three commands.
 #
 # **Achieve:** the repository has a lifecycle policy that does exactly this.
 
@@ -145,13 +145,19 @@ check("spares")
 # %% nbgrader={"grade": true, "grade_id": "clears", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false}
 check("clears")
 
+# %% [markdown] id="task-2b"
+# *5 minutes*
+#
+# Your fleet is one of many. The next check holds your policy against fleets that you have not seen. If it fails, its
+# message names the kinds of images that your rules get wrong.
+
 # %% nbgrader={"grade": true, "grade_id": "other-fleets", "locked": true, "points": 2.5, "schema_version": 3, "solution": false, "task": false}
 check("other-fleets")
 
 # %% [markdown] id="task-3"
 # ## 3 Thirty days later
 #
-# *10 minutes · core*
+# *5 minutes · core*
 #
 # ECR would act within 24 hours. The stand-in acts at the end of each day by which its clock moves. The clock is shared by
 # all stand-ins and only goes forward, so logins end with it. In the same cell, note what `describe-images` lists before:

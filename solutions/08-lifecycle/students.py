@@ -20,7 +20,7 @@ def _with(s: Stage, cell_id: str, change: tuple[str, str] | str) -> None:
 
 
 def core(s: Stage) -> None:
-    """Does what is core."""
+    """Does what is core, and previews the inherited policy before."""
     s.run(s.mixed("preview", "policy", "advance"))
     s.submit()
 
@@ -105,7 +105,7 @@ STUDENTS = [
     Scripted("ada", "does everything with boto3", perfect, passes="all"),
     Scripted(
         "ben",
-        "does what is core",
+        "does what is core, and previews the inherited policy before",
         core,
         passes=("inherited", "valid", "spares", "clears", "other-fleets", "applied"),
     ),

@@ -116,7 +116,7 @@ check("fixed")
 # %% [markdown] id="task-3"
 # ## 3 A gate
 #
-# *20 minutes · core*
+# *20 minutes*
 #
 # **Achieve:** `gate(report, accepted, today)` says whether a build may go on, as a list of a code and of the ids that
 # block, sorted and each once.
