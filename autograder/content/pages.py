@@ -132,11 +132,12 @@ def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
         + "sections and tasks that are marked *core* touch each objective of the course once. It leaves out whole\n"
         + f"lessons, and all labs but {_and([lab.slug[:2] for lab in labs if lab.core_minutes])}.\n\n"
         + "| path | reading | labs | together |\n| --- | --- | --- | --- |\n"
-        + f"| core | {_hours(core_reading)} | {_hours(core_working)} | **{_hours(core_reading + core_working)}** |\n"
-        + f"| everything | {_hours(reading)} | {_hours(working)} | **{_hours(reading + working)}** |\n\n"
+        + f"| core | {hours(core_reading)} | {hours(core_working)} | **{hours(core_reading + core_working)}** |\n"
+        + f"| everything | {hours(reading)} | {hours(working)} | **{hours(reading + working)}** |\n\n"
         + "These are sums of the tables below, and no promise. A section's minutes are those of somebody who reads\n"
         + "130 words a minute, takes ten seconds for a line of commands and three for a line of output or of a file,\n"
-        + "and then thinks; fifteen are the least. A lab's minutes are those of somebody who has read its lesson.\n\n"
+        + "and then thinks; fifteen are the least. A lab's minutes are those of somebody who has read its lesson; for its\n"
+        + "core tasks the lesson's core section is enough.\n\n"
         + "## Lessons and labs\n\n"
         + "All in minutes; *core* is a part of the column before it.\n\n"
         + "| lesson | reading | core | lab | core |\n"
@@ -211,7 +212,7 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
-def _hours(minutes: int) -> str:
+def hours(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     return " ".join(
         part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part

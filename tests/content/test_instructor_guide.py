@@ -8,13 +8,15 @@ import tomllib
 import pytest
 
 from autograder import paths
-from autograder.content import lessons, markdown
+from autograder.content import lessons, markdown, pages
 from autograder.content.runner import Session, run_lesson
+from autograder.labs import manifest
 from autograder.quality import rehearsal
 
 PAGE = paths.LESSONS / "instructor-guide.md"
 ROW = re.compile(
-    r"^\| (?P<number>\d\d) · (?P<title>.+?) \| (?P<minutes>\d+) \| (?P<points>[\d.]+) \| (?P<hand>\S+) \|$"
+    r"^\| (?P<number>\d\d) · (?P<title>.+?) \| (?P<minutes>\d+) \| (?P<core>\S+) "
+    r"\| (?P<points>[\d.]+) \| (?P<hand>\S+) \|$"
 )
 
 
@@ -23,7 +25,7 @@ def rows() -> dict[str, re.Match[str]]:
     return {match["number"]: match for match in found if match}
 
 
-def by_hand(text: str) -> float:
+def number(text: str) -> float:
     return 0.0 if text == "–" else float(text)
 
 
@@ -32,21 +34,37 @@ def test_every_lesson_has_its_lab_in_the_table_and_the_sums_are_right():
     for path in lessons.lesson_files():
         assert rows()[path.stem[:2]]["title"] == lessons.load(path).title
     minutes = sum(int(row["minutes"]) for row in rows().values())
+    core = sum(int(number(row["core"])) for row in rows().values())
     points = sum(float(row["points"]) for row in rows().values())
-    hand = sum(by_hand(row["hand"]) for row in rows().values())
+    hand = sum(number(row["hand"]) for row in rows().values())
     assert points == 100
-    assert f"| **all** | **{minutes}** | **{points:g}** | **{hand:g}** |" in markdown.read(PAGE)
+    assert f"| **all** | **{minutes}** | **{core}** | **{points:g}** | **{hand:g}** |" in markdown.read(PAGE)
 
 
-@pytest.mark.parametrize("manifest", sorted(paths.LABS.glob("*/lab.toml")), ids=lambda path: path.parent.name)
-def test_minutes_and_points_are_those_of_the_lab(manifest):
-    lab = tomllib.loads(manifest.read_text(encoding="utf-8"))
-    row = rows()[manifest.parent.name[:2]]
-    assert (int(row["minutes"]), float(row["points"])) == (
+@pytest.mark.parametrize("file", sorted(paths.LABS.glob("*/lab.toml")), ids=lambda path: path.parent.name)
+def test_minutes_and_points_are_those_of_the_lab(file):
+    lab = tomllib.loads(file.read_text(encoding="utf-8"))
+    row = rows()[file.parent.name[:2]]
+    assert (int(row["minutes"]), number(row["core"]), float(row["points"])) == (
         lab["minutes"],
+        lab.get("core_minutes", 0),
         sum(check["points"] for check in lab["checks"]),
     )
-    assert by_hand(row["hand"]) == sum(check["points"] for check in lab["checks"] if check.get("by_hand"))
+    assert number(row["hand"]) == sum(check["points"] for check in lab["checks"] if check.get("by_hand"))
+
+
+def test_what_it_says_of_the_core_path():
+    """About four hours were promised, and all seven objectives in them."""
+    labs = [lab for lab in map(manifest.find, manifest.slugs()) if lab.core_minutes]
+    reading = sum(lessons.load(path).core_minutes for path in lessons.lesson_files())
+    working = sum(lab.core_minutes for lab in labs)
+    points = sum(part.points for lab in labs for part in lab.checks if part.core)
+    assert reading + working <= 255
+    page = " ".join(markdown.read(PAGE).split())
+    assert f"The core sections ({pages.hours(reading)})" in page
+    assert f"the core tasks of labs 01, 04, 06, 08 and 09 ({pages.hours(working)})" in page
+    assert [lab.slug[:2] for lab in labs] == ["01", "04", "06", "08", "09"]
+    assert f"worth {points:g} of the 100 points" in page
 
 
 @pytest.mark.engine

@@ -120,4 +120,4 @@ def test_the_lab_keeps_the_content_contract() -> None:
 
 def test_points_and_the_core_path() -> None:
     assert LAB.total == 6 and LAB.minutes == 30
-    assert [part.id for part in LAB.checks if not part.core] == ["v2-bytes", "hello"]
+    assert [part.id for part in LAB.checks if not part.core] == ["bytes-to-push", "v2-bytes", "prediction", "hello"]

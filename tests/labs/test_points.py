@@ -32,3 +32,12 @@ def test_a_lab_is_worth_what_was_planned(slug):
     lab = manifest.find(slug)
     by_hand = sum(lab.points[id] for id in lab.by_hand)
     assert (lab.total, lab.minutes, by_hand) == PLAN[slug]
+
+
+@pytest.mark.parametrize("slug", manifest.slugs())
+def test_a_core_check_needs_core_checks_alone(slug):
+    """Else the core path would lead to a check that it has left out."""
+    lab = manifest.find(slug)
+    core = {part.id for part in lab.checks if part.core}
+    needed = {need for id, check in lab.declared_checks().items() if id in core for need in check.needs}
+    assert needed <= core
