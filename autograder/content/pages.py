@@ -136,8 +136,8 @@ def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
         + f"| everything | {hours(reading)} | {hours(working)} | **{hours(reading + working)}** |\n\n"
         + "These are sums of the tables below, and no promise. A section's minutes are those of somebody who reads\n"
         + "130 words a minute, takes ten seconds for a line of commands and three for a line of output or of a file,\n"
-        + "and then thinks; fifteen are the least. A lab's minutes are those of somebody who has read its lesson; for its\n"
-        + "core tasks the lesson's core section is enough.\n\n"
+        + "and then thinks; fifteen are the least. A lab's minutes are those of somebody who has read its lesson; for\n"
+        + "its core tasks the lesson's core section is enough.\n\n"
         + "## Lessons and labs\n\n"
         + "All in minutes; *core* is a part of the column before it.\n\n"
         + "| lesson | reading | core | lab | core |\n"
@@ -213,9 +213,10 @@ def _number(value: float) -> str:
 
 
 def hours(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
+    """Minutes as people say them: ``2 h 25 min``."""
+    whole, rest = divmod(minutes, 60)
     return " ".join(
-        part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part
+        part for part in (f"{whole} h" if whole else "", f"{rest} min" if rest or not whole else "") if part
     )
 
 
