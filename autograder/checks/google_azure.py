@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autograder.checks import google_azure_fleets as fleets
@@ -22,6 +22,8 @@ GOOGLE, AZURE = "artifact-registry", "acr"
 OWNER_LABEL = "course.owner"
 PULL = "content/read"
 LONGEST = timedelta(days=30)  # of the token
+MAX_COMMAND = 2_000  # characters of the purge: each filter is held against each tag
+NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)  # ages are what counts; any moment does
 LOCATIONS = ("europe-west1", "europe-west4", "us-central1", "us-east1", "asia-northeast1")
 
 
@@ -135,8 +137,8 @@ def lock(e: Evidence) -> None:
     if not _google(e, "models")["immutableTags"]:
         raise Failure(
             expected="The tags of the repository models cannot move.",
-            found="They can: it was created without immutable tags.",
-            next_step="In Artifact Registry it is a setting of the repository. Create it again with --immutable-tags.",
+            found="They can: the repository has no immutable tags.",
+            next_step="In Artifact Registry that is a setting of the repository, for all its tags. Switch it on.",
         )
     expected = f"The tag {version} of {name} is locked against writing, and nothing else is."
     held = next((one for one in _settings(e, AZURE).get("repositories", ()) if one["name"] == name), None)
@@ -241,9 +243,9 @@ def _held_against(e: Evidence, kind: str) -> list[tuple[str, list[Entry]]]:
     return found
 
 
-def _preview(dialect: str, policy: str, fleet: Sequence[Entry], now: datetime) -> retention.Preview:
+def _preview(dialect: str, policy: str, fleet: Sequence[Entry]) -> retention.Preview:
     try:
-        return retention.preview(dialect, policy, fleets.images(fleet, now), now)
+        return retention.preview(dialect, policy, fleets.images(fleet, NOW), NOW)
     except retention.InvalidPolicy as error:
         raise Failure(
             expected="A policy that the cloud accepts.",
@@ -266,7 +268,7 @@ def cleanup_policy(e: Evidence) -> None:
         raise Failure(
             expected=expected,
             found="The repository has immutable tags, so no image that has a tag can be deleted.",
-            next_step="Builds go into a repository whose tags may move. Create dev without --immutable-tags.",
+            next_step="Builds go into a repository whose tags may move. Switch them on for models alone.",
         )
     if not found["cleanupPolicies"]:
         raise Failure(expected=expected, found="It has none.", next_step="Set one with set-cleanup-policies.")
@@ -276,9 +278,9 @@ def cleanup_policy(e: Evidence) -> None:
             found="The policy is set as a dry run: it only writes a log.",
             next_step="Set it again with --no-dry-run.",
         )
-    policy, now = json.dumps(found["cleanupPolicies"]), datetime.fromisoformat(str(_settings(e, GOOGLE)["now"]))
+    policy = json.dumps(found["cleanupPolicies"])
     for where, fleet in _held_against(e, "google"):
-        for entry, result in zip(fleet, _preview("gar", policy, fleet, now).results, strict=True):
+        for entry, result in zip(fleet, _preview("gar", policy, fleet).results, strict=True):
             gone = result.action == retention.Action.EXPIRE
             if gone != bool(entry.gone):
                 raise Failure(
@@ -317,6 +319,12 @@ def purge(e: Evidence) -> None:
     if not isinstance(value, str):
         kind = type(value).__name__
         raise Failure(expected=expected, found=f"You recorded a value of type {kind}.", next_step="Record a text.")
+    if len(value) > MAX_COMMAND:
+        raise Failure(
+            expected=expected,
+            found=f"Your text has {len(value)} characters.",
+            next_step=f"Record a command of at most {MAX_COMMAND}: one filter is enough.",
+        )
     try:
         command = acr_policy.parse(value).purge
     except retention.InvalidPolicy as error:
@@ -334,9 +342,8 @@ def purge(e: Evidence) -> None:
             found="With --dry-run it only lists what it would remove.",
             next_step="Record the command as it would run for good, without --dry-run.",
         )
-    now = datetime.fromisoformat(str(_settings(e, AZURE).get("now", "2026-01-01T00:00:00Z")))
     for where, fleet in _held_against(e, "azure"):
-        for entry, result in zip(fleet, _preview("acr", value, fleet, now).results, strict=True):
+        for entry, result in zip(fleet, _preview("acr", value, fleet).results, strict=True):
             lost, gone = set(result.tags_removed), result.action == retention.Action.EXPIRE
             fault = _purge_fault(entry, lost, gone)
             if fault:
@@ -419,13 +426,16 @@ def token(e: Evidence) -> None:
         raise Failure(expected=expected, found=f"{listed(wide)} covers more repositories than one.", next_step=AGAIN)
     if wanted not in actions:
         raise Failure(
-            expected=expected, found=f"It has {listed(actions) or 'no action'}, so it cannot pull.", next_step=AGAIN
+            expected=expected,
+            found=f"It has {listed(actions) or 'no action'}, so it cannot pull {repository}.",
+            next_step=AGAIN,
         )
     if actions - {wanted}:
         raise Failure(expected=expected, found=f"It also has {listed(actions - {wanted})}.", next_step=AGAIN)
-    if not found["expires"]:
-        raise Failure(expected=expected, found="Its password never ends.", next_step=AGAIN)
-    life = datetime.fromisoformat(found["expires"]) - datetime.fromisoformat(found["created"])
+    try:
+        life = datetime.fromisoformat(found["expires"]) - datetime.fromisoformat(found["created"])
+    except (ValueError, TypeError):  # "", or in edited evidence no time with a zone
+        raise Failure(expected=expected, found="Its password never ends.", next_step=AGAIN) from None
     if life > LONGEST + timedelta(hours=1):
         raise Failure(expected=expected, found=f"Its password is good for {life.days} days.", next_step=AGAIN)
 

@@ -229,7 +229,7 @@ def test_the_repository_of_google():
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"models": {"immutableTags": False}}, "They can: it was created without immutable tags."),
+        ({"models": {"immutableTags": False}}, "They can: the repository has no immutable tags."),
         ({"locked": {}}, "No tag is locked."),
         ({"locked": {}, "by_digest": {"writeEnabled": False}},
          "The image is locked by its digest, and the tag can still move to another one."),
@@ -445,6 +445,8 @@ def test_a_purge_that_is_none():
     failed(world.judge()["purge"], "With --dry-run it only lists what it would remove.")
     world.answers["purge"] = "acr purge"
     failed(world.judge()["purge"], "It cannot be used: --filter is missing; --ago is missing.")
+    world.answers["purge"] = PURGE + f" --filter '{NAME}:^exp-1$'" * 100
+    failed(world.judge()["purge"], f"Your text has {len(world.answers['purge'])} characters.")
     world.answers["purge"] = ["acr", "purge"]
     failed(world.judge()["purge"], "You recorded a value of type list.")
     world.answers["purge"] = '{"retentionPolicy": {"status": "enabled", "days": 30}}'
@@ -460,12 +462,13 @@ def test_a_purge_that_is_none():
         ({"name": "edge"}, "There is none of that name, but edge."),
         ({"actions": ["repositories/*/content/read"]},
          "repositories/*/content/read covers more repositories than one."),
-        ({"actions": []}, "It has no action, so it cannot pull."),
+        ({"actions": []}, f"It has no action, so it cannot pull {NAME}."),
         ({"actions": [READ, f"repositories/{NAME}/content/write"]},
          f"It also has repositories/{NAME}/content/write."),
         ({"actions": [f"repositories/{NAME}/metadata/read"]},
-         f"It has repositories/{NAME}/metadata/read, so it cannot pull."),
+         f"It has repositories/{NAME}/metadata/read, so it cannot pull {NAME}."),
         ({"expires": ""}, "Its password never ends."),
+        ({"expires": "2026-11-03T08:00:00"}, "Its password never ends."),
         ({"expires": "2027-11-02T08:00:00.000000Z"}, "Its password is good for 365 days."),
     ],
 )  # fmt: skip
