@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -58,7 +59,7 @@ def _rules(e: Evidence) -> list[Rule]:
             found="The repository has no lifecycle policy.",
             next_step="Put yours on it, with put-lifecycle-policy.",
         )
-    if same_json(policy, fleets.inherited(e.parameters)):
+    if same_json(_acts(policy), _acts(fleets.inherited(e.parameters))):
         raise Failure(
             expected=expected,
             found="The inherited policy is still there.",
@@ -73,6 +74,15 @@ def _rules(e: Evidence) -> list[Rule]:
             found=f"ECR would refuse it: {problem.errors[0].path}: {problem.errors[0].message}"[:400],
             next_step="Correct that part, and put the policy again.",
         ) from None
+
+
+def _acts(policy: Any) -> Any:
+    """What of a policy acts: its rules in their order, without the words that describe them."""
+    rules = policy.get("rules") if isinstance(policy, Mapping) else None
+    if not isinstance(rules, list) or not all(isinstance(rule, Mapping) for rule in rules):
+        return policy
+    bare = [{key: value for key, value in rule.items() if key != "description"} for rule in rules]
+    return sorted(bare, key=lambda rule: json.dumps(rule, sort_keys=True))
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,13 @@ def fates(rules: Sequence[Rule], fleet: Sequence[Entry], p: Mapping[str, Any]) -
             Fate(entry, goes, done.pop() if len(done) == 1 else "in part", rule if isinstance(rule, int) else None)
         )
     return found
+
+
+def _idle(rules: Sequence[Rule], p: Mapping[str, Any]) -> str:
+    """Of the first rule that sees no image of the student's own fleet, why; "" if each sees one."""
+    fleet = fleets.visible(p)
+    notes = ecr.evaluate(rules, fleets.images(fleet, fleets.digests(fleet), NOW), NOW).notes
+    return next((f"{note[:1].upper()}{note[1:300]}. " for note in notes if "sees no image" in note), "")
 
 
 def _table(wrong: Sequence[Fate]) -> list[tuple[str, ...]]:
@@ -240,7 +257,8 @@ def valid(e: Evidence) -> None:
 )
 def spares(e: Evidence) -> None:
     """On your fleet your policy takes nothing that must stay"""
-    found = fates(_rules(e), fleets.visible(e.parameters), e.parameters)
+    rules = _rules(e)
+    found = fates(rules, fleets.visible(e.parameters), e.parameters)
     expected = "No image goes, or is archived, that has to stay by the requirement, and the rest is cleared."
     wrong = [fate for fate in found if not fate.goes and not fate.right]
     if wrong:
@@ -248,7 +266,8 @@ def spares(e: Evidence) -> None:
         raise Failure(
             expected=expected,
             found=f"It takes {len(wrong)} that must stay, of {len(kinds)} {'kind' if len(kinds) == 1 else 'kinds'}.",
-            next_step="Take the first line and ask which of your rules sees that image first.",
+            next_step=_idle(rules, e.parameters)
+            + "Take the first line and ask which of your rules sees that image first.",
             table=_table(wrong),
         )
     due = [fate for fate in found if fate.goes]
@@ -257,7 +276,8 @@ def spares(e: Evidence) -> None:
             expected=expected,
             found=f"It spares everything that must stay, but also most of what must go: of {len(due)} images it takes "
             f"{sum(fate.right for fate in due)}.",
-            next_step="Add the rules that delete, below those that protect.",
+            next_step=_idle(rules, e.parameters) + "Each paragraph that lets images go needs a rule that sees "
+            "them, below those that protect.",
         )
 
 
@@ -270,13 +290,15 @@ def spares(e: Evidence) -> None:
 )
 def clears(e: Evidence) -> None:
     """On your fleet it takes everything that must go"""
-    found = fates(_rules(e), fleets.visible(e.parameters), e.parameters)
+    rules = _rules(e)
+    found = fates(rules, fleets.visible(e.parameters), e.parameters)
     wrong = [fate for fate in found if not fate.right]
     if wrong:
         raise Failure(
             expected="Everything goes that the requirement sends away.",
             found=f"{len(wrong)} of {sum(fate.goes for fate in found)} images do not go.",
-            next_step="Take the first line. Which rule should mark that image, and does an earlier one see it?",
+            next_step=_idle(rules, e.parameters)
+            + "Take the first line. Which rule should mark that image, and does an earlier one see it?",
             table=_table(wrong),
         )
 

@@ -169,6 +169,8 @@ def another(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
     for k in range(count):
         days += draw.integer(f"gap {k}", 4, 40)
         name = f"{release}{x - k // 4}.{draw.integer(f'minor {k}', 0, 12)}.{k}"
+        if k in (1, n):  # another way to number releases
+            name = f"{release}{draw.integer(f'year {k}', 2020, 2026)}-{draw.hex(f'commit {k}', 4)}"
         what = "one of the newest releases" if k < n else "a release that is not among the newest"
         more: tuple[str, ...] = ()
         if k == n - 1 and days > limit:
@@ -187,6 +189,7 @@ def another(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
         Entry("a build that is old enough to go", (f"{build}{number - 2}",), limit + 1.5, index=True),
         Entry("a build that is old enough to go", (f"{build}x{draw.hex('commit', 7)}",), limit + 60),
         Entry("an old build with a second tag", (f"{build}{number - 3}", draw.choice("w", WORDS)), limit + 8),
+        Entry("an old build that was deployed once", (f"{build}{number - 6}", f"was-{where[0]}"), limit + 9),
         Entry("an old build that is deployed", (f"{build}{number - 4}", where[2]), limit + 100),
         Entry("an old build with a candidate's tag", (f"{build}{number - 5}", f"{candidate}{x}.1"), rc_limit - 1),
         Entry("a candidate that is not old enough", (f"{candidate}{x}.2",), rc_limit - 0.5),

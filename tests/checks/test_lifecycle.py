@@ -126,6 +126,8 @@ def test_no_policy_of_the_students_own():
     failed(world.judge()["valid"], "The repository has no lifecycle policy.")
     world.policy = fleets.inherited(P)
     failed(world.judge()["valid"], "The inherited policy is still there.")
+    world.policy = {"rules": [rule | {"description": "mine"} for rule in fleets.inherited(P)["rules"]][::-1]}
+    failed(world.judge()["valid"], "The inherited policy is still there.")
     world.name = "another/one"
     failed(world.judge()["valid"], "No such repository is there.")
 
@@ -145,6 +147,33 @@ def test_builds_before_releases():
 def test_a_policy_that_deletes_nothing():
     found = f"It spares everything that must stay, but also most of what must go: of {DUE} images it takes 0."
     failed(World([DEPLOYED]).judge()["spares"], found)
+
+
+def test_a_list_that_asks_for_all_of_its_patterns_is_named():
+    both = rule(30, [P["candidate"] + "*", P["build"] + "*"], days=P["build_days"])
+    verdict = World([DEPLOYED, RELEASES, both, UNTAGGED]).judge()["spares"]
+    assert verdict.next_step.startswith(
+        f"Rule 30 sees no image: there are no images tagged with both {P['candidate']}* and {P['build']}*; a list of "
+        "several entries asks for all of them on one image. "
+    )
+    listed = rule(10, sorted(t for b in FLEET for t in b.entry.tags if t.startswith(P["deployed"])), count=1000)
+    assert "Rule 10 sees no image" in World([listed, *POLICY[1:]]).judge()["spares"].next_step
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        [rule(10, ["*" + P["deployed"] + "*"], count=1000), *POLICY[1:]],
+        [DEPLOYED, rule(20, [P["release"] + "*.*"], count=P["newest"]), *POLICY[2:]],
+        [DEPLOYED, rule(20, [P["release"] + "*.*.*"], count=P["newest"]), *POLICY[2:]],
+        [rule(10, [P["deployed"] + "*"], count=3), *POLICY[1:]],
+    ],
+    ids=["deployed anywhere", "one dot", "two dots", "as many as today"],
+)
+def test_patterns_and_numbers_that_fit_the_own_fleet_alone(changed):
+    verdicts = World(changed).judge()
+    assert verdicts["clears"].status == "passed"
+    assert verdicts["other-fleets"].status == "failed"
 
 
 def test_candidates_forgotten():
