@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from autograder.benchmarks import retention
 from autograder.domain.retention import Action
 
 
+@pytest.mark.slow  # each row is measured in a process of its own
 def test_each_row_names_what_was_measured(monkeypatch):
     monkeypatch.setattr(retention, "SIZES", (20, 40))
     monkeypatch.setattr(retention, "BUDGET", {40: 1.0})

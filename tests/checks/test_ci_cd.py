@@ -152,6 +152,7 @@ def changed(text: str, *pairs: tuple[str, str]) -> str:
 # -- right -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # it starts the tools that read such files, a second each
 @pytest.mark.parametrize("way", WAYS)
 def test_pairs_that_differ_pass_with_schemas_and_zizmor(
     way: Callable[[dict[str, Any], Path], Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

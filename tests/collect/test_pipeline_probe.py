@@ -51,6 +51,7 @@ def pipelines_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("pipelines_environment")
+@pytest.mark.slow  # it starts the tools that read such files, a second each
 def test_a_clean_workflow() -> None:
     found = facts(WORKFLOW, CLEAN)
     assert (found["schema"], found["findings"]) == ([], [])
@@ -58,6 +59,7 @@ def test_a_clean_workflow() -> None:
 
 
 @pytest.mark.usefixtures("pipelines_environment")
+@pytest.mark.slow  # it starts the tools that read such files, a second each
 def test_a_finding_that_a_comment_silences_counts() -> None:
     (row,) = facts(WORKFLOW, INJECTION)["findings"]
     assert (row["rule"], row["severity"], row["line"]) == ("template-injection", "High", 10)
@@ -65,6 +67,7 @@ def test_a_finding_that_a_comment_silences_counts() -> None:
     assert not any("\x1b" in str(value) for value in row.values())
 
 
+@pytest.mark.slow  # it starts the tools that read such files, a second each
 @pytest.mark.parametrize(
     ("name", "text", "path", "message"),
     [
@@ -83,6 +86,7 @@ def test_what_a_schema_does_not_allow(name: str, text: str, path: str, message: 
     assert "findings" not in found
 
 
+@pytest.mark.slow  # it starts the tools that read such files, a second each
 def test_a_valid_pipeline_with_a_reference() -> None:
     found = facts(PIPELINE, ".a:\n  script: [x, y]\nb:\n  script:\n    - !reference [.a, script]\n    - z\n")
     assert found["schema"] == []

@@ -55,6 +55,7 @@ GOOD = [
 ]
 
 
+@pytest.mark.slow  # it starts the tools that read such files, a second each
 @pytest.mark.parametrize(("language", "title", "code", "kind"), GOOD, ids=[f"{g[3]}-{g[1]}" for g in GOOD])
 def test_a_good_file_is_known_and_accepted(language, title, code, kind):
     assert filekinds.kind(language, title, code) == kind
@@ -62,6 +63,7 @@ def test_a_good_file_is_known_and_accepted(language, title, code, kind):
     assert filekinds.complaint(kind, code) is None
 
 
+@pytest.mark.slow  # it starts the tools that read such files, a second each
 @pytest.mark.parametrize(
     ("kind", "code", "says"),
     [
