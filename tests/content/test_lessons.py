@@ -85,6 +85,7 @@ def test_every_lesson_is_whole(path):
     assert sum(heading.level == 1 for heading in markdown.headings(path, text)) == 1
     assert all(15 <= part.minutes <= 25 for part in lesson.sections)
     assert any(part.core for part in lesson.sections) == (path.stem not in NOT_CORE)
+    assert not any(part.core for part in lesson.sections[1:]), "a core section needs nothing that others leave behind"
     assert lesson.lab == path.stem  # the page links the lab as soon as it is there
     assert len(re.findall(r"^- .*https://", text[text.index("## Sources") :], re.MULTILINE)) >= 3
 
