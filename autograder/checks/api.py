@@ -274,9 +274,26 @@ def _after(results: Sequence[CaseResult], visible: Sequence[CaseResult]) -> str:
     """What to do next about wrong results, of which ``visible`` can be shown."""
     if all(result.status == "returned" and result.value is None and not result.case.raises for result in results):
         return "Your function always gives back nothing (None). What print shows is not a result: return it."
+    if any(_no_plain_data(result) for result in visible):
+        return "Give back plain data: lists, dicts, texts, numbers, True, False and None. Of a set make a list."
+    if visible and all(_reordered(result.value, result.case.expected) for result in visible):
+        return "The entries are right, and their order is not: the task says in which one they come."
     if visible:
         return "Work through the first wrong input by hand and compare."
     return "Think of inputs of that kind and try your function on them."
+
+
+def _no_plain_data(result: CaseResult) -> bool:
+    return result.status == "unusable" and result.detail.startswith("type ")
+
+
+def _reordered(value: object, expected: object) -> bool:
+    """Whether both are lists with the same entries."""
+    return (
+        isinstance(value, list)
+        and isinstance(expected, list)
+        and sorted(map(repr, value)) == sorted(map(repr, expected))
+    )
 
 
 def shown(value: object, limit: int = 100) -> str:
@@ -304,4 +321,6 @@ def _outcome(result: CaseResult) -> str:
         return _short(result.value)
     if result.status == "raised":
         return f"raises {result.errors[0] if result.errors else 'an error'}: {result.detail}".rstrip(": ")
-    return "no result in time" if result.status == "timeout" else f"not plain JSON data ({result.detail})"
+    if _no_plain_data(result):
+        return f"no plain data ({result.detail})"
+    return "no result in time" if result.status == "timeout" else f"no result ({result.detail})"

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from autograder.checks.api import Failure
+from autograder.checks.api import Failure, shown
 from autograder.domain.manifests import ImageIndex, ImageManifest, digest_of, is_digest
 from autograder.evidence.model import Evidence, Repository
 
@@ -25,7 +25,7 @@ def require_digest(e: Evidence, held: Repository, tag: str, value: object) -> No
         return
     expected = f"The SHA-256 of the manifest that {tag} points at, over exactly the bytes the registry sends."
     if not isinstance(value, str):
-        found = f"You recorded a value of type {type(value).__name__}, not a text."
+        found = f"You recorded {shown(value)}, which is no text."
         raise Failure(expected=expected, found=found, next_step='Record a text of the form "sha256:…".')
     if not is_digest(value) and (is_digest("sha256:" + value.lower()) or is_digest(value.lower())):
         raise Failure(

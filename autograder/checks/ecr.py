@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autograder.checks.api import Failure, check, require_answer
+from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS
 from autograder.checks.images import image, listed, lookalikes, require_round_trip
@@ -357,8 +357,7 @@ def _digest_of(value: object, expected: str, name: str) -> str:
     """The digest in a recorded reference to the repository."""
     parts = "Put together ECR, a slash, the repository, an @ and the digest, without http://."
     if not isinstance(value, str):
-        kind = type(value).__name__
-        raise Failure(expected=expected, found=f"You recorded a value of type {kind}.", next_step="Record a text.")
+        raise Failure(expected=expected, found=f"You recorded {shown(value)}.", next_step="Record a text.")
     if is_digest(value.strip()):
         raise Failure(expected=expected, found="A digest alone says what, but not where.", next_step=parts)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from autograder.checks.api import Failure, check, require_answer, require_cases
+from autograder.checks.api import Failure, check, require_answer, require_cases, shown
 from autograder.checks.digests import require_digest
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS, DEFAULT_GREETING, FIELDS, GREETINGS, PREDICTIONS, WEIGHTS_LAYER
@@ -45,11 +45,6 @@ def parameters(draw: Draw) -> dict[str, Any]:
 
 def _text(e: Evidence, name: str) -> str:
     return str(e.parameters[name])
-
-
-def _shown(value: object) -> str:
-    """A recorded value inside a message, cut."""
-    return json.dumps(value, ensure_ascii=False)[:100]
 
 
 def _release(e: Evidence, version: str) -> tuple[Repository, ImageManifest, dict[str, str]]:
@@ -224,7 +219,7 @@ def v2_bytes(e: Evidence) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Failure(
             expected=expected,
-            found=f"You recorded {_shown(value)}, which is no number.",
+            found=f"You recorded {shown(value)}, which is no number.",
             next_step="Record the number of bytes, without a unit.",
         )
     before, after, manifest = blobs(first), blobs(second), len(held.manifests[second.digest].raw)
@@ -273,7 +268,7 @@ def by_digest(e: Evidence) -> None:
         return Failure(expected=expected, found=found, next_step=next_step)
 
     if not isinstance(value, str):
-        raise failure(f"You recorded a value of type {type(value).__name__}, not a text.", "Record the reference.")
+        raise failure(f"You recorded {shown(value)}, which is no text.", "Record the reference.")
     parts = "Put together registry, repository, an @ and the digest, without http://."
     if is_digest(value.strip()):
         raise failure("That is a digest alone: it says what, but not where.", parts)
@@ -318,20 +313,20 @@ def prediction(e: Evidence) -> None:
         except (ValueError, RecursionError):
             raise failure(f"“{value[:100]}” is not JSON.", "Record the body of the server's answer.") from None
     if not isinstance(value, dict):
-        raise failure(f"You recorded {_shown(value)}.", "Record the whole JSON object that came back.")
+        raise failure(f"You recorded {shown(value)}.", "Record the whole JSON object that came back.")
     if "error" in value:
-        raise failure(f"The server refused: {_shown(value['error'])}", 'Send {"text": me.message} as JSON.')
+        raise failure(f"The server refused: {shown(value['error'])}", 'Send {"text": me.message} as JSON.')
     missing = [key for key in ("queue", "score", "version", field) if key not in value]
     if missing and missing != [field]:  # the field alone says more, see below
         raise failure(f"It lacks {listed(missing)}.", "Record the whole JSON object, as /predict sends it.")
     if value["version"] != v2:
         raise failure(
-            f"The release that answered calls itself {_shown(value['version'])}.",
+            f"The release that answered calls itself {shown(value['version'])}.",
             f"Stop that container and run {v2}." if value["version"] == v1 else f"Build {v2} with its MODEL_VERSION.",
         )
     if (value["queue"], value["score"]) != (queue, score):
         others = [text for text, (q, s, _) in PREDICTIONS.items() if (q, s) == (value["queue"], value["score"])]
-        found = f"{_shown(value['queue'])} with {_shown(value['score'])} is not what the model says of this message."
+        found = f"{shown(value['queue'])} with {shown(value['score'])} is not what the model says of this message."
         if others:
             found = f"That is the answer to another message (“{others[0]}”)."
         raise failure(found, "Send me.message exactly as it is, and leave the model and its weights unchanged.")
@@ -344,7 +339,7 @@ def prediction(e: Evidence) -> None:
             "Change ml-model/app/answer.py, then build, push and run the second release again.",
         )
     if value[field] != runner_up:
-        raise failure(f"{field} is {_shown(value[field])}.", "The field holds the queue that came second: runner_up.")
+        raise failure(f"{field} is {shown(value[field])}.", "The field holds the queue that came second: runner_up.")
 
 
 @check(

@@ -245,7 +245,7 @@ def _elsewhere(e: Evidence, held: Repository, tag: str, wanted: str, expected: s
     found = held.tags[tag]
     known = {held.tags.get(release.version): release.version for release in _releases(e)}
     if found in known:
-        what, next_step = f"the image {known[found]}", "Let it point at the digest that the rule asks for."
+        what, next_step = f"the image {known[found]}", f"Let {tag} point at the expected image."
     else:
         what, next_step = difference(held, found, wanted) or (
             "an image that is none of the three releases",
@@ -345,9 +345,28 @@ def tested(e: Evidence) -> None:
             next_step="Put the manifest of that release under the tag as well, without a build.",
         )
     if held.tags[STAGING] != digest:
-        raise _elsewhere(e, held, STAGING, digest, expected)
+        raise _not_newest(e, held, expected) or _elsewhere(e, held, STAGING, digest, expected)
     value = require_answer(e, "tested", "The digest that staging points at")
     require_digest(e, held, STAGING, value)
+
+
+def _not_newest(e: Evidence, held: Repository, expected: str) -> Failure | None:
+    """The failure of staging at a release that came out later and is not the newest stable one."""
+    newest, candidate, fix = _releases(e)
+    found = held.tags[STAGING]
+    if found == held.tags.get(candidate.version):
+        return Failure(
+            expected=expected,
+            found=f"{STAGING} points at {candidate.version}: that is a pre-release.",
+            next_step=f"Stable is what has neither a dash nor a plus sign. Let it point at {newest.version}.",
+        )
+    if found == held.tags.get(fix.version):
+        return Failure(
+            expected=expected,
+            found=f"{STAGING} points at {fix.version}: that came out last, and is not the newest.",
+            next_step=f"Compare versions number by number: 9 is less than 10. Let {STAGING} point at {newest.version}.",
+        )
+    return None
 
 
 @check(
@@ -399,6 +418,7 @@ def rollback(e: Evidence) -> None:
     held, new, old = _both(e)
     tag = str(e.parameters["region_back"])
     kept = tag + PREVIOUS
+    noted = held.tags.get(kept) == held.tags[old.version]
     _require_pointer(
         e,
         held,
@@ -408,7 +428,10 @@ def rollback(e: Evidence) -> None:
         mistake=(
             new,
             f"{tag} still points at {new.version}: it was not rolled back.",
-            f"{kept} named what it ran before. Let {tag} point at that digest.",
+            f"{kept} names what it ran before. Let {tag} point at that digest."
+            if noted
+            else f"{kept} does not name what it ran before, so do the promotion of that region again first: it ran "
+            f"{old.version}.",
         ),
     )
     _require_pointer(

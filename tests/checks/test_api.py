@@ -147,6 +147,14 @@ def test_a_function_that_gives_back_nothing_is_told_about_return_and_sees_python
     assert "return it" not in failed.value.next_step
 
 
+def test_a_set_and_a_wrong_order_are_told_what_is_asked_for():
+    unusable = CaseResult(case=Case(kind="k", args=(1,), expected=[1]), status="unusable", detail="type set")
+    for wrong, told in ((unusable, "Of a set make a list"), (result(["b", "a"], ["a", "b"]), "their order is not")):
+        with pytest.raises(Failure) as failed:
+            api.require_cases(task(wrong, result(1, 1)), "t")
+        assert told in failed.value.next_step
+
+
 def test_failed_visible_cases_are_shown_and_hidden_ones_only_named():
     with pytest.raises(Failure) as failed:
         api.require_cases(

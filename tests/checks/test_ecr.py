@@ -250,7 +250,7 @@ def test_a_refusal_that_is_not_there():
         (f"localhost:5003/{NAME}@NEW", "That is the image which dev-42 points at now."),
         (f"localhost:5003/{NAME}@RELEASE", "That image has the tag 2.3.0."),
         (f"localhost:5003/{NAME}@sha256:{'0' * 64}", "The repository has no untagged image of that digest."),
-        (17, "You recorded a value of type int."),
+        (17, "You recorded 17."),
     ],
 )
 def test_an_old_build_that_is_none(answer, found):

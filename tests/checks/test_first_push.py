@@ -399,8 +399,8 @@ def test_digest_of_something_unknown(world: World) -> None:
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        (7, "You recorded a value of type int, not a text."),
-        (None, "You recorded a value of type NoneType, not a text."),
+        (7, "You recorded 7, which is no text."),
+        (None, "You recorded None, which is no text."),
         ("latest", "“latest” is no digest."),
         ("", "“” is no digest."),
     ],
@@ -515,7 +515,7 @@ def test_wrong_bytes(world: World) -> None:
 @pytest.mark.parametrize("value", ["9 kB", True, None, [1], {"bytes": 1}])
 def test_bytes_that_are_no_number(world: World, value: Any) -> None:
     world.answers["v2_bytes"] = value
-    failed(world.verdict("v2-bytes"), f"You recorded {json.dumps(value)}, which is no number.")
+    failed(world.verdict("v2-bytes"), f"You recorded {value!r}, which is no number.")
 
 
 def test_wrong_references(world: World) -> None:
@@ -537,7 +537,7 @@ def test_wrong_references(world: World) -> None:
     world.answers["v2_reference"] = f"http://localhost:5001/{REPO}@{second}"
     assert world.verdict("by-digest").found.startswith("That is no image reference: ")
     world.answers["v2_reference"] = ["x"]
-    failed(world.verdict("by-digest"), "You recorded a value of type list, not a text.")
+    failed(world.verdict("by-digest"), "You recorded ['x'], which is no text.")
 
 
 def test_wrong_predictions(world: World) -> None:
@@ -547,14 +547,14 @@ def test_wrong_predictions(world: World) -> None:
     queue, score, _ = PREDICTIONS[other]
     without = {key: value for key, value in right.items() if key != P["field"]}
     messages: list[tuple[Any, str]] = [
-        (right | {"version": V1}, f'The release that answered calls itself "{V1}".'),
-        (right | {"version": "0.0.0"}, 'The release that answered calls itself "0.0.0".'),
+        (right | {"version": V1}, f"The release that answered calls itself '{V1}'."),
+        (right | {"version": "0.0.0"}, "The release that answered calls itself '0.0.0'."),
         (without, f"There is no field {P['field']}: the running image has the old code."),
         (without | {"second": runner_up}, "The runner-up is there, but under the name second."),
-        (right | {P["field"]: "lost"}, f'{P["field"]} is "lost".'),
+        (right | {P["field"]: "lost"}, f"{P['field']} is 'lost'."),
         (right | {"queue": queue, "score": score}, f"That is the answer to another message (“{other}”)."),
-        (right | {"score": 2}, f'"{right["queue"]}" with 2 is not what the model says of this message.'),
-        ({"error": "the body is not JSON"}, 'The server refused: "the body is not JSON"'),
+        (right | {"score": 2}, f"'{right['queue']}' with 2 is not what the model says of this message."),
+        ({"error": "the body is not JSON"}, "The server refused: 'the body is not JSON'"),
         ({"queue": queue}, f"It lacks {listed(['score', 'version', P['field']])}."),
         ([1, 2], "You recorded [1, 2]."),
         ("<Response [200]>", "“<Response [200]>” is not JSON."),

@@ -337,7 +337,7 @@ def an_object(text: str) -> Any:
             "raises ModuleNotFoundError: a task cannot import the course's own package",
             "tag and digest",
         ),
-        (an_object, "parse", "not plain JSON data (type Reference)", "tag and digest"),
+        (an_object, "parse", "no plain data (type Reference)", "tag and digest"),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )

@@ -394,7 +394,10 @@ def test_a_floating_tag_that_is_in_no_rule(world: World, tag: str, why: str) -> 
 def test_what_was_tested(world: World) -> None:
     digest = world.digest("staging")
     world.point("staging", world.digest(RC))
-    failed(world.verdict("tested"), f"staging points at the image {RC}.")
+    failed(world.verdict("tested"), f"staging points at {RC}: that is a pre-release.")
+    world.point("staging", world.digest(OLD))
+    failed(world.verdict("tested"), f"staging points at {OLD}: that came out last, and is not the newest.")
+    assert "number by number" in world.verdict("tested").next_step
     world.remove("staging")
     failed(world.verdict("tested"), "There is no such tag.")
     world.point("staging", digest)
@@ -467,6 +470,10 @@ def test_a_promotion_without_a_way_back(world: World) -> None:
 def test_a_rollback_that_was_not_made_or_not_noted(world: World) -> None:
     world.point("prod-us", world.digest(NEW))
     failed(world.verdict("rollback"), f"prod-us still points at {NEW}: it was not rolled back.")
+    for spoil in (lambda: world.point("prod-us-previous", world.digest(NEW)), lambda: world.remove("prod-us-previous")):
+        spoil()  # the note names something else, or is not there: then it leads nowhere
+        assert f"it ran {OLD}" in world.verdict("rollback").next_step
+    world.point("prod-us-previous", world.digest(OLD))
     world.point("prod-us", world.digest(OLD))
     world.point("prod-us-previous", world.digest(OLD))
     failed(world.verdict("rollback"), f"prod-us-previous points at {OLD}, which is what runs now.")

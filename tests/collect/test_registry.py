@@ -76,6 +76,22 @@ def test_a_snapshot_travels_and_verifies(client, answers, tmp_path):
     assert again == taken and not again.problems
 
 
+def test_an_answer_that_names_a_config_or_a_layer_does_not_stop_the_snapshot(client, answers):
+    """registry:2 finds the blob, cannot read it as a manifest, and says 500."""
+    made = Layout()
+    serve(answers, made, v1=made.image([b"x"]))
+    known = manifests.parse(answers["/v2/a/b/manifests/v1"][2])
+    also = {known.config.digest, known.layers[0].digest}
+    for digest in also:
+        answers[f"/v2/a/b/manifests/{digest}"] = (500, "application/json", b'{"errors":[{"code":"UNKNOWN"}]}')
+    found = snapshot(client, "registry", "a/b", also=also)
+    assert list(found.tags) == ["v1"] and len(found.manifests) == 1 and found.problems == ()
+    nowhere = "sha256:" + "0" * 64  # a registry in trouble is still told
+    answers[f"/v2/a/b/manifests/{nowhere}"] = (500, "application/json", b"{}")
+    with pytest.raises(EnvironmentProblem):
+        snapshot(client, "registry", "a/b", also={nowhere})
+
+
 def test_a_heavy_image_is_told_and_left_out_while_a_small_one_travels(client, answers, tmp_path, monkeypatch):
     monkeypatch.setattr(layout, "MAX_LAYERS", 2_000)
     made = Layout()
