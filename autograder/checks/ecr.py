@@ -60,7 +60,8 @@ OTHER_ACTIONS = (
     "ecr:TagResource",
     "ecr:UntagResource",
 )
-CI = f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-role/build"
+# Two sessions of the role: each run of a pipeline is one, and the next has another name.
+CI, NEXT_CI = (f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-role/{session}" for session in ("build", "the-next-build"))
 PULLER = f"arn:aws:iam::{PARTNER}:user/partner"
 # Nobody of these was asked in: two of your own account, two of others.
 STRANGERS = {
@@ -98,6 +99,12 @@ def _text(e: Evidence, name: str) -> str:
 def _releases(e: Evidence) -> list[str]:
     found = e.parameters["releases"]
     return [str(part) for part in found] if isinstance(found, list) else []
+
+
+def _lines(e: Evidence) -> list[Mapping[str, Any]]:
+    """What the stand-in's journal tells of the repository."""
+    name = _text(e, "repository")
+    return [line for line in e.journal if line.get("service") == SERVICE and line.get("repository") == name]
 
 
 def _settings(e: Evidence) -> Mapping[str, Any]:
@@ -159,13 +166,9 @@ def repository(e: Evidence) -> None:
         found_text = f"The exclusions are {listed(filters)}."
         if "dev-" in filters or "dev" in filters:
             found_text += " A filter without a star covers that one tag alone."
-        raise Failure(
-            expected=expected,
-            found=found_text,
-            next_step=f"One filter for {' and one for '.join(sorted(missing))} is missing. {change}"
-            if missing
-            else f"{listed(more)} may move, too, and should not. {change}",
-        )
+        wanted = f"One filter for {' and one for '.join(sorted(missing))} is missing." if missing else ""
+        extra = f"{listed(more)} may move, too, and should not." if more else ""
+        raise Failure(expected=expected, found=found_text, next_step=" ".join(filter(None, [wanted, extra, change])))
 
 
 @check(
@@ -276,8 +279,7 @@ def releases(e: Evidence) -> None:
 )
 def refused(e: Evidence) -> None:
     """Another image under a version that is taken was refused"""
-    versions, name = _releases(e), _text(e, "repository")
-    lines = [line for line in e.journal if line.get("service") == SERVICE and line.get("repository") == name]
+    versions, lines = _releases(e), _lines(e)
     expected = f"A push of another image under one of {listed(versions)}, which the registry refused."
     tries = [line for line in lines if line.get("what") == "refuse" and line.get("tag") in versions]
     if any("immutable" in json.dumps(line.get("detail")) for line in tries):
@@ -340,10 +342,17 @@ def untagged_build(e: Evidence) -> None:
         tags = [other for other, its in held.tags.items() if its == digest]
         raise Failure(
             expected=expected,
-            found=f"That image has the tag {listed(tags)}."
+            found=f"That image has the {'tag' if len(tags) == 1 else 'tags'} {listed(tags)}."
             if tags
             else "The repository has no untagged image of that digest.",
             next_step="Ask ECR for the images that have no tag.",
+        )
+    under = {str(line.get("tag")) for line in _lines(e) if line.get("what") == "push" and line.get("digest") == digest}
+    if under and tag not in under:
+        raise Failure(
+            expected=expected,
+            found=f"That image lost a tag as well, but it was pushed under {listed(under)}.",
+            next_step=f"Of the images without a tag, take the one that the first push under {tag} named.",
         )
     if held.image(digest) is None:
         raise Failure(
@@ -432,13 +441,13 @@ def _may(e: Evidence, who: str, action: str) -> bool:
 )
 def policy_grants(e: Evidence) -> None:
     """The role can push, and the partner's account can pull"""
-    missing = [action for action in PUSH if not _may(e, CI, action)]
+    missing = [action for action in PUSH if not (_may(e, CI, action) and _may(e, NEXT_CI, action))]
     if missing:
         session = f"{ACCOUNT}:assumed-role" in json.dumps(_policy(e))
         raise Failure(
             expected="The policy allows the role ci-role what a push needs.",
             found=f"For the role it does not allow {listed(missing)}."
-            + (" It names a session of the role, as get-caller-identity prints it." if session else ""),
+            + (" It names one session of the role, as get-caller-identity prints it." if session else ""),
             next_step=f"The principal is the role itself, arn:aws:iam::{ACCOUNT}:role/ci-role."
             if len(missing) == len(PUSH)
             else "Compare with the list of actions in lesson 06.",
@@ -495,13 +504,17 @@ def names(e: Evidence) -> None:
     if not isinstance(value, list) or len(value) != len(versions) or not all(isinstance(one, str) for one in value):
         raise Failure(
             expected=expected,
-            found="You recorded something else than three texts.",
-            next_step="Record a list of three.",
+            found=f"You recorded {shown(value)}, which is no list of three texts.",
+            next_step="Record a list with one text for each of me.releases.",
         )
     for text, version in zip(value, versions, strict=True):
         fault = _name_fault(str(text), account, region, name, version)
         if fault:
-            raise Failure(expected=expected, found=f"{str(text)[:120]}: {fault}", next_step="Correct that part.")
+            raise Failure(
+                expected=expected,
+                found=f"{str(text)[:120]}: {fault}",
+                next_step="Correct that part, where it is wrong in the others, too.",
+            )
 
 
 def _name_fault(text: str, account: str, region: str, name: str, version: str) -> str | None:
@@ -515,12 +528,19 @@ def _name_fault(text: str, account: str, region: str, name: str, version: str) -
         return "that is the stand-in's address, and AWS's is asked for."
     if host[0].isdecimal() and len(host[0]) != len(account):
         return f"the account has {len(host[0])} digits; an account has 12, and a zero in front is one of them."
-    if clouds.describe(reference).cloud != "ecr":
+    described = clouds.describe(reference)
+    if described.cloud != "ecr":
         return f"{reference.registry} is no address of an ECR registry."
-    wanted = {"account": (host[0], account), "region": (host[3], region), "repository": (reference.repository, name)}
+    if host[-1] in ("cn", "eu"):
+        return f"addresses that end in .{host[-1]} are of another part of AWS, and me.region is not there."
+    wanted = {
+        "account": (host[0], account),
+        "region": (described.parts["region"], region),
+        "repository": (reference.repository, name),
+    }
     for part, (found, right) in wanted.items():
         if found != right:
-            return f"the {part} is {found}."
+            return f"the {part} is {found}, and me.{part} is asked for."
     if reference.tag != version:
-        return f"the tag is {reference.tag}."
+        return f"the tag is {reference.tag}, and here it is the turn of {version}."
     return None
