@@ -279,7 +279,7 @@ def _after(results: Sequence[CaseResult], visible: Sequence[CaseResult]) -> str:
     if visible and all(_reordered(result.value, result.case.expected) for result in visible):
         return "The entries are right, and their order is not: the task says in which one they come."
     if visible:
-        return "Work through the first wrong input by hand and compare."
+        return f"Work through the first wrong input ({visible[0].case.kind}) by hand and compare."
     return "Think of inputs of that kind and try your function on them."
 
 

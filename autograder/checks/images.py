@@ -8,6 +8,7 @@ from typing import Any
 from autograder.checks.api import Failure, NotGraded
 from autograder.domain import layers
 from autograder.domain.manifests import ImageIndex, ImageManifest
+from autograder.evidence import states
 from autograder.evidence.model import Evidence, Repository
 
 # How messages name a service.
@@ -39,6 +40,12 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
     found = known.repositories.get(name)
     if found is not None:
         return found
+    if name in states.names(service, known.settings):
+        raise Failure(
+            expected=f"{expected[:-1]}, with an image.",
+            found="The repository is there, and holds no image.",
+            next_step="Push the image under that name.",
+        )
     near = lookalikes(name, known.catalog)
     if near:
         raise Failure(
@@ -71,11 +78,11 @@ def lookalikes(name: str, catalog: Iterable[str]) -> list[str]:
     return sorted(other for other in catalog if other != name and alike(other))
 
 
-def image(e: Evidence, service: str, name: str, tag: str) -> tuple[Repository, ImageManifest]:
-    """The image behind a tag; an index is followed to its first platform.
+def tagged(e: Evidence, service: str, name: str, tag: str) -> Repository:
+    """The snapshot of a repository that has a tag.
 
     Raises:
-        Failure: repository, tag or manifest are not there or not readable.
+        Failure: repository or tag are not there; says what was probably meant.
     """
     held = repository(e, service, name)
     expected = f"The tag {tag} in {name}."
@@ -93,6 +100,17 @@ def image(e: Evidence, service: str, name: str, tag: str) -> tuple[Repository, I
         elif set(held.tags) == {"latest"}:
             next_step = "A name without a tag means latest. Name the image with its tag when you build or tag it."
         raise Failure(expected=expected, found=found, next_step=next_step)
+    return held
+
+
+def image(e: Evidence, service: str, name: str, tag: str) -> tuple[Repository, ImageManifest]:
+    """The image behind a tag; an index is followed to its first platform.
+
+    Raises:
+        Failure: repository, tag or manifest are not there or not readable.
+    """
+    held = tagged(e, service, name, tag)
+    expected = f"The tag {tag} in {name}."
     digest = held.tags[tag]
     found_image = held.image(tag)
     if found_image is None:

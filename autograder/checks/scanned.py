@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.checks.api import Failure, NotGraded
+from autograder.checks.images import tagged
 from autograder.evidence.model import Evidence
 
 PROBE = "rescan"
@@ -53,14 +54,7 @@ def scanned(e: Evidence, service: str, name: str, tag: str) -> Scanned:
         Failure: there is no such tag, or the image cannot be rescanned as it is.
         NotGraded: the scanner failed, or this lab has no rescan.
     """
-    held = e.repository(service, name)
-    digest = held.tags.get(tag) if held is not None else None
-    if digest is None:
-        raise Failure(
-            expected=f"An image {name}:{tag}.",
-            found="There is none.",
-            next_step="Build it, push it under that name and tag, then check again.",
-        )
+    digest = tagged(e, service, name, tag).tags[tag]
     probe: Any = e.probes.get(PROBE)
     if not isinstance(probe, dict):
         raise NotGraded("The image was not scanned anew.")

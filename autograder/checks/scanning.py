@@ -138,18 +138,27 @@ def ranked(e: Evidence) -> None:
     ids = [str(part).strip() for part in given] if isinstance(given, list) else []
     if not isinstance(given, list) or sorted(ids) != sorted(wanted):
         missing, more = sorted(set(wanted) - set(ids)), sorted(set(ids) - set(wanted))
+        next_step = "Take the ids from the report on me.before, each once."
+        if more and not missing:
+            next_step = "Leave out what is in Debian's packages: the list is about your three."
+        elif missing and ids and not more:
+            next_step = "Take every severity, and each finding of each of the three packages."
         found = (
             "It is no list." if not isinstance(given, list) else f"It has {len(ids)} ids where there are {len(wanted)}."
         )
         if isinstance(given, list) and (missing or more):
-            found = f"{len(missing)} ids are missing, and {len(more)} are none of these findings."
-        raise Failure(expected=expected, found=found, next_step="Take the ids from the report on me.before, each once.")
+            found = f"Missing: {len(missing)} of {len(wanted)} ids; not asked for: {len(more)}."
+        raise Failure(expected=expected, found=found, next_step=next_step)
     if ids != wanted:
+        severity = {one.id: one.severity for one in right}
         place = next(n for n, (a, b) in enumerate(zip(ids, wanted, strict=True)) if a != b)
         raise Failure(
             expected=expected,
             found=f"All ids are there, but place {place + 1} has {ids[place]}, which belongs elsewhere.",
-            next_step="CRITICAL comes before HIGH, MEDIUM and LOW. As texts they sort in another order.",
+            next_step="The severities are in order. Of the same one, the package that is first in the alphabet comes "
+            "first, then the lower id."
+            if [severity[id] for id in ids] == [one.severity for one in right]
+            else "CRITICAL comes before HIGH, MEDIUM and LOW. As texts they sort in another order.",
         )
 
 
@@ -222,7 +231,9 @@ def accepted(e: Evidence) -> None:
         raise Failure(
             expected=again,
             found="There is no such file." if file is None else "It is no text, or far too large.",
-            next_step=f"Write {ACCEPTED} in the lab's folder, next to the notebook.",
+            next_step=f"Write {ACCEPTED} in the lab's folder, next to the notebook."
+            if file is None
+            else f"Write {ACCEPTED} anew: one id, as text in UTF-8.",
         )
     try:
         lines = gates.ignores(file.text)
@@ -234,7 +245,7 @@ def accepted(e: Evidence) -> None:
     if strange:
         raise Failure(
             expected=again,
-            found=f"It accepts {listed(strange)}, too.",
+            found=f"It accepts {listed(strange)}, {'which is' if len(strange) == 1 else 'which are'} not in {package}.",
             next_step="What can be repaired is repaired, not accepted. Only the finding in me.kept may stand there.",
         )
     if not lines:
@@ -304,7 +315,7 @@ def _wrong(one: Mapping[str, Any], installed: Mapping[str, str]) -> str:
 
 @check(
     "compared",
-    trust="recomputed",
+    trust="claimed",  # that ECR scanned it, and what it found, is told by the stand-in on the student's machine alone
     why="ECR's basic scan reads the system's packages only. What came through pip is not on its list, whatever it has.",
 )
 def compared(e: Evidence) -> None:
@@ -327,11 +338,11 @@ def compared(e: Evidence) -> None:
     ids, wanted = {str(part).strip() for part in given}, graded - seen
     if ids == wanted:
         return
-    found = f"{len(wanted - ids)} ids are missing."
+    found = f"Of {len(wanted)} ids {len(wanted & ids)} {'is' if len(wanted & ids) == 1 else 'are'} there."
     if ids & seen:
-        found = f"{listed(sorted(ids & seen))} is on ECR's list."
+        found = f"On ECR's list: {listed(ids & seen)}."
     elif ids - wanted:
-        found = f"{len(ids - wanted)} ids do not belong there."
+        found = f"Not among them: {listed(ids - wanted)[:200]}."
     raise Failure(
         expected=expected,
         found=found,
@@ -347,12 +358,15 @@ def _basic_scan(e: Evidence, name: str, digest: str) -> set[str]:
     """
     service = e.services.get("ecr")
     known: Mapping[str, Any] = service.settings.get("repositories", {}) if service else {}  # type: ignore[assignment]
+    status = ""
     for one in known.get(name, {}).get("images", ()):
         scan = one["scan"]
-        if one["digest"] == digest and scan is not None and scan["status"] == "COMPLETE":
-            return {str(found.get("name")) for found in scan["findings"]}
+        if one["digest"] == digest and scan is not None:
+            if scan["status"] == "COMPLETE":
+                return {str(found.get("name")) for found in scan["findings"]}
+            status = str(scan["status"])
     raise Failure(
         expected=f"A scan of {name} in ECR that is complete.",
-        found="That image has none.",
-        next_step="Start an image scan, and wait until it is complete.",
+        found=f"The scan of that image is {status}." if status else "That image has none.",
+        next_step="Wait until it is complete." if status else "Start an image scan, and wait until it is complete.",
     )

@@ -10,15 +10,15 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
 
+from autograder.domain import layers as image_layers
 from autograder.domain import manifests
-from autograder.domain.layers import of_base as of_base_layers
 from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
@@ -166,7 +166,7 @@ def snapshot(
     name: str,
     *,
     layers: LayerPolicy = "none",
-    base_layers: Collection[str] = (),
+    bases: image_layers.Bases = (),
     also: Iterable[str] = (),
 ) -> Repository | None:
     """What a repository holds now.
@@ -176,8 +176,8 @@ def snapshot(
         service: the name that Evidence gives it.
         name: the repository.
         layers: which layers must be there.
-        base_layers: digests or diff_ids of the layers of the kit's base images, which need not be there with
-            "above-base" where they are an image's lowest.
+        bases: the kit's base images; the layers of the one that an image stands on need not be there with
+            "above-base".
         also: digests of untagged manifests to include, where they exist.
 
     Returns:
@@ -233,7 +233,7 @@ def snapshot(
         if isinstance(parsed, ImageIndex):
             waiting += [child.digest for child in parsed.manifests]
             continue
-        for descriptor in _travelling(parsed, layers, base_layers, contents, of_base):
+        for descriptor in _travelling(parsed, layers, bases, contents, of_base):
             if descriptor.digest in blobs or descriptor.digest in heavy:
                 continue
             if total + descriptor.size > layout.MAX_LAYERS:
@@ -259,7 +259,7 @@ def snapshot(
 
 
 def _travelling(
-    image: ImageManifest, layers: LayerPolicy, base: Collection[str], contents: Mapping[str, str], of_base: set[str]
+    image: ImageManifest, layers: LayerPolicy, bases: image_layers.Bases, contents: Mapping[str, str], of_base: set[str]
 ) -> Iterator[Descriptor]:
     """The config, then the layers that travel; which are the base's shows when the config is among ``contents``."""
     yield image.config
@@ -268,7 +268,7 @@ def _travelling(
     lowest: tuple[str, ...] = ()
     if layers == "above-base":
         config = _json(base64.b64decode(contents.get(image.config.digest, "")))
-        lowest = of_base_layers(image, config, base)
+        lowest = image_layers.of_base(image, config, bases)
         of_base.update(lowest)
     yield from (layer for layer in image.layers if layer.digest not in lowest)
 

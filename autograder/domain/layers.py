@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from autograder.domain.manifests import ImageManifest
@@ -16,6 +16,10 @@ from autograder.domain.manifests import ImageManifest
 MAX_UNPACKED = 4 << 20  # bytes: a tar that grows beyond this is refused, whatever it claims
 MAX_ENTRIES = 2_000
 ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+Bases = Collection[Sequence[str]]
+"""Base images, each as the diff_ids of its layers, lowest first."""
 
 
 class LayerError(ValueError):
@@ -31,22 +35,20 @@ def diff_ids(config: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def of_base(image: ImageManifest, config: Mapping[str, Any] | None, base: Collection[str]) -> tuple[str, ...]:
-    """Digests of the layers, from the bottom up, that belong to a base image.
+def of_base(image: ImageManifest, config: Mapping[str, Any] | None, bases: Bases) -> tuple[str, ...]:
+    """Digests of the layers, from the bottom up, that are a known base: all of its layers in their order, or none.
 
     Args:
         image: the manifest.
-        config: its config.
-        base: digests or diff_ids of the layers of known bases. The diff_id that a config claims is enough: an engine
-            refuses to unpack anything else under it.
+        config: its config. That it lists a base's layers is enough: an engine refuses to unpack anything else under
+            these diff_ids, so an image that claims them for other layers cannot run.
+        bases: the known bases; of several that fit, the tallest counts.
     """
-    found: list[str] = []
     tars = diff_ids(config)
-    for number, layer in enumerate(image.layers):
-        if layer.digest not in base and (len(tars) != len(image.layers) or tars[number] not in base):
-            break
-        found.append(layer.digest)
-    return tuple(found)
+    if len(tars) != len(image.layers):
+        return ()
+    height = max((len(base) for base in bases if tars[: len(base)] == tuple(base)), default=0)
+    return tuple(layer.digest for layer in image.layers[:height])
 
 
 def unpack(content: bytes, limit: int = MAX_UNPACKED) -> bytes:

@@ -336,6 +336,12 @@ def _problem(adapter: TypeAdapter[Any], value: object) -> str | None:
     return None
 
 
+def names(service: str, settings: Mapping[str, Any]) -> frozenset[str]:
+    """The repositories that a stand-in knows, empty ones included; none of what is no stand-in."""
+    listed = settings.get("repositories", ()) if service in STANDINS else ()
+    return frozenset(listed if service == "ecr" else (found["name"] for found in listed))
+
+
 def images(service: str, settings: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, ...]]]:
     """What a stand-in says of its images: repository -> digest -> tags, untagged manifests included.
 

@@ -170,8 +170,8 @@ class Live:
         found: dict[str, Repository] = {}
         for repository, layers in self._repositories(name, parameters, catalog).items():
             also = recorded | client.untagged(repository) if isinstance(client, StandinClient) else recorded
-            base = {tar for known in self.bases() for tar in known} if layers == "above-base" else set()
-            taken = snapshot(client, name, repository, layers=layers, base_layers=base, also=also)
+            bases = self.bases() if layers == "above-base" else ()
+            taken = snapshot(client, name, repository, layers=layers, bases=bases, also=also)
             if taken is not None:
                 found[repository] = taken
         asked = tuple(catalog) if name in self.lab.catalog else ()

@@ -15,13 +15,14 @@ import io
 import re
 import tarfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from autograder.domain.layers import Bases, of_base
 from autograder.domain.manifests import ImageManifest, digest_of
 from autograder.evidence.layout import LayoutSource, blob_name
 
@@ -85,17 +86,15 @@ class Inventory:
     problems: tuple[str, ...] = ()
 
 
-def layers(
-    image: ImageManifest, config: Mapping[str, Any] | None, source: LayoutSource, base: Collection[str]
-) -> list[Layer]:
+def layers(image: ImageManifest, config: Mapping[str, Any] | None, source: LayoutSource, bases: Bases) -> list[Layer]:
     """The layers above the base, each verified.
 
     Args:
         image: the manifest (itself verified against its digest).
         config: its config.
         source: the snapshot that holds the blobs.
-        base: digests or diff_ids of the base image's layers, from the kit, never from the submission. A diff_id that
-            the config claims for an absent layer is enough: an engine refuses to unpack anything else under it.
+        bases: from the kit, never from the submission (:func:`autograder.domain.layers.of_base`). A layer of a base
+            that does not lie where it lies in that base is no base layer, and has to be there as any other.
 
     Raises:
         ImageProblem: a layer is missing, damaged, padded or not what the config says.
@@ -108,11 +107,8 @@ def layers(
     if not all(isinstance(each, str) for each in diff_ids):
         raise ImageProblem("the config lists layers that are no digests")
     found: list[Layer] = []
-    for descriptor, diff_id in zip(image.layers, diff_ids, strict=True):
-        if descriptor.digest in base or diff_id in base:
-            if found:
-                raise ImageProblem(f"{descriptor.digest} is a layer of the base, and stands above other layers")
-            continue
+    height = len(of_base(image, config, bases))
+    for descriptor, diff_id in zip(image.layers[height:], diff_ids[height:], strict=True):
         name = blob_name(descriptor.digest)
         size = source.size(name)
         if size is None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ from packaging.utils import canonicalize_name
 
 from autograder.domain import advisories
 from autograder.domain.advisories import Advisory, Severity
+from autograder.domain.layers import Bases
 from autograder.domain.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageManifest, digest_of
 from autograder.evidence.layout import LAYOUT_FILE, LayoutSource, blob_name
 from autograder.evidence.model import Repository
@@ -138,7 +139,7 @@ class Rescanner:
         self._known = tuple(advisories.load() if known is None else known)
 
     def rescan(
-        self, repository: Repository, source: LayoutSource, digest: str, base: Collection[str] = ()
+        self, repository: Repository, source: LayoutSource, digest: str, bases: Bases = ()
     ) -> tuple[Rescan, ...]:
         """Rescan an image, or every platform of an index (attestations are no images).
 
@@ -146,7 +147,7 @@ class Rescanner:
             repository: the verified snapshot.
             source: where its blobs are.
             digest: of the manifest or index.
-            base: digests or diff_ids of the base's layers, from the kit (see :func:`inventory.layers`).
+            bases: the known bases, from the kit (see :func:`inventory.layers`).
 
         Raises:
             ImageProblem: the image cannot be rescanned as it was handed in; the message is for the student.
@@ -156,20 +157,18 @@ class Rescanner:
         if parsed is None:
             raise ImageProblem(f"the manifest {digest} is not in the submission")
         if isinstance(parsed, ImageManifest):
-            return (self._image(repository, source, parsed, base),)
+            return (self._image(repository, source, parsed, bases),)
         assert isinstance(parsed, ImageIndex)
         children = [repository.parsed(child.digest) for child in parsed.platforms]
         if not children or any(not isinstance(child, ImageManifest) for child in children):
             raise ImageProblem(f"the index {digest} lists images that are not in the submission")
         return tuple(
-            self._image(repository, source, child, base) for child in children if isinstance(child, ImageManifest)
+            self._image(repository, source, child, bases) for child in children if isinstance(child, ImageManifest)
         )
 
-    def _image(
-        self, repository: Repository, source: LayoutSource, image: ImageManifest, base: Collection[str]
-    ) -> Rescan:
+    def _image(self, repository: Repository, source: LayoutSource, image: ImageManifest, bases: Bases) -> Rescan:
         # Verified before the store is asked: a known digest does not stand in for layers that did not come along.
-        found = inventory.layers(image, repository.config(image), source, base)
+        found = inventory.layers(image, repository.config(image), source, bases)
         key = self._key(image.digest, [layer.diff_id for layer in found])
         stored = self._stored(key)
         if stored is not None:

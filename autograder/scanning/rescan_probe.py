@@ -33,8 +33,6 @@ UNKNOWN = (
     "Then grade again."
 )
 
-Bases = Collection[tuple[str, ...]]
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -44,7 +42,7 @@ class Snapshot:
     source: LayoutSource
 
 
-def run(rescanner: Rescanner, bases: Bases, snapshots: Mapping[str, Snapshot]) -> dict[str, JsonValue]:
+def run(rescanner: Rescanner, bases: layers.Bases, snapshots: Mapping[str, Snapshot]) -> dict[str, JsonValue]:
     """Rescan.
 
     Args:
@@ -90,14 +88,13 @@ def _images(repository: Repository, digest: str) -> Iterator[ImageManifest]:
             yield one
 
 
-def _image(rescanner: Rescanner, bases: Bases, one: Snapshot, digest: str) -> JsonValue:
-    base = frozenset(tar for known in bases for tar in known)
+def _image(rescanner: Rescanner, bases: layers.Bases, one: Snapshot, digest: str) -> JsonValue:
     try:
         for image in _images(one.repository, digest):
             stranger = _unknown_base(one, image, bases)
             if stranger:
                 return {"fault": UNKNOWN.format(digest=digest, layer=stranger)}
-        scanned = rescanner.rescan(one.repository, one.source, digest, base)
+        scanned = rescanner.rescan(one.repository, one.source, digest, bases)
     except ImageProblem as problem:
         return {"error": str(problem)}
     except EnvironmentProblem:
@@ -105,12 +102,12 @@ def _image(rescanner: Rescanner, bases: Bases, one: Snapshot, digest: str) -> Js
     except CourseError as problem:
         return {"fault": f"The scanner failed on {digest}: {problem.found}"}
     return {
-        "images": [_row(one.repository, found, base) for found in scanned],
+        "images": [_row(one.repository, found, bases) for found in scanned],
         "sboms": list(_sboms(one, {digest, *(found.image for found in scanned)})),
     }
 
 
-def _unknown_base(one: Snapshot, image: ImageManifest, bases: Bases) -> str:
+def _unknown_base(one: Snapshot, image: ImageManifest, bases: layers.Bases) -> str:
     """A layer that did not come along as one of a base's, where that base is none that is known; else "".
 
     What is missing above a whole known base is the submission's fault, and the rescan says so.
@@ -120,19 +117,19 @@ def _unknown_base(one: Snapshot, image: ImageManifest, bases: Bases) -> str:
         if one.source.size(blob_name(layer.digest)) is not None or layer.digest not in one.repository.base_layers:
             break
         absent.append(tar)
-    if any(tuple(absent[: len(base)]) == base for base in bases):
+    if any(absent[: len(base)] == list(base) for base in bases):
         return ""
     known = {tar for base in bases for tar in base}
     return next((tar for tar in absent if tar not in known), "")
 
 
-def _row(repository: Repository, found: Rescan, base: Collection[str]) -> JsonValue:
+def _row(repository: Repository, found: Rescan, bases: layers.Bases) -> JsonValue:
     image = repository.parsed(found.image)
     assert isinstance(image, ImageManifest)
     told = found.json()
     # Trivy's words: https://trivy.dev/docs/latest/guide/scanner/vulnerability/ (Status)
     findings = [one | {"status": "fixed" if one["fixed"] else "affected"} for one in told["findings"]]
-    return told | {"findings": findings, "base": list(layers.of_base(image, repository.config(image), base))}
+    return told | {"findings": findings, "base": list(layers.of_base(image, repository.config(image), bases))}
 
 
 def _sboms(one: Snapshot, subjects: Collection[str]) -> Iterator[JsonValue]:

@@ -139,7 +139,7 @@ check("fixed")
 #   `LOW`, `MEDIUM`, `HIGH`, `CRITICAL`. Whatever else there is makes the report one that cannot be judged.
 # - A finding **blocks** when it is `HIGH` or `CRITICAL`, has a `FixedVersion` that is not empty, and is not accepted.
 # - A line `ID exp:YYYY-MM-DD` **accepts** findings of that id, up to and including that day. What follows a `#` is a
-#   comment. A line without a date accepts nothing.
+#   comment. A line without such a date accepts nothing.
 #
 # The cell must stand on its own. It is run by itself, on inputs that you see and on others that you do not see, and can
 # import what comes with Python.
@@ -150,23 +150,25 @@ def gate(report, accepted, today):
     """The code, and the ids that block."""
     ### BEGIN SOLUTION
     import json
+    import re
 
     until = {}
     for line in accepted.splitlines():
         words = line.partition("#")[0].split()
-        if len(words) == 2 and words[1].startswith("exp:"):
+        if len(words) == 2 and re.fullmatch(r"exp:\d{4}-\d\d-\d\d", words[1]):
             until[words[0]] = words[1].removeprefix("exp:")
     try:
         document = json.loads(report)
         if document["SchemaVersion"] != 2 or not isinstance(document["Results"], list):
             return [2, []]
         scanned = [result for result in document["Results"] if result.get("Class") in ("os-pkgs", "lang-pkgs")]
-        found = [one for result in scanned for one in result.get("Vulnerabilities") or []]
+        lists = [result["Vulnerabilities"] for result in scanned if result.get("Vulnerabilities") is not None]
+        found = [one for each in lists for one in each]
         known = all(one["Severity"] in ("UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL") for one in found)
         named = all(isinstance(one["VulnerabilityID"], str) for one in found)
     except (ValueError, KeyError, TypeError, AttributeError):
         return [2, []]
-    if not (scanned and known and named):
+    if not (scanned and known and named and all(isinstance(each, list) for each in lists)):
         return [2, []]
     blocking = {
         one["VulnerabilityID"]

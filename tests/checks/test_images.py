@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.checks.images import listed, lookalikes
+from autograder.checks.api import Failure
+from autograder.checks.images import listed, lookalikes, repository
+from autograder.evidence.model import Evidence, Service
+from tests.evidence import standin_states as states
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,17 @@ def test_lists_in_sentences() -> None:
     assert listed(["a"]) == "a"
     assert listed(["b", "a"]) == "a and b"
     assert listed("gfedcba", limit=3) == "a, b, c and 4 more"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("a/b", "The repository is there, and holds no image."), ("a/c", "No such")]
+)
+def test_a_repository_without_an_image_is_told_from_one_that_is_not_there(name: str, found: str) -> None:
+    settings = states.state("ecr") | {"repositories": {"a/b": states.ecr_repository("a/b")}}
+    e = Evidence(
+        kit_version="1", lab="x", lab_version=1, student="s", origin="live", collected_at="",
+        services={"ecr": Service(settings=settings)},
+    )  # fmt: skip
+    with pytest.raises(Failure) as raised:
+        repository(e, "ecr", name)
+    assert raised.value.found.startswith(found)

@@ -64,7 +64,8 @@ def test_a_fault_of_the_infrastructure_is_not_graded(probes, words):
     [
         (rescan({"error": "the layer x is missing from the submission"}), None, "the layer x is missing"),
         ({"rescan": {}}, None, "none that a scanner can read"),
-        (rescan({}), {}, "There is none"),
+        (rescan({}), {}, "no tag at all"),
+        (rescan({}), {"v1": DIGEST}, "has the tag v1"),
     ],
 )
 def test_what_cannot_be_scanned_fails(probes, tags, words):

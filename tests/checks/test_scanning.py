@@ -69,7 +69,7 @@ class World:
         self.registry.push(NAME, "2.4.1", [Layer("new", 100)], {})
         self.before, self.after = row(dict(OLD)), row(dict(NEW))
         self.after["sboms"] = [self.sbom(NEW)]
-        self.accepted: str | None = LINE
+        self.accepted: str | File | None = LINE
         self.scan: dict[str, Any] | None = {"status": "COMPLETE", "findings": [ZLIB]}
         self.answers: dict[str, Any] = {
             "counts": {"CRITICAL": 1, "HIGH": 1, "MEDIUM": 4, "LOW": 0},
@@ -100,8 +100,10 @@ class World:
             runs={"gate": SOLVED},
             probes={"rescan": {f"registry/{NAME}": rows}} if probes is None else probes,
         )
-        text = self.accepted
-        files = {"accepted.txt": File(size=len(text), sha256="0" * 64, text=text)} if text is not None else {}
+        file = self.accepted
+        if isinstance(file, str):
+            file = File(size=len(file), sha256="0" * 64, text=file)
+        files = {"accepted.txt": file} if file is not None else {}
         return verdicts(LAB, made.model_copy(update={"files": files}))
 
 
@@ -113,7 +115,7 @@ def by_regular_expression(report, accepted, today):  # type: ignore[no-untyped-d
     import json
     import re
 
-    until = dict(re.findall(r"(?m)^\s*([^#\s]+)\s+exp:(\S+)", accepted))
+    until = dict(re.findall(r"(?m)^\s*([^#\s]+)\s+exp:(\d{4}-\d\d-\d\d)(?!\S)", accepted))
     levels = ["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
     blocking, packages = set(), 0
     try:
@@ -122,7 +124,9 @@ def by_regular_expression(report, accepted, today):  # type: ignore[no-untyped-d
         for result in document["Results"]:
             if result.get("Class") in ("os-pkgs", "lang-pkgs"):
                 packages += 1
-                for one in result.get("Vulnerabilities") or []:
+                listed = result.get("Vulnerabilities")
+                assert listed is None or type(listed) is list
+                for one in listed or []:
                     id = one["VulnerabilityID"]
                     assert type(id) is str
                     if levels.index(one["Severity"]) > 2 and one.get("FixedVersion") and until.get(id, "") < today:
@@ -148,6 +152,27 @@ def words_only(report, accepted, today):  # type: ignore[no-untyped-def]
     return [1, []] if "CRITICAL" in report or "HIGH" in report else [0, []]
 
 
+def trusting(report, accepted, today):  # type: ignore[no-untyped-def]
+    """Takes any word for a date, and anything empty for a list without findings."""
+    import json
+
+    lines = [line.partition("#")[0] for line in accepted.splitlines()]
+    until = dict(line.split(" exp:") for line in lines if " exp:" in line)
+    levels = ["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
+    try:
+        document = json.loads(report)
+        assert document["SchemaVersion"] == 2 and type(document["Results"]) is list
+        results = [one for one in document["Results"] if one.get("Class") in ("os-pkgs", "lang-pkgs")]
+        found = [one for result in results for one in result.get("Vulnerabilities") or []]
+        graded = [(levels.index(one["Severity"]), one["VulnerabilityID"] + "", one) for one in found]
+        assert results
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
+        return [2, []]
+    ids = {id for level, id, one in graded if level > 2 and one.get("FixedVersion")}
+    blocking = sorted(id for id in ids if until.get(id, "").strip() < today)
+    return [1 if blocking else 0, blocking]
+
+
 SOLVED = run(LAB, "gate", source_of(by_regular_expression, "gate"), P)
 
 
@@ -168,6 +193,11 @@ def test_no_guess_passes_the_gate(function):
 
 def test_a_gate_that_opens_for_what_is_broken_is_told_so():
     assert "blanks alone" in of_gate(words_only).found
+
+
+def test_a_gate_that_takes_words_for_a_date_is_told_so():
+    found = of_gate(trusting).found
+    assert "of this kind: a finding list that is an empty object; an exception with a word for a date." in found
 
 
 # -- right -----------------------------------------------------------------------------------------------------------
@@ -197,6 +227,12 @@ def test_other_words_for_the_same_are_right_too():
     world.accepted = "\n# Owner: platform.\n\n# Names are constants.\nCVE-2024-3651   exp:2026-04-01  # other team\n"
     world.answers["counts"] = {"CRITICAL": 1, "HIGH": 1, "MEDIUM": 4}
     world.answers["missed"] = [f" {id} " for id in RANKING[1::-1]]
+    all_pass(world)
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read():
+    world = World()
+    world.accepted = "\ufeff" + LINE
     all_pass(world)
 
 
@@ -245,18 +281,26 @@ def test_counts_in_another_form(given, found):
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("given", "found", "next_step"),
     [
-        (RANKING[::-1], "All ids are there, but place 1 has CVE-2024-37891, which belongs elsewhere."),
-        (RANKING[:2], "4 ids are missing, and 0 are none of these findings."),
-        ([*RANKING, RANKING[0]], "It has 7 ids where there are 6."),
-        ("CVE-2022-21797", "It is no list."),
+        (RANKING[::-1], "All ids are there, but place 1 has CVE-2024-37891, which belongs elsewhere.", "As texts"),
+        (
+            [*RANKING[:2], *RANKING[:1:-1]],
+            "All ids are there, but place 3 has CVE-2024-37891, which belongs elsewhere.",
+            "alphabet",
+        ),
+        (RANKING[:2], "Missing: 4 of 6 ids; not asked for: 0.", "every severity"),
+        ([*RANKING, ZLIB["name"]], "Missing: 0 of 6 ids; not asked for: 1.", "Debian"),
+        ([*RANKING[:5], ZLIB["name"]], "Missing: 1 of 6 ids; not asked for: 1.", "report on me.before"),
+        ([*RANKING, RANKING[0]], "It has 7 ids where there are 6.", "each once"),
+        ("CVE-2022-21797", "It is no list.", "report on me.before"),
     ],
 )
-def test_rankings_that_are_wrong(given, found):
+def test_rankings_that_are_wrong(given, found, next_step):
     world = World()
     world.answers["ranking"] = given
     failed(world.judge()["ranked"], found)
+    assert next_step in world.judge()["ranked"].next_step
 
 
 def test_the_repaired_image_under_the_old_tag():
@@ -303,7 +347,7 @@ def test_the_package_that_stays_was_moved():
             "CVE-2024-3651 exp:2026-03-01\n",
             "line 1 of the ignore file: CVE-2024-3651 has no reason in a comment above it.",
         ),
-        (LINE + "# also\nCVE-2022-21797 exp:2026-03-01\n", "It accepts CVE-2022-21797, too."),
+        (LINE + "# also\nCVE-2022-21797 exp:2026-03-01\n", "It accepts CVE-2022-21797, which is not in idna."),
         (LINE.replace("2026-03", "2027-03"), "It lasts until 2027-03-01."),
         (LINE.replace("2026-03", "2025-12"), "It ended on 2025-12-01."),
     ],
@@ -312,6 +356,14 @@ def test_exceptions_that_are_wrong(text, found):
     world = World()
     world.accepted = text
     failed(world.judge()["accepted"], found)
+
+
+def test_an_exception_file_that_is_no_text():
+    world = World()
+    world.accepted = File(size=9, sha256="0" * 64)
+    verdict = world.judge()["accepted"]
+    failed(verdict, "It is no text, or far too large.")
+    assert "UTF-8" in verdict.next_step
 
 
 def test_sboms_that_are_wrong():
@@ -330,8 +382,10 @@ def test_sboms_that_are_wrong():
 
 def test_ecr_has_another_build_or_no_scan():
     world = World()
-    world.scan = {"status": "IN_PROGRESS", "findings": []}
+    world.scan = None
     failed(world.judge()["compared"], "That image has none.")
+    world.scan = {"status": "IN_PROGRESS", "findings": []}
+    failed(world.judge()["compared"], "The scan of that image is IN_PROGRESS.")
     world.ecr.push(NAME, "2.4.0", [Layer("again", 100)], {})
     failed(world.judge()["compared"], "ECR has another build.")
 
@@ -339,9 +393,9 @@ def test_ecr_has_another_build_or_no_scan():
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        (RANKING[:1], "1 ids are missing."),
-        ([*RANKING[:2], ZLIB["name"]], "CVE-2023-45853 is on ECR's list."),
-        (RANKING[:3], "1 ids do not belong there."),
+        (RANKING[:1], "Of 2 ids 1 is there."),
+        ([*RANKING[:2], ZLIB["name"]], "On ECR's list: CVE-2023-45853."),
+        (RANKING[:3], "Not among them: CVE-2024-3651."),
         ({}, "It is no list."),
     ],
 )

@@ -16,10 +16,10 @@ from tests.scanning.built import SITE, image, package, tar
 OLD = package("joblib", "1.1.0")
 
 
-def layers(built, base=(), config=True):
-    held, source = built.snapshot(tuple(base))
+def layers(built, *bases, config=True):
+    held, source = built.snapshot()
     parsed = held.parsed(built.digest)
-    return inventory.layers(parsed, held.config(parsed) if config else None, source, base)
+    return inventory.layers(parsed, held.config(parsed) if config else None, source, bases)
 
 
 def taken(*files):
@@ -92,18 +92,35 @@ def test_a_package_without_a_sound_record_is_not_intact(record):
 
 def test_base_layers_need_not_be_there():
     built = image({"etc/os-release": b"ID=debian\n"}, OLD)
-    base = built.blobs[0]
-    del built.layout.files[f"blobs/{base.replace(':', '/')}"]
-    assert [one.digest for one in layers(built, [base])] == [built.blobs[1]]
-    assert [one.digest for one in layers(built, [built.diff_ids[0]])] == [built.blobs[1]]
+    del built.layout.files[f"blobs/{built.blobs[0].replace(':', '/')}"]
+    assert [one.digest for one in layers(built, built.diff_ids[:1])] == [built.blobs[1]]
     with pytest.raises(ImageProblem, match="is missing from the submission"):
         layers(built)
 
 
-def test_a_base_layer_above_others_is_refused():
-    built = image(OLD, {"etc/os-release": b"ID=debian\n"})
-    with pytest.raises(ImageProblem, match="stands above other layers"):
-        layers(built, [built.blobs[1]])
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        ("own", "one", "two"),  # above a layer that is no base's
+        ("one", "own", "two"),
+        ("two", "one", "own"),  # in another order
+        ("one", "one", "own"),  # one of them twice
+        ("one", "own", "own"),  # a part of the base
+        ("two", "own", "own"),
+    ],
+)
+def test_a_missing_layer_that_claims_to_be_the_bases_where_the_base_has_it_not_is_missing(claimed):
+    base = [digest_of(b"one"), digest_of(b"two")]
+    own = digest_of(tar(OLD))
+    ids = {"one": base[0], "two": base[1], "own": own}
+    blobs = [gzip.compress(tar(OLD), mtime=0) if name == "own" else name.encode() + bytes([n])
+             for n, name in enumerate(claimed)]  # fmt: skip
+    built = image(*blobs, blobs=blobs, diff_ids=[ids[name] for name in claimed])
+    for digest, name in zip(built.blobs, claimed, strict=True):
+        if name != "own":
+            built.layout.files.pop(f"blobs/{digest.replace(':', '/')}")
+    with pytest.raises(ImageProblem, match="is missing from the submission"):
+        layers(built, base)
 
 
 def test_a_changed_layer_is_refused():
@@ -225,7 +242,7 @@ def test_a_plain_tar_counts_towards_the_limit():
 @pytest.mark.parametrize("diff_id", [[], {}, 3, None])
 def test_a_config_that_lists_no_digests_is_refused(diff_id):
     with pytest.raises(ImageProblem, match="no digests"):
-        layers(image(OLD, diff_ids=[diff_id]), base={"sha256:1"})
+        layers(image(OLD, diff_ids=[diff_id]), ["sha256:1"])
 
 
 def test_a_name_that_is_no_text_is_told_in_text():

@@ -27,8 +27,8 @@ class Told:
     def __init__(self, outcome=None):
         self.outcome, self.asked = outcome, []
 
-    def rescan(self, repository, source, digest, base):
-        self.asked.append((digest, frozenset(base)))
+    def rescan(self, repository, source, digest, bases):
+        self.asked.append((digest, list(bases)))
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return (Rescan(digest, {"joblib": "1.1.0"}, (Finding("CVE-1", "joblib", "1.1.0", "LOW", (), "p"),), ()),)
@@ -64,7 +64,7 @@ def test_a_layer_that_is_missing_above_the_whole_base_is_no_base():
     told = Told(ImageProblem("the layer is missing"))
     [row] = probed(built, told, [(built.diff_ids[0],)], gone=built.blobs).values()
     assert row == {"error": "the layer is missing"}
-    assert told.asked == [(built.digest, frozenset({built.diff_ids[0]}))]
+    assert told.asked == [(built.digest, [(built.diff_ids[0],)])]
 
 
 def test_a_base_that_shares_its_lowest_layer_with_a_known_one_is_another():
@@ -145,7 +145,7 @@ def test_the_notebook_finds_in_the_registry_what_the_grader_finds_in_the_submiss
     pusher.sbom("1.0", b'{"bomFormat": "CycloneDX"}', "cyclonedx")
     bases = [(built.diff_ids[0],)]
     client = RegistryClient(registry)
-    held = snapshot(client, "registry", "probe/app", layers="above-base", base_layers=bases[0])
+    held = snapshot(client, "registry", "probe/app", layers="above-base", bases=bases)
     assert held.base_layers == (built.blobs[0],) and built.blobs[0] not in held.blobs
     live = rescan_probe.run(
         grader.here(), bases, {"registry/probe/app": Snapshot(held, RegistrySource(client, "probe/app"))}

@@ -166,10 +166,10 @@ def test_golden_scan(variant, kept, model, sandbox, cache, tmp_path):
         held = layout.verify(built.layout.source(), service="registry", name="x", layers="above-base", base_layers=base)
         assert held.problems == ()
         parsed = held.parsed(built.digest)
-        layers = inventory.layers(parsed, held.config(parsed), built.layout.source(), base)
+        layers = inventory.layers(parsed, held.config(parsed), built.layout.source(), [base])
         assert len(layers) == len(built.diff_ids) - len(base)
         rescanner = Rescanner(sandbox, cache, database.build(), "test", marks=known.marks())
-        result = rescanner.rescan(held, built.layout.source(), built.digest, base)[0]
+        result = rescanner.rescan(held, built.layout.source(), built.digest, [base])[0]
     finally:
         client.images.remove(made.id, force=True)
         client.close()

@@ -102,7 +102,7 @@ def ignores(text: str, *, strict: bool = True) -> tuple[Ignore, ...]:
     """
     found: list[Ignore] = []
     reason: list[str] = []
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), 1):  # a mark that editors on Windows write
         line, mark, comment = raw.partition("#")
         parts = line.split()
         if not parts:
