@@ -133,7 +133,10 @@ def index(e: Evidence) -> None:
         raise Failure(
             expected=expected,
             found=f"It lists {there}; {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.{beside}",
-            next_step="Build and push the missing image under a tag of its own, then make the index of both.",
+            next_step="The names are amd64 and arm64, as in me.lines: name the platform so when you build, and in the "
+            "index."
+            if any(name in there for name in ("x86_64", "aarch64"))
+            else "Build and push the missing image under a tag of its own, then make the index of both.",
         )
     for name in ARCHITECTURES:
         entries = _for(found, name)
@@ -175,12 +178,16 @@ def _require_child(held: Repository, entry: Descriptor, architecture: str, expec
             found=f"The config of the image for {platform} is missing or no JSON document.",
             next_step="Push that image again to this repository, then put the index again.",
         )
-    if _says(held, child) != platform:
+    says = _says(held, child)
+    if says != platform:
         raise Failure(
             expected=expected,
-            found=f"The entry for {platform} leads to an image whose config says {_says(held, child)}.",
-            next_step=f"Build it with --platform {platform}, and with --no-cache: the old builder takes a layer of "
-            "another platform without a word. Look with docker image inspect, push it, put the index again.",
+            found=f"The entry for {platform} leads to an image whose config says {says}.",
+            next_step="unknown/unknown is an attestation. Take the entry of the image that it is about."
+            if says == "unknown/unknown"
+            else f"If the index has the wrong entry there, correct it. If the image was meant for {platform}, build it "
+            "anew with --platform and --no-cache (the old builder takes a layer of another platform without a word), "
+            "push it, and put the index again.",
         )
 
 
@@ -342,7 +349,9 @@ def sbom(e: Evidence) -> None:
     tag, part = _text(e, "tag"), _text(e, "part")
     expected = f"An SBOM that names {part}, whose subject is the index under {tag}, and which the tag sha256-… lists."
     notes = _listed_notes(held, found, expected)
-    about = [note for note in notes if note.subject is not None and note.subject.digest == found.digest]
+    stored = held.manifests[found.digest]
+    index_is = (stored.media_type, found.digest, len(stored.raw))
+    about = [note for note in notes if note.subject and _said(note.subject) == index_is]
     if not about:
         raise Failure(
             expected=expected,
@@ -364,6 +373,10 @@ def sbom(e: Evidence) -> None:
             found=str(reasons[-1]),
             next_step="Put the part into the SBOM by its purl, as lesson 11 does, and attach the file again.",
         )
+
+
+def _said(one: Descriptor) -> tuple[str, str, int]:
+    return one.media_type, one.digest, one.size
 
 
 def _listed_notes(held: Repository, found: ImageIndex, expected: str) -> list[ImageManifest]:
@@ -389,21 +402,22 @@ def _listed_notes(held: Repository, found: ImageIndex, expected: str) -> list[Im
 def _elsewhere(held: Repository, found: ImageIndex) -> tuple[str, str]:
     """Where the SBOM went instead, as far as that can be seen, and what to do."""
     next_step = "Attach the SBOM to the digest of the index, with course sbom attach or oras attach."
-    for child in found.platforms:
-        if _fallback(child.digest) in held.tags:
-            return f"Something refers to the image for {child.platform}, not to the index.", next_step
+    notes = []
     for digest in held.manifests:
-        note = held.parsed(digest)
-        if not isinstance(note, ImageManifest):
-            continue
         own = [other for other, pointed in held.tags.items() if pointed == digest]
-        what = f"The artifact under the tag {own[0]}" if own else f"The artifact {digest}"
+        if isinstance(note := held.parsed(digest), ImageManifest):
+            notes.append((own, f"The artifact under the tag {own[0]}" if own else f"The artifact {digest}", note))
+    for _, what, note in notes:
         if note.subject is not None and note.subject.digest == found.digest:
             return (
                 f"{what} has the right subject, but no list leads to it.",
                 "This registry has no referrers API, so the client keeps the list: an index under the tag "
                 f"{_fallback(found.digest)}.",
             )
+    for child in found.platforms:
+        if _fallback(child.digest) in held.tags:
+            return f"Something refers to the image for {child.platform}, not to the index.", next_step
+    for own, what, note in notes:
         if note.subject is not None:
             return (
                 f"{what} refers to {note.subject.digest}, which is not what {_tag_of(held, found)} points at now.",

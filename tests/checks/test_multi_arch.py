@@ -285,6 +285,18 @@ def cached(w: World) -> str:
     return "The entry for linux/arm64 leads to an image whose config says linux/amd64."
 
 
+def an_attestation_for_an_image(w: World) -> str:
+    image = w.image("amd64")
+    note = {key: value for key, value in w.attestation(image).items() if key != "annotations"}
+    w.index(image, note | {"platform": {"os": "linux", "architecture": "arm64"}})
+    return "The entry for linux/arm64 leads to an image whose config says unknown/unknown."
+
+
+def kernel_names(w: World) -> str:
+    w.index(w.image("amd64"), w.image("arm64") | {"platform": {"os": "linux", "architecture": "aarch64"}})
+    return "It lists linux/aarch64 and linux/amd64; linux/arm64 is missing."
+
+
 def no_platform(w: World) -> str:
     entries = [w.image("amd64"), w.image("arm64")]
     del entries[1]["platform"]
@@ -335,8 +347,8 @@ def other_tag(w: World) -> str:
 
 
 WRONG_INDEXES = (
-    single_image, only_one, one_and_its_attestation, wrong_variant, cached, no_platform, twice, gone, nested,
-    wrong_size, no_config, other_tag,
+    single_image, only_one, one_and_its_attestation, wrong_variant, cached, an_attestation_for_an_image, kernel_names,
+    no_platform, twice, gone, nested, wrong_size, no_config, other_tag,
 )  # fmt: skip
 
 
@@ -345,6 +357,22 @@ def test_a_wrong_index(way: Callable[[World], str]) -> None:
     world = World()
     message = way(world)
     failed(world.verdicts()["index"], message)
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        (cached, "wrong entry"),
+        (an_attestation_for_an_image, "is an attestation"),
+        (kernel_names, "as in me.lines"),
+        (only_one, "missing image"),
+    ],
+    ids=lambda part: getattr(part, "__name__", ""),
+)
+def test_the_next_step_is_that_of_the_mistake(way: Callable[[World], str], words: str) -> None:
+    world = World()
+    way(world)
+    assert words in world.verdicts()["index"].next_step
 
 
 # Wrong files
@@ -467,6 +495,16 @@ def unlisted(w: World, index: dict[str, Any]) -> str:
     return "The artifact under the tag sbom has the right subject, but no list leads to it."
 
 
+def on_one_image_and_unlisted(w: World, index: dict[str, Any]) -> str:
+    on_one_image(w, index)
+    return unlisted(w, index)
+
+
+def subject_of_another_size(w: World, index: dict[str, Any]) -> str:
+    w.attach(index | {"size": 7})
+    return f"The tag {index['digest'].replace(':', '-')} lists what has another subject."
+
+
 def without_subject(w: World, index: dict[str, Any]) -> str:
     w.attach(None, tag="sbom")
     return "The artifact under the tag sbom is an SBOM without a subject, so nothing says what it is about."
@@ -516,8 +554,9 @@ def no_json(w: World, index: dict[str, Any]) -> str:
 
 
 WRONG_NOTES = (
-    nothing_attached, on_one_image, unlisted, without_subject, of_an_older_index, note_in_the_place_of_the_list,
-    listed_about_something_else, empty_list, other_type, other_part, no_part, no_json,
+    nothing_attached, on_one_image, unlisted, on_one_image_and_unlisted, subject_of_another_size, without_subject,
+    of_an_older_index, note_in_the_place_of_the_list, listed_about_something_else, empty_list, other_type, other_part,
+    no_part, no_json,
 )  # fmt: skip
 
 

@@ -119,6 +119,17 @@ def test_a_manifest_that_is_no_text_is_told(client, answers):
     assert kinds(snapshot(client, "registry", "a/b")) == ["malformed"]
 
 
+def test_a_digest_in_an_answer_that_is_no_manifest_s_is_left_out(client, answers):
+    made = Layout()
+    serve(answers, made, one=made.image([b"abc"]))
+    answers[f"/v2/a/b/manifests/{digest_of(b'abc')}"] = (500, "application/json", b"{}")  # as registry:2 answers
+    taken = snapshot(client, "registry", "a/b", also=[digest_of(b"abc")])
+    assert digest_of(b"abc") not in taken.manifests and taken.problems == ()
+    answers["/v2/a/b/manifests/one"] = (500, "application/json", b"{}")
+    with pytest.raises(EnvironmentProblem, match="500"):
+        snapshot(client, "registry", "a/b")
+
+
 def test_a_blob_that_vanished_meanwhile_is_the_environments_fault(client, answers, tmp_path):
     made = Layout()
     serve(answers, made, one=made.image([b"a" * 300_000]))
