@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
@@ -85,12 +86,15 @@ def one_digest(e: Evidence) -> None:
     found = _digests(e, version)
     digests = {service: digest for service, (_, digest) in found.items()}
     if len(set(digests.values())) > 1:
-        first = digests[FOUR[0]]
-        other = next(service for service, digest in digests.items() if digest != first)
+        [(common, times), *_] = Counter(digests.values()).most_common()
+        other = next(service for service, digest in digests.items() if digest != common)
+        like = next(service for service, digest in digests.items() if digest == common)
         raise Failure(
             expected=f"The tag {version} points at one digest in all four registries.",
-            found=f"{SERVICES[FOUR[0]]} has {first[:19]}…, {SERVICES[other]} has {digests[other][:19]}….",
-            next_step="Build once, outside of the loop over the registries, and give that one image four names.",
+            found=f"In {SERVICES[other]} it is {digests[other][:19]}…, in {SERVICES[like]} {common[:19]}….",
+            next_step=f"The other three agree: push their image to {SERVICES[other]}, and build no other."
+            if times == len(FOUR) - 1
+            else "Build once, outside of the loop over the registries, and give that one image four names.",
             table=[("registry", "digest"), *((SERVICES[one], digest) for one, digest in digests.items())],
         )
 
@@ -172,8 +176,10 @@ def scan_report(e: Evidence) -> None:
         raise Failure(
             expected=f"The report is of the image {held.tags[version][:19]}… with the config "
             f"{built.config.digest[:19]}….",
-            found=f"It is of the image with the config {config[:19] or '(none)'}….",
-            next_step="Scan the very image that you push. A build after the scan makes another image.",
+            found=f"It is of the image with the config {config[:19]}…." if config else "It names no image.",
+            next_step="Scan the very image that you push. A build after the scan makes another image."
+            if config
+            else "Scan the image, not a folder, and let the scan itself write the report.",
         )
     try:
         listed_findings = gate.findings(report)
@@ -278,7 +284,7 @@ def policies(e: Evidence) -> None:
             if gone != goes:
                 raise Failure(
                     expected=expected,
-                    found=f"In {place} {what} ({', '.join(held)}, {days} days) would {'go' if gone else 'stay'}.",
+                    found=f"In {place} {what} ({', '.join([*held, f'{days} days'])}) would {'go' if gone else 'stay'}.",
                     next_step="Look at the tags that the rule is for, and at its age. The preview shows it before "
                     "anything is deleted.",
                 )
@@ -316,6 +322,12 @@ def cleaned(e: Evidence) -> None:
 
 
 def _runs(e: Evidence) -> dict[str, Any]:
+    if "runs" not in e.answers:
+        raise Failure(
+            expected="Two runs of release.py, recorded by run_twice().",
+            found="None are recorded.",
+            next_step="Run the cell with run_twice().",
+        )
     value = require_answer(e, "runs", "Two runs of release.py, recorded by run_twice()")
     if not isinstance(value, dict) or not _whole(value):
         raise Failure(

@@ -14,11 +14,15 @@ from autograder.domain import retention
 PINS = ("urllib3==1.26.4", "PyJWT==2.3.0")
 # Images that a policy is held against: tags, age in days, and whether it must go.
 FLEET = (
-    ("an old development build", ("dev-17",), 45, True),
+    ("an old development build", ("dev-17",), 31, True),
     ("a very old development build", ("dev-2",), 400, True),
-    ("a development build of last week", ("dev-90",), 7, False),
     ("a release of last year", ("0.9.0", "sha-0badc0ffee12"), 380, False),
     ("an old image that is in production", ("1.0.0", "prod"), 90, False),
+    ("a development build that is not old enough", ("dev-90",), 29, False),
+    ("a development build of yesterday", ("dev-91",), 1, False),
+    ("the image of a tool", ("devkit-1.0",), 200, False),
+    ("a release for another machine", ("1.1.0-device",), 200, False),
+    ("an image that lost its tag", (), 60, False),
     ("the release of today", ("2.0.0",), 0, False),
 )
 

@@ -112,7 +112,7 @@ STUDENTS = [
         "builds for each registry anew and never leaves the dry run",
         old_habits,
         passes=("second-run", "order"),
-        says={"one-digest": "has sha256:", "policies": "There is none that acts"},
+        says={"one-digest": "it is sha256:", "policies": "There is none that acts"},
     ),
     Scripted(
         "ivo",

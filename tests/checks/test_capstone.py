@@ -184,10 +184,10 @@ def test_the_solution_s_policies_are_right():
 
 def test_other_words_for_the_same_are_right_too():
     world = World()
-    selection = {"tagStatus": "tagged", "tagPrefixList": ["dev"], "countType": "sinceImagePushed"}
-    selection |= {"countUnit": "days", "countNumber": 20}
+    selection = {"tagStatus": "tagged", "tagPrefixList": ["dev-"], "countType": "sinceImagePushed"}
+    selection |= {"countUnit": "days", "countNumber": 30}
     world.ecr_policy = {"rules": [{"rulePriority": 7, "selection": selection, "action": {"type": "expire"}}]}
-    condition = {"tagState": "TAGGED", "tagPrefixes": ["dev"], "olderThan": "2592000s"}
+    condition = {"tagState": "TAGGED", "tagPrefixes": ["dev-"], "olderThan": "2592000s"}
     world.google_policy = [{"name": "x", "action": {"type": "DELETE"}, "condition": condition}]
     all_pass(world)
 
@@ -215,9 +215,12 @@ def test_a_build_for_each_registry():
     world.push("acr", "3.4.0", layer="built again")
     judged = world.judge()
     one, other = world.digest("dockerhub", "3.4.0")[:19], world.digest("acr", "3.4.0")[:19]
-    failed(judged["one-digest"], f"the Docker Hub stand-in has {one}…, the ACR stand-in has {other}….")
+    failed(judged["one-digest"], f"In the ACR stand-in it is {other}…, in the Docker Hub stand-in {one}….")
+    assert "other three agree" in judged["one-digest"].next_step
     assert len(judged["one-digest"].table) == 5
     assert {judged[id].blocked_by for id in ("tags", "scan-report", "promoted")} == {"one-digest"}
+    world.push("ecr", "3.4.0", layer="and again")
+    assert "outside of the loop" in world.judge()["one-digest"].next_step
 
 
 def test_one_registry_was_forgotten():
@@ -268,6 +271,8 @@ def test_a_report_of_another_image():
     assert world.report is not None
     world.report["Metadata"] = {"ImageID": digest_of(b"x")}
     failed(world.judge()["scan-report"], f"It is of the image with the config {digest_of(b'x')[:19]}….")
+    world.report["Metadata"] = {}
+    failed(world.judge()["scan-report"], "It names no image.")
 
 
 def test_a_report_of_a_folder():
@@ -353,8 +358,21 @@ def test_no_policy_that_acts():
             {"tagStatus": "any", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 30},
             "a release of last year (0.9.0, sha-0badc0ffee12, 380 days) would go.",
         ),
-        (DEV | {"countNumber": 3}, "a development build of last week (dev-90, 7 days) would go."),
-        (DEV | {"countNumber": 90}, "an old development build (dev-17, 45 days) would stay."),
+        (DEV | {"countNumber": 14}, "a development build that is not old enough (dev-90, 29 days) would go."),
+        (DEV | {"countNumber": 44}, "an old development build (dev-17, 31 days) would stay."),
+        (DEV | {"countNumber": 30, "tagPatternList": ["dev*"]}, "the image of a tool (devkit-1.0, 200 days) would go."),
+        (
+            DEV | {"countNumber": 30, "tagPatternList": ["*-dev*"]},
+            "an old development build (dev-17, 31 days) would stay.",
+        ),
+        (
+            DEV | {"countNumber": 30, "tagPatternList": ["*dev*-*"]},
+            "the image of a tool (devkit-1.0, 200 days) would go.",
+        ),
+        (
+            {"tagStatus": "tagged", "tagPatternList": ["dev-*"], "countType": "imageCountMoreThan", "countNumber": 1},
+            "a development build that is not old enough (dev-90, 29 days) would go.",
+        ),
     ],
 )
 def test_a_policy_that_takes_the_wrong_images(selection, found):
@@ -380,6 +398,20 @@ def test_a_google_policy_that_takes_everything_old():
     world.google_policy = [{"name": "x", "action": {"type": "Delete"}, "condition": {"olderThan": "30d"}}]
     found = "a release of last year (0.9.0, sha-0badc0ffee12, 380 days) would go."
     failed(world.judge()["policies"], f"In the Artifact Registry stand-in {found}")
+
+
+def test_a_policy_that_takes_what_lost_its_tag_as_well():
+    world = World()
+    untagged = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}
+    rule = {"rulePriority": 2, "selection": untagged, "action": {"type": "expire"}}
+    world.ecr_policy = {"rules": [*ECR_POLICY["rules"], rule]}
+    failed(world.judge()["policies"], "In the ECR stand-in an image that lost its tag (60 days) would go.")
+
+
+def test_no_run_is_recorded():
+    verdict = verdicts(LAB, evidence(LAB, P, services=World().services()))["second-run"]
+    failed(verdict, "None are recorded.")
+    assert verdict.next_step == "Run the cell with run_twice()."
 
 
 def test_old_builds_are_left():
