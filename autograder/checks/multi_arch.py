@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks.api import Failure, check, require_answer
+from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS
 from autograder.checks.images import image, listed, require_round_trip, text_files
@@ -237,7 +237,7 @@ def _digest_given(value: object, expected: str) -> str:
         return given
     raise Failure(
         expected=expected,
-        found=f"{str(value)[:100]!r} is no digest.",
+        found=f"{shown(value)} is no digest.",
         next_step="A digest is the word sha256, a colon, and 64 lower-case hexadecimal digits.",
     )
 
@@ -306,7 +306,7 @@ def _require_platforms(value: object, right: set[str]) -> None:
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
         raise Failure(
             expected=expected,
-            found=f"You recorded {str(value)[:100]!r}.",
+            found=f"You recorded {shown(value)}.",
             next_step="Record a list of texts: os, architecture and, where there is one, variant, joined by slashes.",
         )
     given = {str(part).strip() for part in value}

@@ -448,7 +448,7 @@ def test_wrong_platforms() -> None:
         (right[:2], "2 of 3 are there."),
         ([*right[:2], "linux/mips"], "No entry is for linux/mips."),
         (", ".join(right), f"You recorded {', '.join(right)!r}."),
-        (3, "You recorded '3'."),
+        (3, "You recorded 3."),
     ):
         world.answers["platforms"] = given
         failed(world.verdicts()["attestations"], message)
