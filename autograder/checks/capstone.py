@@ -22,7 +22,8 @@ from autograder.evidence.model import Evidence, Repository
 
 FOUR = ("dockerhub", "ecr", "artifact-registry", "acr")
 CLEANED = ("ecr", "artifact-registry", "acr")  # Docker Hub has no policy that deletes
-REPORT = "report.json"
+REPORT, SCRIPT = "report.json", "release.py"
+STARTER = "Nothing is done yet for"  # in labs/12-multi-registry/release.py, which changes nothing and ends well
 VERSION_LABEL, REVISION_LABEL = "org.opencontainers.image.version", "org.opencontainers.image.revision"
 OWNER_LABEL = "course.owner"
 
@@ -364,6 +365,13 @@ def second_run(e: Evidence) -> None:
     """Running the script a second time changes nothing"""
     runs = _runs(e)
     expected = "Both runs end well, and after the second everything is as after the first."
+    script = e.files.get(SCRIPT)
+    if script is None or STARTER in (script.text or ""):
+        raise Failure(
+            expected=expected,
+            found=f"There is no {SCRIPT}." if script is None else f"{SCRIPT} is still the one that you were given.",
+            next_step=f"Write the release into {SCRIPT}. What you do by hand beside it, a second run cannot repeat.",
+        )
     if runs["codes"] != [0, 0]:
         raise Failure(
             expected=expected,

@@ -63,6 +63,7 @@ class World:
         self.google_policy: Any = GOOGLE_POLICY
         self.dry_run = False
         self.codes = [0, 0]
+        self.script: str | None = "import shop\n"
         self.scanned: str | None = EARLY
         self.after = 5
         self.answer: Any = None
@@ -151,6 +152,8 @@ class World:
         made = evidence(LAB, P, services=services, answers={"runs": runs}, probes=probes)
         text = json.dumps(self.report)
         files = {"report.json": File(size=len(text), sha256="0" * 64, text=text)} if self.report is not None else {}
+        if self.script is not None:
+            files["release.py"] = File(size=len(self.script), sha256="0" * 64, text=self.script)
         lines = (
             states.line(3, when=EARLY, repository=NAMES["ecr"], tag="3.4.0", digest=self.pushed_digest),
             states.line(9, when=NOW, repository=NAMES["ecr"], tag="3.4.0", digest=self.pushed_digest),
@@ -406,6 +409,14 @@ def test_a_policy_that_takes_what_lost_its_tag_as_well():
     rule = {"rulePriority": 2, "selection": untagged, "action": {"type": "expire"}}
     world.ecr_policy = {"rules": [*ECR_POLICY["rules"], rule]}
     failed(world.judge()["policies"], "In the ECR stand-in an image that lost its tag (60 days) would go.")
+
+
+def test_the_script_as_it_came_changes_nothing_and_earns_nothing():
+    world = World()
+    world.script = (LAB.folder / "release.py").read_text(encoding="utf-8")
+    failed(world.judge()["second-run"], "release.py is still the one that you were given.")
+    world.script = None
+    failed(world.judge()["second-run"], "There is no release.py.")
 
 
 def test_no_run_is_recorded():
