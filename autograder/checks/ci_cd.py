@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from autograder.checks import ci_cd_data, ci_cd_gitlab
@@ -11,12 +13,15 @@ from autograder.checks.api import Failure, check, require_answer
 from autograder.checks.ci_cd_data import KNOWN, Event, Spec, events, predicted
 from autograder.checks.ci_cd_shared import (
     SHOWN_ROWS,
+    SWALLOWED,
     WORKFLOW,
     facts_of,
     listed,
     readable,
     refused,
+    require_end,
     require_gate,
+    require_known,
     require_no_issue,
     require_schema,
     sentence,
@@ -25,10 +30,10 @@ from autograder.domain.metadata_action import MetadataError, NotKnownHere, previ
 from autograder.domain.metadata_action.workflow import Step
 from autograder.domain.pipelines import github
 from autograder.domain.pipelines.desk import NotJudged, Record, canonical, repository
-from autograder.domain.pipelines.shell import is_known
 from autograder.evidence.model import Evidence
 
 UNPINNED = "unpinned-uses"  # zizmor's rule that the check of the pins is about
+MAX_BRANCHES = 8  # of a workflow's filter, that are looked at
 SHA = re.compile(r"[0-9a-f]{40}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 parameters = ci_cd_data.parameters
@@ -159,11 +164,31 @@ def _unpinned(text: str) -> str:
 
 
 def _workflow_run(e: Evidence, event: Event, *, gates_fail: bool = False) -> github.Outcome:
+    data = json.dumps(readable(e, WORKFLOW))
     try:
-        run = event.run(str(e.parameters["repository"]))
-        return github.run(readable(e, WORKFLOW), run, gates_fail=gates_fail)
+        return _followed(data, event, str(e.parameters["repository"]), gates_fail)
     except (NotJudged, MetadataError, NotKnownHere, RecursionError) as problem:
         raise refused(WORKFLOW, problem) from None
+
+
+@lru_cache(maxsize=64)  # three checks ask for the same runs
+def _followed(data: str, event: Event, repository: str, gates_fail: bool) -> github.Outcome:
+    return github.run(json.loads(data), event.run(repository), gates_fail=gates_fail)
+
+
+def _every_event(e: Evidence) -> list[Event]:
+    """The events that a workflow is judged by, and a push to each other branch that its own file names."""
+    found, on = events(e.parameters), readable(e, WORKFLOW).get("on")
+    push = on.get("push") if isinstance(on, Mapping) else None
+    given = push.get("branches") if isinstance(push, Mapping) else None
+    names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    plain = [re.sub(r"\*+", "x", str(name)) for name in names[:MAX_BRANCHES]]
+    sha = str(e.parameters["commit"])
+    return found + [
+        Event("branch", sha, branch=name, shown=False)
+        for name in dict.fromkeys(plain)
+        if name != ci_cd_data.MAIN and re.fullmatch(r"[\w./-]+", name)
+    ]
 
 
 def _to_image(record: Record, image: str) -> list[str]:
@@ -180,7 +205,7 @@ def _to_image(record: Record, image: str) -> list[str]:
 def workflow_runs(e: Evidence) -> None:
     """The workflow could really run, for pull requests as well"""
     image = str(e.parameters["image"])
-    for event in events(e.parameters):
+    for event in _every_event(e):
         outcome = _workflow_run(e, event)
         needed = event.kind in ("main", "release", "pull_request", "candidate")
         if needed and (outcome.not_started or not outcome.record.builds):
@@ -198,6 +223,7 @@ def workflow_runs(e: Evidence) -> None:
                 next_step="Log in to GitHub's own registry with the run's own token. Lesson 10, “A workflow that gates "
                 "before it pushes”, has that login.",
             )
+        require_known(outcome.record)
         if event.kind == "main" and not _to_image(outcome.record, image):
             raise Failure(
                 expected=f"For {event.words}, a push of {image}.",
@@ -227,22 +253,27 @@ def workflow_gate(e: Evidence) -> None:
     """Nothing is pushed before the gate has passed"""
     image = str(e.parameters["image"])
     pushed = False
-    for event in events(e.parameters):
+    for event in _every_event(e):
         good = _workflow_run(e, event)
         if good.not_started:
             continue
         if good.record.builds:
             require_gate(good.record, event)
-        names = _to_image(_workflow_run(e, event, gates_fail=True).record, image)
+        bad = _workflow_run(e, event, gates_fail=True)
+        names = _to_image(bad.record, image)
         pushed = pushed or bool(_to_image(good.record, image))
         if names:
             raise Failure(
                 expected=f"When the gate finds something, nothing of {image} is pushed.",
                 found=f"For {event.words}, {names[0]} is pushed all the same.",
-                next_step="Put the gate between a build that stays in the runner and the push: in the same job before "
+                next_step=SWALLOWED
+                if bad.record.ignored
+                else "Put the gate between a build that stays in the runner and the push: in the same job before "
                 "it, or in a job that the pushing job needs. Conditions such as always() undo that.",
             )
+        require_end(good.record, bad.record, bad.failed, event)
     if not pushed:
+        require_known(_workflow_run(e, events(e.parameters)[0]).record)
         raise Failure(
             expected=f"A workflow that pushes {image} once its gate has passed.",
             found="It never pushes that image.",
@@ -260,16 +291,10 @@ def workflow_tags(e: Evidence) -> None:
     image, spec = str(e.parameters["image"]), Spec.of(e.parameters)
     rows: list[tuple[Event, set[str], set[str]]] = []
     hidden: list[tuple[Event, set[str], set[str]]] = []
-    for event in events(e.parameters):
+    for event in _every_event(e):
         outcome = _workflow_run(e, event)
+        require_known(outcome.record)
         names = [push.image for push in outcome.record.pushes]
-        unclear = [name for name in names if not is_known(name)]
-        if unclear:
-            raise Failure(
-                expected="Tags that can be told from the file and the event.",
-                found=f"{unclear[0][:200]} holds something that only a run has.",
-                next_step="Let the metadata step make the tags from the event, and push what it gives out.",
-            )
         decided = [push for push in outcome.record.pushes if push.decides]
         if decided:
             raise Failure(

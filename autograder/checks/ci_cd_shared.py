@@ -8,6 +8,7 @@ from typing import Any, Final
 from autograder.checks.api import Failure, NotGraded
 from autograder.checks.ci_cd_data import Event
 from autograder.domain.pipelines.desk import Record
+from autograder.domain.pipelines.shell import is_known
 from autograder.evidence.model import Evidence
 
 PROBE: Final = "pipelines"
@@ -104,6 +105,8 @@ def require_no_issue(record: Record, event: Event) -> None:
 
 ADVICE: Mapping[str, str] = {
     "engine": "Give that job a daemon, or use a command that needs none (a copy inside the registry, for instance).",
+    "tls": "Let client and daemon find the certificates: a folder under DOCKER_TLS_CERTDIR, stated once under "
+    "variables, and neither another port nor an option that switches TLS off.",
     "login": "A login lasts for one job. Log in to that registry in the same job, before the push, with a password "
     "that comes through an input or a pipe.",
     "image": "Build it in this job, or load it from an archive that the job before handed on, under the same name.",
@@ -123,6 +126,49 @@ def require_gate(record: Record, event: Event) -> None:
         found=f"{sentence(record.weak[0])}." if record.weak else "Nothing scans the image.",
         next_step="Let a scanner look at the image that this run has built, at HIGH and CRITICAL at least, and end "
         "with an exit code that is not 0. Lesson 10, “A workflow that gates before it pushes”.",
+    )
+
+
+def require_end(good: Record, bad: Record, failed: bool, event: Event) -> None:
+    """A finding ends the run, whether something would be pushed or not.
+
+    Args:
+        good: what happens when the gates find nothing.
+        bad: what happens when they find something.
+        failed: whether the run fails then.
+        event: what starts it.
+    """
+    if not good.gates or failed:
+        return
+    raise Failure(
+        expected=f"For {event.words}, a run that fails when the gate finds something.",
+        found=f"{sentence(bad.ignored[0])} goes on as if nothing had been found."
+        if bad.ignored
+        else "It ends well all the same.",
+        next_step=SWALLOWED,
+    )
+
+
+SWALLOWED: Final = (
+    "The scanner's own exit code has to end its step, its job and the run. What forgives a failure undoes that: "
+    "continue-on-error, allow_failure, a || or a pipe behind the scanner, a shell that was told to go on."
+)
+
+
+def require_known(record: Record) -> None:
+    """Every name that is pushed can be told from the file and the event."""
+    unclear = next((push for push in record.pushes if not is_known(push.image)), None)
+    if unclear is None:
+        return
+    from_step = "⟨steps." in unclear.image or "⟨needs." in unclear.image
+    raise Failure(
+        expected="Tags that can be told from the file and the event.",
+        found=f"{unclear.image[:200]} holds something that only a run has.",
+        next_step="No step gives that to this place: compare the id and the output, and take care that the step stands "
+        "before it in the same job."
+        if from_step
+        else "Let the metadata step make the tags from the event, and push what it gives out; in a script, in a loop "
+        "`for NAME in $TAGS`.",
     )
 
 

@@ -212,6 +212,27 @@ UNUSUAL: dict[str, Change] = {
             ),
         ),
     ),
+    "a gate in the shell that hands its archive on packed": (
+        PIPELINE,
+        (
+            ('docker save -o image.tar "$IMAGE"', 'docker save "$IMAGE" | gzip > image.tar'),
+            ("docker load -i image.tar", "gunzip -c image.tar | docker load"),
+        ),
+    ),
+    "two scans, of which one only reports": (
+        WORKFLOW,
+        (
+            (
+                "      - name: Gate\n",
+                "      - name: Report\n        continue-on-error: true\n"
+                "        run: trivy image --exit-code 1 candidate:${{ github.sha }}\n      - name: Gate\n",
+            ),
+        ),
+    ),
+    "names for releases alone": (
+        PIPELINE,
+        (("    - if: $CI_COMMIT_TAG\n  before", "    - if: $CI_COMMIT_TAG =~ /^v\\d+\\.\\d+\\.\\d+$/\n  before"),),
+    ),
     "a release by regctl": (
         PIPELINE,
         (
@@ -415,6 +436,47 @@ WRONG: dict[str, tuple[str, str, tuple[tuple[str, str], ...], str]] = {
         (("      - name: Gate\n", "      - name: Gate\n        if: github.event_name == 'pull_request'\n"),),
         "Nothing scans the image.",
     ),
+    "a gate that forgives pull requests": (
+        "workflow-gate",
+        WORKFLOW,
+        (
+            (
+                "      - name: Gate\n",
+                "      - name: Gate\n        continue-on-error: ${{ github.event_name == 'pull_request' }}\n",
+            ),
+        ),
+        "The step “Gate” of the job image goes on as if nothing had been found.",
+    ),
+    "a job that may fail, at GitHub": (
+        "workflow-gate",
+        WORKFLOW,
+        (("    timeout-minutes: 30\n", "    timeout-minutes: 30\n    continue-on-error: true\n"),),
+        "The job image goes on as if nothing had been found.",
+    ),
+    "a scan for secrets": (
+        "workflow-gate",
+        WORKFLOW,
+        (("scanners: vuln", "scanners: secret"),),
+        "The step “Gate” of the job image looks for secret only, not for vulnerabilities.",
+    ),
+    "a scan of the system's packages alone": (
+        "workflow-gate",
+        WORKFLOW,
+        (("scanners: vuln\n", "vuln-type: os\n"),),
+        "The step “Gate” of the job image looks at packages of the kind os only.",
+    ),
+    "another branch that pushes": (
+        "workflow-tags",
+        WORKFLOW,
+        (("branches: [main]", "branches: [main, develop]"),),
+        "Wrong for another event of this kind: a push to another branch.",
+    ),
+    "outputs of a step that is not there": (
+        "workflow-runs",
+        WORKFLOW,
+        (("          tags: ${{ steps.meta.outputs.tags }}", "          tags: ${{ steps.metadata.outputs.tags }}"),),
+        "⟨steps.metadata.outputs.tags⟩ holds something that only a run has.",
+    ),
     "latest follows releases": (
         "workflow-tags",
         WORKFLOW,
@@ -581,6 +643,31 @@ WRONG: dict[str, tuple[str, str, tuple[tuple[str, str], ...], str]] = {
         PIPELINE,
         (("gate:\n  stage: gate\n", "gate:\n  stage: gate\n  allow_failure: true\n"),),
         "For a push to main, registry.gitlab.com/heron-1a2b/ranker/ranker:build-01234567 is pushed all the same.",
+    ),
+    "a gate that forgives merge requests": (
+        "pipeline-gate",
+        PIPELINE,
+        (
+            (
+                "  rules:\n    - if: $CI_COMMIT_TAG == null\n  script:\n    - trivy",
+                '  rules:\n    - if: $CI_PIPELINE_SOURCE == "merge_request_event"\n      allow_failure: true\n'
+                "    - if: $CI_COMMIT_BRANCH\n  script:\n    - trivy",
+            ),
+        ),
+        "The job gate goes on as if nothing had been found.",
+    ),
+    "a gate in the background": (
+        "pipeline-gate",
+        PIPELINE,
+        ((" --exit-code 1", " --exit-code 1 &"),),
+        "The job gate (trivy image --input image.tar --scanners vuln --severity HI…) stands inside the shell's &.",
+    ),
+    "a daemon that was told to do without TLS": (
+        "pipeline-runs",
+        PIPELINE,
+        (("    - docker:29.7.2-dind\n", '    - {name: "docker:29.7.2-dind", command: ["--tls=false"]}\n'),),
+        "The job build (docker build -t registry.gitlab.com/heron-1a2b/ranker/ranke…) needs a Docker daemon: "
+        "the job build talks to its daemon without TLS.",
     ),
     "a failure that is swallowed": (
         "pipeline-gate",

@@ -86,6 +86,8 @@ def test_words(script: str, expected: list[list[str]]) -> None:
         ("case $X in x) a ;; esac", "case"),
         ("f() { a; }", "function"),
         ("! a", "!"),
+        ("a &\nb", "&"),
+        ("b &\na", ""),
         ("if true; then b; fi; a", ""),
     ],
 )
@@ -108,6 +110,8 @@ def test_what_decides_about_a_command(script: str, decides: str) -> None:
         ("true || gate\nafter", False),
         ("after || exit 1", False),
         ("gate || exit 1", True),
+        ("if ! x; then exit 1; fi\ngate\nafter", True),
+        ("gate &\nafter", False),
     ],
 )
 def test_when_a_failure_ends_a_script(script: str, fails: bool) -> None:
@@ -115,6 +119,24 @@ def test_when_a_failure_ends_a_script(script: str, fails: bool) -> None:
     assert failed is fails
     stopped = any(command.words[0] == "gate" for command in ran) and fails
     assert ("after" in {command.words[0] for command in ran}) is ("after" in script and not stopped)
+
+
+@pytest.mark.parametrize(
+    ("script", "pushed", "read"),
+    [
+        ("docker save a | gzip > a.tar.gz\ngunzip -c a.tar.gz | docker load\ndocker push a", ["a"], True),
+        ("docker save a | gzip > a.tar.gz\ngunzip -c b.tar.gz | docker load\ndocker push a", ["a"], False),
+        ("docker save a | zstd -o x > a.zst\nzstd -dc a.zst | docker load\ndocker push a", ["a"], True),
+        ("echo $TAGS | xargs -n1 docker tag a\necho $TAGS | xargs -n 1 docker push", ["r/a:1", "r/a:2"], True),
+        ("echo $TAGS | xargs -I{} docker tag a {}\necho $TAGS | xargs -I % docker push %", ["r/a:1", "r/a:2"], True),
+    ],
+)
+def test_what_goes_through_a_pipe(script: str, pushed: list[str], read: bool) -> None:
+    desk = Desk(Record())
+    follow(shell.commands(f"docker build -t a .\n{script}", {"TAGS": "r/a:1 r/a:2"}), desk, "here", False)
+    assert [push.image for push in desk.record.pushes] == pushed
+    assert ("file" not in {issue.kind for issue in desk.record.issues}) is read
+    assert "image" not in {issue.kind for issue in desk.record.issues}
 
 
 @given(SCRIPTS)
@@ -275,6 +297,15 @@ def test_jobs_of_github_run_after_what_they_need_and_not_after_a_failure() -> No
         ({"on": "push", "jobs": {f"j{n}": {} for n in range(50)}}, "more than"),
         ({"on": "push", "jobs": {"a": {"steps": [{"run": "a"}] * 300}}}, "more than"),
         ({"on": "push", "env": {f"v{n}": "" for n in range(300)}, "jobs": {"a": {}}}, "more than"),
+        (
+            {
+                "on": "push",
+                "env": {f"v{n}": "${{ github.sha }}" * 9 for n in range(50)},
+                "jobs": {"a": {"strategy": {"matrix": {"x": [*range(12)]}}, "steps": [{"run": "a"}] * 50}},
+            },
+            "every combination of a matrix",
+        ),
+        ({"on": "push", "jobs": {"a": {"steps": [{"run": "a\n" * 400}] * 5}}}, "so many are not followed"),
     ],
 )
 def test_workflows_that_are_refused(data: dict[str, Any], why: str) -> None:
@@ -326,6 +357,27 @@ def test_which_jobs_of_gitlab_run(data: dict[str, Any], ran: list[str]) -> None:
 def test_pipelines_that_are_refused(data: dict[str, Any], why: str) -> None:
     with pytest.raises(NotJudged, match=why):
         gitlab.pipeline(data, GITLAB_MAIN)
+
+
+def test_jobs_that_extend_each_other_many_times_take_no_time() -> None:
+    chain: dict[str, Any] = {f".a{n}": {"extends": [f".a{n + 1}"] * 50} for n in range(10)}
+    data = {**chain, ".a10": job(stage="deploy"), "a": {"extends": ".a0"}}
+    assert gitlab.pipeline(data, GITLAB_MAIN).jobs[0].data["stage"] == "deploy"
+    with pytest.raises(NotJudged, match="extends itself"):
+        gitlab.pipeline({**data, ".a10": {"extends": [".a5"] * 50}}, GITLAB_MAIN)
+
+
+def test_a_run_that_a_gate_does_not_end_is_told() -> None:
+    gate = "docker build -t a .\ntrivy image --exit-code 1 a"
+    step = {"id": "s", "run": gate, "continue-on-error": True}
+    for part in ({"steps": [step]}, {"continue-on-error": True, "steps": [{"run": gate}]}):
+        found = github.run({"on": "push", "jobs": {"j": part}}, PUSH, gates_fail=True)
+        assert not found.failed and len(found.record.ignored) == 1
+    ended = github.run({"on": "push", "jobs": {"j": {"steps": [{"run": gate}]}}}, PUSH, gates_fail=True)
+    assert ended.failed and not ended.record.ignored
+    for more, failed in (({}, True), ({"allow_failure": True}, False)):
+        done = gitlab.pipeline({"j": job(script=[gate], **more)}, GITLAB_MAIN, gates_fail=True)
+        assert (done.failed, bool(done.record.ignored)) == (failed, not failed)
 
 
 def test_variables_that_hold_each_other_do_not_grow_without_end() -> None:

@@ -119,7 +119,21 @@ def _trivy(call: Call) -> Result:
     file = call.given("input") or env.get("TRIVY_INPUT", "")
     target = file or call.given("image-ref")
     stops = code.strip() not in ("", "0")
-    return Result([tools.scan(call.where, target, archive=bool(file), stops=stops, severities=severities)])
+    scanners = call.given("scanners") or env.get("TRIVY_SCANNERS", "")
+    packages = call.given("vuln-type") or env.get("TRIVY_PKG_TYPES", "")
+    return Result(
+        [
+            tools.scan(
+                call.where,
+                target,
+                archive=bool(file),
+                stops=stops,
+                severities=severities,
+                scanners=scanners,
+                packages=packages,
+            )
+        ]
+    )
 
 
 def _anchore(call: Call) -> Result:

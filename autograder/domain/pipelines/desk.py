@@ -11,17 +11,39 @@ from autograder.domain import references
 from autograder.domain.pipelines.shell import is_known
 from autograder.domain.pipelines.tools import ALL_TAGS, HUB, Effect
 
-Lack = Literal["engine", "login", "image", "file", "builder", "checkout", "permissions", "shell"]
+Lack = Literal["engine", "tls", "login", "image", "file", "builder", "checkout", "permissions", "shell"]
 
 
 # Larger files are not followed: each run of a file takes time, and a lab's checks ask for many.
 MAX_JOBS: Final = 40
 MAX_STEPS: Final = 60  # of all jobs together
 MAX_VARIABLES: Final = 50  # in one place
+MAX_ISSUES: Final = 40  # of a run that are kept
+MAX_WORK: Final = 1_500  # of one run: its steps' variables, expressions and commands, in every combination of a matrix
 
 
 class NotJudged(ValueError):
     """A workflow or pipeline that cannot be followed; the text says why."""
+
+
+@dataclass
+class Work:
+    """How much of a run was followed."""
+
+    done: int = 0
+
+    def add(self, more: int) -> None:
+        """Count what comes next.
+
+        Raises:
+            NotJudged: it is too much.
+        """
+        self.done += more
+        if self.done > MAX_WORK:
+            raise NotJudged(
+                f"its steps, their variables and commands, in every combination of a matrix, are more than {MAX_WORK} "
+                "together, and so many are not followed"
+            )
 
 
 @dataclass(frozen=True)
@@ -59,6 +81,7 @@ class Record:
         weak: scans that do not, with the reason.
         issues: what would fail.
         builds: places where an image is built.
+        ignored: steps and jobs that a gate stopped, and after which the run went on as if it had not.
     """
 
     pushes: list[Push] = field(default_factory=list)
@@ -66,6 +89,7 @@ class Record:
     weak: list[str] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     builds: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
 
 
 def canonical(name: str) -> str:
@@ -118,7 +142,7 @@ class Desk:
     def lacks(self, kind: Lack, text: str) -> None:
         """Note what is missing."""
         issue = Issue(kind, text)
-        if issue not in self.record.issues:
+        if len(self.record.issues) < MAX_ISSUES and issue not in self.record.issues:
             self.record.issues.append(issue)
 
     def is_gate(self, effect: Effect) -> bool:
@@ -133,7 +157,8 @@ class Desk:
     def apply(self, effect: Effect) -> None:
         """Let an effect happen."""
         if effect.engine and self.no_engine:
-            self.lacks("engine", f"{effect.where} needs a Docker daemon: {self.no_engine}")
+            kind: Lack = "tls" if "TLS" in self.no_engine else "engine"
+            self.lacks(kind, f"{effect.where} needs a Docker daemon: {self.no_engine}")
         handler = getattr(self, f"_{effect.kind}", None)
         if handler is not None:
             handler(effect)

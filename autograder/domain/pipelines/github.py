@@ -19,7 +19,7 @@ from autograder.domain.metadata_action.evaluate import Known, evaluate, text_of,
 from autograder.domain.metadata_action.outputs import Gap
 from autograder.domain.metadata_action.triggers import why_no_run
 from autograder.domain.pipelines import actions, shell, tools
-from autograder.domain.pipelines.desk import MAX_JOBS, MAX_STEPS, MAX_VARIABLES, Desk, NotJudged, Record
+from autograder.domain.pipelines.desk import MAX_JOBS, MAX_STEPS, MAX_VARIABLES, Desk, NotJudged, Record, Work
 from autograder.domain.pipelines.patterns import simple_filter
 from autograder.domain.pipelines.script import follow
 from autograder.domain.pipelines.shell import unknown
@@ -39,12 +39,14 @@ class Outcome:
         record: what happened.
         jobs: the ids of the jobs that ran.
         secrets: secrets that a person stored, by the step that uses them.
+        failed: whether the run ends as failed.
     """
 
     not_started: str = ""
     record: Record = field(default_factory=Record)
     jobs: list[str] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    failed: bool = False
 
 
 @dataclass
@@ -143,6 +145,7 @@ class _Run:
         self.given: dict[str, str] = dict(event.given)
         self.pushed: set[str] = set()
         self.kept: dict[str, dict[str, dict[str, str]]] = {}
+        self.work = Work()
 
     def all(self) -> None:
         """Every job, those that are needed first."""
@@ -160,6 +163,7 @@ class _Run:
                 raise NotJudged(f"the job {id} needs {missing[0]}, and there is no such job")
             self.results[id] = self._job(id, job)
             self.given[f"needs.{id}.result"] = self.results[id]
+        self.found.failed = "failure" in self.results.values()
 
     def _job(self, id: str, job: Mapping[str, Any]) -> str:
         needed = [self.results[name] for name in _needs(job)]
@@ -173,7 +177,10 @@ class _Run:
         failed = False
         for combination in self._combinations(job, contexts):
             failed = self._one(id, job, combination) or failed
-        return "failure" if failed and not _forgives(job, contexts) else "success"
+        forgiven = failed and _forgives(job, contexts)
+        if forgiven:
+            self.found.record.ignored.append(f"the job {id}")
+        return "failure" if failed and not forgiven else "success"
 
     def _combinations(self, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> list[dict[str, str]]:
         """The values of each run of a matrix: ``include`` adds to them or makes new ones."""
@@ -226,6 +233,7 @@ class _Run:
     def _step(self, job: _Job, step: Mapping[str, Any], number: int) -> None:
         contexts = build_contexts(replace(self.event, given=job.given), self.workflow, job.id)
         layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
+        self.work.add(1 + sum(_size(part) for part in (*layers, step.get("with"), step.get("run"))))
         merged = merged_environment([layer for layer in layers if isinstance(layer, Mapping)], contexts)
         environment = {
             name: unknown(value.what) if isinstance(value, NotKnownHere) else str(value)
@@ -238,7 +246,7 @@ class _Run:
             self._told(job, id, "skipped", "skipped")
             return
         self._note_secrets(job, step, where)
-        failed = False
+        failed, gates = False, len(self.found.record.gates)
         if isinstance(step.get("uses"), str):
             failed = self._action(job, step, contexts, environment, where)
         elif isinstance(step.get("run"), str):
@@ -247,6 +255,8 @@ class _Run:
         self._told(job, id, "failure" if failed else "success", "failure" if failed and not forgiven else "success")
         if failed and not forgiven:
             job.failed = True
+        elif self.gates_fail and len(self.found.record.gates) > gates:
+            self.found.record.ignored.append(where)
 
     def _told(self, job: _Job, id: str, outcome: str, conclusion: str) -> None:
         if id:
@@ -276,6 +286,7 @@ class _Run:
             found = shell.commands(text, env, errexit=" {0}" not in kind or "-e" in kind, pipefail=kind == "bash")
         except shell.NotReadable as problem:
             raise NotJudged(f"{where}: {problem}") from None
+        self.work.add(len(found))
         if not job.checked_out and any(
             effect.kind == "build" for command in found for effect in tools.effects(command, where)
         ):
@@ -339,6 +350,13 @@ class _Run:
         at_github = any(image.startswith("ghcr.io/") for image in images)
         if at_github and not _allows(_permissions(self.workflow, job.data), "packages", "write"):
             job.desk.lacks("permissions", f"{where} pushes to ghcr.io, and its job lacks packages: write.")
+
+
+def _size(value: object) -> int:
+    """How many lines and expressions a part of the file holds."""
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    return 1 + value.count("\n") + value.count("${{") if isinstance(value, str) else 1
 
 
 def _forgives(part: Mapping[str, Any], contexts: Mapping[str, Known]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from autograder.domain.pipelines import conditions, shell
-from autograder.domain.pipelines.desk import MAX_JOBS, MAX_VARIABLES, Desk, NotJudged, Record
+from autograder.domain.pipelines.desk import MAX_JOBS, MAX_VARIABLES, Desk, NotJudged, Record, Work
 from autograder.domain.pipelines.script import follow
 
 # Keys at the top that are no jobs. Source: https://docs.gitlab.com/ci/yaml/#keywords
@@ -56,11 +56,12 @@ class Job:
 
 @dataclass
 class Pipeline:
-    """What happened: ``jobs`` by name, and the record."""
+    """What happened: ``jobs`` by name, the record, the names of those that ran, whether the pipeline failed."""
 
     jobs: list[Job] = field(default_factory=list)
     record: Record = field(default_factory=Record)
     ran: list[str] = field(default_factory=list)
+    failed: bool = False
 
 
 def job_names(data: Mapping[str, Any]) -> list[str]:
@@ -70,22 +71,34 @@ def job_names(data: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def resolved(data: Mapping[str, Any], name: str, depth: int = 0) -> dict[str, Any]:
+def resolved(
+    data: Mapping[str, Any], name: str, done: dict[str, dict[str, Any]] | None = None, path: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """A job with what it extends merged in: mappings key by key, anything else replaced.
+
+    Args:
+        data: the file.
+        name: the job.
+        done: the jobs that are resolved already: a few lines can name one job millions of times.
+        path: the jobs that extend this one.
 
     Raises:
         NotJudged: it extends what is not there, or in a circle.
     """
+    done = {} if done is None else done
+    if name in done:
+        return done[name]
     job = data.get(name)
     if not isinstance(job, Mapping):
         raise NotJudged(f"{name} is extended, and the file has no such job")
-    if depth > MAX_EXTENDS:
+    if name in path or len(path) > MAX_EXTENDS:
         raise NotJudged(f"{name} extends itself, or too many others")
     parents = job.get("extends") or []
     merged: dict[str, Any] = {}
     for parent in [parents] if isinstance(parents, str) else parents:
-        merged = _merge(merged, resolved(data, str(parent), depth + 1))
-    return _merge(merged, {key: value for key, value in job.items() if key != "extends"})
+        merged = _merge(merged, resolved(data, str(parent), done, (*path, name)))
+    done[name] = _merge(merged, {key: value for key, value in job.items() if key != "extends"})
+    return done[name]
 
 
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +250,7 @@ def _run(found: Pipeline, gates_fail: bool) -> None:
     results: dict[str, str] = {}
     kept: dict[str, dict[str, dict[str, str]]] = {}
     pushed: set[str] = set()
-    waiting = list(found.jobs)
+    waiting, work = list(found.jobs), Work()
     while waiting:
         job = next((one for one in waiting if _ready(one, waiting, found.jobs)), None)
         if job is None:
@@ -253,9 +266,13 @@ def _run(found: Pipeline, gates_fail: bool) -> None:
         if entry:
             desk.lacks("shell", entry)
         found.ran.append(job.name)
-        failed = _script(job, desk, gates_fail)
+        gates = len(found.record.gates)
+        failed = _script(job, desk, gates_fail, work)
         results[job.name] = "failed" if failed and not job.may_fail else "done"
+        if gates_fail and len(found.record.gates) > gates and results[job.name] == "done":
+            found.record.ignored.append(f"the job {job.name}")
         kept[job.name] = _kept(job, desk)
+    found.failed = "failed" in results.values()
 
 
 def _ready(job: Job, waiting: list[Job], jobs: list[Job]) -> bool:
@@ -370,13 +387,19 @@ def no_engine(job: Job) -> str:
         return (
             f"nothing states DOCKER_TLS_CERTDIR for the job {job.name}, so the runner decides where certificates are."
         )
-    if not folder or address.endswith(":2375"):
+    if not folder or address.endswith(":2375") or "--tls=false" in _service_commands(job):
         return f"the job {job.name} talks to its daemon without TLS."
     if address and not re.fullmatch(r"tcp://[\w-]+:2376", address):
         return f"the job {job.name} looks for its daemon at {address}, where none is."
     if address and not variables.get("DOCKER_TLS_VERIFY"):
         return f"the job {job.name} sets DOCKER_HOST, and not DOCKER_TLS_VERIFY and DOCKER_CERT_PATH with it."
     return ""
+
+
+def _service_commands(job: Job) -> list[str]:
+    """The words of the commands that the job's services are started with."""
+    given = [one.get("command") for one in job.data.get("services") or [] if isinstance(one, Mapping)]
+    return [str(word) for command in given for word in (command if isinstance(command, list) else [command])]
 
 
 def lines(job: Mapping[str, Any], *keys: str) -> list[str]:
@@ -395,11 +418,12 @@ def lines(job: Mapping[str, Any], *keys: str) -> list[str]:
     return found
 
 
-def _script(job: Job, desk: Desk, gates_fail: bool) -> bool:
+def _script(job: Job, desk: Desk, gates_fail: bool, work: Work) -> bool:
     """Run a job's script; whether it fails."""
     text = "\n".join(lines(job.data, "before_script", "script"))
     try:
         found = shell.commands(text, {**job.variables}, pipefail=True)
     except shell.NotReadable as problem:
         raise NotJudged(f"the script of {job.name}: {problem}") from None
+    work.add(len(found))
     return follow(found, desk, f"the job {job.name}", gates_fail)

@@ -9,6 +9,11 @@ from autograder.domain.pipelines.shell import Command
 SHOWN = 60  # characters of a command in a message
 
 
+def _shown(command: Command) -> str:
+    text = " ".join(command.words)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
 def follow(found: list[Command], desk: Desk, place: str, gates_fail: bool) -> bool:
     """Let the commands of a script act; whether the script fails.
 
@@ -19,13 +24,8 @@ def follow(found: list[Command], desk: Desk, place: str, gates_fail: bool) -> bo
         gates_fail: whether every gate finds something.
     """
     acted: dict[int, list[tools.Effect]] = {}
-    before: Command | None = None
-    for command in found:
-        plain = shell.piped_words(command, before if command.joint == "|" else None)
-        shown = " ".join(plain.words)
-        shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
-        acted[id(command)] = tools.effects(plain, f"{place} ({shown})")
-        before = command
+    for command, plain in zip(found, shell.joined(found), strict=True):
+        acted[id(command)] = [effect for one in plain for effect in tools.effects(one, f"{place} ({_shown(one)})")]
 
     def fails(command: Command) -> bool:
         """Acts, and says whether a gate stops the script."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-MAX_COMMANDS: Final = 1_000  # of one script, loops written out
+MAX_COMMANDS: Final = 500  # of one script, loops written out
 MAX_NESTED: Final = 8  # loops in loops
 _OPERATORS: Final = re.compile(r"&&|\|\||;;|\|&|<<<|<<-?|>>|>&|<&|&>|>\||[;|&()<>\n]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -212,6 +212,10 @@ class _Reader:
             if self.open and self.open[-1] != "case":
                 self.open.pop()
         else:
+            if sign == "&":  # its failure ends nothing
+                self.found = [
+                    replace(one, decides=one.decides or "&") if one.group == self.group else one for one in self.found
+                ]
             self.joint = ""
             self.group += 1
 
@@ -432,10 +436,10 @@ def ran(found: list[Command], fails: Callable[[Command], bool]) -> tuple[list[Co
             done += pipe
             results = [command.words[0] != "false" and not fails(command) for command in pipe]
             good = all(results) if pipe[-1].pipefail else results[-1]
-            if pipe[-1].words[0] == "exit":
+            if pipe[-1].words[0] == "exit" and not (pipe[-1].decides and pipe[-1].words[1:2] not in ((), ("0",))):
                 return done, pipe[-1].words[1:2] != ("0",)
             last = number == len(pipes) - 1
-            if not good and last and pipe[-1].errexit and pipe[-1].decides != "!":
+            if not good and last and pipe[-1].errexit and pipe[-1].decides not in ("!", "&"):
                 return done, True
         at = end
     return done, not good
@@ -451,17 +455,43 @@ def _pipes(group: list[Command]) -> list[list[Command]]:
     return pipes
 
 
-def piped_words(command: Command, before: Command | None) -> Command:
-    """``… | xargs COMMAND`` as the command with what ``echo`` or ``printf`` before it says; others as they are."""
+_PACKS: Final = ("gzip", "pigz", "zstd", "xz", "bzip2", "cat", "pv")
+_UNPACKS: Final = ("gunzip", "zcat", "pigz", "unpigz", "zstd", "zstdcat", "xzcat", "unxz", "gzip", "cat", "pv")
+
+
+def joined(found: list[Command]) -> list[list[Command]]:
+    """What each command of a script amounts to, once pipes are seen.
+
+    ``… | xargs COMMAND`` is the command with what ``echo`` or ``printf`` before it says. What goes through a packer
+    into a file is written by the command before the packer, and what comes out of one is read from its file.
+    """
+    plain: list[list[Command]] = []
+    for number, command in enumerate(found):
+        before = found[number - 1] if number and command.joint == "|" else None
+        behind = found[number + 1] if number + 1 < len(found) and found[number + 1].joint == "|" else None
+        if behind is not None and behind.words[0] in _PACKS and behind.files and not command.files:
+            command = replace(command, files=behind.files)
+        if before is not None and before.words[0] in _UNPACKS and not command.reads:
+            command = replace(command, reads=tuple(word for word in before.words[1:] if not word.startswith("-")))
+        plain.append(_of_xargs(command, before))
+    return plain
+
+
+def _of_xargs(command: Command, before: Command | None) -> list[Command]:
+    """``xargs``: one command, or one a word with ``-n 1``, ``-L 1`` and ``-I``; any other command as it is."""
     if command.words[0] != "xargs":
-        return command
-    rest = list(command.words[1:])
+        return [command]
+    rest, one, sign = list(command.words[1:]), False, ""
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
-        if option in ("-n", "-I", "-L", "-P") and rest:
-            rest.pop(0)
+        value = option[2:] if len(option) > 2 else rest.pop(0) if option in ("-n", "-I", "-L", "-P") and rest else ""
+        one = one or (option[:2] in ("-n", "-L") and value == "1") or option[:2] == "-I"
+        sign = value if option[:2] == "-I" else sign
+    if not rest:
+        return [command]
     said: tuple[str, ...] = (unknown("what xargs reads"),)
     if before is not None and before.words[0] in ("echo", "printf"):
         said = tuple(word for text in before.words[1:] for word in text.split() if "%s" not in text and text != "-e")
-    placed = [word for word in rest if word != "{}"]
-    return replace(command, words=(*placed, *said)) if rest else command
+    if sign:
+        return [replace(command, words=tuple(part.replace(sign, word) for part in rest)) for word in said]
+    return [replace(command, words=(*rest, *words)) for words in ([(word,) for word in said] if one else [said])]

@@ -274,7 +274,16 @@ def _contained(words: list[str], command: Command, where: str) -> list[Effect]:
 # -- scanners --------------------------------------------------------------------------------------------------------
 
 
-def scan(where: str, target: str, *, archive: bool, stops: bool, severities: str) -> Effect:
+def scan(
+    where: str,
+    target: str,
+    *,
+    archive: bool,
+    stops: bool,
+    severities: str,
+    scanners: str = "",
+    packages: str = "",
+) -> Effect:
     """A scan of an image, and whether it is a gate.
 
     Args:
@@ -283,13 +292,21 @@ def scan(where: str, target: str, *, archive: bool, stops: bool, severities: str
         archive: whether it is an archive.
         stops: whether it fails on findings.
         severities: those it looks at, with commas; nothing for all.
+        scanners: Trivy's, with commas; nothing for its own choice.
+        packages: the kinds of packages that it looks at, with commas; nothing for all.
     """
-    wanted = {part.strip().upper() for part in severities.split(",") if part.strip()}
+    wanted, kinds, found = (
+        {part.strip().upper() for part in text.split(",") if part.strip()} for text in (severities, scanners, packages)
+    )
     fault = ""
     if not stops:
         fault = "prints a table and ends well whatever it finds: no exit code is asked for"
     elif wanted and not {"HIGH", "CRITICAL"} <= wanted:
         fault = f"looks at {', '.join(sorted(wanted))} only, not at HIGH and CRITICAL"
+    elif kinds and "VULN" not in kinds:
+        fault = f"looks for {', '.join(sorted(kinds)).lower()} only, not for vulnerabilities"
+    elif found and not {"OS", "LIBRARY"} <= found:
+        fault = f"looks at packages of the kind {', '.join(sorted(found)).lower()} only"
     elif not target:
         fault = "names no image"
     return Effect("scan", where, () if archive else (target,), file=target if archive else "", fault=fault)
@@ -310,7 +327,13 @@ def _trivy(rest: list[str], command: Command, where: str) -> list[Effect]:
     severities = given.last("--severity", "-s") or command.variables.get("TRIVY_SEVERITY") or ""
     file = given.last("--input")
     target = file if file is not None else (given.rest[-1] if len(given.rest) > 1 else "")
-    return [scan(where, target, archive=file is not None, stops=_stops(code), severities=severities)]
+    env = command.variables
+    scanners = given.last("--scanners", "--security-checks") or env.get("TRIVY_SCANNERS", "")
+    packages = given.last("--pkg-types", "--vuln-type") or env.get("TRIVY_PKG_TYPES", "")
+    archive, stops = file is not None, _stops(code)
+    return [
+        scan(where, target, archive=archive, stops=stops, severities=severities, scanners=scanners, packages=packages)
+    ]
 
 
 def _grype(rest: list[str], command: Command, where: str) -> list[Effect]:
