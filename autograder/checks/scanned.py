@@ -73,7 +73,9 @@ def scanned(e: Evidence, service: str, name: str, tag: str) -> Scanned:
         raise Failure(
             expected=f"{name}:{tag} can be scanned from its layers.",
             found=f"It cannot: {row['error']}.",
-            next_step="Build the image from the lab's Dockerfile, and push it again.",
+            next_step="Delete what the lab does not ask for, or reset the lab and push its images again."
+            if row["error"].endswith("have tags here")
+            else "Build the image from the lab's Dockerfile, and push it again.",
         )
     return _scanned(digest, row)
 

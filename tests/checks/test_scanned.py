@@ -71,3 +71,9 @@ def test_a_fault_of_the_infrastructure_is_not_graded(probes, words):
 def test_what_cannot_be_scanned_fails(probes, tags, words):
     with pytest.raises(Failure, match=words):
         scanned(evidence(probes, tags), "registry", "a/b", "1")
+
+
+def test_too_many_images_are_no_fault_of_the_build():
+    with pytest.raises(Failure) as raised:
+        scanned(evidence(rescan({"error": "more than 12 images have tags here"})), "registry", "a/b", "1")
+    assert raised.value.next_step.startswith("Delete what the lab does not ask for")

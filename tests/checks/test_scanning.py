@@ -349,13 +349,21 @@ def test_the_package_that_stays_was_moved():
         ),
         (LINE + "# also\nCVE-2022-21797 exp:2026-03-01\n", "It accepts CVE-2022-21797, which is not in idna."),
         (LINE.replace("2026-03", "2027-03"), "It lasts until 2027-03-01."),
-        (LINE.replace("2026-03", "2025-12"), "It ended on 2025-12-01."),
+        (LINE.replace("2026-03-01", "2026-04-03"), "It lasts until 2026-04-03."),
+        (LINE.replace("2026-03-01", "2025-12-30"), "It ended on 2025-12-30."),
     ],
 )
 def test_exceptions_that_are_wrong(text, found):
     world = World()
     world.accepted = text
     failed(world.judge()["accepted"], found)
+
+
+@pytest.mark.parametrize("day", ["2025-12-31", "2026-04-02"])
+def test_the_day_of_a_student_in_another_time_zone_counts(day):
+    world = World()
+    world.accepted = LINE.replace("2026-03-01", day)
+    all_pass(world)
 
 
 def test_an_exception_file_that_is_no_text():
