@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from autograder.checks.api import Failure, check, require_answer, shown
@@ -127,16 +129,14 @@ def index(e: Evidence) -> None:
         )
     missing = [f"linux/{name}" for name in ARCHITECTURES if not _for(found, name)]
     if missing:
-        there = listed(str(child.platform) for child in found.platforms)
+        counted = Counter(str(child.platform) for child in found.platforms)
+        there = listed(f"{name} {count} times" if count > 1 else name for name, count in counted.items())
         notes = len(found.manifests) - len(found.platforms)
         beside = " What is unknown/unknown beside it is an attestation and serves no platform." if notes else ""
         raise Failure(
             expected=expected,
             found=f"It lists {there}; {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.{beside}",
-            next_step="The names are amd64 and arm64, as in me.lines: name the platform so when you build, and in the "
-            "index."
-            if any(name in there for name in ("x86_64", "aarch64"))
-            else "Build and push the missing image under a tag of its own, then make the index of both.",
+            next_step=_to_have(missing[0], counted),
         )
     for name in ARCHITECTURES:
         entries = _for(found, name)
@@ -147,6 +147,18 @@ def index(e: Evidence) -> None:
                 next_step="List each platform once, and put the index again.",
             )
         _require_child(held, entries[0], name, expected)
+
+
+def _to_have(missing: str, there: Mapping[str, int]) -> str:
+    """What to do about a platform that an index lacks, by the platforms that it has."""
+    if any(name.partition("/")[2] in ("x86_64", "aarch64") for name in there):
+        return "The names are amd64 and arm64, as in me.lines: name the platform so when you build, and in the index."
+    if max(there.values(), default=0) > 1:
+        return (
+            f"Build again for {missing}, with --platform and --no-cache: the old builder takes what its cache has "
+            "for another platform without a word. Look with docker image inspect, push, then make the index of both."
+        )
+    return "Build and push the missing image under a tag of its own, then make the index of both."
 
 
 def _require_child(held: Repository, entry: Descriptor, architecture: str, expected: str) -> None:

@@ -285,6 +285,12 @@ def cached(w: World) -> str:
     return "The entry for linux/arm64 leads to an image whose config says linux/amd64."
 
 
+def from_the_cache(w: World) -> str:
+    """Docker's old builder without --no-cache: the second build is the first one's image."""
+    w.index(w.image("arm64"), w.image("arm64", text="again"))
+    return "It lists linux/arm64 2 times; linux/amd64 is missing."
+
+
 def an_attestation_for_an_image(w: World) -> str:
     image = w.image("amd64")
     note = {key: value for key, value in w.attestation(image).items() if key != "annotations"}
@@ -347,8 +353,8 @@ def other_tag(w: World) -> str:
 
 
 WRONG_INDEXES = (
-    single_image, only_one, one_and_its_attestation, wrong_variant, cached, an_attestation_for_an_image, kernel_names,
-    no_platform, twice, gone, nested, wrong_size, no_config, other_tag,
+    single_image, only_one, one_and_its_attestation, wrong_variant, cached, from_the_cache, an_attestation_for_an_image,
+    kernel_names, no_platform, twice, gone, nested, wrong_size, no_config, other_tag,
 )  # fmt: skip
 
 
@@ -363,6 +369,7 @@ def test_a_wrong_index(way: Callable[[World], str]) -> None:
     ("way", "words"),
     [
         (cached, "wrong entry"),
+        (from_the_cache, "--no-cache"),
         (an_attestation_for_an_image, "is an attestation"),
         (kernel_names, "as in me.lines"),
         (only_one, "missing image"),
