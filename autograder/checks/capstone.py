@@ -22,8 +22,7 @@ from autograder.evidence.model import Evidence, Repository
 
 FOUR = ("dockerhub", "ecr", "artifact-registry", "acr")
 CLEANED = ("ecr", "artifact-registry", "acr")  # Docker Hub has no policy that deletes
-REPORT, SCRIPT = "report.json", "release.py"
-STARTER = "Nothing is done yet for"  # in labs/12-multi-registry/release.py, which changes nothing and ends well
+REPORT = "report.json"
 VERSION_LABEL, REVISION_LABEL = "org.opencontainers.image.version", "org.opencontainers.image.revision"
 OWNER_LABEL = "course.owner"
 
@@ -365,13 +364,6 @@ def second_run(e: Evidence) -> None:
     """Running the script a second time changes nothing"""
     runs = _runs(e)
     expected = "Both runs end well, and after the second everything is as after the first."
-    script = e.files.get(SCRIPT)
-    if script is None or STARTER in (script.text or ""):
-        raise Failure(
-            expected=expected,
-            found=f"There is no {SCRIPT}." if script is None else f"{SCRIPT} is still the one that you were given.",
-            next_step=f"Write the release into {SCRIPT}. What you do by hand beside it, a second run cannot repeat.",
-        )
     if runs["codes"] != [0, 0]:
         raise Failure(
             expected=expected,
@@ -400,6 +392,23 @@ def second_run(e: Evidence) -> None:
                 found="It is another image now, or gone.",
                 next_step="Something was pushed after the runs. Run run_twice() again.",
             )
+        if not _touched(e, runs["after"], service, name, now):
+            raise Failure(
+                expected=expected,
+                found=f"In these runs the release was neither pushed to {SERVICES[service]} nor asked for there.",
+                next_step="Let release.py do the whole release. What is made by hand beside it, no second run repeats.",
+            )
+
+
+def _touched(e: Evidence, after: int, service: str, name: str, digest: str | None) -> bool:
+    """Whether an image was pushed or pulled since a line of the journal; also when the journal does not reach back."""
+    numbers = [number for line in e.journal if isinstance(number := line.get("number"), int)]
+    return min(numbers, default=0) > after + 1 or any(
+        (line.get("service"), line.get("repository"), line.get("digest")) == (service, name, digest)
+        and isinstance(number := line.get("number"), int)
+        and number > after
+        for line in e.journal
+    )
 
 
 @check(

@@ -63,7 +63,7 @@ class World:
         self.google_policy: Any = GOOGLE_POLICY
         self.dry_run = False
         self.codes = [0, 0]
-        self.script: str | None = "import shop\n"
+        self.idle: tuple[str, ...] = ()  # the registries that the script left alone
         self.scanned: str | None = EARLY
         self.after = 5
         self.answer: Any = None
@@ -152,13 +152,21 @@ class World:
         made = evidence(LAB, P, services=services, answers={"runs": runs}, probes=probes)
         text = json.dumps(self.report)
         files = {"report.json": File(size=len(text), sha256="0" * 64, text=text)} if self.report is not None else {}
-        if self.script is not None:
-            files["release.py"] = File(size=len(self.script), sha256="0" * 64, text=self.script)
-        lines = (
+        lines = [
             states.line(3, when=EARLY, repository=NAMES["ecr"], tag="3.4.0", digest=self.pushed_digest),
             states.line(9, when=NOW, repository=NAMES["ecr"], tag="3.4.0", digest=self.pushed_digest),
-        )
-        return verdicts(LAB, made.model_copy(update={"files": files, "journal": lines}))
+        ]
+        if "ecr" in self.idle:
+            lines.pop()
+        released = {
+            service: services[service].repositories[name].tags.get("3.4.0", "") for service, name in NAMES.items()
+        }
+        lines += [
+            states.line(n, service=service, what="pull", repository=name, digest=released[service])
+            for n, (service, name) in enumerate(NAMES.items(), 10)
+            if service not in self.idle
+        ]
+        return verdicts(LAB, made.model_copy(update={"files": files, "journal": tuple(lines)}))
 
 
 def all_pass(world: World) -> None:
@@ -411,12 +419,17 @@ def test_a_policy_that_takes_what_lost_its_tag_as_well():
     failed(world.judge()["policies"], "In the ECR stand-in an image that lost its tag (60 days) would go.")
 
 
-def test_the_script_as_it_came_changes_nothing_and_earns_nothing():
+def test_a_script_that_only_says_that_all_is_done():
     world = World()
-    world.script = (LAB.folder / "release.py").read_text(encoding="utf-8")
-    failed(world.judge()["second-run"], "release.py is still the one that you were given.")
-    world.script = None
-    failed(world.judge()["second-run"], "There is no release.py.")
+    world.idle = ("acr",)
+    found = "In these runs the release was neither pushed to the ACR stand-in nor asked for there."
+    failed(world.judge()["second-run"], found)
+
+
+def test_a_journal_that_does_not_reach_back_to_the_runs_costs_nothing():
+    world = World()
+    world.after, world.idle = 1, capstone.FOUR
+    assert world.judge()["second-run"].status == "passed"
 
 
 def test_no_run_is_recorded():
