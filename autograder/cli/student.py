@@ -163,10 +163,10 @@ def submit(lab: str, out: Path | None) -> None:
 @click.argument("lab", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(lab: str | None, yes: bool) -> None:
-    """Bring LAB back to its beginning. Your folder is moved to work/copies/.
+    """Bring LAB back to its beginning. What is in your folder is moved to work/copies/.
 
     What you pushed for the lab is removed from the local registry and the clouds' stand-ins. What your engine built
-    stays there.
+    stays there. A notebook that is open keeps what it shows: load it again (File, Reload Notebook from Disk).
     """
     labs: list[Lab] = [manifest.find(lab)] if lab else [manifest.find(slug) for slug in manifest.slugs()]
     names = ", ".join(found.slug for found in labs)
@@ -178,7 +178,7 @@ def reset(lab: str | None, yes: bool) -> None:
     for found in labs:
         kept = workspace.reset(found)
         progress.forget(found)
-        click.echo(f"{found.slug}: back to its beginning" + (f"; your old folder: {kept}" if kept else ""))
+        click.echo(f"{found.slug}: back to its beginning" + (f"; your old files: {kept}" if kept else ""))
         try:
             emptied = pushed.remove(found, found.parameters(students.current().seed(found.slug)))
         except EnvironmentProblem as problem:

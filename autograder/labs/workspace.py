@@ -147,9 +147,11 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def reset(lab: Lab) -> Path | None:
-    """Bring a lab back to its beginning. The old folder is moved to work/copies/.
+    """Bring a lab back to its beginning. What was in the folder is moved to work/copies/.
 
-    What was started from the folder with a compose file is removed, with its volumes.
+    The folder itself stays where it is: a notebook's kernel that still runs works in it, and would write into the copy
+    otherwise (on Windows it could not be moved at all). What was started from the folder with a compose file is
+    removed, with its volumes.
 
     Returns:
         Where the copy is; None when there was no folder yet.
@@ -163,16 +165,31 @@ def reset(lab: Lab) -> Path | None:
             if not kept.exists():
                 break
             kept = kept.with_name(f"{lab.slug}-{stamp}-{n}")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            old.rename(kept)
-        except OSError as error:
-            raise CourseError(
-                expected=f"work/{lab.slug} can be moved to work/{COPIES}/",
-                found=str(error),
-                next_step="Close what has files of that folder open, then try again.",
-            ) from None
+        _move_content(old, kept)
     shipped = {key: sha for key, sha in _shipped().items() if not key.startswith(f"{lab.slug}/")}
     answers.replace(paths.work() / SHIPPED, json.dumps(shipped, indent=0, sort_keys=True).encode())
     prepare()
     return kept
+
+
+def _move_content(old: Path, new: Path) -> None:
+    """Move everything in a folder into a new one, or nothing.
+
+    Raises:
+        CourseError: something cannot be moved.
+    """
+    new.mkdir(parents=True)
+    moved: list[Path] = []
+    try:
+        for part in list(old.iterdir()):
+            part.rename(new / part.name)
+            moved.append(part)
+    except OSError as error:
+        for part in moved:
+            (new / part.name).rename(part)
+        new.rmdir()
+        raise CourseError(
+            expected=f"what is in work/{old.name} can be moved to work/{COPIES}/",
+            found=str(error),
+            next_step="Close what has files of that folder open, then try again.",
+        ) from None

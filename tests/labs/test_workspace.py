@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from autograder import paths
-from autograder.errors import EnvironmentProblem
+from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import manifest, workspace
 
 TOML = """
@@ -108,6 +110,36 @@ def test_reset_keeps_a_copy_each_time(kit):
         assert text("01-one/01-one.ipynb") == "{}"
     assert [(k / "01-one.ipynb").read_text(encoding="utf-8") for k in kept] == ["mine 0", "mine 1", "mine 2"]
     assert text("02-two/02-two.ipynb") == "{}"
+
+
+def test_a_kernel_that_still_runs_in_the_folder_works_in_the_new_one(kit, monkeypatch):
+    """It must not go on in the copy, where no check looks."""
+    workspace.prepare()
+    monkeypatch.chdir(mine("01-one"))
+    write(mine("01-one/answers.json"), "old")
+    kept = workspace.reset(manifest.find("01"))
+    assert Path("01-one.ipynb").read_text(encoding="utf-8") == "{}" and not Path("answers.json").exists()
+    Path("written-by-the-kernel").touch()
+    assert mine("01-one/written-by-the-kernel").exists()
+    assert (kept / "answers.json").read_text(encoding="utf-8") == "old"
+
+
+def test_a_reset_that_cannot_move_a_file_moves_none(kit, monkeypatch):
+    workspace.prepare()
+    write(mine("01-one/notes.txt"), "mine")
+    before = sorted(path.name for path in mine("01-one").iterdir())
+    rename = Path.rename
+
+    def in_use(self: Path, target: Path) -> Path:
+        if self == mine("01-one/notes.txt"):
+            raise PermissionError("in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", in_use)
+    with pytest.raises(CourseError, match="in use"):
+        workspace.reset(manifest.find("01"))
+    assert sorted(path.name for path in mine("01-one").iterdir()) == before
+    assert list((mine("") / workspace.COPIES).iterdir()) == []
 
 
 def test_a_file_of_the_students_own_is_never_in_the_way(kit):
