@@ -58,7 +58,8 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
         expected=expected,
         found="No such repository is there.",
         next_step="Push the image under a name that begins with the registry's address. "
-        "Without an address Docker takes the name for one on Docker Hub.",
+        "Without an address Docker takes the name for one on Docker Hub."
+        + (" Log in first: without a login your registry takes no push." if service == "private" else ""),
     )
 
 

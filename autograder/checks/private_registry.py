@@ -83,7 +83,10 @@ def certificate(e: Evidence) -> None:
             raise failure(f"There is no {name}.", "Make certificate and key, and save them under these names.")
     for name, found in ((CERTIFICATE, own), (KEY, key)):
         if "error" in found:
-            raise failure(f"{name} cannot be used: {found['error']}.", f"Make {name} anew.")
+            raise failure(
+                f"{name} cannot be used: {found['error']}.",
+                "Make certificate and key anew, in one go and without a passphrase.",
+            )
     names = [str(name) for name in own["names"]]
     if not any(_covers(name, host) for name in names):
         raise failure(*_other_names(names, own, host))
@@ -147,9 +150,17 @@ def passwords(e: Evidence) -> None:
     _no_plain_secret(e, user, password)
     mine = facts["users"].get(user)
     if mine is None:
-        found = f"It has no line for {user}" + (f", but one for {listed(facts['users'])}." if facts["users"] else ".")
+        found = f"It has no line for {user}" + (
+            f", but one for {listed(map(repr, facts['users']))}." if facts["users"] else "."
+        )
         raise failure(found, "The user is me.user, letter by letter.")
     if mine["scheme"] != "bcrypt":
+        text = next((file.text for name, file in e.files.items() if name == PASSWORDS), None) or ""
+        if f"{user}:b'$2" in text or f'{user}:b"$2' in text:
+            raise failure(
+                "The hash is there as Python shows bytes, with a b and quotes around it.",
+                "bcrypt.hashpw gives bytes, and a file holds text: decode() makes one of the other.",
+            )
         what = f"a {mine['scheme']} hash" if mine["scheme"] != "none" else "nothing that is a hash"
         raise failure(
             f"Behind {user} stands {what}. The registry passes over every entry that is not bcrypt.",
@@ -323,6 +334,10 @@ def challenge(e: Evidence) -> None:
         found = "That is the challenge of a registry with tokens, such as Docker Hub."
     elif "UNAUTHORIZED" in given or "authentication required" in given:
         found, next_step = "That is the body of the answer.", "The challenge is a header: curl -i shows them."
+    elif given.strip().lower() == "basic":
+        found, next_step = "That is the kind of login alone.", "Record the whole value: the realm is a part of it."
+    elif " ".join(given.split()) == said.replace('"', ""):
+        next_step = "The quotation marks around the realm are part of the value."
     elif "basic" in given.lower():
         next_step = "That is another realm, or it was recorded before you changed it: ask again and record again."
     raise Failure(expected=expected, found=found, next_step=next_step)
@@ -404,7 +419,7 @@ def breaks(e: Evidence) -> None:
             raise Failure(
                 expected=expected, found=f"{name} is missing.", next_step=f"Do this: {wanted[name]}. Record its error."
             )
-    table = [("break", "you recorded", "")]
+    table = [("break", "you recorded", "what is wrong")]
     for name in wanted:
         given = value[name]
         text = given if isinstance(given, str) else json.dumps(given)

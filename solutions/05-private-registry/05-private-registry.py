@@ -56,30 +56,10 @@ os.environ["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"  # one manifest a release, so
 Path("password.txt").write_text(me.password, encoding="utf-8")
 Path("login.conf").write_text(f'user = "{me.user}:{me.password}"\n', encoding="utf-8")
 
-
-def train():
-    """Train a release: the tokenizer stays as it is, the weights are new."""
-    tokenizer = Path("release/tokenizer.bin")
-    if not tokenizer.exists():
-        tokenizer.write_bytes(os.urandom(300_000))
-    Path("release/weights.bin").write_bytes(os.urandom(200_000))
-
-
-def broken_copy():
-    """A fresh copy of your settings in the folder broken/, on another port; an earlier one is taken down."""
-    if Path("broken/compose.yaml").exists():
-        subprocess.run(f"{COMPOSE} --project-directory broken down --volumes", shell=True, capture_output=True)
-    shutil.rmtree("broken", ignore_errors=True)
-    for folder in [part.name for part in Path().iterdir() if part.is_dir()]:
-        Path("broken", folder).mkdir(parents=True)  # a folder for data stays empty
-    for folder in ("certs", "auth"):
-        shutil.copytree(folder, f"broken/{folder}", dirs_exist_ok=True)
-    text = Path("compose.yaml").read_text(encoding="utf-8").replace(HOST.partition(":")[2], str(me.spare_port))
-    Path("broken/compose.yaml").write_text(text, encoding="utf-8")
-
-
 # %% [markdown] id="task-1"
 # ## 1 A certificate for its name
+#
+# *8 minutes*
 #
 # **Achieve:** `certs/domain.crt` is a certificate for `me.host`, and `certs/domain.key` its private key, without a
 # passphrase.
@@ -106,6 +86,8 @@ check("certificate")
 # %% [markdown] id="task-2"
 # ## 2 A password file
 #
+# *6 minutes*
+#
 # **Achieve:** `auth/htpasswd` lets `me.user` in with `me.password`. None of the four files that you hand in (this one, the
 # certificate, the key, `compose.yaml`) holds the password itself.
 #
@@ -125,9 +107,11 @@ check("passwords")
 # %% [markdown] id="task-3"
 # ## 3 The settings, and start it
 #
+# *18 minutes*
+#
 # **Achieve:** `compose.yaml` beside this notebook describes the registry: the image `registry:2`; published on port `me.port`
 # of 127.0.0.1 and nowhere else; TLS with your certificate and key; a login with your password file under the realm
-# `me.realm`; deletion on; its data in a named volume. It runs: `{COMPOSE} up --detach`.
+# `me.realm`; deletion on; its data in a volume. It runs: `{COMPOSE} up --detach`.
 #
 # Write the file in JupyterLab or from the cell. If another program holds `me.port`, `up` says so: use another port there,
 # and in `HOST`, `URL` and `OPTIONS`.
@@ -175,6 +159,8 @@ check("runs")
 # %% [markdown] id="task-4"
 # ## 4 Knock at the door
 #
+# *6 minutes*
+#
 # **Achieve:** `challenge` is how your registry asks for a login: the value of the header `WWW-Authenticate` in its answer to
 # a request without one. See also that it answers 200 with your login (`-K login.conf`).
 #
@@ -197,9 +183,21 @@ check("challenge")
 # %% [markdown] id="task-5"
 # ## 5 Push two releases
 #
+# *9 minutes*
+#
 # The folder `release` holds a `Dockerfile` for a small model: a tokenizer that stays the same, and weights. `train()` makes
 # both files the first time, and new weights each time.
-#
+
+# %% nbgrader={"grade": false, "grade_id": "training", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def train():
+    """Train a release: the tokenizer stays as it is, the weights are new."""
+    tokenizer = Path("release/tokenizer.bin")
+    if not tokenizer.exists():
+        tokenizer.write_bytes(os.urandom(300_000))
+    Path("release/weights.bin").write_bytes(os.urandom(200_000))
+
+
+# %% [markdown] id="task-5a"
 # **Achieve:** two releases, `me.v1` and `me.v2`, are in your registry as `me.repository`, with `train()` before each build.
 # Each has its version in the label `org.opencontainers.image.version` and `me.team` in `course.owner`. Docker reaches the
 # registry as `HOST`; log in with the password from `password.txt`.
@@ -220,6 +218,8 @@ check("pushed")
 
 # %% [markdown] id="task-6"
 # ## 6 Delete, and give the space back
+#
+# *14 minutes*
 #
 # The first release has to go. When it is gone, nobody can tell any more what it consisted of. So first you keep its manifest.
 #
@@ -261,10 +261,27 @@ check("freed")
 # %% [markdown] id="task-7"
 # ## 7 Break it
 #
+# *14 minutes*
+#
 # `me.breaks` names three things to break. `broken_copy()` makes a copy of your settings in `broken/` on port `me.spare_port`;
 # spoil that one, never the files you hand in. `{COMPOSE} --project-directory broken up --detach` starts it, `… logs` shows
 # what it said, `… down --volumes` takes it away.
-#
+
+# %% nbgrader={"grade": false, "grade_id": "breaking", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def broken_copy():
+    """A fresh copy of your settings in the folder broken/, on another port; an earlier one is taken down."""
+    if Path("broken/compose.yaml").exists():
+        subprocess.run(f"{COMPOSE} --project-directory broken down --volumes", shell=True, capture_output=True)
+    shutil.rmtree("broken", ignore_errors=True)
+    for folder in [part.name for part in Path().iterdir() if part.is_dir()]:
+        Path("broken", folder).mkdir(parents=True)  # a folder for data stays empty
+    for folder in ("certs", "auth"):
+        shutil.copytree(folder, f"broken/{folder}", dirs_exist_ok=True)
+    text = Path("compose.yaml").read_text(encoding="utf-8").replace(HOST.partition(":")[2], str(me.spare_port))
+    Path("broken/compose.yaml").write_text(text, encoding="utf-8")
+
+
+# %% [markdown] id="task-7a"
 # **Achieve:** `errors` is a dict from each of the three names to the error that you saw: the line that says what is wrong,
 # as `curl`, `docker`, the answer or the log words it.
 #

@@ -284,6 +284,7 @@ def test_a_limit_without_any_pull(world: World) -> None:
     """Numbers alone are soon written down; the stand-in knows whether anything was pulled."""
     world.pulled = None
     failed(world.verdict("limit"), "Nobody has pulled an image from there yet.")
+    assert "with GET" in world.verdict("limit").next_step  # an engine that kept the manifest never pulls it again
 
 
 @pytest.mark.parametrize(

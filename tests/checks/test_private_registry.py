@@ -270,7 +270,9 @@ def test_a_submission_without_a_usable_time_is_not_judged_by_it(world: World) ->
         (None, "There is no auth/htpasswd."),
         ("", f"It has no line for {P['user']}."),
         ("nonsense\n", "auth/htpasswd cannot be used: line 1 is not USER:HASH."),
-        (tls.line("admin", P["password"]), f"It has no line for {P['user']}, but one for admin."),
+        (tls.line("admin", P["password"]), f"It has no line for {P['user']}, but one for 'admin'."),
+        (tls.line(f"{P['user']} ", P["password"]), f"It has no line for {P['user']}, but one for '{P['user']} '."),
+        (f"{P['user']}:b'{PASSWORDS.strip().partition(':')[2]}'\n", "The hash is there as Python shows bytes"),
         (f"{P['user']}:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\n", f"Behind {P['user']} stands a SHA-1 hash."),
         (f"{P['user']}:$apr1$abc$def\n", f"Behind {P['user']} stands a MD5 hash."),
         (f"{P['user']}:letmein\n", f"Behind {P['user']} stands nothing that is a hash."),
@@ -379,11 +381,25 @@ def test_a_probe_that_failed_is_never_a_zero(world: World, probes: dict[str, Any
         ('Bearer realm="https://auth.docker.io/token"', TOKENS),
         ('Basic realm="Registry"', 'You recorded “Basic realm="Registry"”.'),
         ("HTTP/2 401", "You recorded “HTTP/2 401”."),
+        ("Basic", "That is the kind of login alone."),
     ],
 )
 def test_a_wrong_challenge(world: World, value: Any, found: str) -> None:
     world.answers["challenge"] = value
     failed(world.verdict("challenge"), found)
+
+
+def test_a_challenge_without_its_quotation_marks(world: World) -> None:
+    world.answers["challenge"] = f"Basic realm={P['realm']}"
+    assert "quotation marks" in world.verdict("challenge").next_step
+
+
+def test_a_key_with_a_passphrase_is_made_anew_with_its_certificate(world: World) -> None:
+    """A new key alone would not fit the certificate."""
+    world.files["key"] = tls.key_pem(passphrase=b"x")
+    assert world.verdict("certificate").next_step == (
+        "Make certificate and key anew, in one go and without a passphrase."
+    )
 
 
 def test_a_registry_that_does_not_run_is_told(world: World) -> None:
