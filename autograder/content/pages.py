@@ -79,6 +79,8 @@ def lab_folders(labs: Path) -> list[Path]:
 def lab_page(lab: LabText) -> str:
     """A lab's page: its task texts under one heading, and how to begin."""
     text = re.sub(r"\A# .*\n+", "", lab.text)
+    text = re.sub(r"\A\*\*About [^*]*\*\* ", "", text)  # the line below the heading says it
+    text = re.sub(r"^\*(\d+ minutes[^*\n]*)\*$", r'<p class="section-time">\1</p>', text, flags=re.MULTILINE)
     return (
         _front(f"{lab.slug[:2]} · {lab.title}", f"The tasks of lab {lab.slug[:2]}: {lab.title}.")
         + f"# Lab {lab.slug[:2]}: {lab.title}\n\n"
@@ -131,7 +133,7 @@ def schedule(lessons: Sequence[Lesson], labs: Sequence[LabText]) -> str:
         + "Reading includes typing the commands along. Labs come on top. The core path is the short way through: the\n"
         + "sections and tasks that are marked *core* touch each objective of the course once. It leaves out whole\n"
         + f"lessons, and all labs but {_and([lab.slug[:2] for lab in labs if lab.core_minutes])}.\n\n"
-        + "| path | reading | labs | together |\n| --- | --- | --- | --- |\n"
+        + "| path | reading | labs | together |\n| --- | ---: | ---: | ---: |\n"
         + f"| core | {hours(core_reading)} | {hours(core_working)} | **{hours(core_reading + core_working)}** |\n"
         + f"| everything | {hours(reading)} | {hours(working)} | **{hours(reading + working)}** |\n\n"
         + "These are sums of the tables below, and no promise. A section's minutes are those of somebody who reads\n"

@@ -21,6 +21,28 @@
     const table = lines.filter((line) => /\S {2,}\S/.test(line)).length > 1 || lines.some((line) => line.includes("│"));
     block.classList.add("output", ...(table ? [] : ["wrapped"]));
   }
+  // Options stay in one piece where a command is broken into lines: no line ends behind their dashes.
+  const keepOptions = (code) => {
+    const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walker.nextNode()) texts.push(walker.currentNode);
+    for (const text of texts) {
+      const pieces = text.data.split(/(?<=\s)|(?=\s)/).map((piece) => {
+        if (!piece.startsWith("-") || piece.length > 20) return piece;
+        const option = document.createElement("span");
+        option.className = "short";
+        option.textContent = piece;
+        return option;
+      });
+      if (pieces.length > 1) text.replaceWith(...pieces);
+    }
+  };
+  // A block of one line is broken, too: half a command is no use.
+  for (const code of document.querySelectorAll(".highlight:not(.output) > pre > code")) {
+    if (code.textContent.trim().includes("\n")) continue;
+    code.closest(".highlight").classList.add("wrapped");
+    keepOptions(code);
+  }
 
   // Material leaves the search dialog without a name, and makes a landmark of each block's copy button.
   document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
@@ -36,13 +58,31 @@
     part.removeAttribute("aria-label");
   }
 
-  // Names and short commands stay in one piece; a long one may break between words, so that the page is not too wide.
-  for (const code of document.querySelectorAll("article :is(th, td, p, li, summary) code:not(pre code)")) {
-    if (code.textContent.length <= (code.closest("th, td") ? 30 : 60)) code.classList.add("short");
+  // Names stay in one piece, and so do short commands where a line is long. A longer one may break between words, so that
+  // the page is not too wide.
+  for (const code of document.querySelectorAll("article :is(th, td, p, li, summary, legend) code:not(pre code)")) {
+    const length = code.textContent.length;
+    if (length <= 20) code.classList.add("short");
+    else if (length <= 60 && !code.closest("th, td")) code.classList.add("phrase");
+    if (length > 20) keepOptions(code);
   }
 
   // The empty corner of a table with two sides of headings is no heading.
   for (const corner of document.querySelectorAll("article th:empty")) corner.replaceWith(document.createElement("td"));
+
+  // Where a phone shows a table row by row, each cell names its column. The roles stay what they are, however it looks.
+  for (const table of document.querySelectorAll("article table:not([class])")) {
+    const heads = [...table.querySelectorAll("thead :is(th, td)")];
+    if (heads.length < 3) continue;
+    const roles = { table: "table", "thead, tbody": "rowgroup", tr: "row", "thead th": "columnheader", td: "cell" };
+    table.setAttribute("role", roles.table);
+    for (const [part, role] of Object.entries(roles).slice(1)) {
+      for (const element of table.querySelectorAll(part)) element.setAttribute("role", role);
+    }
+    for (const row of table.tBodies[0].rows) {
+      for (const [n, cell] of [...row.cells].entries()) cell.dataset.column = heads[n].textContent;
+    }
+  }
 
   // Diagrams are images with both palettes inside; the fragment says which one, so that they follow the page's choice.
   const diagrams = document.querySelectorAll('article img[src*="diagram-"]');

@@ -23,9 +23,9 @@ def lab(tmp_path: Path, **changes: object) -> Path:
     toml += "[[checks]]\npoints = 1.5\n[[checks]]\npoints = 2.5\n"
     (folder / "lab.toml").write_text(toml, encoding="utf-8")
     cells = [
-        {"cell_type": "markdown", "source": ["# Lab 02\n", "\n", "Hello."]},
+        {"cell_type": "markdown", "source": ["# Lab 02\n", "\n", "**About 20 minutes, 4 points.** Hello."]},
         {"cell_type": "code", "source": ["print('code')"]},
-        {"cell_type": "markdown", "source": "## 1 Do\n\nThis."},
+        {"cell_type": "markdown", "source": "## 1 Do\n\n*5 minutes · core*\n\nThis."},
     ]
     (folder / "02-names.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
     return folder
@@ -37,7 +37,8 @@ def test_a_lab_page_holds_the_task_texts_and_no_code(tmp_path):
     page = pages.lab_page(found)
     assert page.count("\n# ") == 1 and "\n# Lab 02: Names\n" in page
     assert "Hello." in page and "## 1 Do" in page and "print('code')" not in page
-    assert "[Lesson 02](../02-names.md) · 20 minutes · 4 points" in page
+    assert "[Lesson 02](../02-names.md) · 20 minutes · 4 points" in page and "About 20 minutes" not in page
+    assert '<p class="section-time">5 minutes · core</p>' in page
 
 
 @pytest.mark.parametrize(
