@@ -34,7 +34,7 @@
         option.textContent = piece;
         return option;
       });
-      if (pieces.length > 1) text.replaceWith(...pieces);
+      text.replaceWith(...pieces);
     }
   };
   // A block of one line is broken, too: half a command is no use.
@@ -62,9 +62,9 @@
   // the page is not too wide.
   for (const code of document.querySelectorAll("article :is(th, td, p, li, summary, legend) code:not(pre code)")) {
     const length = code.textContent.length;
-    if (length <= 20) code.classList.add("short");
+    if (length <= 24) code.classList.add("short");
     else if (length <= 60 && !code.closest("th, td")) code.classList.add("phrase");
-    if (length > 20) keepOptions(code);
+    keepOptions(code);
   }
 
   // The empty corner of a table with two sides of headings is no heading.

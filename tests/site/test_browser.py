@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,9 @@ ONE_OF_EACH_LOOK = """() => {
   }
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Tables that have to be scrolled sideways, by their heads.
+WIDE_TABLES = """[...document.querySelectorAll("article :is(table, .md-typeset__scrollwrap)")]
+  .filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.innerText.slice(0, 40))"""
 COLOURS = ["color-contrast", "link-in-text-block"]  # the rules whose verdict depends on the palette
 
 
@@ -124,6 +128,7 @@ def test_every_page_is_quiet_accessible_and_fits(open_page, addresses):
         page.evaluate(ONE_OF_EACH_LOOK)
         if page.evaluate(OVERFLOW) > 0:
             problems.append(f"{where} is too wide for a desk")
+        problems += [f"{where} has a table that is too wide for a desk: {head}" for head in page.evaluate(WIDE_TABLES)]
         page.emulate_media(color_scheme="dark")
         page.wait_for_selector("body[data-md-color-scheme=slate]", state="attached")
         # What frames a page is the same on all of them: its colours in the dark are looked at once.
@@ -131,12 +136,40 @@ def test_every_page_is_quiet_accessible_and_fits(open_page, addresses):
         page.set_viewport_size(WIDTHS["phone"])
         if page.evaluate(OVERFLOW) > 0:
             problems.append(f"{where} is {page.evaluate(OVERFLOW)} px too wide for a phone")
+        problems += [f"{where} has a table that is too wide for a phone: {head}" for head in page.evaluate(WIDE_TABLES)]
         page.set_viewport_size(WIDTHS["sheet"])
         page.emulate_media(media="print")
         if page.evaluate(OVERFLOW) > 0:
             problems.append(f"{where} is {page.evaluate(OVERFLOW)} px too wide for paper")
         page.emulate_media(media="screen")
     assert problems == []
+
+
+ROW = "tr:has-text('toomanyrequests')"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["", "without scripts"])
+def test_on_a_phone_a_table_is_read_row_by_row(open_page, scripts):
+    page = open_page("troubleshooting/", width="phone", java_script_enabled=scripts)
+    cells = [cell.bounding_box() for cell in page.locator(f"{ROW} td").all()]
+    assert len(cells) == 3 and len({box["x"] for box in cells}) == 1
+    assert all(above["y"] + above["height"] <= below["y"] for above, below in pairwise(cells))
+    assert all(box["x"] + box["width"] <= WIDTHS["phone"]["width"] for box in cells)
+    assert page.locator("article thead").first.bounding_box()["height"] == pytest.approx(1, abs=1) or not scripts
+    if scripts:
+        label = "e => getComputedStyle(e, '::before').content"
+        assert "what to do" in page.locator(f"{ROW} td").last.evaluate(label)
+        table = page.get_by_role("table").filter(has=page.locator(ROW))
+        assert table.get_by_role("columnheader").count() == 3, "to a screen reader it is still a table"
+        assert table.get_by_role("cell", name="toomanyrequests").count() == 1
+    else:
+        assert page.get_by_text("what to do").first.is_visible()
+
+
+def test_a_table_of_figures_stays_a_table_on_a_phone(open_page):
+    page = open_page("schedule/", width="phone")
+    row = page.locator("article tr:has-text('01 · First push') td")
+    assert len({box.bounding_box()["y"] for box in row.all()}) == 1
 
 
 @pytest.mark.parametrize("where", ["", LESSON, "reference/commands/"])
@@ -174,6 +207,32 @@ def test_a_diagram_has_both_palettes_inside(chromium, address):
     light, dark = seen["light", "#light"], seen["light", "#dark"]
     assert light != dark
     assert seen == {(s, f): dark if "dark" in (f or s) else light for s, f in seen}
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("toomanyrequests", "troubleshooting/"),
+        ("untagged", "08-lifecycle/"),
+        ("garbage collection", "05-private-registry/"),
+        ("scope map", "glossary/"),
+        ("SBOM", "09-scanning/"),
+        ("manifest unknown", "01-first-push/"),
+        ("OIDC", "10-ci-cd/"),
+        ("referrers", "11-multi-arch/"),
+        ("htpasswd", "05-private-registry/"),
+        ("grade", "instructor-guide/"),
+    ],
+)
+def test_search_leads_to_the_place(open_page, words, place):
+    page = open_page("")
+    page.keyboard.press("/")
+    page.keyboard.type(words)
+    page.locator(".md-search-result__item a").first.wait_for()
+    found = page.locator(".md-search-result__item > a").evaluate_all(
+        "links => links.slice(0, 5).map(link => link.href)"
+    )
+    assert any(f"/{place}" in link for link in found), found
 
 
 def test_search_finds(open_page):

@@ -98,6 +98,18 @@ def test_a_lesson_shows_its_minutes_objectives_and_lab(built):
     assert 'href="../labs/01-first-push/"' in page
 
 
+def test_every_lesson_is_chained_to_its_neighbours_and_its_lab(built):
+    slugs = [file.stem for file in lessons.lesson_files()]
+    for number, slug in enumerate(slugs):
+        page = (built / slug / "index.html").read_text(encoding="utf-8")
+        assert page.count(f'href="../labs/{slug}/"') >= 2, f"{slug}: its head and its end lead to the lab"
+        links = re.findall(r'href="([^"]*)" class="md-footer__link md-footer__link--(prev|next)"', page)
+        neighbours = [f"../{other}/" for other in slugs[max(number - 1, 0) : number + 2] if other != slug]
+        assert [kind for _, kind in links] == ["prev", "next"], slug
+        assert set(neighbours) <= {link for link, _ in links}, slug
+        assert f'href="../../{slug}/"' in (built / "labs" / slug / "index.html").read_text(encoding="utf-8")
+
+
 def test_no_solution_and_no_hidden_case_is_on_the_site(built):
     """A line of a solution that is long enough to be a find must not be on a lab's page, nor any hidden file's line."""
     for master in paths.SOLUTIONS.glob("*/*.py"):
