@@ -241,9 +241,8 @@ def test_search_finds(open_page):
     page.keyboard.type("DIGEST_INVALID", delay=5)
     hit = page.locator(".md-search-result__item a").first
     hit.wait_for()
-    assert LESSON in hit.get_attribute("href")
     hit.click()
-    page.wait_for_url(f"**/{LESSON}**")
+    page.wait_for_url("**/troubleshooting/**")
 
 
 def test_previous_and_next(open_page):
@@ -486,7 +485,8 @@ def test_a_copy_on_disk_is_quiet_searches_and_keeps_answers(open_page, on_disk):
     hit = page.locator(".md-search-result__item a").first
     hit.wait_for()
     hit.click()
-    page.wait_for_url(f"**/{LESSON.rstrip('/')}.html**")
+    page.wait_for_url("**/troubleshooting.html**")
+    page.goto(f"{on_disk}{LESSON.rstrip('/')}.html")
     question(page, "quiz-01-moved-tag").locator("input").nth(1).check()
     question(page, "quiz-01-moved-tag").locator("button[type=submit]").click()
     page.reload()
