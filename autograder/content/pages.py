@@ -105,7 +105,7 @@ def labs_index(labs: Sequence[LabText]) -> str:
         + "# Labs\n\n"
         + "A lab is a notebook in which you work with real registries on your own machine. Its checks look at what\n"
         + "you achieved, never at the way you took.\n\n"
-        + "| lab | minutes | of them core | points |\n| --- | ---: | ---: | ---: |\n"
+        + "| lab | minutes | core | points |\n| --- | ---: | ---: | ---: |\n"
         + rows
         + total
     )
