@@ -440,4 +440,4 @@ def token(e: Evidence) -> None:
         raise Failure(expected=expected, found=f"Its password is good for {life.days} days.", next_step=AGAIN)
 
 
-AGAIN = "Delete the token and create it again, with that one action on that one repository and an end."
+AGAIN = "Delete the token and create it again, with that one action on that one repository, and an end within 30 days."
