@@ -6,7 +6,6 @@ its light and dark themes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -75,8 +74,8 @@ class Card:
 
     @classmethod
     def recorded(cls, name: str, value: Any) -> Card:
-        """The card of an answer."""
-        shown = json.dumps(value, ensure_ascii=False)
+        """The card of an answer, as Python writes it: that is how it was typed, and how messages show it."""
+        shown = repr(value)
         return cls("recorded", name, lines=(("", shown if len(shown) <= 200 else shown[:199] + "…"),))
 
     def text(self) -> str:

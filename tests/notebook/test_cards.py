@@ -40,6 +40,14 @@ def test_a_fault_costs_nothing_and_says_so():
     assert "costs no points" in Card.of(verdict).text()
 
 
+def test_a_recorded_answer_is_shown_as_it_was_typed():
+    assert (
+        "{'tag': None, 'realm': 'Basic realm=\"x\"'}"
+        in Card.recorded("a", {"tag": None, "realm": 'Basic realm="x"'}).text()
+    )
+    assert Card.recorded("a", "x" * 300).text().endswith("…")
+
+
 def test_an_error_becomes_a_card():
     text = Card.problem(CourseError(expected="e", found="f", next_step="n")).text()
     assert text.startswith("! Needs your attention") and "Expected: e" in text and "Next:     n" in text
