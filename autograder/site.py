@@ -132,6 +132,8 @@ def stage(folder: Path, offline: bool = False) -> Path:
         page = folder / LESSONS_FOLDER / name
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(text, encoding="utf-8", newline="\n")
+    for page in (folder / LESSONS_FOLDER).glob("*.md"):
+        page.write_text(pages.unsearched(page.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
     configuration = folder / CONFIGURATION
     text = (paths.ROOT / CONFIGURATION).read_text(encoding="utf-8")
     configuration.write_text(extended(text, labs, offline), encoding="utf-8", newline="\n")

@@ -177,6 +177,11 @@ def self_check(source: str, lessons: Sequence[tuple[Lesson, Sequence[Quiz]]]) ->
     return QUESTIONS.sub(lambda _: made, source)
 
 
+def unsearched(text: str) -> str:
+    """A page whose questions the search leaves out: it would give answers away, and load all of them with every page."""
+    return text.replace('<div class="quiz" ', '<div class="quiz" data-search-exclude ')
+
+
 def commands(described: Iterable[dict[str, Any]]) -> str:
     """The command line reference, from what ``autograder.cli.helptext`` says about each command."""
     parts = [

@@ -124,11 +124,18 @@ def test_no_solution_and_no_hidden_case_is_on_the_site(built):
 
 
 def test_the_first_page_is_light(built):
-    """What a browser loads for the start page, compressed as a web server would: under 250 kB."""
+    """What a browser loads for the start page and its search, compressed as a web server would: under 250 kB."""
     page = Page((built / "index.html").read_text(encoding="utf-8"))
     files = [built / "index.html", *(built / link for link in page.loaded)]
-    assert len(files) > 4
+    files += [built / "search" / "search_index.json", *built.glob("assets/javascripts/workers/search.*.js")]
+    assert len(files) > 6
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 250_000
+
+
+def test_the_search_gives_no_answer_of_a_quiz_away(built):
+    index = (built / "search" / "search_index.json").read_text(encoding="utf-8")
+    assert "Where the login is kept" in index
+    assert "Fifty colleagues in one office" not in index
 
 
 def test_a_second_build_does_nothing_and_a_changed_lesson_is_built(tmp_path, monkeypatch):
