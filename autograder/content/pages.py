@@ -178,7 +178,7 @@ def self_check(source: str, lessons: Sequence[tuple[Lesson, Sequence[Quiz]]]) ->
 
 
 def unsearched(text: str) -> str:
-    """A page whose questions the search leaves out: it would give answers away, and load all of them with every page."""
+    """A page whose questions the search leaves out: it would give answers away, and load them with every page."""
     return text.replace('<div class="quiz" ', '<div class="quiz" data-search-exclude ')
 
 
