@@ -8,7 +8,7 @@ from autograder.benchmarks import retention
 from autograder.domain.retention import Action
 
 
-@pytest.mark.slow  # each row is measured in a process of its own
+@pytest.mark.slow  # it collects garbage before each measurement, which takes long in a process as large as this
 def test_each_row_names_what_was_measured(monkeypatch):
     monkeypatch.setattr(retention, "SIZES", (20, 40))
     monkeypatch.setattr(retention, "BUDGET", {40: 1.0})
