@@ -47,12 +47,13 @@ def progress() -> Iterator[Report]:
 @click.option("--no-browser", is_flag=True, help="Do not open the browser.")
 @click.option(
     "--move",
+    multiple=True,
     type=click.Choice(["registry", "jupyter", "site", "dockerhub", "ecr", "artifact-registry", "acr"]),
-    help="Take another port for this service, because a foreign program holds its own.",
+    help="Take another port for this service, because a foreign program holds its own; once for each.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what runs, and where, as JSON.")
 def start(
-    services_only: bool, no_jupyter: bool, no_site: bool, no_browser: bool, move: str | None, as_json: bool
+    services_only: bool, no_jupyter: bool, no_site: bool, no_browser: bool, move: tuple[str, ...], as_json: bool
 ) -> None:
     """Bring everything up in the background and print the addresses. Harmless when it runs already."""
     from autograder.services import lifecycle

@@ -115,7 +115,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def score(row: Row) -> str:
-    """``5 / 6``, with ``*`` where claimed points are in it and ``+`` where points by hand are still to come."""
+    """``5 / 6``, with ``*`` where claimed points are in it and ``+`` where points by hand come on top."""
     if row.max_score is None or row.status in ("older", "duplicate"):
         return "–"
     marks = ("*" if row.claimed else "") + ("+" if row.manual else "")
@@ -139,7 +139,7 @@ def show(console: Console, rows: Sequence[Row]) -> None:
     if any(row.claimed for row in rows):
         console.print("* some of these points rest on claimed evidence: only the student's machine saw it.")
     if any(row.manual for row in rows):
-        console.print("+ written tasks are graded by hand: course formgrader")
+        console.print("+ a written task comes on top: course formgrader to grade it, course export for all points")
     counts = {name: sum(row.status == name for row in rows) for name in STATUS}
     console.print(", ".join(f"{count} {STATUS[name][0]}" for name, count in counts.items() if count) + ".")
     if any(row.status == "not_graded" for row in rows):

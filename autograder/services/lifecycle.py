@@ -49,7 +49,7 @@ class Plan:
         build_site: builds the site; None serves none.
         with_jupyter: whether JupyterLab is started.
         with_clouds: whether the clouds' stand-ins are started.
-        move: a service that takes another port than the one it has.
+        move: services that take another port than the one they have.
         stock: puts the course's own repositories into the local registry, given its address; None leaves it alone.
         scanner: finds what the ECR stand-in scans with; None: nothing.
     """
@@ -58,7 +58,7 @@ class Plan:
     build_site: Callable[[], object] | None = None
     with_jupyter: bool = True
     with_clouds: bool = False
-    move: str | None = None
+    move: tuple[str, ...] = ()
     stock: Callable[[str], object] | None = None
     scanner: Callable[[Report], clouds.Scanner] | None = None
 
@@ -123,15 +123,19 @@ def _with_ports(plan: Plan) -> tuple[Installation, set[str]]:
     wanted += [site.SERVICE] if plan.build_site else []
     wanted += clouds.SERVICES if plan.with_clouds else ()
     with installation.change() as state:
-        if plan.move is not None:
-            _stop_one(state, plan.move)
-            old = state.ports.pop(plan.move, None)
-            ports.choose(state, plan.move, lambda port: port != old and ports.is_free(port))
+        for service in plan.move:
+            _move(state, service)
         chosen = set(wanted) - set(state.ports)
         for service in wanted:
             ports.choose(state, service)
         state.wanted = sorted({*state.wanted, *wanted})
     return state, chosen
+
+
+def _move(state: Installation, service: str) -> None:
+    _stop_one(state, service)
+    old = state.ports.pop(service, None)
+    ports.choose(state, service, lambda port: port != old and ports.is_free(port))
 
 
 def _on_a_free_port(state: Installation, chosen: set[str], step: Callable[[], object]) -> None:

@@ -141,6 +141,8 @@ class EcrFront(BaseFront):
         return lifecycle.overnight(self.registry)
 
     def forget(self, repository: str) -> bool:
+        with self.registry.changing() as backend:
+            backend.drop_scanning_filters(repository)
         if self.registry.tags(repository) is None:
             return False
         try:

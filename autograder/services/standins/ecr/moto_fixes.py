@@ -251,21 +251,30 @@ class Backend(ECRBackend):  # type: ignore[misc]
         self._apply_scanning_rules(self.repositories.values())
 
     def scan_frequency(self, name: str) -> tuple[str, list[dict[str, str]]]:
-        """How often a repository is scanned and by which filters.
-
-        A continuous rule wins over scan on push; a filter without ``*`` matches any name that contains it:
-        https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-filters.html
-        """
+        """How often a repository is scanned and by which filters; a continuous rule wins over scan on push."""
         found: dict[str, list[dict[str, str]]] = {}
         for rule in self.registry_scanning_configuration["rules"]:
             for entry in rule["repositoryFilters"]:
-                pattern = entry["filter"]
-                if fnmatchcase(name, pattern) if "*" in pattern else pattern in name:
+                if _matches(entry["filter"], name):
                     found.setdefault(rule["scanFrequency"], []).append(entry)
         for frequency in ("CONTINUOUS_SCAN", "SCAN_ON_PUSH"):
             if frequency in found:
                 return frequency, found[frequency]
         return "MANUAL", []
+
+    def drop_scanning_filters(self, name: str) -> None:
+        """Forget the filters that match this repository and none that is there, and the rules that are empty then."""
+        others = self.repositories.keys() - {name}
+        kept = []
+        for rule in self.registry_scanning_configuration["rules"]:
+            filters = [
+                entry
+                for entry in rule["repositoryFilters"]
+                if not _matches(entry["filter"], name) or any(_matches(entry["filter"], other) for other in others)
+            ]
+            if filters:
+                kept.append({**rule, "repositoryFilters": filters})
+        self.put_registry_scanning_configuration(self.registry_scanning_configuration["scanType"], kept)
 
     def _apply_scanning_rules(self, repositories: Iterable[Any]) -> None:
         for repository in repositories:
@@ -275,6 +284,14 @@ class Backend(ECRBackend):  # type: ignore[misc]
                 "scanOnPush": frequency != "MANUAL",
                 "appliedScanFilters": filters,
             }
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a scanning filter takes a repository; one without ``*`` takes any name that contains it.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-filters.html
+    """
+    return fnmatchcase(name, pattern) if "*" in pattern else pattern in name
 
 
 def _malformed(digest: str | None, tag: str | None) -> tuple[str, str] | None:

@@ -450,3 +450,21 @@ def raw(http: Client, standin: Standin, operation: str, given: dict[str, Any] | 
     SigV4Auth(Credentials(keys["access_key_id"], keys["secret_access_key"]), "ecr", "us-east-1").add_auth(request)
     answer = http.post("/", data=body, headers=dict(request.headers.items()), base_url="http://localhost:5003")
     return answer.status_code, str((answer.get_json(silent=True, force=True) or {}).get("__type", ""))
+
+
+def test_a_reset_takes_the_scanning_filters_that_were_for_the_repository_alone(ecr: Any, standin: Standin) -> None:
+    def rule(*filters: str) -> dict[str, Any]:
+        made = [{"filterType": "WILDCARD", "filter": one} for one in filters]
+        return {"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": made}
+
+    def rules() -> Any:
+        return ecr.get_registry_scanning_configuration()["scanningConfiguration"]["rules"]
+
+    for name in ("mine/app", "other"):
+        ecr.create_repository(repositoryName=name)
+    ecr.put_registry_scanning_configuration(scanType="BASIC", rules=[rule("mine/*", "*", "nobody/*")])
+    assert standin.front.forget("mine/app")
+    assert rules() == [rule("*", "nobody/*")]
+    ecr.put_registry_scanning_configuration(scanType="BASIC", rules=[rule("mine/*")])
+    assert not standin.front.forget("mine/app"), "it is gone already; what is left of it goes all the same"
+    assert rules() == []
