@@ -198,12 +198,13 @@ def _load(file: Path) -> Lab:
 
 
 def find(name: str) -> Lab:
-    """The lab with that slug; its number ("01") or an unambiguous beginning is enough.
+    """The lab with that slug; its number ("01", "1") or an unambiguous beginning is enough.
 
     Raises:
         CourseError: no such lab, or several.
     """
-    found = [slug for slug in slugs() if slug == name] or [slug for slug in slugs() if slug.startswith(name)]
+    begins = f"{name:0>2}-" if name.isascii() and name.isdigit() else name
+    found = [slug for slug in slugs() if slug == name] or [slug for slug in slugs() if slug.startswith(begins)]
     if len(found) != 1 or not name:
         raise CourseError(
             expected="one of " + ", ".join(slugs()),

@@ -13,11 +13,16 @@ from autograder.launcher.environment import Environment, Level, SetupProblem, sa
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Commands that a student needs; all others want the full lock. No command, or --help, is a student's too.
+# Commands that a student needs. No command, --help, or a slip of the pen is a student's too.
 STUDENT_COMMANDS = {
     *("start", "stop", "reset", "doctor", "check", "hint", "status", "submit", "images", "env"),
     *("reference", "tags", "retention", "trivy", "advisories", "sbom", "gate", "compose"),
     *("clock", "journal", "hub", "artifact-registry", "acr"),
+}
+# Commands that want the full lock.
+FULL_COMMANDS = {
+    *("roster", "grade", "regrade", "export", "formgrader", "demo", "site"),
+    *("test", "verify", "bench", "samples", "release"),
 }
 #  as autograder.errors.Exit.ENVIRONMENT, which may not be imported before there is an environment
 ENVIRONMENT_STATUS = 3
@@ -26,7 +31,7 @@ ENVIRONMENT_STATUS = 3
 def level_for(arguments: Sequence[str]) -> Level:
     """What the command on the command line needs installed."""
     command = next((part for part in arguments if not part.startswith("-")), "")
-    return "student" if not command or command in STUDENT_COMMANDS else "full"
+    return "full" if command in FULL_COMMANDS else "student"
 
 
 def main(arguments: Sequence[str]) -> int:
