@@ -124,7 +124,8 @@ def score(row: Row) -> str:
 
 def remarks(row: Row) -> list[str]:
     """What the table says beside the points."""
-    said_ = [f"{row.source}:"] if row.is_open and row.student else []
+    left_out = row.is_open or row.status in ("older", "duplicate")
+    said_ = [f"{row.source}:"] if left_out and row.student else []
     said_ += list(row.remarks[:MAX_REMARKS])
     if len(row.remarks) > MAX_REMARKS:
         said_.append(f"and {len(row.remarks) - MAX_REMARKS} more remarks")

@@ -108,6 +108,7 @@ def test_of_several_submissions_the_newest_counts_and_the_others_are_named(cours
     assert rows["ada", "graded"].score == 5.5 and rows["ada", "graded"].source in ("a-second.zip", "copy.zip")
     assert "Older than" in rows["ada", "older"].remarks[0] and rows["ada", "older"].source == "b-first.zip"
     assert rows["ada", "duplicate"].remarks == ("The same zip a second time.",)
+    assert report.remarks(rows["ada", "duplicate"])[0] in ("a-second.zip:", "copy.zip:")  # the table names the file
 
 
 def test_an_older_one_never_replaces_a_newer_verdict_unless_forced(course, ada, box):
