@@ -171,13 +171,14 @@ def stop() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
     """One line a problem, each with its fix. Exit status 0 when all is well, else 3."""
+    from autograder.labs import workspace
     from autograder.scanning import health
     from autograder.services import doctor as doctors
     from autograder.services import facts
 
     found = facts.gather()
     scanner, of_scanner = health.look()
-    problems = doctors.diagnose(found) + of_scanner
+    problems = doctors.diagnose(found) + of_scanner + workspace.problems()
     if as_json:
         engine = {"version": found.engine.version, "api": found.engine.api, "endpoint": found.engine.endpoint.url}
         trivy = {"version": scanner.version, "origin": scanner.origin, "path": scanner.path and str(scanner.path)}
@@ -211,7 +212,7 @@ def images(refresh: bool, as_json: bool) -> None:
         click.echo(row.name)
         click.echo(f"  for:   {row.purpose}")
         if not row.present:
-            click.echo("  not there yet; `course start` gets it")
+            click.echo("  not there yet; `python3 course.py start` gets it")
             continue
         click.echo(f"  from:  {row.source}" + (f", {row.when}" if row.when else ""))
         click.echo(f"  size:  {row.size / 1e6:.1f} MB")

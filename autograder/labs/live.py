@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from autograder.domain import manifests
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
 from autograder.evidence.states import MAX_REPOSITORIES, STANDINS
-from autograder.labs import answers, probing, tasks
+from autograder.labs import answers, probing, tasks, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
 from autograder.services import addresses, engine, images
@@ -209,19 +209,7 @@ class Live:
         Raises:
             CourseError: not there or damaged.
         """
-        file = self.folder / f"{self.lab.slug}.ipynb"
-        try:
-            loaded = json.loads(file.read_bytes().decode("utf-8"))  # as strict as the grader's reader
-            if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list):
-                return loaded
-            found = "not a notebook"
-        except (OSError, ValueError, RecursionError) as error:
-            found = str(error)
-        raise CourseError(
-            expected=f"your notebook {file.name} in work/{self.lab.slug}/",
-            found=found,
-            next_step=f"Bring it back with `python3 course.py reset {self.lab.slug}`; your old folder is kept.",
-        )
+        return workspace.notebook(self.lab.slug, self.folder)
 
     def task(self, name: str, parameters: Mapping[str, Any]) -> TaskRun:
         """A code task, run on its visible cases in a fresh process."""
@@ -236,6 +224,10 @@ class Live:
                 "Run the cell and save the notebook before you submit."
             )
             chosen = tasks.Extracted("found", newest, notes=(note,))
+        slip = tasks.slip_in_last(self.executed, part.function)
+        if slip:
+            note = f"The cell that you ran last is not valid Python ({slip}). What was judged is the version before it."
+            chosen = replace(chosen, notes=(*chosen.notes, note))
         return tasks.run_locally(chosen, part.function, visible_cases(self.lab, parameters).get(name, []), part.seconds)
 
     def inputs_of(self, answer: str) -> dict[str, str]:

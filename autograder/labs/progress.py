@@ -8,7 +8,8 @@ from pathlib import Path
 
 from autograder import paths
 from autograder.checks.api import Verdict
-from autograder.labs import answers
+from autograder.errors import CourseError
+from autograder.labs import answers, students
 from autograder.labs.manifest import Lab
 
 
@@ -16,11 +17,35 @@ def _file() -> Path:
     return paths.work() / ".progress.json"
 
 
+OWNER = "/student"  # the entry that says whose verdicts these are; no lab's slug has a slash
+
+
+def _owner() -> str:
+    """Course and student of this installation; empty when student.toml cannot be read."""
+    try:
+        student = students.current()
+    except CourseError:
+        return ""
+    return f"{student.course}/{student.student}"
+
+
+def _write(seen: dict[str, dict[str, str]]) -> None:
+    owner = _owner()
+    kept = seen | ({OWNER: {"id": owner}} if owner else {})
+    answers.replace(_file(), json.dumps(kept, indent=0, sort_keys=True).encode())
+
+
 def read() -> dict[str, dict[str, str]]:
-    """Lab slug -> check id -> last status; empty when nothing was checked yet or the file is damaged."""
+    """Lab slug -> check id -> last status; empty when nothing was checked yet or the file is damaged.
+
+    Empty, too, when the verdicts are another student's: somebody who puts a student.toml into work/ after a first look
+    has other values from then on.
+    """
     try:
         loaded = json.loads(_file().read_text(encoding="utf-8"))
-        return {str(lab): {str(k): str(v) for k, v in checks.items()} for lab, checks in loaded.items()}
+        seen = {str(lab): {str(k): str(v) for k, v in checks.items()} for lab, checks in loaded.items()}
+        mine, theirs = _owner(), seen.get(OWNER, {}).get("id", "")
+        return {} if mine and theirs and mine != theirs else seen
     except (OSError, ValueError, AttributeError):
         return {}
 
@@ -32,7 +57,7 @@ def note(lab: Lab, verdicts: Iterable[Verdict]) -> None:
     for verdict in verdicts:
         if verdict.status != "not_graded":
             mine[verdict.check] = verdict.status
-    answers.replace(_file(), json.dumps(seen, indent=0, sort_keys=True).encode())
+    _write(seen)
 
 
 def forget(lab: Lab) -> None:
@@ -40,7 +65,7 @@ def forget(lab: Lab) -> None:
     seen = read()
     seen.pop(lab.slug, None)
     seen.pop(f"{lab.slug}/hints", None)
-    answers.replace(_file(), json.dumps(seen, indent=0, sort_keys=True).encode())
+    _write(seen)
 
 
 def points(lab: Lab) -> float:
@@ -56,5 +81,5 @@ def next_hint(lab: Lab, check: str) -> tuple[int, str]:
     shown = seen.setdefault(f"{lab.slug}/hints", {})
     number = min(int(shown.get(check, "0")) + 1, len(part.hints))
     shown[check] = str(number)
-    answers.replace(_file(), json.dumps(seen, indent=0, sort_keys=True).encode())
+    _write(seen)
     return number, part.hints[number - 1]

@@ -80,6 +80,12 @@ def defines(source: str, function: str) -> bool:
     return _definition(source, function) is not None and not _is_stub(source, function)
 
 
+def slip_in_last(executed: Sequence[str], function: str) -> str:
+    """What is wrong with the last cell that was to define ``function``, when it is not even Python; else nothing."""
+    last = next((source for source in reversed(executed) if f"def {function}" in source), "")
+    return "" if last.lstrip().startswith("%") else _syntax([last])  # a cell magic is not Python and no slip
+
+
 def _is_stub(source: str, function: str) -> bool:
     """Whether the function's body is nothing but a docstring, ``...``, ``pass`` or ``raise NotImplementedError``."""
     node = _definition(source, function)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
@@ -17,6 +18,7 @@ from autograder.labs import answers, manifest, students
 from autograder.labs.manifest import Lab
 from autograder.scanning import wheels
 from autograder.services.compose import project as compose
+from autograder.services.doctor import Problem
 
 SHIPPED = ".shipped.json"  # in work/: path -> SHA-256 of each file as it was copied
 COPIES = "copies"  # in work/: what reset and updates replaced
@@ -47,6 +49,47 @@ def _files(source: Path) -> Iterator[Path]:
     for file in sorted(source.rglob("*")):
         if file.is_file() and not CACHES & set(file.relative_to(source).parts):
             yield file
+
+
+def problems() -> list[Problem]:
+    """What is wrong with work/ as far as no lab can go on; nothing before the first start."""
+    found = []
+    if (paths.work() / "student.toml").exists():
+        try:
+            students.current()
+        except CourseError as error:
+            found.append(Problem("student-file", f"work/student.toml: {error.found}", error.next_step.rstrip(".")))
+    for slug in manifest.slugs():
+        where = folder(manifest.find(slug))
+        try:
+            if where.is_dir():
+                notebook(slug, where)
+        except CourseError as error:
+            fix = f"Run: python3 course.py reset {slug}; your old folder is kept"
+            found.append(Problem("notebook", f"work/{slug}/{slug}.ipynb: {error.found}", fix))
+    return found
+
+
+def notebook(slug: str, where: Path) -> dict[str, Any]:
+    """The notebook of a lab in the folder ``where``, as it is on disk.
+
+    Raises:
+        CourseError: not there or damaged.
+    """
+    try:
+        loaded = json.loads((where / f"{slug}.ipynb").read_bytes().decode("utf-8"))  # as strict as the grader's reader
+        if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list):
+            return loaded
+        found = "not a notebook"
+    except FileNotFoundError:
+        found = "no such file"
+    except (OSError, ValueError, RecursionError) as error:
+        found = str(error)
+    raise CourseError(
+        expected=f"your notebook {slug}.ipynb in work/{slug}/",
+        found=found,
+        next_step=f"Bring it back with `python3 course.py reset {slug}`; your old folder is kept.",
+    )
 
 
 def _made(source: Path) -> Path:

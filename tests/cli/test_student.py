@@ -9,7 +9,7 @@ import pytest
 from autograder.checks.api import Verdict
 from autograder.cli import student
 from autograder.errors import CourseError
-from autograder.labs import manifest, submission
+from autograder.labs import manifest, progress, students, submission
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,20 @@ def test_a_written_answer_that_is_empty_is_missing(source, written):
     cell = {"cell_type": "markdown", "source": source, "metadata": {"nbgrader": {"grade_id": "policy"}}}
     assert submission._is_written({"cells": ["?", {"metadata": 1}, cell]}, "policy") is written
     assert not submission._is_written({"cells": []}, "policy")
+
+
+def test_verdicts_of_another_student_are_not_mine(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    lab, verdict = (
+        manifest.find("1"),
+        Verdict(check="digest", title="T", status="passed", points=1, max_points=1, trust="proved"),
+    )
+    students.ensure()
+    progress.note(lab, [verdict])
+    assert progress.points(lab) == 1
+    students.write(students.issue(b"k" * 32, "class", "ada"), tmp_path / "work" / "student.toml")
+    assert progress.points(lab) == 0
+    progress.note(lab, [])
+    students.ensure()
+    (tmp_path / "work" / "student.toml").write_text("damaged", encoding="utf-8")
+    assert set(progress.read()) == {lab.slug, progress.OWNER}  # nothing is lost over a damaged file

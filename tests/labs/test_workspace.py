@@ -168,3 +168,13 @@ def test_a_copy_that_breaks_off_is_made_good_by_the_next_start(kit, monkeypatch)
     assert workspace.prepare() == []
     assert text("01-one/01-one.ipynb") == "{}" and text("01-one/thing/Dockerfile") == "FROM scratch"
     assert not list(paths.work().rglob("*.part"))
+
+
+def test_the_doctor_is_told_of_what_no_lab_can_go_on_with(kit):
+    assert workspace.problems() == []  # before the first start
+    write(kit / "labs" / "01-one" / "01-one.ipynb", '{"cells": []}')
+    workspace.prepare()
+    mine("student.toml").write_text("garbage = [", encoding="utf-8")
+    assert [problem.code for problem in workspace.problems()] == ["student-file", "notebook"]  # 02's holds no cells
+    mine("02-two/02-two.ipynb").unlink()
+    assert workspace.problems()[1].found == "work/02-two/02-two.ipynb: no such file"
