@@ -322,7 +322,10 @@ def prediction(e: Evidence) -> None:
     if value["version"] != v2:
         raise failure(
             f"The release that answered calls itself {shown(value['version'])}.",
-            f"Stop that container and run {v2}." if value["version"] == v1 else f"Build {v2} with its MODEL_VERSION.",
+            f"Stop that container and run {v2}."
+            if value["version"] == v1
+            else f"A label alone tells the server nothing: look for ARG in the Dockerfile. Build {v2} with its "
+            "MODEL_VERSION and push it again; then repeat what rests on its digest.",
         )
     if (value["queue"], value["score"]) != (queue, score):
         others = [text for text, (q, s, _) in PREDICTIONS.items() if (q, s) == (value["queue"], value["score"])]
