@@ -53,7 +53,7 @@ def _open(ctx: click.Context) -> Iterator[tuple[DockerClient, Project]]:
     except (DockerException, RequestException) as error:
         text = str(getattr(error, "explanation", None) or error)
         raise EnvironmentProblem(
-            expected="the engine to do what it is asked", found=text, next_step="Run: course doctor"
+            expected="the engine to do what it is asked", found=text, next_step="Run: python3 course.py doctor"
         ) from None
     finally:
         client.close()

@@ -107,7 +107,7 @@ class Pusher:
             raise EnvironmentProblem(
                 expected=f"a registry that answers at {self.address}",
                 found=f"no answer ({type(error).__name__})",
-                next_step="Run `course start`, then try again.",
+                next_step="Run `python3 course.py start`, then try again.",
             ) from None
         if answer.status_code not in allowed:
             raise EnvironmentProblem(

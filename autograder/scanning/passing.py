@@ -102,7 +102,7 @@ def run(arguments: Sequence[str], *, live: bool = False) -> int:
         return subprocess.call(call, env=environment)
     except OSError as error:
         raise EnvironmentProblem(
-            expected=f"{call[0]} to run", found=str(error), next_step="Run: course doctor"
+            expected=f"{call[0]} to run", found=str(error), next_step="Run: python3 course.py doctor"
         ) from None
 
 

@@ -77,7 +77,7 @@ class Sandbox:
                 raise EnvironmentProblem(
                     expected="the engine to run Trivy in a container",
                     found=str(getattr(error, "explanation", None) or error),
-                    next_step="Run: course doctor",
+                    next_step="Run: python3 course.py doctor",
                 ) from None
             finally:
                 if container is not None:

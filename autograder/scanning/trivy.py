@@ -227,7 +227,7 @@ def run(
         raise CourseError(
             expected="Trivy to give a report",
             found=last_words(done.stderr) or f"exit status {done.returncode}",
-            next_step="See what it says; `course doctor` checks Trivy itself.",
+            next_step="See what it says; `python3 course.py doctor` checks Trivy itself.",
         )
     return done.stdout
 

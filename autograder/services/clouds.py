@@ -192,7 +192,7 @@ def publish(client: DockerClient, installation: Installation, secrets: dict[str,
                 raise EnvironmentProblem(
                     expected=f"the Docker Hub stand-in to take library/{base}",
                     found=str(line["error"]),
-                    next_step="Run `course stop`, then `course start`.",
+                    next_step="Run `python3 course.py stop`, then `python3 course.py start`.",
                 )
         client.images.remove(f"{repository}:{tag}", noprune=True)
 
@@ -248,7 +248,7 @@ def _have(
         raise EnvironmentProblem(
             expected=f"the engine to start the container {wanted['name']}",
             found=text,
-            next_step="Run: course doctor",
+            next_step="Run: python3 course.py doctor",
         ) from None
 
 
@@ -289,5 +289,5 @@ def _silent(container: Container) -> CourseError:
     return EnvironmentProblem(
         expected=f"the clouds' stand-ins to answer within {HEALTH_SECONDS:.0f} seconds",
         found=f"they do not; their container is {container.status}" + (f"; its log ends: {log}" if log else ""),
-        next_step="Run `course stop`, then `course start`.",
+        next_step="Run `python3 course.py stop`, then `python3 course.py start`.",
     )

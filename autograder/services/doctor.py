@@ -131,7 +131,7 @@ def _ports(facts: Facts) -> Iterator[Problem]:
     for port in facts.ports:
         if not port.free and not port.ours:
             found = f"port {port.number}, chosen for {port.service}, is taken by {port.holder or 'another program'}"
-            fix = f"Stop that program; or take another port: course start --move {port.service}"
+            fix = f"Stop that program; or take another port: python3 course.py start --move {port.service}"
             yield Problem("port-taken", found, fix)
 
 
@@ -142,7 +142,7 @@ def _down(facts: Facts) -> Iterator[Problem]:
     silent = [f"{port.service} (port {port.number})" for port in facts.ports if port.down and (port.free or port.ours)]
     if silent:
         found = f"{', '.join(silent)} should be up and {'does' if len(silent) == 1 else 'do'} not answer"
-        yield Problem("down", found, "Run: course start")
+        yield Problem("down", found, "Run: python3 course.py start")
 
 
 def _disks(facts: Facts) -> Iterator[Problem]:

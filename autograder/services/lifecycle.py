@@ -112,7 +112,7 @@ def _folders_checked() -> Iterator[None]:
         raise EnvironmentProblem(
             expected=f"the kit can write below {paths.home()}",
             found=str(error),
-            next_step="Run `course doctor`; give yourself the rights to that folder, or free some space.",
+            next_step="Run `python3 course.py doctor`; give yourself the rights to that folder, or free some space.",
         ) from error
 
 
@@ -228,7 +228,7 @@ def _engine_told() -> Iterator[None]:
         yield
     except (DockerException, RequestException) as error:
         raise EnvironmentProblem(
-            expected="the engine to do what it is asked", found=str(error), next_step="Run: course doctor"
+            expected="the engine to do what it is asked", found=str(error), next_step="Run: python3 course.py doctor"
         ) from error
 
 

@@ -91,5 +91,5 @@ def _failed(tag: str, found: str) -> EnvironmentProblem:
     return EnvironmentProblem(
         expected=f"the engine to build {tag}",
         found=found,
-        next_step="Run `course doctor`; if it finds nothing, report this message.",
+        next_step="Run `python3 course.py doctor`; if it finds nothing, report this message.",
     )

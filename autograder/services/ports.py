@@ -92,6 +92,6 @@ def taken(service: str, port: int, by: str | None = None) -> PortTaken:
         service,
         expected=f"port {port} of this machine free for {service}",
         found=f"{by or processes.listener(port)} listens on it",
-        next_step=f"Stop that program, then start again; or take another port: course start --move {service}"
+        next_step=f"Stop that program, then start again; or take another port: python3 course.py start --move {service}"
         + (" (images already pushed then have the new port in their names)." if service == "registry" else "."),
     )

@@ -119,7 +119,9 @@ def _run(
         if "already allocated" in text or "address already in use" in text or "port is not available" in text.lower():
             raise ports.taken(SERVICE, installation.ports[SERVICE]) from None
         raise EnvironmentProblem(
-            expected="the engine to start the registry's container", found=text, next_step="Run: course doctor"
+            expected="the engine to start the registry's container",
+            found=text,
+            next_step="Run: python3 course.py doctor",
         ) from None
 
 
@@ -135,8 +137,9 @@ def _silent(container: Container, port: int) -> EnvironmentProblem:
     return EnvironmentProblem(
         expected=f"the registry to answer at {addresses.url(port, '/v2/')} within {HEALTH_SECONDS:.0f} seconds",
         found=f"{seen}; its container is {container.status}" + (f"; its log ends: {log}" if log else ""),
-        next_step="Run `course stop`, then `course start`. Where the engine itself runs elsewhere (inside another "
-        "container or machine), its ports are not this machine's localhost: use an engine on this machine.",
+        next_step="Run `python3 course.py stop`, then `python3 course.py start`. Where the engine itself runs "
+        "elsewhere (inside another container or machine), its ports are not this machine's localhost: use an engine on "
+        "this machine.",
     )
 
 

@@ -168,7 +168,7 @@ def wait(installation: Installation) -> None:
         raise EnvironmentProblem(
             expected=f"the site to answer on port {installation.ports[SERVICE]} within {START_SECONDS:.0f} seconds",
             found=f"it does not; its log ends: {processes.tail(log(), 3) or '(empty)'}",
-            next_step="Run `course stop`, then start again.",
+            next_step="Run `python3 course.py stop`, then start again.",
         )
 
 

@@ -52,7 +52,7 @@ def test_a_listener_makes_a_port_taken_and_its_program_is_named(host):
         port = listener.getsockname()[1]
         assert not ports.is_free(port)
         problem = ports.taken("registry", port)
-        assert "(process " in problem.found and "course start --move registry" in problem.next_step
+        assert "(process " in problem.found and "course.py start --move registry" in problem.next_step
     assert ports.is_free(port)
 
 

@@ -109,7 +109,7 @@ def test_a_port_that_a_foreign_program_took_is_an_error_with_its_fix(engine, sta
         foreign.listen()
         with pytest.raises(EnvironmentProblem, match=r"listens on it") as error:
             registry.up(engine, state, quiet)
-    assert "course start --move registry" in error.value.next_step
+    assert "course.py start --move registry" in error.value.next_step
     registry.up(engine, state, quiet)
     assert registry.running(engine, state)
 

@@ -232,7 +232,7 @@ def _start(container: Container, project: Project) -> Container:
                 exit_code=Exit.ENVIRONMENT,
             ) from None
         raise EnvironmentProblem(
-            expected="the engine to start the container", found=text, next_step="Run: course doctor"
+            expected="the engine to start the container", found=text, next_step="Run: python3 course.py doctor"
         ) from None
     until = time.monotonic() + SETTLED
     while time.monotonic() < until:
