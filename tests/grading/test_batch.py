@@ -258,7 +258,7 @@ def test_rows_become_a_table_and_json(course, ada, box, capsys):
     rows = list(grade(course, box).values())
     report.show(Console(width=100), rows)
     said = capsys.readouterr().out
-    assert "5.5*+ / 7" in said and "claimed evidence" in said and "graded by hand" in said
+    assert "5.5*+ / 7" in said and "claimed evidence" in said and "a written task comes on top" in said
     assert "broken.zip" in said and "1 graded, 1 refused." in said
     listed = report.as_json(rows)
     assert json.loads(json.dumps(listed))[0]["score"] == 5.5 and listed[1]["status"] == "refused"
