@@ -61,6 +61,7 @@ def server_config(installation: Installation, work: Path) -> dict[str, Any]:
             "root_dir": str(work),
             "allow_root": True,  # in a container or a virtual machine root is often the only user
             "terminals_enabled": True,
+            "terminado_settings": _terminals(),
             "jpserver_extensions": dict.fromkeys(INSTRUCTORS, False),
         },
         "LabApp": {
@@ -71,6 +72,16 @@ def server_config(installation: Installation, work: Path) -> dict[str, Any]:
         "MultiKernelManager": {"default_kernel_name": "python3"},
         "KernelSpecManager": {"ensure_native_kernel": True},
     }
+
+
+def _terminals() -> dict[str, Any]:
+    """How a terminal of JupyterLab starts: as no login shell, which it would be by default.
+
+    On Debian and Ubuntu /etc/profile gives a login shell a path of its own, and then `course` would not be found.
+    """
+    if os.name == "nt":
+        return {}
+    return {"shell_command": [os.environ.get("SHELL") or "/bin/sh"]}
 
 
 def write_config(installation: Installation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import websocket
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
@@ -168,6 +170,11 @@ def test_jupyterlab_answers_with_our_settings_and_comes_back_after_a_kill(state,
 
     terminal = http.ask(base + "/api/terminals", method="POST", headers=token, timeout=20)
     assert terminal.status == 200
+    name, seen = json.loads(terminal.text)["name"], Path(state.home) / "seen"
+    address = f"ws://127.0.0.1:{port}/terminals/websocket/{name}?token={state.token}"
+    with contextlib.closing(websocket.create_connection(address, timeout=20, http_no_proxy=["*"])) as typed:
+        typed.send(json.dumps(["stdin", f"command -v course > '{seen}'\r"]))
+        assert http.wait_until(lambda: seen.is_file() and seen.read_text() != "", 20), "course is not on the path"
     started = time.monotonic()
     assert jupyter.stop(state) is True and jupyter.stop(state) is False
     assert not jupyter.answers(state) and time.monotonic() - started < 60
