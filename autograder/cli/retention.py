@@ -89,7 +89,7 @@ def _moment(text: str | None) -> datetime:
         raise CourseError(
             expected="--now is a time in ISO 8601, such as 2026-03-01T12:00:00Z",
             found=f"--now is {text}",
-            next_step="write the time like that, or leave --now out to use the current time",
+            next_step="Write the time like that, or leave --now out to use the current time.",
         )
     return moment
 
@@ -102,7 +102,7 @@ def _read(path: Path, what: str) -> str:
         raise CourseError(
             expected=f"{path} is a file with {what}",
             found=f"{path} cannot be read: {problem.strerror or problem}",
-            next_step="check the path and the current folder",
+            next_step="Check the path and the current folder.",
         ) from problem
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
@@ -111,7 +111,7 @@ def _read(path: Path, what: str) -> str:
         raise CourseError(
             expected=f"{path} is a text file in UTF-8 with {what}",
             found=f"{path} holds bytes that are not UTF-8 text (at byte {problem.start})",
-            next_step="save it again as UTF-8",
+            next_step="Save it again as UTF-8.",
         ) from problem
 
 

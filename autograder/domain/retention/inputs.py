@@ -237,5 +237,5 @@ def _unusable(found: str) -> CourseError:
     return CourseError(
         expected=f"a list of images: {FORMATS}",
         found=found,
-        next_step=f"write the list again with one of these; an entry written by hand has the keys {SHORT_FORM}",
+        next_step=f"Write the list again with one of these; an entry written by hand has the keys {SHORT_FORM}.",
     )
