@@ -228,6 +228,8 @@ answer("v2_reference", v2_reference)
 check("by-digest")
 
 # %% [markdown] id="task-5b"
+# ### Run that very image
+#
 # *3 minutes*
 #
 # **Achieve:** a container of that very image runs under the name `me.container`, and `prediction` is what its

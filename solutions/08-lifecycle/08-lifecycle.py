@@ -146,6 +146,8 @@ check("spares")
 check("clears")
 
 # %% [markdown] id="task-2b"
+# ### Other fleets
+#
 # *5 minutes*
 #
 # Your fleet is one of many. The next check holds your policy against fleets that you have not seen. If it fails, its
