@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from autograder.services import clouds, http, images, installation
+from autograder.services import clouds, http, images, installation, removal
 from autograder.services import engine as engines
 from autograder.services.installation import Installation
 from tests.services.standins.support import free_port
@@ -82,7 +82,7 @@ def running(engine: DockerClient) -> Iterator[Installation]:
         clouds.up(engine, state, lambda line: None)
         yield state
     finally:
-        clouds.remove(engine, state)
+        removal.remove(engine, state)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

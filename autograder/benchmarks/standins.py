@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from urllib.parse import quote, urlsplit
 
-from autograder.services import cloud_admin, cloud_credentials, clouds, engine, installation, registry
+from autograder.services import cloud_admin, cloud_credentials, clouds, engine, installation, registry, removal
 from autograder.services import http as local
 from autograder.services.installation import Installation
 from autograder.services.ports import LOOPBACK
@@ -107,11 +107,7 @@ def _installation() -> Iterator[tuple[DockerClient, Installation]]:
             clouds.up(client, state, lambda line: None)
             yield client, state
         finally:
-            clouds.remove(client, state)
-            found = registry.find(client, state)
-            if found is not None:
-                found.remove(force=True)
-            client.volumes.get(state.object_name(registry.SERVICE)).remove()
+            removal.remove(client, state)
 
 
 def _free_port() -> int:

@@ -158,10 +158,25 @@ def _problem(problem: CourseError) -> dict[str, str]:
 
 
 @click.command()
-def stop() -> None:
-    """Take everything down. What was pushed, and your work, stay."""
+@click.option("--remove", is_flag=True, help="Remove containers, volumes and images, too: all that was pushed is lost.")
+@click.option("--yes", is_flag=True, help="With --remove: do not ask.")
+def stop(remove: bool, yes: bool) -> None:
+    """Take everything down. What was pushed, and your work, stay.
+
+    With --remove, only your files stay: your folder work/ is not touched. The base images stay too, since other copies
+    of the course may use them.
+    """
     from autograder.services import lifecycle
 
+    if remove:
+        if not (yes or click.confirm("Everything that was pushed to the course's registries will be lost. Remove it?")):
+            click.echo("Nothing was removed.")
+            sys.exit(int(Exit.NO))
+        with progress() as report:
+            gone = lifecycle.remove(report)
+        said = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in gone.items() if count)
+        click.echo(f"Removed: {said}. Your files stay where they are." if said else "There was nothing to remove.")
+        return
     with progress() as report:
         stopped = lifecycle.stop(report)
     click.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")

@@ -5,7 +5,6 @@ Used by the live part of the content contract, by the tests, and to make the sam
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import os
@@ -14,11 +13,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from docker.errors import NotFound
 
 from autograder import paths
 from autograder.checks.api import Verdict
@@ -26,8 +24,7 @@ from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import cloud_reset, release, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
-from autograder.services import addresses, endpoint, engine, installation, registry
-from autograder.services.compose import project as compose
+from autograder.services import endpoint, engine, installation, removal
 
 CELL_SECONDS = 300  # a cell may build an image
 
@@ -158,7 +155,7 @@ def _course(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@contextlib.contextmanager
+@contextmanager
 def at(home: Path) -> Iterator[None]:
     """Make ``home`` the COURSE_HOME of this process for a while."""
     before = os.environ.get("COURSE_HOME")
@@ -172,7 +169,7 @@ def at(home: Path) -> Iterator[None]:
             os.environ["COURSE_HOME"] = before
 
 
-@contextlib.contextmanager
+@contextmanager
 def services(home: Path, *, needed: bool = True) -> Iterator[None]:
     """A home whose services are up, as `course start` brings them up; removed with their volumes afterwards.
 
@@ -202,27 +199,11 @@ def services(home: Path, *, needed: bool = True) -> Iterator[None]:
 
 
 def _remove() -> None:
-    """Remove the current installation's containers and volumes, and what a lab ran and built under its addresses."""
+    """Remove what the current installation has in the engine."""
     state, (_, client) = installation.find(), engine.probe()
-    if state is None or client is None:
-        return
-    mine: dict[str, str | list[str] | bool] = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
-    hosts = tuple(f"{address}/" for address in addresses.of_installation(state).services.values())
-    hosts += tuple(f"localhost:{port}/" for port in compose.ports_of(client, state))  # registries that a lab started
-    for container in client.containers.list(all=True, ignore_removed=True):
-        named = str(container.attrs["Config"]["Image"])
-        if named.startswith(hosts) or container.labels.get(registry.INSTALLATION_LABEL) == state.id:
-            container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters=mine):
-        volume.remove(force=True)
-    for image in client.api.images():  # as one answer: others may remove images meanwhile
-        for name in [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]:
-            if name.startswith(hosts):
-                with contextlib.suppress(NotFound):
-                    client.images.remove(name, force=True)
-    for network in client.networks.list(filters=mine):
-        network.remove()
-    client.close()
+    if state is not None and client is not None:
+        with closing(client):
+            removal.remove(client, state)
 
 
 def solved(lab: Lab) -> Any:

@@ -5,7 +5,6 @@ Whatever happens to the containers, their two volumes stay: they hold what was p
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -158,20 +157,6 @@ def down(client: DockerClient, installation: Installation) -> bool:
             container.stop(timeout=10)
             stopped = True
     return stopped
-
-
-def remove(client: DockerClient, installation: Installation) -> None:
-    """Remove containers, volumes and network of this installation: everything in the clouds is gone."""
-    from docker.errors import NotFound
-
-    for part in (FRONTS, STORE):
-        container = _find(client, installation, part)
-        if container is not None:
-            container.remove(force=True)
-        with contextlib.suppress(NotFound):
-            client.volumes.get(installation.object_name(part)).remove()
-    for network in client.networks.list(names=[installation.object_name(FRONTS)]):
-        network.remove()
 
 
 def publish(client: DockerClient, installation: Installation, secrets: dict[str, Any], report: images.Report) -> None:

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.services import addresses, clouds, engine, images, installation, jupyter, machine_setup, ports, registry
+from autograder.services import (
+    addresses,
+    clouds,
+    engine,
+    images,
+    installation,
+    jupyter,
+    machine_setup,
+    ports,
+    registry,
+    removal,
+)
 from autograder.services import site_server as site
 from autograder.services.compose import project as compose
 from autograder.services.installation import Installation
@@ -262,3 +273,25 @@ def stop(report: Report) -> list[str]:
             elif registry.answers(state.ports[registry.SERVICE]):
                 raise engine.problem(found)
         return stopped
+
+
+def remove(report: Report) -> dict[str, int]:
+    """Take everything down and remove what the installation has in the engine: all that was pushed is lost.
+
+    Returns:
+        how many of each ``container``, ``volume``, ``image`` and ``network``; empty before the first start.
+
+    Raises:
+        EnvironmentProblem: the engine cannot be reached.
+    """
+    state = installation.find()
+    if state is None:
+        return {}
+    found, client = engine.probe()
+    if client is None:
+        raise engine.problem(found)
+    with closing(client), installation.locked("command", COMMAND_SECONDS, report), _engine_told():
+        report("removing containers, volumes and images")
+        gone = removal.remove(client, state)  # first, while the registry holds its port
+    stop(report)
+    return gone

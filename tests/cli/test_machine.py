@@ -27,15 +27,7 @@ def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 def up(engine, home: Path) -> Iterator[Path]:
     """A home whose services may be started; everything is gone afterwards."""
     yield home
-    lifecycle.stop(lambda _: None)
-    state = installation.find()
-    if state:
-        clouds.remove(engine, state)
-        container = registry.find(engine, state)
-        if container:
-            container.remove(force=True)
-        for volume in engine.volumes.list(filters={"label": f"{registry.INSTALLATION_LABEL}={state.id}"}):
-            volume.remove()
+    lifecycle.remove(lambda _: None)
 
 
 @pytest.mark.parametrize("command", ["start", "stop", "doctor", "images", "env"])
@@ -102,6 +94,8 @@ def test_start_without_an_engine_brings_up_the_rest_and_ends_with_3(home):
 def test_stop_before_the_first_start_is_harmless(home):
     done = course("stop")
     assert (done.returncode, done.stdout) == (0, "Nothing was running.\n")
+    done = course("stop", "--remove", "--yes")
+    assert (done.returncode, done.stdout) == (0, "There was nothing to remove.\n")
 
 
 @pytest.mark.engine
@@ -121,7 +115,12 @@ def test_services_start_push_stop_start(engine, up):
     data = json.loads(course("start", "--services-only", "--json").stdout)
     assert data["running"]["registry"] == address
     engine.images.pull(name, "1")
-    engine.images.remove(f"{name}:1")
+    done = course("stop", "--remove", "--yes")
+    assert done.stdout == ("Removed: 3 containers, 3 volumes, 1 image, 1 network. Your files stay where they are.\n"), (
+        "registry, stand-ins and their store"
+    )
+    mine = {"label": f"{registry.INSTALLATION_LABEL}={installation.load().id}"}
+    assert [*engine.containers.list(all=True, filters=mine), *engine.networks.list(filters=mine)] == []
 
 
 @pytest.mark.engine

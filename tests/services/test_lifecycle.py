@@ -95,6 +95,24 @@ def test_a_service_moves_when_it_is_told_to(plan, clean, home):
     assert moved.addresses.site != before.site
 
 
+@pytest.mark.engine
+def test_removed_nothing_stays_in_the_engine_and_a_start_begins_anew(plan, clean, home, engine):
+    assert lifecycle.remove(quiet) == {}, "nothing was started yet"
+    address = lifecycle.start(plan, quiet).addresses.of("registry")
+    state = installation.load()
+    engine.images.get("registry:2").tag(f"{address}/mine", "1")
+    stranger = engine.containers.create("registry:2")
+    try:
+        assert lifecycle.remove(quiet) == {"container": 1, "volume": 1, "image": 1, "network": 0}
+        engine.containers.get(stranger.id)
+    finally:
+        stranger.remove(v=True)
+    mine = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
+    assert engine.containers.list(all=True, filters=mine) == engine.volumes.list(filters=mine) == []
+    assert not site_server.answers(state)
+    assert lifecycle.start(plan, quiet).addresses.of("registry") == address
+
+
 def test_without_an_engine_the_rest_comes_up_and_what_is_missing_is_said(plan, home, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/none.sock")
     started = lifecycle.start(plan, quiet)
