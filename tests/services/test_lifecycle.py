@@ -113,6 +113,22 @@ def test_removed_nothing_stays_in_the_engine_and_a_start_begins_anew(plan, clean
     assert lifecycle.start(plan, quiet).addresses.of("registry") == address
 
 
+@pytest.mark.engine
+def test_names_of_a_port_that_somebody_else_took_meanwhile_are_not_removed(plan, clean, home, engine):
+    address = lifecycle.start(plan, quiet).addresses.of("registry")
+    lifecycle.stop(quiet)
+    name = f"{address}/theirs"
+    engine.images.get("registry:2").tag(name, "1")
+    port = int(address.rpartition(":")[2])
+    stranger = engine.containers.run("registry:2", detach=True, ports={"5000/tcp": ("127.0.0.1", port)})
+    try:
+        assert lifecycle.remove(quiet) == {"container": 1, "volume": 1, "image": 0, "network": 0}
+        assert engine.images.get(f"{name}:1")
+    finally:
+        stranger.remove(force=True, v=True)
+        engine.images.remove(f"{name}:1")
+
+
 def test_without_an_engine_the_rest_comes_up_and_what_is_missing_is_said(plan, home, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/none.sock")
     started = lifecycle.start(plan, quiet)
