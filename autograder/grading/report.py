@@ -140,7 +140,7 @@ def show(console: Console, rows: Sequence[Row]) -> None:
     if any(row.claimed for row in rows):
         console.print("* some of these points rest on claimed evidence: only the student's machine saw it.")
     if any(row.manual for row in rows):
-        console.print("+ a task graded by hand comes on top: course formgrader; course export has all points")
+        console.print("+ a written task comes on top, graded by hand: course formgrader; course export has all points")
     counts = {name: sum(row.status == name for row in rows) for name in STATUS}
     console.print(", ".join(f"{count} {STATUS[name][0]}" for name, count in counts.items() if count) + ".")
     if any(row.status == "not_graded" for row in rows):
