@@ -85,6 +85,18 @@ def running(engine: DockerClient) -> Iterator[Installation]:
         removal.remove(engine, state)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that uses the engine says so: unit tests run where there is none."""
+    unmarked = [
+        item.nodeid
+        for item in items
+        if "engine" in getattr(item, "fixturenames", ()) and item.get_closest_marker("engine") is None
+    ]
+    if unmarked:
+        raise pytest.UsageError(f"These tests use the engine and lack the mark: {', '.join(unmarked)}")
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Bytes are no names: compressed ones hold the time, and the processes that share the tests would disagree."""
     return f"{len(val)}-bytes" if isinstance(val, bytes) else None

@@ -60,6 +60,7 @@ def test_present_weights_are_left_alone(training: ModuleType, weights: Path, mon
     assert training.train(weights)["weights"]["digest"] == WEIGHTS
 
 
+@pytest.mark.slow  # it trains anew each time
 @pytest.mark.parametrize("name", ["weights.bin", "model.json"])
 @pytest.mark.parametrize("damage", ["cut", "gone", "other"])
 def test_damaged_files_are_made_again(

@@ -165,6 +165,7 @@ def test_profiles_work_in_the_aws_clients(running: Installation, tmp_path: Path,
     assert not (tmp_path / ".aws").exists()
 
 
+@pytest.mark.engine
 def test_a_reset_ends_the_accounts_of_the_lab_alone(live: Live, running: Installation) -> None:
     name = f"h{uuid4().hex[:8]}"
     assert cloud_admin.call("dockerhub", "account-create", name=name)["created"] is True

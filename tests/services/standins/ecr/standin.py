@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -179,9 +180,17 @@ class Standin:
         return Call(method, kind, repository, reference, host="localhost:5003", **more)
 
 
+@cache
+def session() -> Any:
+    """One session for all clients: each new one reads AWS's models again, and moto forgets the default one."""
+    import boto3
+    import moto  # noqa: F401  # it hooks into the sessions that are made after its import
+
+    return boto3.Session()
+
+
 def local_client(app: Any, keys: dict[str, str], service: str, host: str = "localhost:5003", **more: Any) -> Any:
     """A boto3 client whose requests go straight into a WSGI application."""
-    import boto3
     from botocore.awsrequest import AWSResponse
     from botocore.config import Config
     from werkzeug.test import Client
@@ -204,7 +213,7 @@ def local_client(app: Any, keys: dict[str, str], service: str, host: str = "loca
         answer = http.open("/", method=request.method, headers=headers, data=body, base_url=f"http://{host}")
         return AWSResponse(request.url, answer.status_code, dict(answer.headers), Raw(answer.data))
 
-    client = boto3.client(
+    client = session().client(
         service,
         region_name=more.pop("region", "us-east-1"),
         endpoint_url=f"http://{host}",

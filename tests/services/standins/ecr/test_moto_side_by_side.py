@@ -10,14 +10,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from autograder.domain.manifests import digest_of
 
-from .standin import Standin
+from .standin import Standin, session
 
 ARN = "arn:aws:ecr:us-east-1:123456789012:repository/app"
 ZEROS = "sha256:" + "0" * 64
@@ -292,6 +291,6 @@ def test_the_same_as_moto(standin: Standin, name: str, steps: list[Step]) -> Non
 
     ours = perform(standin.client(), steps, manifest)
     with mock_aws():
-        plain = boto3.client("ecr", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+        plain = session().client("ecr", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
         theirs = perform(plain, steps, manifest)
     assert ours == theirs
