@@ -126,14 +126,14 @@ class Desk:
 
     Attributes:
         record: what it adds to.
-        no_engine: why it has no container engine; nothing where it has one.
+        no_engine: why it has no container engine, "engine" or "tls"; None where it has one.
         pushed: names that the run has pushed before: they can be pulled, scanned and copied.
         images: name -> origin (see :class:`Push`) of what the engine holds.
         files: archive -> the images in it.
     """
 
     record: Record
-    no_engine: str = ""
+    no_engine: Issue | None = None
     pushed: set[str] = field(default_factory=set)
     images: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -157,8 +157,7 @@ class Desk:
     def apply(self, effect: Effect) -> None:
         """Let an effect happen."""
         if effect.engine and self.no_engine:
-            kind: Lack = "tls" if "TLS" in self.no_engine else "engine"
-            self.lacks(kind, f"{effect.where} needs a Docker daemon: {self.no_engine}")
+            self.lacks(self.no_engine.kind, f"{effect.where} needs a Docker daemon: {self.no_engine.text}")
         handler = getattr(self, f"_{effect.kind}", None)
         if handler is not None:
             handler(effect)

@@ -19,7 +19,7 @@ from autograder.domain.metadata_action.evaluate import Known, evaluate, text_of,
 from autograder.domain.metadata_action.outputs import Gap
 from autograder.domain.metadata_action.triggers import why_no_run
 from autograder.domain.pipelines import actions, shell, tools
-from autograder.domain.pipelines.desk import MAX_JOBS, MAX_STEPS, MAX_VARIABLES, Desk, NotJudged, Record, Work
+from autograder.domain.pipelines.desk import MAX_JOBS, MAX_STEPS, MAX_VARIABLES, Desk, Issue, NotJudged, Record, Work
 from autograder.domain.pipelines.patterns import simple_filter
 from autograder.domain.pipelines.script import follow
 from autograder.domain.pipelines.shell import unknown
@@ -441,15 +441,15 @@ def secrets(part: object) -> Iterator[str]:
         yield from (found[1] or found[2] for found in _SECRET.finditer(part))
 
 
-def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> str:
+def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> Issue | None:
     runner = job.get("runs-on")
     labels = [_text(one, contexts).lower() for one in (runner if isinstance(runner, list) else [runner]) if one]
     for label in labels:
         if label.startswith("macos"):
-            return f"the job {id} runs on {label}, and GitHub's macOS runners have none."
+            return Issue("engine", f"the job {id} runs on {label}, and GitHub's macOS runners have none.")
         if label.startswith("windows"):
-            return f"the job {id} runs on {label}, whose engine builds and runs no Linux images."
-    return ""
+            return Issue("engine", f"the job {id} runs on {label}, whose engine builds and runs no Linux images.")
+    return None
 
 
 def _permissions(workflow: Mapping[str, Any], job: Mapping[str, Any]) -> object:

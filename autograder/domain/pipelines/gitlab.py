@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from autograder.domain.pipelines import conditions, shell
-from autograder.domain.pipelines.desk import MAX_JOBS, MAX_VARIABLES, Desk, NotJudged, Record, Work
+from autograder.domain.pipelines.desk import MAX_JOBS, MAX_VARIABLES, Desk, Issue, NotJudged, Record, Work
 from autograder.domain.pipelines.script import follow
 
 # Keys at the top that are no jobs. Source: https://docs.gitlab.com/ci/yaml/#keywords
@@ -366,34 +366,42 @@ def _tag(image: str) -> str:
     return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
-def no_engine(job: Job) -> str:
-    """Why no daemon can be reached from a job, or nothing."""
+def no_engine(job: Job) -> Issue | None:
+    """Why no daemon can be reached from a job: there is none ("engine"), or no certificates for it ("tls")."""
     image, _ = _image(job)
     services = images(job)[1:]
     engines = [name for name in services if _tail(name) == "docker" and "dind" in _tag(name)]
     if not image:
-        return f"the job {job.name} names no image, so it gets the runner's own, which need not have docker."
+        return Issue(
+            "engine", f"the job {job.name} names no image, so it gets the runner's own, which need not have docker."
+        )
     if _tail(image) in _NO_CLIENT:
-        return f"the image {image} of the job {job.name} has no docker client."
+        return Issue("engine", f"the image {image} of the job {job.name} has no docker client.")
     if not engines:
-        return f"the job {job.name} has no dind service. Each job starts with its own services and no others."
+        return Issue(
+            "engine", f"the job {job.name} has no dind service. Each job starts with its own services and no others."
+        )
     client, daemon = _tag(image), _tag(engines[0])
     stem = re.sub(r"-?dind(-rootless)?", "", daemon)
     if _tail(image) == "docker" and re.sub(r"-(cli|git)$", "", client) != stem:
-        return f"the job {job.name} has the client docker:{client} and the daemon docker:{daemon}: two versions."
+        return Issue(
+            "engine", f"the job {job.name} has the client docker:{client} and the daemon docker:{daemon}: two versions."
+        )
     variables = job.variables
     folder, address = variables.get("DOCKER_TLS_CERTDIR"), variables.get("DOCKER_HOST", "")
     if folder is None:
-        return (
-            f"nothing states DOCKER_TLS_CERTDIR for the job {job.name}, so the runner decides where certificates are."
+        return Issue(
+            "tls",
+            f"nothing states DOCKER_TLS_CERTDIR for the job {job.name}, so the runner decides where certificates are.",
         )
     if not folder or address.endswith(":2375") or "--tls=false" in _service_commands(job):
-        return f"the job {job.name} talks to its daemon without TLS."
+        return Issue("tls", f"the job {job.name} talks to its daemon without TLS.")
     if address and not re.fullmatch(r"tcp://[\w-]+:2376", address):
-        return f"the job {job.name} looks for its daemon at {address}, where none is."
+        return Issue("engine", f"the job {job.name} looks for its daemon at {address}, where none is.")
     if address and not variables.get("DOCKER_TLS_VERIFY"):
-        return f"the job {job.name} sets DOCKER_HOST, and not DOCKER_TLS_VERIFY and DOCKER_CERT_PATH with it."
-    return ""
+        text = f"the job {job.name} sets DOCKER_HOST, and not DOCKER_TLS_VERIFY and DOCKER_CERT_PATH with it."
+        return Issue("tls", text)
+    return None
 
 
 def _service_commands(job: Job) -> list[str]:
