@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import EnvironmentProblem
-from autograder.services import clouds, facts, http, installation, lifecycle, ports, processes, registry, site_server
+from autograder.services import (
+    clouds,
+    facts,
+    http,
+    installation,
+    lifecycle,
+    ports,
+    processes,
+    registry,
+    removal,
+    site_server,
+)
 from autograder.services.lifecycle import Plan
 
 
@@ -47,11 +58,7 @@ def clean(engine, home) -> Iterator[None]:
     yield
     state = installation.find()
     if state:
-        container = registry.find(engine, state)
-        if container:
-            container.remove(force=True)
-        for volume in engine.volumes.list(filters={"label": f"{registry.INSTALLATION_LABEL}={state.id}"}):
-            volume.remove()
+        removal.remove(engine, state)
 
 
 @pytest.mark.engine

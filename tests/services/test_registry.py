@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from autograder.errors import EnvironmentProblem
-from autograder.services import http, installation, registry
+from autograder.services import http, installation, registry, removal
 from autograder.services.installation import Installation
 
 pytestmark = pytest.mark.engine
@@ -28,11 +28,7 @@ def state(home, engine) -> Iterator[Installation]:
         probe.bind(("127.0.0.1", 0))
         found.ports["registry"] = probe.getsockname()[1]
     yield found
-    container = registry.find(engine, found)
-    if container is not None:
-        container.remove(force=True)
-    for volume in engine.volumes.list(filters={"label": f"{registry.INSTALLATION_LABEL}={found.id}"}):
-        volume.remove()
+    removal.remove(engine, found)
 
 
 def push(state: Installation) -> str:
