@@ -13,7 +13,7 @@ KEYS = st.binary(min_size=1, max_size=40)
 # What matters of a long value is its length: a short one repeated is drawn a hundred times faster.
 VALUES = st.builds(lambda part, size: (part * size)[:size], st.binary(min_size=1, max_size=4), st.integers(0, 9000))
 BUCKETS = st.recursive(
-    st.dictionaries(KEYS, st.binary(max_size=60), max_size=12),
+    st.dictionaries(KEYS, st.binary(max_size=60), max_size=40),
     lambda inner: st.dictionaries(KEYS, inner | VALUES, max_size=12),
     max_leaves=12,
 )
