@@ -155,7 +155,8 @@ def passwords(e: Evidence) -> None:
         )
         raise failure(found, "The user is me.user, letter by letter.")
     if mine["scheme"] != "bcrypt":
-        text = next((file.text for name, file in e.files.items() if name == PASSWORDS), None) or ""
+        file = e.files.get(PASSWORDS)
+        text = (file.text if file else None) or ""
         if f"{user}:b'$2" in text or f'{user}:b"$2' in text:
             raise failure(
                 "The hash is there as Python shows bytes, with a b and quotes around it.",

@@ -57,6 +57,11 @@ class Row:
         """Whether somebody has to do something: it was refused, or could not be graded."""
         return self.status in ("refused", "not_graded")
 
+    @property
+    def is_passed_over(self) -> bool:
+        """Whether another zip of the same student counts."""
+        return self.status in ("older", "duplicate")
+
 
 def row_of(document: dict[str, Any], status: str) -> Row:
     """The row of a verdict file."""
@@ -116,7 +121,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 def score(row: Row) -> str:
     """``5 / 6``, with ``*`` where claimed points are in it and ``+`` where points by hand come on top."""
-    if row.max_score is None or row.status in ("older", "duplicate"):
+    if row.max_score is None or row.is_passed_over:
         return "–"
     marks = ("*" if row.claimed else "") + ("+" if row.manual else "")
     return f"{points(row.score)}{marks} / {points(row.max_score)}"
@@ -124,8 +129,7 @@ def score(row: Row) -> str:
 
 def remarks(row: Row) -> list[str]:
     """What the table says beside the points."""
-    left_out = row.is_open or row.status in ("older", "duplicate")
-    said_ = [f"{row.source}:"] if left_out and row.student else []
+    said_ = [f"{row.source}:"] if (row.is_open or row.is_passed_over) and row.student else []
     said_ += list(row.remarks[:MAX_REMARKS])
     if len(row.remarks) > MAX_REMARKS:
         said_.append(f"and {len(row.remarks) - MAX_REMARKS} more remarks")

@@ -74,9 +74,9 @@
   for (const table of document.querySelectorAll("article table:not([class])")) {
     const heads = [...table.querySelectorAll("thead :is(th, td)")];
     if (heads.length < 3) continue;
-    const roles = { table: "table", "thead, tbody": "rowgroup", tr: "row", "thead th": "columnheader", td: "cell" };
-    table.setAttribute("role", roles.table);
-    for (const [part, role] of Object.entries(roles).slice(1)) {
+    const roles = { "thead, tbody": "rowgroup", tr: "row", "thead th": "columnheader", td: "cell" };
+    table.setAttribute("role", "table");
+    for (const [part, role] of Object.entries(roles)) {
       for (const element of table.querySelectorAll(part)) element.setAttribute("role", role);
     }
     for (const row of table.tBodies[0].rows) {
