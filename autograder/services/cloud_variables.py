@@ -15,6 +15,10 @@ from autograder.services.standins.ecr import aws_config
 
 REGION = "us-east-1"  # as in standins.ecr.identity, which needs moto
 CONFIG, CREDENTIALS = "aws-config", "aws-credentials"  # below the installation's state; the second never exists
+# No provenance with every build, so that each builder makes a single image; attestations are a subject of their own.
+# Students in other terminals may build with them all the same.
+# https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
+BUILDS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 # Variables of another AWS account that the clients would prefer to ours, or mix with them.
 FOREIGN = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION")
 
@@ -52,8 +56,8 @@ def of_clouds(installation: Installation) -> dict[str, str]:
 
 
 def all_of(installation: Installation) -> dict[str, str]:
-    """Everything that ``course env`` prints: addresses and credentials."""
-    return addresses.of_installation(installation).variables() | of_clouds(installation)
+    """Everything that ``course env`` prints: addresses, credentials, and how images are built."""
+    return addresses.of_installation(installation).variables() | of_clouds(installation) | BUILDS
 
 
 def hand_out(installation: Installation) -> dict[str, str]:
