@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from autograder.services import clouds
     from autograder.services.lifecycle import Report, Started
 
+KNOWN = "The course knows this base: its layers stay out of submissions."
+UNKNOWN = "The course does not know this base: its layers travel with submissions. That is only larger, not worse."
+
 
 @contextmanager
 def progress() -> Iterator[Report]:
@@ -230,8 +233,13 @@ def images(refresh: bool, as_json: bool) -> None:
             click.echo("  not there yet; `python3 course.py start` gets it")
             continue
         click.echo(f"  from:  {row.source}" + (f", {row.when}" if row.when else ""))
+        if row.recipe:
+            click.echo(f"  built: docker/offline/recipes.toml, recipe {row.recipe[:12]}")
         click.echo(f"  size:  {row.size / 1e6:.1f} MB")
         click.echo(f"  id:    {row.id}" + (f"\n  digest: {row.digest}" if row.digest else ""))
+        if row.pinned:
+            click.echo(f"  pinned: {row.pinned} (on Docker Hub)")
+            click.echo("  " + (KNOWN if row.known else UNKNOWN))
 
 
 @click.command()

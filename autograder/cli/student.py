@@ -146,7 +146,7 @@ def submit(lab: str, out: Path | None) -> None:
     services. It is written even when something is missing, so that you can hand in part of a lab.
     """
     live = _live(lab)
-    written = submission.write(live, out or paths.work() / "submissions")
+    written = submission.write(live, out or paths.work() / "submissions", click.echo)
     progress.note(live.lab, written.verdicts)
     click.echo(f"Written: {written.file} ({written.size / 1000:,.0f} kB)")
     click.echo(f"Checks on this machine: {_earned(live.lab, written.verdicts)}")

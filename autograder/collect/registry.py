@@ -17,8 +17,8 @@ from urllib.parse import urljoin
 
 import requests
 
-from autograder.domain import layers as image_layers
 from autograder.domain import manifests
+from autograder.domain.bases import Bases, of_base
 from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
@@ -166,7 +166,7 @@ def snapshot(
     name: str,
     *,
     layers: LayerPolicy = "none",
-    bases: image_layers.Bases = (),
+    bases: Bases = (),
     also: Iterable[str] = (),
 ) -> Repository | None:
     """What a repository holds now.
@@ -176,8 +176,7 @@ def snapshot(
         service: the name that Evidence gives it.
         name: the repository.
         layers: which layers must be there.
-        bases: the kit's base images; the layers of the one that an image stands on need not be there with
-            "above-base".
+        bases: the known bases; the layers of the one that an image stands on need not be there with "above-base".
         also: digests of untagged manifests to include, where they exist and are manifests.
 
     Returns:
@@ -202,7 +201,7 @@ def snapshot(
     contents: dict[str, str] = {}
     visited: set[str] = set()
     heavy: set[str] = set()
-    of_base: set[str] = set()
+    base_layers: set[str] = set()
     total = 0  # bytes, with the limit that a submission has, so that checks say now what grading will say
     while waiting:
         digest = waiting.pop()
@@ -233,7 +232,7 @@ def snapshot(
         if isinstance(parsed, ImageIndex):
             waiting += [child.digest for child in parsed.manifests]
             continue
-        for descriptor in _travelling(parsed, layers, bases, contents, of_base):
+        for descriptor in _travelling(parsed, layers, bases, contents, base_layers):
             if descriptor.digest in blobs or descriptor.digest in heavy:
                 continue
             if total + descriptor.size > layout.MAX_LAYERS:
@@ -253,13 +252,13 @@ def snapshot(
         manifests=found,
         blobs=blobs,
         contents=contents,
-        base_layers=tuple(sorted(of_base)),
+        base_layers=tuple(sorted(base_layers)),
         problems=tuple(problems),
     )
 
 
 def _travelling(
-    image: ImageManifest, layers: LayerPolicy, bases: image_layers.Bases, contents: Mapping[str, str], of_base: set[str]
+    image: ImageManifest, layers: LayerPolicy, bases: Bases, contents: Mapping[str, str], base_layers: set[str]
 ) -> Iterator[Descriptor]:
     """The config, then the layers that travel; which are the base's shows when the config is among ``contents``."""
     yield image.config
@@ -268,8 +267,8 @@ def _travelling(
     lowest: tuple[str, ...] = ()
     if layers == "above-base":
         config = _json(base64.b64decode(contents.get(image.config.digest, "")))
-        lowest = image_layers.of_base(image, config, bases)
-        of_base.update(lowest)
+        lowest = of_base(image, config, bases)
+        base_layers.update(lowest)
     yield from (layer for layer in image.layers if layer.digest not in lowest)
 
 

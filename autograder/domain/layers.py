@@ -1,4 +1,4 @@
-"""Layers: which of an image's are its base's, and what is in one (a small tar, plain or gzip, with hard limits).
+"""Layers: their digests as an image's config lists them, and what is in one (a small tar, with hard limits).
 
 Sources: https://github.com/opencontainers/image-spec/blob/main/layer.md and config.md (``rootfs.diff_ids``).
 """
@@ -8,18 +8,12 @@ from __future__ import annotations
 import io
 import tarfile
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from autograder.domain.manifests import ImageManifest
 
 MAX_UNPACKED = 4 << 20  # bytes: a tar that grows beyond this is refused, whatever it claims
 MAX_ENTRIES = 2_000
 ZSTD = b"\x28\xb5\x2f\xfd"
-
-
-Bases = Collection[Sequence[str]]
-"""Base images, each as the diff_ids of its layers, lowest first."""
 
 
 class LayerError(ValueError):
@@ -33,22 +27,6 @@ def diff_ids(config: Mapping[str, Any] | None) -> tuple[str, ...]:
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         return ()
     return tuple(listed)
-
-
-def of_base(image: ImageManifest, config: Mapping[str, Any] | None, bases: Bases) -> tuple[str, ...]:
-    """Digests of the layers, from the bottom up, that are a known base: all of its layers in their order, or none.
-
-    Args:
-        image: the manifest.
-        config: its config. That it lists a base's layers is enough: an engine refuses to unpack anything else under
-            these diff_ids, so an image that claims them for other layers cannot run.
-        bases: the known bases; of several that fit, the tallest counts.
-    """
-    tars = diff_ids(config)
-    if len(tars) != len(image.layers):
-        return ()
-    height = max((len(base) for base in bases if tars[: len(base)] == tuple(base)), default=0)
-    return tuple(layer.digest for layer in image.layers[:height])
 
 
 def unpack(content: bytes, limit: int = MAX_UNPACKED) -> bytes:

@@ -12,12 +12,13 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from autograder.domain import manifests
-from autograder.domain.manifests import Descriptor, ImageIndex
+from autograder.domain.bases import Bases, of_base
+from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
 from autograder.evidence.model import LayerPolicy, Manifest, Problem, Repository
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -26,7 +27,7 @@ LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 MAX_INDEX = 16 << 20  # bytes of index.json: room for 10,000 tags with a description each
 MAX_MANIFEST = 4 << 20  # bytes: what the distribution specification asks registries to accept at least
 MAX_CONTENT = 256 << 10  # bytes of a blob whose content is kept in Evidence
-MAX_LAYERS = 32 << 20  # bytes of all layers of one repository that travel with a submission
+MAX_LAYERS = 100_000_000  # bytes of all layers of one repository that travel with a submission
 MAX_MANIFESTS = 20_000
 MAX_PROBLEMS = 500  # a hostile layout can name one fault a million times
 
@@ -133,7 +134,8 @@ def verify(
     service: str,
     name: str,
     layers: LayerPolicy,
-    base_layers: Collection[str] = (),
+    bases: Bases = (),
+    left_out: Collection[str] = (),
 ) -> Repository:
     """Read a layout, checking the SHA-256 of everything it refers to, and every size that a manifest or index states.
 
@@ -142,18 +144,21 @@ def verify(
         service: name of the service it is a snapshot of.
         name: name of the repository.
         layers: which layers must be there.
-        base_layers: digests of layers that need not be there with "above-base".
+        bases: the known bases; the layers of the one that an image stands on need not be there with "above-base".
+        left_out: digests of layers that whoever wrote the layout took for a base's. One that is absent is listed in
+            ``base_layers`` and is no problem here: whoever needs it finds out whether its base is known.
 
     Returns:
         The snapshot. It never raises for bad content: what is wrong is listed in ``problems``, what could not be
         verified is left out.
     """
-    return _Verifier(source, layers, frozenset(base_layers)).run(service, name)
+    return _Verifier(source, layers, bases, frozenset(left_out)).run(service, name)
 
 
 class _Verifier:
-    def __init__(self, source: LayoutSource, layers: LayerPolicy, base: frozenset[str]) -> None:
-        self.source, self.layers, self.base = source, layers, base
+    def __init__(self, source: LayoutSource, layers: LayerPolicy, bases: Bases, left_out: frozenset[str]) -> None:
+        self.source, self.layers, self.bases, self.left_out = source, layers, bases, left_out
+        self.base: set[str] = set()  # layers that need not be there
         self.problems: dict[tuple[str, str], Problem] = {}  # (kind, subject) -> the first fault of that kind
         self.manifests: dict[str, Manifest] = {}
         self.blobs: dict[str, int] = {}
@@ -273,9 +278,31 @@ class _Verifier:
                         waiting.append(child.digest)
                 continue
             self._blob(found.config, required="missing-blob", keep=True)
-            for layer in found.layers:
-                if self.layers == "all" or (self.layers == "above-base" and layer.digest not in self.base):
-                    self._blob(layer, required="missing-layer", keep=False)
+            for layer in self._travelling(found):
+                self._blob(layer, required="missing-layer", keep=False)
+
+    def _travelling(self, image: ImageManifest) -> Iterator[Descriptor]:
+        """The layers of an image that must be there."""
+        if self.layers == "none":
+            return
+        lowest: Collection[str] = ()
+        if self.layers == "above-base":
+            lowest = of_base(image, self._config(image), self.bases)
+            self.base.update(lowest)
+        for layer in image.layers:
+            if layer.digest in lowest:
+                continue
+            if layer.digest in self.left_out and self.source.size(blob_name(layer.digest)) is None:
+                self.base.add(layer.digest)
+                continue
+            yield layer
+
+    def _config(self, image: ImageManifest) -> dict[str, Any] | None:
+        try:
+            document = json.loads(base64.b64decode(self.contents.get(image.config.digest, "")))
+        except (ValueError, RecursionError):
+            return None
+        return document if isinstance(document, dict) else None
 
     def _blob(self, descriptor: Descriptor, *, required: str, keep: bool) -> None:
         digest = descriptor.digest

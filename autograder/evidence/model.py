@@ -75,12 +75,13 @@ class Repository(Frozen):
     Attributes:
         service: the service's name ("registry", "dockerhub", "ecr", "artifact-registry", "acr").
         name: the repository's name inside the service, without a host.
-        layers: which layers travel with a submission (all, above-base: all but the kit's base image, none).
+        layers: which layers travel with a submission (all; above-base: not those of a base that the kit knows; none).
         tags: tag -> digest of the manifest or index it points at.
         manifests: digest -> manifest, for every tag, every child of an index, and every manifest named by an answer.
         blobs: digest -> size in bytes of every config and layer that is there and whose digest was verified.
         contents: digest -> base64 of the content, for configs and other blobs of at most 256 KiB.
-        base_layers: digests of the layers that belong to the kit's base image and therefore need not travel.
+        base_layers: digests of the layers that belong to a base image that the kit knows and therefore need not travel;
+            of a submission by an older kit, also those that it left out for another base.
         problems: what verification found; a check that relies on a faulty part fails, naming it.
     """
 

@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from autograder.domain import bases
+from autograder.domain.bases import Base
 from autograder.domain.manifests import ImageManifest
 from autograder.domain.references import grammar
 from autograder.evidence import layout, states
@@ -76,6 +78,7 @@ class Submission:
         notebook: the notebook as JSON data; None when missing or unreadable.
         problems: what is wrong or missing, one sentence each.
         notes: what a reader of the report should know, and costs nothing.
+        bases: the base images that the kit knows, with what the submission proves about them.
         claims: texts that may show whose work it is: names of repositories, tags, labels, answers.
     """
 
@@ -92,6 +95,7 @@ class Submission:
     problems: tuple[str, ...]
     notes: tuple[str, ...]
     claims: frozenset[str]
+    bases: tuple[Base, ...] = ()
 
 
 def header_of(archive: Archive) -> Header:
@@ -155,6 +159,7 @@ class _Reader:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     claims: set[str] = field(default_factory=set)
+    bases: tuple[Base, ...] = ()
 
     def run(self) -> Submission:
         header = header_of(self.archive)
@@ -165,6 +170,7 @@ class _Reader:
         if header.moment == datetime.min.replace(tzinfo=UTC):
             self.notes.append("submission.json has no usable written_at; every other submission counts as newer.")
         self._hashes(header)
+        self.bases = bases.proved(self._base_configs())
         answers = self._answers()
         return Submission(
             header=header,
@@ -179,6 +185,7 @@ class _Reader:
             images=dict(sorted(header.images.items())[:50]),
             problems=tuple(self.problems),
             notes=tuple(self.notes),
+            bases=self.bases,
             claims=frozenset(self.claims | set(_texts([answer.value for answer in answers.values()]))),
         )
 
@@ -194,6 +201,17 @@ class _Reader:
             self.problems.append(f"Changed after `course submit` wrote the zip: {_some(changed)}.")
         if extra:
             self.notes.append(f"Not listed in submission.json, so not written by `course submit`: {_some(extra)}.")
+
+    def _base_configs(self) -> list[bytes]:
+        """Files that may be configs of known bases: what they prove, their digests say."""
+        wanted = {bases.config_file(base.config) for base in bases.load() if base.config}
+        sizes = {name: self.archive.size(name) for name in sorted(wanted & set(self.archive.names))}
+        with damage_is_refused(bases.CONFIGS):
+            return [
+                self.archive.read(name, bases.MAX_CONFIG) or b""
+                for name, size in sizes.items()
+                if (size or 0) <= bases.MAX_CONFIG
+            ]
 
     def _hash(self, name: str) -> str:
         sha = hashlib.sha256()
@@ -314,14 +332,15 @@ class _Reader:
         settings = self._settings(service, document)
         repositories: dict[str, Repository] = {}
         for name, layers in self._repositories(lab, service, parameters, listed, settings).items():
-            base = listed[name].get("base_layers") if isinstance(listed[name], dict) else None
+            left_out = listed[name].get("base_layers") if isinstance(listed[name], dict) else None
             with damage_is_refused(f"evidence/{service}/{name}"):
                 found = layout.verify(
                     self.archive.folder(f"evidence/{service}/{name}"),
                     service=service,
                     name=name,
                     layers=layers,
-                    base_layers=[x for x in base if isinstance(x, str)][:200] if isinstance(base, list) else (),
+                    bases=self.bases,
+                    left_out=[x for x in left_out if isinstance(x, str)][:200] if isinstance(left_out, list) else (),
                 )
             repositories[name] = found
             self.claims |= set(found.tags)

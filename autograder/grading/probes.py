@@ -78,7 +78,6 @@ class RescanProbe:
     def __init__(self) -> None:
         self._client: DockerClient | None = None
         self._rescanner: Rescanner | None = None
-        self._bases: frozenset[tuple[str, ...]] = frozenset()
 
     def run(self, subject: Subject) -> JsonValue:
         """What :func:`autograder.scanning.rescan_probe.run` found."""
@@ -90,7 +89,7 @@ class RescanProbe:
         from docker.errors import DockerException
 
         try:
-            return rescan_probe.run(self._ready(), self._bases, snapshots)
+            return rescan_probe.run(self._ready(), subject.submission.bases, snapshots)
         except (EnvironmentProblem, DockerException, OSError) as problem:  # requests' errors are OSErrors
             self.close()
             raise ProbeFault(str(problem)) from None
@@ -98,7 +97,6 @@ class RescanProbe:
     def _ready(self) -> Rescanner:
         if self._rescanner is None:
             self._client = engine.connect()
-            self._bases = images.python_bases(self._client)
             self._rescanner = grader.rescanner(
                 self._client, images.REGISTRY, grader.folder(), leftovers.labels("rescan")
             )
@@ -155,7 +153,6 @@ def _registry_image(client: DockerClient, say: Report) -> None:
 
 def _scanner(client: DockerClient, say: Report) -> None:
     images.ensure(client, images.REGISTRY, say)  # the scanner's container needs a root, and nothing of it
-    images.ensure(client, images.PYTHON_BASE, say)
     pinned.for_sandbox()
     grader.prepare(grader.folder() / "trivy")
 

@@ -18,14 +18,15 @@ from autograder.checks.api import Check
 from autograder.collect import private
 from autograder.collect.registry import RegistryClient, snapshot
 from autograder.collect.standins import StandinClient, Told, merged
-from autograder.domain import manifests
+from autograder.domain import bases, manifests
+from autograder.domain.bases import Base
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
 from autograder.evidence.states import MAX_REPOSITORIES, STANDINS
 from autograder.labs import answers, probing, tasks, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
-from autograder.services import addresses, engine, images
+from autograder.services import addresses, base_configs, engine
 
 MAX_FILE = 1 << 20  # bytes of one of the lab's files
 
@@ -80,7 +81,7 @@ class Live:
     folder: Path
     executed: tuple[str, ...] = ()
     clients: dict[str, RegistryClient] = field(default_factory=dict)
-    _bases: frozenset[tuple[str, ...]] | None = None
+    _bases: tuple[Base, ...] | None = None
 
     def parameters(self) -> dict[str, Any]:
         """The student's personal parameters."""
@@ -135,15 +136,20 @@ class Live:
         desk = probing.Desk(self.lab, self.folder, services, files, parameters, self.client, self.bases)
         return {name: probing.run(name, desk) for name in sorted(names) if name in probing.LIVE}
 
-    def bases(self) -> frozenset[tuple[str, ...]]:
-        """The kit's base images in this engine, asked for once.
+    def base_configs(self) -> list[bytes]:
+        """Configs of known bases that this machine has, where they prove something; none without an engine."""
+        if not any(part.layers == "above-base" for part in self.lab.repositories):
+            return []
+        _, client = engine.probe()
+        if client is None:
+            return []
+        with closing(client):
+            return base_configs.find(client)
 
-        Raises:
-            EnvironmentProblem: no engine answers.
-        """
+    def bases(self) -> tuple[Base, ...]:
+        """The bases whose layers need not travel, asked for once."""
         if self._bases is None:
-            with closing(engine.connect()) as client:
-                self._bases = images.python_bases(client)
+            self._bases = bases.proved(self.base_configs())
         return self._bases
 
     def _service(
@@ -170,8 +176,8 @@ class Live:
         found: dict[str, Repository] = {}
         for repository, layers in self._repositories(name, parameters, catalog).items():
             also = recorded | client.untagged(repository) if isinstance(client, StandinClient) else recorded
-            bases = self.bases() if layers == "above-base" else ()
-            taken = snapshot(client, name, repository, layers=layers, bases=bases, also=also)
+            known = self.bases() if layers == "above-base" else ()
+            taken = snapshot(client, name, repository, layers=layers, bases=known, also=also)
             if taken is not None:
                 found[repository] = taken
         asked = tuple(catalog) if name in self.lab.catalog else ()

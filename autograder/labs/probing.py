@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from autograder.collect.registry import RegistryClient
+from autograder.domain.bases import Base
 from autograder.errors import CourseError
 from autograder.evidence.model import File, Service
 from autograder.labs.manifest import Lab
@@ -32,7 +33,7 @@ class Desk:
         files: the lab's files.
         parameters: the student's personal parameters.
         client: a client of a service's registry.
-        bases: the kit's base images, see :func:`autograder.services.images.python_bases`.
+        bases: the known bases, see :meth:`autograder.labs.live.Live.bases`.
     """
 
     lab: Lab
@@ -41,7 +42,7 @@ class Desk:
     files: Mapping[str, File]
     parameters: Mapping[str, Any]
     client: Callable[[str], RegistryClient]
-    bases: Callable[[], frozenset[tuple[str, ...]]]
+    bases: Callable[[], tuple[Base, ...]]
 
 
 def _rescan(desk: Desk) -> JsonValue:

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 from autograder import __version__
 from autograder.checks.api import Verdict, run
 from autograder.collect import machine, registry
+from autograder.domain import bases
+from autograder.domain.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
 from autograder.errors import CourseError
 from autograder.evidence import layout
 from autograder.evidence.model import Evidence
@@ -23,6 +26,33 @@ from autograder.labs.live import Live
 
 SCHEMA = 1
 MAX_NOTEBOOK = 20 << 20  # bytes
+MAX_SUBMISSION = 100_000_000  # bytes: what learning platforms take as one upload, with room to spare
+LARGE = 10_000_000  # bytes from which on the reason for a submission's size is told
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a submission will be, before it is written.
+
+    Attributes:
+        total: bytes, roughly: what is small packs better than layers do, which are packed already.
+        layers: bytes of it that are layers of images.
+        with_base: whether layers of a base image are among them, since the kit does not know that base.
+    """
+
+    total: int
+    layers: int
+    with_base: bool
+
+    def __str__(self) -> str:
+        if self.total < LARGE:
+            return _megabytes(self.total)
+        told = f"{_megabytes(self.total)}, of it {_megabytes(self.layers)} layers of images"
+        return f"{told}; the course does not know the base image, so that is in it too" if self.with_base else told
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
 
 
 @dataclass(frozen=True)
@@ -42,11 +72,20 @@ class Written:
     missing: tuple[str, ...]
 
 
-def write(live: Live, out: Path) -> Written:
+def _quiet(_: str) -> None:
+    """Report nothing."""
+
+
+def write(live: Live, out: Path, report: Callable[[str], None] = _quiet) -> Written:
     """Write ``NN-slug-STUDENT.zip`` into the folder ``out``.
 
+    Args:
+        live: the lab, its student, and the services.
+        out: the folder; made when it is not there.
+        report: called with one line about the size, before anything is written.
+
     Raises:
-        CourseError: the notebook is missing, damaged or too large.
+        CourseError: the notebook is missing, damaged or too large, or the whole would be.
         EnvironmentProblem: a service does not answer.
     """
     lab = live.lab
@@ -69,12 +108,13 @@ def write(live: Live, out: Path) -> Written:
     evidence = live.collect()
     verdicts = run(lab.declared_checks(), evidence, lab.points)
     missing = _missing(live, evidence)
+    _check_size(size(live, evidence, len(notebook)), evidence, report)
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{lab.slug}-{live.student.student}.zip"
     folder = Path(tempfile.mkdtemp(prefix="submission-"))
     try:
         _fill(folder, live, evidence, notebook)
-        missing += _faults(folder, evidence)
+        missing += _faults(folder, evidence, live.bases())
         partial = target.with_name(target.name + ".part")
         try:
             _zip(folder, partial)
@@ -84,6 +124,50 @@ def write(live: Live, out: Path) -> Written:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Written(target, target.stat().st_size, tuple(verdicts), tuple(missing))
+
+
+def size(live: Live, evidence: Evidence, notebook: int) -> Size:
+    """How large the submission will be: contents and layers as they are, the notebook (``notebook`` bytes) unpacked."""
+    layers, with_base = 0, False
+    for found in evidence.services.values():
+        for held in found.repositories.values():
+            seen: set[str] = set()
+            for digest in held.manifests:
+                image = held.parsed(digest)
+                if not isinstance(image, ImageManifest):
+                    continue
+                own = [one for one in image.layers if one.digest in held.blobs and one.digest not in seen]
+                seen |= {one.digest for one in own}
+                layers += sum(one.size for one in own)
+                if held.layers == "above-base" and image.config.media_type in IMAGE_CONFIGS:
+                    with_base |= not bases.of_base(image, held.config(image), live.bases())
+    rest = notebook + sum(file.size for file in evidence.files.values())
+    return Size(rest + layers, layers, with_base)
+
+
+def _check_size(size: Size, evidence: Evidence, report: Callable[[str], None]) -> None:
+    """Say how large it becomes; refuse what no learning platform takes.
+
+    Raises:
+        CourseError: more than :data:`MAX_SUBMISSION`.
+    """
+    report(f"The submission will have about {size}.")
+    if size.total <= MAX_SUBMISSION:
+        return
+    tags = sorted(
+        f"{held.name}:{tag}"
+        for found in evidence.services.values()
+        for held in found.repositories.values()
+        if held.layers != "none"
+        for tag in held.tags
+    )
+    raise CourseError(
+        expected=f"a submission of at most {_megabytes(MAX_SUBMISSION)}",
+        found=f"about {size}, in {', '.join(tags[:6])}{' …' if len(tags) > 6 else ''}",
+        next_step="Build on the small base that the lab names, and have it from the course: `course images` shows which, "
+        "`course images --refresh` gets it. Delete tags that the lab does not ask for, or reset the lab and push its "
+        "images again. Nothing was written.",
+    )
 
 
 def _no_number(name: str) -> None:
@@ -141,6 +225,11 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None
         target.write_bytes(document)
         for name, repository in found.repositories.items():
             registry.export(live.client(service), repository, folder / "evidence" / service / name)
+    if any(repository.base_layers for found in evidence.services.values() for repository in found.repositories.values()):
+        for config in live.base_configs():
+            target = folder / bases.config_file(digest_of(config))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(config)
     if evidence.journal:
         (folder / "evidence" / "journal.json").write_text(json.dumps(list(evidence.journal)), encoding="utf-8")
     files = {
@@ -165,7 +254,7 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None
     (folder / "submission.json").write_text(json.dumps(stated, indent=1), encoding="utf-8", newline="\n")
 
 
-def _faults(folder: Path, evidence: Evidence) -> list[str]:
+def _faults(folder: Path, evidence: Evidence, known: bases.Bases) -> list[str]:
     """Read back what was written, with the grader's own verification."""
     said = []
     for service, found in evidence.services.items():
@@ -175,7 +264,7 @@ def _faults(folder: Path, evidence: Evidence) -> list[str]:
                 service=service,
                 name=name,
                 layers=repository.layers,
-                base_layers=repository.base_layers,
+                bases=known,
             )
             said += [f"{name}: {p.subject}: {p.detail}." for p in again.problems]
     return said

@@ -1,7 +1,7 @@
 """The "rescan" probe: every tagged image of the snapshots that hold an image's own layers, scanned anew.
 
-The same on both sides: in grading from a submission, in the notebook from the registry. The base's layers are the kit's
-(:func:`autograder.services.images.python_bases`): a submission can name them, and has no say in which they are.
+The same on both sides: in grading from a submission, in the notebook from the registry. Which layers are a base's the
+kit knows itself (:mod:`autograder.domain.bases`): a submission has no say in it, and neither has the engine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pydantic import JsonValue
 
 from autograder.domain import layers
 from autograder.domain.advisories import sbom
-from autograder.domain.manifests import DOCKER_CONFIG, OCI_CONFIG, ImageIndex, ImageManifest, digest_of
+from autograder.domain.bases import Bases, of_base
+from autograder.domain.manifests import IMAGE_CONFIGS, ImageIndex, ImageManifest, digest_of
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence.layout import LayoutSource, blob_name
 from autograder.evidence.model import Repository
@@ -26,11 +27,11 @@ from autograder.scanning.rescan import Rescan, Rescanner
 MAX_IMAGES = 12  # of one repository: each takes about a second
 MAX_SBOM = 8 << 20  # bytes
 FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the referrers API is no image's
-IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
-UNKNOWN = (
-    "{digest} stands on a base that this machine does not know (its layer {layer}). Have the student's base here: "
-    "docker pull python@DIGEST, with the digest that `course images` prints there; or load it from a file. "
-    "Then grade again."
+# What kits before 0.2 wrote, whose submissions held no base at all.
+LEFT_OUT = (
+    "{digest} stands on a base that this kit does not know (its layer {layer}), and its layers did not come along: the "
+    "submission was written by an older version of the kit. With this version `course submit` writes one that holds "
+    "them; nothing has to be built or pushed again for that."
 )
 
 
@@ -42,12 +43,12 @@ class Snapshot:
     source: LayoutSource
 
 
-def run(rescanner: Rescanner, bases: layers.Bases, snapshots: Mapping[str, Snapshot]) -> dict[str, JsonValue]:
+def run(rescanner: Rescanner, bases: Bases, snapshots: Mapping[str, Snapshot]) -> dict[str, JsonValue]:
     """Rescan.
 
     Args:
         rescanner: with its Trivy and its database.
-        bases: the kit's bases, see :func:`autograder.services.images.python_bases`.
+        bases: the known bases.
         snapshots: "SERVICE/REPOSITORY" -> what is there; those that hold no layers are left out.
 
     Returns:
@@ -88,12 +89,12 @@ def _images(repository: Repository, digest: str) -> Iterator[ImageManifest]:
             yield one
 
 
-def _image(rescanner: Rescanner, bases: layers.Bases, one: Snapshot, digest: str) -> JsonValue:
+def _image(rescanner: Rescanner, bases: Bases, one: Snapshot, digest: str) -> JsonValue:
     try:
         for image in _images(one.repository, digest):
-            stranger = _unknown_base(one, image, bases)
+            stranger = _left_out(one, image, bases)
             if stranger:
-                return {"fault": UNKNOWN.format(digest=digest, layer=stranger)}
+                return {"fault": LEFT_OUT.format(digest=digest, layer=stranger)}
         scanned = rescanner.rescan(one.repository, one.source, digest, bases)
     except ImageProblem as problem:
         return {"error": str(problem)}
@@ -107,29 +108,30 @@ def _image(rescanner: Rescanner, bases: layers.Bases, one: Snapshot, digest: str
     }
 
 
-def _unknown_base(one: Snapshot, image: ImageManifest, bases: layers.Bases) -> str:
-    """A layer that did not come along as one of a base's, where that base is none that is known; else "".
+def _left_out(one: Snapshot, image: ImageManifest, bases: Bases) -> str:
+    """The diff_id of a layer that an older kit left out as one of a base's, where the kit does not know that base.
 
-    What is missing above a whole known base is the submission's fault, and the rescan says so.
+    "" otherwise. What is missing above a whole known base is the submission's fault, and the rescan says so.
     """
-    absent: list[str] = []
-    for layer, tar in zip(image.layers, layers.diff_ids(one.repository.config(image)), strict=False):
+    config = one.repository.config(image)
+    if of_base(image, config, bases):
+        return ""
+    known = {digest for base in bases for digest in (*base.diff_ids, *base.layers)}
+    for layer, tar in zip(image.layers, layers.diff_ids(config), strict=False):
         if one.source.size(blob_name(layer.digest)) is not None or layer.digest not in one.repository.base_layers:
             break
-        absent.append(tar)
-    if any(absent[: len(base)] == list(base) for base in bases):
-        return ""
-    known = {tar for base in bases for tar in base}
-    return next((tar for tar in absent if tar not in known), "")
+        if tar not in known and layer.digest not in known:
+            return tar
+    return ""
 
 
-def _row(repository: Repository, found: Rescan, bases: layers.Bases) -> JsonValue:
+def _row(repository: Repository, found: Rescan, bases: Bases) -> JsonValue:
     image = repository.parsed(found.image)
     assert isinstance(image, ImageManifest)
     told = found.json()
     # Trivy's words: https://trivy.dev/docs/latest/guide/scanner/vulnerability/ (Status)
     findings = [one | {"status": "fixed" if one["fixed"] else "affected"} for one in told["findings"]]
-    return told | {"findings": findings, "base": list(layers.of_base(image, repository.config(image), bases))}
+    return told | {"findings": findings, "base": list(of_base(image, repository.config(image), bases))}
 
 
 def _sboms(one: Snapshot, subjects: Collection[str]) -> Iterator[JsonValue]:

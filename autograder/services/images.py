@@ -1,6 +1,8 @@
 """The images that the labs stand on: pulled from Docker Hub where it answers, else built here under the same names.
 
-Docker Hub is asked once; what it said is kept in the installation's state until ``course images --refresh``.
+A name moves every few weeks, so the Python base is pulled by the digest that this version of the kit pins
+(:mod:`autograder.domain.bases`), and its layers need not travel with submissions. Docker Hub is asked once; what it
+said is kept in the installation's state until ``course images --refresh``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from autograder.domain import bases
 from autograder.errors import EnvironmentProblem
 from autograder.services import installation, machine_setup, standin
 from autograder.services.local_build import build_local
@@ -49,10 +52,13 @@ class Row:
         purpose: what it is for.
         present: whether the engine has it.
         id: its id in the engine, ``sha256:…``; "" when absent.
-        digest: digest of its manifest on Docker Hub, when it was pulled from there.
+        digest: its digest on Docker Hub, when it was pulled from there.
         size: bytes in the engine.
         source: where it came from.
         when: time of the pull or build (ISO 8601, UTC), or "" when it was there before.
+        pinned: the digest on Docker Hub that this version of the kit takes for the name; "" when it pins none.
+        recipe: SHA-256 (hex) of the recipe that it was built from; "" when it was not built here.
+        known: whether it is a base that the kit knows, so that its layers need not travel with a submission.
     """
 
     name: str
@@ -63,6 +69,9 @@ class Row:
     size: int = 0
     source: str = ""
     when: str = ""
+    pinned: str = ""
+    recipe: str = ""
+    known: bool = False
 
 
 def find(client: DockerClient, tag: str) -> Image | None:
@@ -73,23 +82,6 @@ def find(client: DockerClient, tag: str) -> Image | None:
         return client.images.get(tag)
     except ImageNotFound:
         return None
-
-
-def python_bases(client: DockerClient) -> frozenset[tuple[str, ...]]:
-    """The Python bases that this engine has, each as the digests of its layers (as tars, ``diff_ids``), lowest first.
-
-    Those are the image of that name, and whatever was pulled from Docker Hub's official ``python`` by digest: bases of
-    another day or platform, which an instructor may need as well.
-    """
-    from docker.errors import ImageNotFound
-
-    found: set[tuple[str, ...]] = set()
-    for image in client.api.images():  # as one answer: others may remove images meanwhile
-        digests = image["RepoDigests"] or []
-        if PYTHON_BASE in (image["RepoTags"] or []) or any(digest.startswith("python@") for digest in digests):
-            with contextlib.suppress(ImageNotFound):
-                found.add(tuple(client.images.get(image["Id"]).attrs["RootFS"].get("Layers") or ()))
-    return frozenset(found - {()})
 
 
 def is_standin(image: Image) -> bool:
@@ -134,9 +126,15 @@ def refresh(client: DockerClient, report: Report = _quiet) -> None:
 
 def _fetch(client: DockerClient, tag: str, report: Report) -> str:
     origin = source(client, report)
-    id = _pull(client, tag, report) if origin == HUB else _build(client, tag, report)
+    digest = ""
+    if origin == HUB:
+        image = _pull(client, tag, report)
+        id, digest = str(image.id), _hub_digest(image, tag)
+    else:
+        id = _build(client, tag, report)
     with installation.change() as state:
-        state.images.setdefault("taken", {})[tag] = {"id": id, "source": origin, "when": _now()}
+        taken = {"id": id, "source": origin, "when": _now()} | ({"digest": digest} if digest else {})
+        state.images.setdefault("taken", {})[tag] = taken
     return id
 
 
@@ -182,13 +180,25 @@ def ask_hub(client: DockerClient, seconds: float = ASK_SECONDS) -> str:
     return answer[0] if answer else f"no answer within {seconds:.0f} seconds"
 
 
-def _pull(client: DockerClient, tag: str, report: Report) -> str:
-    from docker.errors import APIError, ImageNotFound
+def _pull(client: DockerClient, tag: str, report: Report) -> Image:
+    """Pull an image, by the pinned digest where there is one, and give it its name."""
+    from docker.errors import APIError, ImageNotFound, NotFound
     from requests.exceptions import RequestException
 
-    report(f"{tag}: pulling from Docker Hub")
+    repository, _, word = tag.partition(":")
+    digest = bases.pinned(tag)
     try:
-        return str(client.images.pull(tag).id)
+        if digest:
+            report(f"{tag}: pulling {digest[:19]}… from Docker Hub, the one that this version of the course pins")
+            try:
+                image = client.images.pull(f"{repository}@{digest}")
+                client.api.tag(image.id, repository, word, force=True)
+                return client.images.get(tag)
+            except NotFound:  # a mirror may hold names only
+                report(f"{tag}: that one is not there; pulling what has the name today")
+        else:
+            report(f"{tag}: pulling from Docker Hub")
+        return client.images.pull(tag)
     except (APIError, ImageNotFound, RequestException) as error:
         raise EnvironmentProblem(
             expected=f"Docker Hub to send {tag}, as it did answer before",
@@ -196,6 +206,14 @@ def _pull(client: DockerClient, tag: str, report: Report) -> str:
             next_step="Check the connection, then try again; or ask anew where images come from: "
             "course images --refresh",
         ) from None
+
+
+def _hub_digest(image: Image, tag: str) -> str:
+    """The digest that a pulled image has on Docker Hub: the pinned one where it is among its digests."""
+    there = [
+        d.partition("@")[2] for d in image.attrs.get("RepoDigests") or [] if d.startswith(tag.partition(":")[0] + "@")
+    ]
+    return bases.pinned(tag) if bases.pinned(tag) in there else next(iter(there), "")
 
 
 def _now() -> str:
@@ -209,19 +227,39 @@ def row(client: DockerClient, tag: str, taken: dict[str, Any]) -> Row:
         return Row(tag, BASES[tag], present=False)
     record = taken.get(tag, {})
     known = record if record.get("id") == image.id else {}
-    origin = known.get("source") or (PACKAGES if is_standin(image) else PRESENT)
-    digests = image.attrs.get("RepoDigests") or []
-    hub = [d.partition("@")[2] for d in digests if d.partition("@")[0] == tag.partition(":")[0]]
+    recipe = str(image.labels.get(standin.RECIPE_LABEL, "")) if is_standin(image) else ""
+    origin = known.get("source") or (PACKAGES if recipe else PRESENT)
     return Row(
         name=tag,
         purpose=BASES[tag],
         present=True,
         id=str(image.id),
-        digest=hub[0] if hub else "",
+        digest="" if recipe else str(known.get("digest") or _known_digest(image)),
         size=int(image.attrs.get("Size", 0)),
         source=str(origin),
         when=str(known.get("when", "")),
+        pinned=bases.pinned(tag),
+        recipe=recipe,
+        known=is_known(image),
     )
+
+
+def _known_digest(image: Image) -> str:
+    """The digest of an image that was not pulled by the kit, where the kit's table has it.
+
+    An engine's word for where a digest is from is not enough: with the containerd image store an image that was built
+    here has one as well, under the same repository.
+    """
+    table = {digest for base in bases.load() for digest in (base.index, base.manifest) if digest}
+    there = (digest.partition("@")[2] for digest in image.attrs.get("RepoDigests") or [])
+    return next((digest for digest in there if digest in table), "")
+
+
+def is_known(image: Image) -> bool:
+    """Whether an image is a base of the kit's table, by its digest, its config's digest or its layers."""
+    tars = tuple((image.attrs.get("RootFS") or {}).get("Layers") or ())
+    by_id = any(image.id in (base.index, base.manifest, base.config) for base in bases.load())
+    return by_id or bool(_known_digest(image)) or any(tars == base.diff_ids for base in bases.load() if tars)
 
 
 def rows(client: DockerClient) -> list[Row]:

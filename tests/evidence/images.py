@@ -93,5 +93,5 @@ class Layout:
         files["index.json"] = js({"schemaVersion": 2, "manifests": self.entries})
         return layout.MemorySource(files)
 
-    def verify(self, layers: Any = "all", base_layers: tuple[str, ...] = ()) -> Any:
-        return layout.verify(self.source(), service="registry", name="team/app", layers=layers, base_layers=base_layers)
+    def verify(self, layers: Any = "all", left_out: tuple[str, ...] = ()) -> Any:
+        return layout.verify(self.source(), service="registry", name="team/app", layers=layers, left_out=left_out)

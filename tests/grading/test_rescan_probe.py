@@ -1,4 +1,4 @@
-"""The grader's rescan: a submission with all layers above the base, its base taken from the grader's own engine."""
+"""The grader's rescan: a submission with all layers above a base that the kit knows, and one with another base."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from autograder.grading.probes import PROBES, RescanProbe, Subject
 from autograder.scanning.sandbox import Sandbox
 from autograder.services import images
 from autograder.services.throwaway import ProbeFault
+from tests.scanning.built import base as known
 from tests.scanning.built import image, package
 
 OLD = package("joblib", "1.1.0")
 
 
-def subject(built, base, gone=()):
-    """A submission of one repository; ``base`` are the layers that it calls the base's."""
+def subject(built, base, gone=(), bases=()):
+    """A submission of one repository; ``base`` are the layers that it calls the base's, ``bases`` what is known."""
     for digest in gone:
         built.layout.files.pop(f"blobs/{digest.replace(':', '/')}")
     source = built.layout.source()
-    held = layout.verify(source, service="registry", name="a/b", layers="above-base", base_layers=base)
-    submission = SimpleNamespace(services={"registry": Service(repositories={"a/b": held})})
+    held = layout.verify(source, service="registry", name="a/b", layers="above-base", bases=bases, left_out=base)
+    submission = SimpleNamespace(services={"registry": Service(repositories={"a/b": held})}, bases=bases)
     return Subject(submission, SimpleNamespace(folder=lambda name: source), "0" * 64)
 
 
@@ -47,7 +48,7 @@ def test_a_student_image_on_the_kits_base_is_scanned_without_that_base(probe, ba
     fillers = [b"base layer %d" % n for n in range(len(base))]
     built = image(*fillers, OLD, diff_ids=[*base, image(OLD).diff_ids[0]])
     own = built.blobs[: len(base)]
-    one = subject(built, own, gone=own)
+    one = subject(built, own, gone=own, bases=[known(*base)])
     [row] = probe.run(one)["registry/a/b"].values()
     assert [f["id"] for f in row["images"][0]["findings"]] == ["CVE-2022-21797"]
     assert row["images"][0]["base"] == own
@@ -59,7 +60,14 @@ def test_a_student_image_on_the_kits_base_is_scanned_without_that_base(probe, ba
 def test_a_made_up_base_is_nobodys_base(probe):
     built = image({"etc/x": b"1"}, OLD)
     [row] = probe.run(subject(built, built.blobs[:1], gone=built.blobs[:1]))["registry/a/b"].values()
-    assert "does not know" in row["fault"] and "docker pull python@" in row["fault"]
+    assert "does not know" in row["fault"] and "course submit" in row["fault"]
+
+
+@pytest.mark.engine
+def test_another_base_is_scanned_with_the_rest(probe):
+    built = image({"etc/x": b"1"}, OLD)
+    [row] = probe.run(subject(built, ()))["registry/a/b"].values()
+    assert [f["id"] for f in row["images"][0]["findings"]] == ["CVE-2022-21797"] and row["images"][0]["base"] == []
 
 
 def test_an_engine_that_does_not_answer_is_a_fault(home, monkeypatch):

@@ -1,4 +1,4 @@
-"""Probes in the notebook: the rescan of what the registry holds, with the base that this engine has."""
+"""Probes in the notebook: the rescan of what the registry holds, with a base that the kit knows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from autograder.labs.manifest import RepositoryPart
 from autograder.scanning import grader
 from autograder.scanning.artifact import Pusher
 from autograder.services import images
+from tests.scanning.built import base as known
 from tests.scanning.built import image, package
 
 OLD = package("joblib", "1.1.0")
@@ -38,6 +39,7 @@ def test_a_check_asks_for_the_probes_that_it_rests_on(live):
 def test_what_is_in_the_registry_is_scanned_above_the_base(live, registry, engine):
     images.ensure(engine, images.PYTHON_BASE)
     base = engine.images.get(images.PYTHON_BASE).attrs["RootFS"]["Layers"]
+    live._bases = (known(*base),)
     fillers = [b"base layer %d" % n for n in range(len(base))]
     built = image(*fillers, OLD, diff_ids=[*base, image(OLD).diff_ids[0]])
     pusher = Pusher(registry, "probing/app")
@@ -59,5 +61,5 @@ def test_a_probe_that_fails_itself_says_so(live, monkeypatch):
         raise EnvironmentProblem(expected="x", found="no Trivy", next_step="Install it.")
 
     monkeypatch.setattr(grader, "here", fail)
-    desk = probing.Desk(live.lab, live.folder, {}, {}, {}, live.client, frozenset)
+    desk = probing.Desk(live.lab, live.folder, {}, {}, {}, live.client, tuple)
     assert probing.run("rescan", desk) == {"fault": "no Trivy. Install it."}

@@ -8,8 +8,10 @@ import hashlib
 import io
 import tarfile
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from autograder.domain.bases import Base
 from autograder.domain.manifests import digest_of
 from autograder.evidence import layout
 from autograder.evidence.model import Repository
@@ -33,6 +35,11 @@ def package(name: str, version: str, site: str = SITE, code: bytes = b"", module
     ]
     files[f"{info}/RECORD"] = ("\n".join([*rows, f"{info}/RECORD,,"]) + "\n").encode()
     return {f"{site}/{path}": content for path, content in files.items()}
+
+
+def base(*diff_ids: str, layers: tuple[str, ...] = ()) -> Base:
+    """A base that is known by the digests of its layers as tars, or by those of its layers as they are."""
+    return Base("python:3.11", "linux/amd64", "a test", date(2026, 1, 1), layers=layers, diff_ids=diff_ids)
 
 
 def tar(files: Files) -> bytes:
@@ -59,7 +66,7 @@ class Built:
         """The verified repository and its files."""
         source = self.layout.source()
         policy: Any = "above-base" if base else "all"
-        held = layout.verify(source, service="registry", name="team/app", layers=policy, base_layers=base)
+        held = layout.verify(source, service="registry", name="team/app", layers=policy, left_out=base)
         return held, source
 
 

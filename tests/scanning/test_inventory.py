@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import tarfile
@@ -11,7 +12,7 @@ import pytest
 from autograder.domain.manifests import digest_of
 from autograder.scanning import inventory
 from autograder.scanning.inventory import ImageProblem
-from tests.scanning.built import SITE, image, package, tar
+from tests.scanning.built import SITE, base, image, package, tar
 
 OLD = package("joblib", "1.1.0")
 
@@ -93,7 +94,7 @@ def test_a_package_without_a_sound_record_is_not_intact(record):
 def test_base_layers_need_not_be_there():
     built = image({"etc/os-release": b"ID=debian\n"}, OLD)
     del built.layout.files[f"blobs/{built.blobs[0].replace(':', '/')}"]
-    assert [one.digest for one in layers(built, built.diff_ids[:1])] == [built.blobs[1]]
+    assert [one.digest for one in layers(built, base(built.diff_ids[0]))] == [built.blobs[1]]
     with pytest.raises(ImageProblem, match="is missing from the submission"):
         layers(built)
 
@@ -110,9 +111,9 @@ def test_base_layers_need_not_be_there():
     ],
 )
 def test_a_missing_layer_that_claims_to_be_the_bases_where_the_base_has_it_not_is_missing(claimed):
-    base = [digest_of(b"one"), digest_of(b"two")]
+    known = [digest_of(b"one"), digest_of(b"two")]
     own = digest_of(tar(OLD))
-    ids = {"one": base[0], "two": base[1], "own": own}
+    ids = {"one": known[0], "two": known[1], "own": own}
     blobs = [gzip.compress(tar(OLD), mtime=0) if name == "own" else name.encode() + bytes([n])
              for n, name in enumerate(claimed)]  # fmt: skip
     built = image(*blobs, blobs=blobs, diff_ids=[ids[name] for name in claimed])
@@ -120,7 +121,7 @@ def test_a_missing_layer_that_claims_to_be_the_bases_where_the_base_has_it_not_i
         if name != "own":
             built.layout.files.pop(f"blobs/{digest.replace(':', '/')}")
     with pytest.raises(ImageProblem, match="is missing from the submission"):
-        layers(built, base)
+        layers(built, base(*known))
 
 
 def test_a_changed_layer_is_refused():
@@ -252,3 +253,17 @@ def test_a_name_that_is_no_text_is_told_in_text():
     layer = inventory.Layer("sha256:1", "sha256:1", raw.getvalue())
     (problem,) = inventory.take(inventory.merge([layer])).problems
     assert problem.startswith("/x\N{REPLACEMENT CHARACTER}.dist-info/METADATA")
+
+
+def test_an_official_base_that_travels_brings_no_problem_and_hides_nothing():
+    """Its packages lack the folders of tests that their RECORD lists; whatever else is missing or changed is told."""
+    files = package("setuptools", "79.0.1")
+    info = f"{SITE}/setuptools-79.0.1.dist-info"
+    listed = base64.urlsafe_b64encode(b"\1" * 32).decode().rstrip("=")
+    files[f"{info}/RECORD"] += f"setuptools/tests/test_x.py,sha256={listed},3\n".encode()
+    assert taken(files).problems == () and taken(files).packages[0].intact
+    files[f"{info}/RECORD"] += f"setuptools/gone.py,sha256={listed},3\n".encode()
+    assert not taken(files).packages[0].intact
+    changed = package("setuptools", "79.0.1") | {f"{SITE}/setuptools/tests/test_x.py": b"changed"}
+    changed[f"{info}/RECORD"] += f"setuptools/tests/test_x.py,sha256={listed},3\n".encode()
+    assert not taken(changed).packages[0].intact

@@ -9,7 +9,7 @@ import pytest
 from autograder.scanning import database, inventory, rescan
 from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Rescan, Rescanner
-from tests.scanning.built import SITE, image, package
+from tests.scanning.built import SITE, base, image, package
 
 pytestmark = pytest.mark.engine
 OLD = package("joblib", "1.1.0", code=b"# the old code\n")
@@ -117,7 +117,7 @@ def test_an_edited_version_is_a_problem(rescanner):
 def test_an_image_of_nothing_but_base_has_no_findings(rescanner):
     built = image(OLD)
     held, source = built.snapshot()
-    assert rescanner.rescan(held, source, built.digest, [built.diff_ids])[0].findings == ()
+    assert rescanner.rescan(held, source, built.digest, [base(*built.diff_ids)])[0].findings == ()
 
 
 def test_every_platform_of_an_index_is_scanned(rescanner):

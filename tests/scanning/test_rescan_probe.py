@@ -15,7 +15,7 @@ from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Finding, Rescan
 from autograder.scanning.rescan_probe import Snapshot
 from autograder.scanning.source import RegistrySource
-from tests.scanning.built import image, package
+from tests.scanning.built import base, image, package
 
 BASE = {"etc/os-release": b"ID=debian\n"}
 OLD = package("joblib", "1.1.0")
@@ -35,17 +35,19 @@ class Told:
 
 
 def probed(built, rescanner, bases=(), claimed=None, gone=()):
-    """The probe's rows for one repository, whose submission claims these base layers and lacks those that are gone."""
+    """The probe's rows for one repository, whose submission lacks what is gone and calls what it claims a base's."""
     for digest in gone:
         built.layout.files.pop(f"blobs/{digest.replace(':', '/')}")
     source = built.layout.source()
-    held = layout.verify(source, service="registry", name="team/app", layers="above-base", base_layers=claimed or gone)
+    held = layout.verify(
+        source, service="registry", name="team/app", layers="above-base", bases=bases, left_out=claimed or gone
+    )
     return rescan_probe.run(rescanner, bases, {"registry/team/app": Snapshot(held, source)})["registry/team/app"]
 
 
 def test_a_result_is_plain_data_and_says_which_layers_are_the_bases():
     built = image(BASE, OLD)
-    [row] = probed(built, Told(), [(built.diff_ids[0],)], gone=[built.blobs[0]]).values()
+    [row] = probed(built, Told(), [base(built.diff_ids[0])], gone=[built.blobs[0]]).values()
     assert json.loads(json.dumps(row)) == row
     [one] = row["images"]
     assert one["base"] == [built.blobs[0]] and one["packages"] == {"joblib": "1.1.0"}
@@ -55,21 +57,21 @@ def test_a_result_is_plain_data_and_says_which_layers_are_the_bases():
 def test_what_the_submission_calls_a_base_does_not_make_it_one():
     built = image(BASE, OLD)
     told = Told()
-    [row] = probed(built, told, [("sha256:another",)], gone=[built.blobs[0]]).values()
-    assert "does not know" in row["fault"] and built.diff_ids[0] in row["fault"] and told.asked == []
+    [row] = probed(built, told, [base("sha256:another")], gone=[built.blobs[0]]).values()
+    assert "older version of the kit" in row["fault"] and built.diff_ids[0] in row["fault"] and told.asked == []
 
 
 def test_a_layer_that_is_missing_above_the_whole_base_is_no_base():
     built = image(BASE, OLD)
     told = Told(ImageProblem("the layer is missing"))
-    [row] = probed(built, told, [(built.diff_ids[0],)], gone=built.blobs).values()
+    [row] = probed(built, told, [base(built.diff_ids[0])], gone=built.blobs).values()
     assert row == {"error": "the layer is missing"}
-    assert told.asked == [(built.digest, [(built.diff_ids[0],)])]
+    assert told.asked == [(built.digest, [base(built.diff_ids[0])])]
 
 
 def test_a_base_that_shares_its_lowest_layer_with_a_known_one_is_another():
     built = image(BASE, {"etc/issue": b"newer"}, OLD)
-    [row] = probed(built, Told(), [(built.diff_ids[0], "sha256:older")], gone=built.blobs[:2]).values()
+    [row] = probed(built, Told(), [base(built.diff_ids[0], "sha256:older")], gone=built.blobs[:2]).values()
     assert built.diff_ids[1] in row["fault"]
 
 
@@ -143,7 +145,7 @@ def test_the_notebook_finds_in_the_registry_what_the_grader_finds_in_the_submiss
             pusher.blob(content)
     pusher.manifest(built.layout.files[f"blobs/{built.digest.replace(':', '/')}"], artifact.OCI_MANIFEST, "1.0")
     pusher.sbom("1.0", b'{"bomFormat": "CycloneDX"}', "cyclonedx")
-    bases = [(built.diff_ids[0],)]
+    bases = [base(built.diff_ids[0])]
     client = RegistryClient(registry)
     held = snapshot(client, "registry", "probe/app", layers="above-base", bases=bases)
     assert held.base_layers == (built.blobs[0],) and built.blobs[0] not in held.blobs
@@ -156,9 +158,7 @@ def test_the_notebook_finds_in_the_registry_what_the_grader_finds_in_the_submiss
 
     export(client, held, home / "layout")
     source = layout.FolderSource(home / "layout")
-    again = layout.verify(
-        source, service="registry", name="probe/app", layers="above-base", base_layers=held.base_layers
-    )
+    again = layout.verify(source, service="registry", name="probe/app", layers="above-base", bases=bases)
     assert again.problems == ()
     assert rescan_probe.run(rescanner, bases, {"registry/probe/app": Snapshot(again, source)}) == live
     assert len(live["registry/probe/app"][built.digest]["sboms"]) == 1

@@ -20,7 +20,7 @@ from autograder.evidence import layout
 from autograder.scanning import database, inventory, wheels
 from autograder.scanning.rescan import GRADED, Rescanner
 from autograder.services import engine, images
-from tests.scanning.built import SITE, image
+from tests.scanning.built import SITE, base, image
 
 CHOICES = known.choices()
 INSTALL = wheels.CONTEXT / "install.py"
@@ -155,7 +155,8 @@ def saved(client, image_id):
 def test_golden_scan(variant, kept, model, sandbox, cache, tmp_path):
     client = engine.connect()
     images.ensure(client, images.PYTHON_BASE)
-    base = client.images.get(images.PYTHON_BASE).attrs["RootFS"]["Layers"]
+    tars = client.images.get(images.PYTHON_BASE).attrs["RootFS"]["Layers"]
+    known_base = base(*tars)
     both = [each for one in CHOICES for each in (one.vulnerable, one.fixed)]
     pins = [getattr(one, variant) for one in CHOICES]
     wheels.write_context(tmp_path / "context", model, pins, kept, both)
@@ -163,13 +164,14 @@ def test_golden_scan(variant, kept, model, sandbox, cache, tmp_path):
                                   labels={"course.test": "scanning"})  # fmt: skip
     try:
         built = saved(client, made.id)
-        held = layout.verify(built.layout.source(), service="registry", name="x", layers="above-base", base_layers=base)
+        source = built.layout.source()
+        held = layout.verify(source, service="registry", name="x", layers="above-base", bases=[known_base])
         assert held.problems == ()
         parsed = held.parsed(built.digest)
-        layers = inventory.layers(parsed, held.config(parsed), built.layout.source(), [base])
-        assert len(layers) == len(built.diff_ids) - len(base)
+        layers = inventory.layers(parsed, held.config(parsed), source, [known_base])
+        assert len(layers) == len(built.diff_ids) - len(tars)
         rescanner = Rescanner(sandbox, cache, database.build(), "test", marks=known.marks())
-        result = rescanner.rescan(held, built.layout.source(), built.digest, [base])[0]
+        result = rescanner.rescan(held, source, built.digest, [known_base])[0]
     finally:
         client.images.remove(made.id, force=True)
         client.close()

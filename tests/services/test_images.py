@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from docker.errors import APIError, BuildError, ImageNotFound
+from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 
+from autograder.domain import bases
 from autograder.errors import EnvironmentProblem
 from autograder.services import images, installation, local_build
 from autograder.services.local_build import build_local, context_hash
+
+PINNED = f"python@{bases.pinned(images.PYTHON_BASE)}"
 
 
 class FakeEngine:
@@ -17,6 +20,7 @@ class FakeEngine:
 
     def __init__(self, hub: str) -> None:
         self.hub, self.asked, self.pulled, self.there = hub, 0, [], {}
+        self.missing: set[str] = set()
         self.images = self
         self.api = self
 
@@ -34,10 +38,16 @@ class FakeEngine:
     def pull(self, tag: str) -> SimpleNamespace:
         if self.hub != "yes":
             raise APIError(self.hub)
+        if tag in self.missing:
+            raise NotFound(tag)
         self.pulled.append(tag)
-        attrs = {"Size": 7, "RepoDigests": [f"{tag.split(':')[0]}@sha256:d1"]}
+        repository, _, digest = tag.partition("@")
+        attrs = {"Size": 7, "RepoDigests": [f"{repository.split(':')[0]}@{digest or 'sha256:d1'}"]}
         self.there[tag] = SimpleNamespace(id=f"sha256:{tag}", labels={}, tags=[tag], attrs=attrs)
         return self.there[tag]
+
+    def tag(self, id: str, repository: str, word: str, force: bool) -> None:
+        self.there[f"{repository}:{word}"] = next(image for image in self.there.values() if image.id == id)
 
 
 @pytest.fixture
@@ -53,10 +63,36 @@ def test_with_docker_hub_in_reach_images_are_pulled_once(home, built):
     for _ in range(2):
         for tag in images.BASES:
             images.ensure(engine, tag)
-    assert (engine.asked, engine.pulled, built) == (1, list(images.BASES), [])
-    row = images.rows(engine)[0]
+    assert (engine.asked, engine.pulled, built) == (1, [images.REGISTRY, PINNED], [])
+    row, base = images.rows(engine)
     assert (row.source, row.digest, row.size, row.present) == (images.HUB, "sha256:d1", 7, True)
-    assert row.when.endswith("+00:00")
+    assert row.when.endswith("+00:00") and (row.pinned, row.recipe, row.known) == ("", "", False)
+    pinned = PINNED.partition("@")[2]
+    assert (base.digest, base.pinned, base.known, base.source) == (pinned, pinned, True, images.HUB)
+
+
+def test_a_mirror_without_the_pinned_digest_gives_what_has_the_name(home, built):
+    engine, said = FakeEngine("yes"), []
+    engine.missing = {PINNED}
+    images.ensure(engine, images.PYTHON_BASE, said.append)
+    assert engine.pulled == [images.PYTHON_BASE] and "what has the name today" in said[-1]
+    base = images.rows(engine)[1]
+    assert base.digest == "sha256:d1" and not base.known
+
+
+def test_a_local_build_is_no_official_image_though_the_engine_has_a_digest_for_it(home):
+    """With the containerd image store every image has a digest, under the repository that its name says."""
+    engine = FakeEngine("no")
+    attrs = {"Size": 1, "RepoDigests": ["python@sha256:local"], "RootFS": {"Layers": ["sha256:own"]}}
+    labels = {"org.course.standin": "true", "org.course.recipe": "3f2a"}
+    for own, recipe in ((labels, "3f2a"), ({}, "")):
+        there = SimpleNamespace(id="sha256:local", labels=own, tags=[images.PYTHON_BASE], attrs=attrs)
+        engine.there[images.PYTHON_BASE] = there
+        row = images.rows(engine)[1]
+        assert (row.digest, row.recipe, row.known) == ("", recipe, False)
+    [kit] = [one for one in bases.load() if one.source.endswith("recipes.toml")]
+    attrs["RootFS"] = {"Layers": list(kit.diff_ids)}
+    assert images.rows(engine)[1].known, "the base of the sample class"
 
 
 def test_without_docker_hub_they_are_built_and_it_is_not_asked_again(home, built):
@@ -75,7 +111,7 @@ def test_refresh_asks_again(home, built):
     engine.hub = "yes"
     assert images.source(engine) == images.PACKAGES
     images.refresh(engine)
-    assert engine.pulled == list(images.BASES) and images.source(engine) == images.HUB
+    assert engine.pulled == [images.REGISTRY, PINNED] and images.source(engine) == images.HUB
 
 
 def test_a_hub_that_vanished_is_an_error_with_its_fix(home, built):
