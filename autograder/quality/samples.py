@@ -12,16 +12,19 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder import paths
+from autograder.errors import CourseError
 from autograder.labs import manifest, students
 from autograder.labs.hidden import load_module
 from autograder.labs.manifest import Lab
 from autograder.quality import rehearsal
 from autograder.quality.rehearsal import Rehearsal
+from autograder.services import engine, images
 
 # The key of the sample class. Like the public key it protects nothing: the class exists to be looked at.
 KEY = b"registry-course sample class"
@@ -140,12 +143,33 @@ def make(lab: Lab, out: Path, report: Callable[[str], None], only: tuple[str, ..
 
 
 def remake(lab: Lab, report: Callable[[str], None]) -> list[Path]:
-    """Replace the sample submissions that come with the kit; the old ones stay when something fails."""
+    """Replace the sample submissions that come with the kit; the old ones stay when something fails.
+
+    Raises:
+        CourseError: the lab's images would bring their base along, ten times: the kit does not know it.
+        EnvironmentProblem: see :func:`make`.
+    """
+    if any(part.layers == "above-base" for part in lab.repositories):
+        _check_base()
     with tempfile.TemporaryDirectory(prefix="course-samples-") as place:
         made = make(lab, Path(place), report)
         shutil.rmtree(folder(lab), ignore_errors=True)
         folder(lab).mkdir(parents=True)
         return [Path(shutil.copy(file, folder(lab))) for file in made]
+
+
+def _check_base() -> None:
+    """Raise CourseError unless the engine's Python base is one that the kit knows."""
+    with closing(engine.connect()) as client:
+        images.ensure(client, images.PYTHON_BASE)
+        image = client.images.get(images.PYTHON_BASE)
+        if not images.is_known(image):
+            raise CourseError(
+                expected=f"{images.PYTHON_BASE} in this engine to be in autograder/domain/bases.toml, so that its layers "
+                "stay out of the samples",
+                found=f"one with the diff_ids {', '.join(image.attrs['RootFS']['Layers'])}",
+                next_step="Add an entry with these diff_ids, with where the image is from and its date; then try again.",
+            )
 
 
 def rewrite(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
