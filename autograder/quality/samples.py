@@ -165,10 +165,10 @@ def _check_base() -> None:
         image = client.images.get(images.PYTHON_BASE)
         if not images.is_known(image):
             raise CourseError(
-                expected=f"{images.PYTHON_BASE} in this engine to be in autograder/domain/bases.toml, so that its layers "
-                "stay out of the samples",
+                expected=f"{images.PYTHON_BASE} in this engine to be one of autograder/domain/bases.toml, so that its "
+                "layers stay out of the samples",
                 found=f"one with the diff_ids {', '.join(image.attrs['RootFS']['Layers'])}",
-                next_step="Add an entry with these diff_ids, with where the image is from and its date; then try again.",
+                next_step="Add an entry with these diff_ids, the image's source and its date; then try again.",
             )
 
 
