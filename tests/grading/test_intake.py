@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autograder.domain import bases
+from autograder.domain.bases import Base
+from autograder.domain.manifests import digest_of
 from autograder.grading import intake
 from autograder.grading.archive import Archive
 from autograder.grading.problems import Refused
@@ -52,6 +56,42 @@ def test_what_cannot_be_graded_at_all_is_refused_with_the_reason(ada, header, sa
     with pytest.raises(Refused) as caught:
         read(ada, **header)
     assert says in str(caught.value)
+
+
+def test_a_config_that_travels_proves_the_layers_of_a_known_base(ada, monkeypatch):
+    config = js({"rootfs": {"diff_ids": ["sha256:" + "1" * 64]}})
+    base = Base(
+        "x", "linux/amd64", "a test", date(2026, 1, 1), config=digest_of(config), layers=("sha256:" + "2" * 64,)
+    )
+    monkeypatch.setattr(bases, "load", lambda: (base,))
+    file = bases.config_file(base.config)
+    assert [one.diff_ids for one in read(ada, ada.files() | {file: config}).bases] == [("sha256:" + "1" * 64,)]
+    assert [one.diff_ids for one in read(ada, ada.files() | {file: config + b" "}).bases] == [()]
+    huge = b" " * (bases.MAX_CONFIG + 1)
+    found = read(ada, ada.files() | {file: huge})
+    assert found.bases == (base,) and found.problems == ()
+
+
+def test_what_an_older_kit_left_out_is_listed_and_no_problem(ada):
+    """The rescan says then that the submission has to be written anew."""
+    files = ada.files()
+    repository = ada.parameters["repository"]
+    [layer] = [name for name in files if files[name] == b"base of ada"]
+    del files[layer]
+    digest = "sha256:" + layer.rpartition("/")[2]
+    service = json.loads(files["evidence/registry.json"])
+    for left_out, kinds in (([], ["missing-layer"]), ([digest], [])):
+        service["repositories"][repository]["base_layers"] = left_out
+        lab = ada.lab.model_copy(
+            update={
+                "repositories": tuple(one.model_copy(update={"layers": "above-base"}) for one in ada.lab.repositories)
+            }
+        )
+        given = {**files, "evidence/registry.json": js(service)}
+        with Archive(io.BytesIO(packed({"submission.json": js(ada.document(given))} | given))) as archive:
+            reader = intake._Reader(archive, ada.course)
+            held = reader._service(lab, "registry", ada.parameters).repositories[repository]
+        assert [fault.kind for fault in held.problems] == kinds and held.base_layers == tuple(left_out)
 
 
 def test_a_zip_without_submission_json_is_refused(course):
