@@ -29,12 +29,12 @@ def test(unit: bool, reference: bool, suite: str | None, arguments: tuple[str, .
     """All tests: lint, types, then pytest. ARGUMENTS go to pytest (and leave out lint and types).
 
     On Debian and Ubuntu, as root or with sudo, what the tests need (engine, Chromium, skopeo, mmdebstrap, util-linux,
-    curl, git, openssl) is installed first, after saying so. Nothing is skipped silently: without an engine the tests that need one
-    fail.
+    curl, git, openssl) is installed first, after saying so. Nothing is skipped silently: without an engine the tests
+    that need one fail.
 
     What readers see is tested on the reference engine: 28 or newer with the containerd image store. Where this machine
-    has another one, as root or with sudo on Linux, a reference engine is run beside it, and some tests run on both. Where
-    that cannot be done, the tests that were not run are named; with CI=true that fails.
+    has another one, a reference engine is run beside it (Linux, as root or with sudo), and some tests run on both.
+    Where that cannot be done, the tests that were not run are named; with CI=true that fails.
     """
     from autograder.quality import steps as all_steps
 

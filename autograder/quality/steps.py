@@ -22,8 +22,8 @@ NO_TESTS = 5  # pytest's exit status when it found none
 UNIT_TESTS = ("-q", "-n", "auto", "-m", UNIT)
 # What is only tested on the reference engine, in words, for a machine that has none.
 ONLY_THERE = (
-    "the lessons' blocks, and the second run of labs 01, 03, 05, 06, 08, 09, 11 and 12, of the clients, of the images and "
-    f"of the machine's commands (pytest -m '{run.ON_THE_REFERENCE}')"
+    "the lessons' blocks, and the second run of labs 01, 03, 05, 06, 08, 09, 11 and 12, of the clients, of the images "
+    f"and of the machine's commands (pytest -m '{run.ON_THE_REFERENCE}')"
 )
 
 

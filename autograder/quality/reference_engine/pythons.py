@@ -128,8 +128,14 @@ def _package_folders() -> list[str]:
 
 
 def local_folders(words: Iterable[str]) -> list[str]:
-    """The folders among words that may be paths or ``file:`` addresses; none inside another one."""
-    candidates = {Path(word.removeprefix("file://")) for word in words if word.startswith(("/", "file:///"))}
+    """The folders among words that may be paths or ``file:`` addresses; none inside another one.
+
+    An address is an index, whose pages name files beside it (``../files/…``): the folder above it, too, unless that
+    is one of the system's.
+    """
+    candidates = {Path(word) for word in words if word.startswith("/")}
+    indexes = {Path(word.removeprefix("file://")) for word in words if word.startswith("file:///")}
+    candidates |= {index.parent if len(index.parts) > 3 else index for index in indexes}
     folders = sorted(path for path in candidates if path.is_dir() and path != Path("/"))
     return [str(path) for path in folders if not any(path != one and path.is_relative_to(one) for one in folders)]
 

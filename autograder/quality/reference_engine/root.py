@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -84,7 +85,7 @@ def cache() -> Path:
 
 def key(suite: str, packages: tuple[str, ...] = PACKAGES) -> str:
     """The name of a tree in the cache: a hash of its suite, its list of packages and the machine's architecture."""
-    described = (FORM, suite, os.uname().machine, sorted(set(packages)), NOT_UNPACKED)
+    described = (FORM, suite, platform.machine(), sorted(set(packages)), NOT_UNPACKED)
     return hashlib.sha256(repr(described).encode()).hexdigest()[:16]
 
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,11 +109,15 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def copy_images(client: DockerClient, target: Instance) -> None:
-    """Give the base images of the machine's engine to the reference engine, so that nothing is built twice."""
+def copy_images(client: DockerClient, target: Instance, tags: Iterable[str] = images.BASES) -> None:
+    """Give base images of the machine's engine to the reference engine, so that nothing is built twice.
+
+    Raises:
+        EnvironmentProblem: the machine's engine cannot get one, or the reference engine does not take it.
+    """
     from docker.models.images import Image
 
-    for tag in images.BASES:
+    for tag in tags:
         images.ensure(client, tag, _say)
         image: Image = client.images.get(tag)
         loading = target.start(
