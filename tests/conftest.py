@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from autograder.quality.reference_engine import root, run
 from autograder.services import clouds, http, images, installation, removal
 from autograder.services import engine as engines
 from autograder.services.installation import Installation
@@ -85,14 +87,30 @@ def running(engine: DockerClient) -> Iterator[Installation]:
         removal.remove(engine, state)
 
 
+@cache
+def not_the_reference() -> str:
+    """What the engine is, where that is no reference; else ""."""
+    is_one, told = run.machines_engine()
+    return "" if is_one else told
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """On another engine the tests marked ``reference`` fail, so that nothing is skipped in silence."""
+    if item.get_closest_marker("reference") and not_the_reference():
+        pytest.fail(
+            f"This test needs the reference engine ({root.MINIMUM} or newer with the containerd image store), and this "
+            f"is {not_the_reference()}. Next: python3 course.py test --reference {item.nodeid.partition('[')[0]}",
+            pytrace=False,
+        )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that uses the engine says so: unit tests run where there is none."""
-    unmarked = [
-        item.nodeid
-        for item in items
-        if "engine" in getattr(item, "fixturenames", ()) and item.get_closest_marker("engine") is None
-    ]
+    using = [item for item in items if "engine" in getattr(item, "fixturenames", ())]
+    using += [item for item in items if item.get_closest_marker("reference") or item.get_closest_marker("both_engines")]
+    unmarked = [item.nodeid for item in using if item.get_closest_marker("engine") is None]
     if unmarked:
         raise pytest.UsageError(f"These tests use the engine and lack the mark: {', '.join(unmarked)}")
 

@@ -44,6 +44,7 @@ class Tool:
 TOOLS = {
     "engine": Tool(("dockerd",), ("docker.io", "ca-certificates"), ("docker-cli", "cgroupfs-mount")),
     "mmdebstrap": Tool(("mmdebstrap",), ("mmdebstrap", "gpg"), ("debian-archive-keyring", "uidmap", "mount")),
+    "util-linux": Tool(("unshare",), ("util-linux",)),  # namespaces, for the reference engine of the tests
     "skopeo": Tool(("skopeo",), ("skopeo",)),
     "curl": Tool(("curl",), ("curl",)),
     "git": Tool(("git",), ("git",)),

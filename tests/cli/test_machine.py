@@ -100,6 +100,7 @@ def test_stop_before_the_first_start_is_harmless(home):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_services_start_push_stop_start(engine, up):
     done = course("start", "--services-only", "--no-browser")
     assert done.returncode == 0, done.stderr
@@ -125,6 +126,7 @@ def test_services_start_push_stop_start(engine, up):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_images_tells_names_sizes_and_sources(up):
     course("start", "--services-only", "--no-browser")
     rows = json.loads(course("images", "--json").stdout)
@@ -135,6 +137,7 @@ def test_images_tells_names_sizes_and_sources(up):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_doctor_is_content_with_a_machine_that_runs_the_course(up):
     course("start", "--services-only", "--no-browser")
     done = course("doctor", HTTP_PROXY="", http_proxy="", HTTPS_PROXY="", https_proxy="")

@@ -1,7 +1,8 @@
-"""Every command block of the lessons and the cheat sheet, run in order on a real engine, its output compared.
+"""Every command block of the lessons and the cheat sheet, run in order on the reference engine, its output compared.
 
 The counts of blocks that were run, validated and marked are printed and written to ``test-report/lesson-commands.json``
-and, as a table with the list of markers, ``test-report/lesson-commands.md``. One lesson: ``pytest … -k 03-docker-hub``.
+and, as a table with the list of markers, ``test-report/lesson-commands.md``. One lesson:
+``python3 course.py test --reference tests/content/test_lesson_commands.py -k 03-docker-hub``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ PAGES = [*lessons.lesson_files(), *lessons.run_pages()]
 
 
 @pytest.mark.engine
+@pytest.mark.reference  # outputs are those of a reader's engine
 @pytest.mark.parametrize("file", PAGES, ids=lambda path: path.stem)
 def test_every_block_does_what_the_lesson_shows(file, desk, record_property, capsys):
     lesson = lessons.load_page(file) if file in lessons.run_pages() else lessons.load(file)

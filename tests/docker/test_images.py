@@ -18,7 +18,7 @@ import pytest
 
 from .conftest import HELLO, ML_MODEL
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.both_engines]
 NAME = "course-test-ml-model"
 
 

@@ -1,7 +1,8 @@
-"""All labs done once, for all tests of this folder that need it."""
+"""Labs done once, for all tests of this folder that need it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from autograder.quality.contract import Finding
 
 @dataclass(frozen=True)
 class Done:
-    """What doing all labs gave.
+    """What doing labs gave.
 
     Attributes:
         student: who did them, in the course ``live.COURSE``.
@@ -44,9 +45,17 @@ def outside() -> int:
     return total
 
 
+def wanted(items: Iterable[pytest.Item]) -> list[str]:
+    """Slugs of the labs that the chosen tests ask of ``done``: one each, or all of them for a test of the course."""
+    asking = [item for item in items if isinstance(item, pytest.Function) and "done" in item.fixturenames]
+    values = [getattr(item, "callspec", None) for item in asking]
+    slugs = {call.params["slug"] if call else None for call in values}
+    return [slug for slug in manifest.slugs() if None in slugs or slug in slugs]
+
+
 @pytest.fixture(scope="session")
-def done(tmp_path_factory):
-    """All labs as shipped, solved and submitted, solved again backwards, and reset, at one desk."""
+def done(request, tmp_path_factory):
+    """The wanted labs as shipped, solved and submitted, solved again backwards, and reset, at one desk."""
     folder, student = tmp_path_factory.mktemp("submissions"), "verifier"
     lines: list[str] = []
     bytes_then: list[int] = []
@@ -55,5 +64,6 @@ def done(tmp_path_factory):
         lines.append(line)
         bytes_then.append(outside())
 
-    findings = live.verify([manifest.find(slug) for slug in manifest.slugs()], report, folder, student)
+    labs = [manifest.find(slug) for slug in wanted(request.session.items)]
+    findings = live.verify(labs, report, folder, student)
     return Done(student, findings, folder, lines, bytes_then[-1] - bytes_then[0])

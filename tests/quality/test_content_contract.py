@@ -16,9 +16,19 @@ def test_static(slug):
     assert [str(finding) for finding in contract.static(manifest.find(slug))] == []
 
 
+# The labs whose images, pushes and pulls look different on an engine with the containerd store.
+ENGINES_DIFFER = {"01", "03", "05", "06", "08", "09", "11", "12"}
+
+
 @pytest.mark.engine
 @pytest.mark.timeout(3000)  # the first of these does every lab, twice
-@pytest.mark.parametrize("slug", manifest.slugs())
+@pytest.mark.parametrize(
+    "slug",
+    [
+        pytest.param(slug, marks=[pytest.mark.both_engines] if slug[:2] in ENGINES_DIFFER else [])
+        for slug in manifest.slugs()
+    ],
+)
 def test_as_shipped_solved_solved_again_and_reset(slug, done):
     assert [str(finding) for finding in done.findings if finding.lab == slug] == []
 

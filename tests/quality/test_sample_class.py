@@ -27,6 +27,7 @@ def test_the_class_holds_every_sort_of_student():
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_the_demo_grades_as_intended_and_leaves_nothing_behind():
     environment = os.environ | {"PYTHONPATH": str(paths.ROOT), "COLUMNS": "120"}
     done = subprocess.run(

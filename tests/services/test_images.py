@@ -159,6 +159,7 @@ def test_the_hash_of_a_context_sees_names_contents_base_and_arguments(tmp_path):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_the_kits_own_images_are_built_only_when_they_changed(engine, tmp_path):
     tag, said = "course-test-local:1", []
     (tmp_path / "Dockerfile").write_text("FROM scratch\nARG WHO=me\nLABEL who=$WHO\nCOPY a /a\n", encoding="utf-8")
@@ -180,6 +181,7 @@ def test_the_kits_own_images_are_built_only_when_they_changed(engine, tmp_path):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_a_build_has_no_network(engine, tmp_path):
     images.ensure(engine, images.PYTHON_BASE)
     tag = "course-test-local:net"

@@ -62,6 +62,7 @@ def clean(engine, home) -> Iterator[None]:
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_everything_up_twice_killed_and_down(plan, clean, home, engine):
     first = lifecycle.start(plan, quiet)
     assert (first.running, first.problems, first.notes) == (["registry", "site"], {}, ["a note"])
@@ -91,6 +92,7 @@ def test_everything_up_twice_killed_and_down(plan, clean, home, engine):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_a_service_moves_when_it_is_told_to(plan, clean, home):
     def refuse(address: str) -> None:
         raise EnvironmentProblem(expected="room", found="the registry is full", next_step="Make room.")
@@ -103,6 +105,7 @@ def test_a_service_moves_when_it_is_told_to(plan, clean, home):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_removed_nothing_stays_in_the_engine_and_a_start_begins_anew(plan, clean, home, engine):
     assert lifecycle.remove(quiet) == {}, "nothing was started yet"
     address = lifecycle.start(plan, quiet).addresses.of("registry")
@@ -121,6 +124,7 @@ def test_removed_nothing_stays_in_the_engine_and_a_start_begins_anew(plan, clean
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_names_of_a_port_that_somebody_else_took_meanwhile_are_not_removed(plan, clean, home, engine):
     address = lifecycle.start(plan, quiet).addresses.of("registry")
     lifecycle.stop(quiet)

@@ -99,6 +99,7 @@ def test_without_mmdebstrap_it_says_what_to_do(monkeypatch):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_a_build_that_cannot_fetch_says_why(engine):
     wrong = dataclasses.replace(PLAIN, tag="course-test-standin:1", mirror="http://127.0.0.1:9/debian")
     with pytest.raises(EnvironmentProblem, match="it failed: "):
@@ -106,6 +107,7 @@ def test_a_build_that_cannot_fetch_says_why(engine):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_the_registry_is_built_and_behaves_like_the_official_one(engine):
     recipe = dataclasses.replace(standin.recipes()[images.REGISTRY], tag="course-test-standin:registry")
     said: list[str] = []
@@ -129,6 +131,7 @@ def test_the_registry_is_built_and_behaves_like_the_official_one(engine):
 
 
 @pytest.mark.engine
+@pytest.mark.both_engines
 def test_the_python_base_has_its_whole_standard_library(engine):
     images.ensure(engine, images.PYTHON_BASE)
     program = (

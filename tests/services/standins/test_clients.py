@@ -21,7 +21,7 @@ from autograder.services import cloud_admin
 from .artifacts import COMMAND, Sdk
 from .support import LAYER, Place
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.both_engines]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -20,7 +20,7 @@ from ..artifacts import COMMAND, Sdk
 from ..support import RegistryHttp
 from .live import Live, serve
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.both_engines]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,231 @@
+"""pytest on the reference engine, and the choice of which tests run on which engine.
+
+``python -m autograder.quality.reference_engine.run make`` has the file tree in the cache; ``… run tests ARGUMENTS``
+runs pytest inside; ``… run command WORDS`` runs any command there. Each needs root. `course test` calls them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder import paths
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.quality.reference_engine import instance, pythons, root
+from autograder.quality.reference_engine.instance import Instance
+from autograder.services import engine, images
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+# Exit status when the reference engine cannot be run here; pytest has 0 to 5 (https://docs.pytest.org, "Exit codes").
+UNAVAILABLE = 69
+CONTAINERD_STORE = "io.containerd.snapshotter.v1"
+REPORTS = paths.ROOT / "test-report"
+
+# Marks, as pytest's -m takes them.
+UNIT = "not engine and not browser and not slow"
+ON_THE_REFERENCE = "reference or both_engines"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which tests run where.
+
+    Attributes:
+        machine: of the machine's own engine, what pytest's ``-m`` is given.
+        reference: of a reference engine beside it; "" when none is needed.
+    """
+
+    machine: str
+    reference: str
+
+
+def where(machine_is_the_reference: bool) -> Where:
+    """Where tests run: on the machine's own engine.
+
+    Where that is no reference, those marked ``reference`` run on the reference engine alone, and those marked
+    ``both_engines`` there as well.
+    """
+    if machine_is_the_reference:
+        return Where(f"not ({UNIT})", "")
+    return Where(f"not ({UNIT}) and not reference", ON_THE_REFERENCE)
+
+
+def is_reference(version: str, info: Mapping[str, Any]) -> bool:
+    """Whether an engine is a reference by itself.
+
+    Args:
+        version: its version, "28.5.2".
+        info: what it answers to ``docker info``.
+    """
+    return root.version(version) >= (root.MINIMUM,) and _has_containerd_store(info)
+
+
+def machines_engine() -> tuple[bool, str]:
+    """Whether this machine's own engine is a reference, and what it is in words."""
+    found, client = engine.probe()
+    if client is None:
+        return False, str(found.trouble)
+    try:
+        info = client.info()
+        store = "containerd image store" if _has_containerd_store(info) else f"{info.get('Driver')} graph driver"
+        return is_reference(found.version, info), f"Engine {found.version}, {store}"
+    finally:
+        client.close()
+
+
+def _has_containerd_store(info: Mapping[str, Any]) -> bool:
+    return ["driver-type", CONTAINERD_STORE] in [list(pair) for pair in info.get("DriverStatus") or ()]
+
+
+def command(*words: str, suite: str | None = None, own: bool = False) -> list[str]:
+    """The command line that runs this module."""
+    options = [*(("--suite", suite) if suite else ()), *(("--own-environment",) if own else ())]
+    return [sys.executable, "-m", __name__, *options, *words]
+
+
+def as_root(prefix: Sequence[str], call: Sequence[str], variables: Mapping[str, str]) -> list[str]:
+    """A command line with `sudo` in front, which forgets the environment: what is needed goes with it."""
+    if not prefix:
+        return list(call)
+    kept = {"HOME": variables.get("HOME", ""), "PATH": f"{variables.get('PATH', '')}:/usr/sbin:/sbin"}
+    kept |= {name: variables[name] for name in ("XDG_CACHE_HOME", "DOCKER_HOST") if name in variables}
+    kept |= pythons.environment(variables) | {"PYTHONPATH": str(paths.ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return [*prefix, "env", *(f"{name}={value}" for name, value in kept.items()), *call]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"reference engine: {line}\n")
+    sys.stdout.flush()
+
+
+def copy_images(client: DockerClient, target: Instance, tags: Iterable[str] = images.BASES) -> None:
+    """Give base images of the machine's engine to the reference engine, so that nothing is built twice.
+
+    Raises:
+        EnvironmentProblem: the machine's engine cannot get one, or the reference engine does not take it.
+    """
+    from docker.models.images import Image
+
+    for tag in tags:
+        images.ensure(client, tag, _say)
+        image: Image = client.images.get(tag)
+        loading = target.start(
+            ["docker", "load", "--quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert loading.stdin is not None and loading.stderr is not None
+        for chunk in image.save(named=tag):
+            loading.stdin.write(chunk)
+        loading.stdin.close()
+        error = loading.stderr.read().decode(errors="replace")
+        if loading.wait():
+            raise EnvironmentProblem(
+                expected=f"the reference engine to take {tag} from the machine's",
+                found=error.strip(),
+                next_step="Look at the message.",
+            )
+
+
+def versions(target: Instance, made: root.Root, python: str) -> str:
+    """What the tests ran with; suites move, so it is part of every report."""
+    told = json.loads(target.ask("docker", "version", "--format", "{{json .Server}}").stdout)
+    info = json.loads(target.ask("docker", "info", "--format", "{{json .}}").stdout)
+    store = "containerd image store" if _has_containerd_store(info) else info.get("Driver")
+    line = target.ask(python, "--version").stdout.strip()
+    packages = ", ".join(f"{name} {made.versions[name]}" for name in sorted(made.versions) if name in SHOWN)
+    return (
+        f"Engine {told['Version']}, {store}, cgroup v{info.get('CgroupVersion')}, Debian {made.suite}, {line}\n"
+        f"  {packages}"
+    )
+
+
+SHOWN = {
+    *("docker-cli", "docker-buildx", "docker-compose", "containerd", "runc", "awscli", "skopeo", "oras", "crane"),
+    *("cosign", "podman", "git", "curl", "jq", "openssl"),
+}
+
+
+def inside(words: Sequence[str], *, pytest: bool, suite: str | None, own: bool, folder: str) -> int:
+    """Run pytest, or a command, on a reference engine that is up for just that long.
+
+    Returns:
+        The exit status of what ran inside.
+
+    Raises:
+        EnvironmentProblem: there can be no reference engine here.
+    """
+    began = time.monotonic()
+    made = root.ensure(_say, suite)
+    REPORTS.mkdir(exist_ok=True)
+    with instance.up(made, pythons.shown(made.tree, REPORTS)) as target:
+        python = pythons.prepare(target, _say, own=own)
+        found, client = engine.probe()
+        if client is None:
+            _say(f"no base images are taken from the machine's engine: {found.trouble}")
+        else:
+            copy_images(client, target)
+            client.close()
+        _say(f"up in {time.monotonic() - began:.0f} s: {versions(target, made, python)}")
+        variables = pythons.environment(os.environ) | {
+            "PYTHONPATH": str(paths.ROOT),
+            "PYTHONUTF8": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        call = [python, "-m", "pytest", *words] if pytest else list(words)
+        process = target.start(call, environment=variables, folder=folder, stdin=None)
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # it got the interrupt too, and tidies up
+            process.wait()
+            raise
+        finally:
+            _give_back(REPORTS)
+
+
+def _give_back(folder: Path) -> None:
+    """Under sudo, what was written into the checkout belongs to its owner."""
+    owner = paths.ROOT.stat()
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def main() -> int:
+    """The command line; see the module's head."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", help="Debian's name of the suite")
+    parser.add_argument("--own-environment", action="store_true", help="make the Python environment inside")
+    parser.add_argument("what", choices=["make", "tests", "command"])
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all is taken down
+    try:
+        reason = instance.unavailable()
+        if reason:
+            raise EnvironmentProblem(expected="Linux and root", found=reason, next_step="Run it as root on Linux.")
+        if chosen.what == "make":
+            root.ensure(_say, chosen.suite)
+            return 0
+        pytest = chosen.what == "tests"
+        if not pytest and not chosen.words:
+            parser.error("name a command")
+        folder = str(paths.ROOT)
+        return inside(chosen.words, pytest=pytest, suite=chosen.suite, own=chosen.own_environment, folder=folder)
+    except CourseError as problem:
+        sys.stderr.write(f"error: {problem.expected}: {problem.found}\n  next: {problem.next_step}\n")
+        return UNAVAILABLE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,303 @@
+"""Which tests run where, and the pure parts of what makes a reference engine: nothing is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autograder.errors import EnvironmentProblem
+from autograder.launcher import apt
+from autograder.quality import steps
+from autograder.quality.reference_engine import cgroups, pythons, root, run
+
+CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+OVERLAY2 = {"DriverStatus": [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]]}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    root.cache().mkdir(parents=True)
+    return root.cache()
+
+
+def a_tree(suite, engine="28.5.2+dfsg4-5", name=None):
+    """A tree in the cache that looks whole."""
+    folder = root.cache() / (name or root.key(suite))
+    for program in ("sbin/dockerd", "bin/env"):
+        file = folder / "root" / "usr" / program
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    told = {"suite": suite, "versions": {"docker.io": engine}}
+    (folder / root.MADE).write_text(json.dumps(told), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("version", "info", "is_one"),
+    [
+        ("28.5.2", CONTAINERD, True),
+        ("29.0.1", CONTAINERD, True),
+        ("29.0.1", OVERLAY2, False),
+        ("27.5.1", CONTAINERD, False),
+        ("20.10.24+dfsg1", OVERLAY2, False),
+        ("29.0.1", {"DriverStatus": None}, False),
+        ("dev", CONTAINERD, False),
+    ],
+)
+def test_a_reference_is_28_or_newer_with_the_containerd_store(version, info, is_one):
+    assert run.is_reference(version, info) is is_one
+
+
+def test_where_tests_run():
+    assert run.where(True) == run.Where(f"not ({run.UNIT})", "")
+    beside = run.where(False)
+    assert beside.machine == f"not ({run.UNIT}) and not reference"
+    assert beside.reference == "reference or both_engines"
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("28.5.2+dfsg4-5", (28, 5, 2)), ("1:2.53.0-1", (2, 53, 0)), ("26.1.5~rc1", (26, 1, 5)), ("none", ())],
+)
+def test_versions_are_compared_as_numbers(text, numbers):
+    assert root.version(text) == numbers
+
+
+def test_a_trees_name_depends_on_suite_and_packages_and_not_on_their_order():
+    packages = ("docker.io", "skopeo")
+    names = {root.key("forky", packages), root.key("sid", packages), root.key("forky", (*packages, "jq"))}
+    assert len(names) == 3
+    assert root.key("forky", tuple(reversed(packages))) == root.key("forky", packages)
+
+
+def test_the_call_that_makes_a_tree():
+    call = root.command("forky", Path("/cache/x/root"), ("docker.io", "jq"), proxy="http://proxy:3142")
+    assert call[0] == "mmdebstrap" and call[-2:] == ["forky", str(Path("/cache/x/root"))]
+    assert "--include=docker.io,jq" in call
+    assert '--aptopt=Acquire::Check-Valid-Until "false"' in call
+    assert '--aptopt=Acquire::http::Proxy "http://proxy:3142"' in call
+    assert not any("Proxy" in word for word in root.command("forky", Path("/x")))
+
+
+def test_the_list_holds_what_lessons_and_labs_call():
+    assert {"docker.io", "docker-buildx", "docker-compose", "awscli", "skopeo", "oras", "crane", "cosign"} <= {
+        *root.PACKAGES
+    }
+    assert len(set(root.PACKAGES)) == len(root.PACKAGES)
+
+
+def test_a_whole_tree_is_found_and_a_broken_one_is_not(cache):
+    assert root.find("forky") is None
+    folder = a_tree("forky")
+    made = root.find("forky")
+    assert made is not None and made.engine == (28, 5, 2) and made.tree == folder / "root"
+    (folder / "root/usr/sbin/dockerd").unlink()
+    assert root.find("forky") is None
+    (a_tree("forky") / root.MADE).write_text("{", encoding="utf-8")
+    assert root.find("forky") is None
+
+
+def test_a_suite_with_an_older_engine_is_passed_over(cache):
+    a_tree("forky", engine="26.1.5+dfsg1-9")
+    a_tree("sid")
+    said = []
+    assert root.ensure(said.append).suite == "sid"
+    assert said == ["the engine is too old: forky has 26.1.5+dfsg1-9"]
+    with pytest.raises(EnvironmentProblem, match=r"forky has 26\.1\.5") as error:
+        root.ensure(said.append, "forky")
+    assert "--suite" in error.value.next_step
+
+
+def test_a_half_made_tree_is_made_anew(cache, monkeypatch):
+    monkeypatch.setattr(root.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(root, "_apt_proxy", lambda: "")
+    monkeypatch.setattr(root, "_versions", lambda tree: {"docker.io": "28.5.2-1"})
+
+    def bootstrap(call):
+        for program in ("sbin/dockerd", "bin/env"):
+            file = Path(call[-1]) / "usr" / program
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("new", encoding="utf-8")
+
+    monkeypatch.setattr(root, "_bootstrap", bootstrap)
+    folder = a_tree("forky")
+    (folder / root.MADE).unlink()
+    half = cache / f"{root.key('forky')}.making-x"
+    half.mkdir()
+    made = root.ensure(lambda line: None, "forky")
+    assert (made.tree / "usr/sbin/dockerd").read_text(encoding="utf-8") == "new"
+    assert not half.exists() and root.find("forky") == made
+
+    def fails(call):
+        (Path(call[-1]) / "usr").mkdir(parents=True)
+        raise EnvironmentProblem(expected="a tree", found="no mirror", next_step="")
+
+    monkeypatch.setattr(root, "_bootstrap", fails)
+    with pytest.raises(EnvironmentProblem, match="no mirror"):
+        root.ensure(lambda line: None, "sid")
+    assert sorted(path.name for path in cache.iterdir() if path.is_dir()) == [root.key("forky")]
+
+
+def test_a_tree_of_another_list_goes_when_nobody_has_used_it_for_a_month(cache):
+    mine, used, old = a_tree("forky"), a_tree("forky", name="0" * 16), a_tree("forky", name="1" * 16)
+    then = time.time() - 31 * 86400
+    for folder in (mine, old):
+        os.utime(folder / root.MADE, (then, then))
+    root.prune(lambda line: None)
+    assert mine.is_dir() and used.is_dir() and not old.exists()
+
+
+MOUNTS_V1 = """\
+24 23 0:22 / /sys/fs/cgroup rw shared:5 - tmpfs tmpfs rw,mode=755
+25 24 0:23 / /sys/fs/cgroup/systemd rw shared:6 - cgroup cgroup rw,xattr,release_agent=/x,name=systemd
+26 24 0:24 / /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,cpu,cpuacct
+27 24 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+28 24 0:25 / /elsewhere/memory rw - cgroup cgroup rw,memory
+29 24 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate
+"""
+MOUNTS_V2 = "30 23 0:27 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n"
+
+
+def test_cgroups_of_version_1_are_all_taken_once():
+    chosen = cgroups.choose(cgroups.hierarchies(MOUNTS_V1))
+    assert [(one.point.name, one.options) for one in chosen] == [
+        ("systemd", "none,name=systemd"),
+        ("cpu,cpuacct", "cpu,cpuacct"),
+        ("memory", "memory"),
+    ]
+    assert [one.point.name for one in cgroups.choose(cgroups.hierarchies(MOUNTS_V1), 2)] == ["unified"]
+
+
+def test_cgroups_of_version_2_are_taken_where_they_are_the_systems():
+    (one,) = cgroups.choose(cgroups.hierarchies(MOUNTS_V2))
+    assert (one.version, one.point) == (2, Path("/sys/fs/cgroup"))
+    with pytest.raises(EnvironmentProblem, match="none are mounted"):
+        cgroups.choose(cgroups.hierarchies(MOUNTS_V2), 1)
+
+
+def test_controllers_are_handed_down_in_version_2(tmp_path):
+    """On files of a plain folder: what is written where. The kernel's own part is tried in test_live.py."""
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
+    (tmp_path / "cgroup.subtree_control").write_text("memory\n")
+    group = cgroups.Group("registry-course-x", [cgroups.Hierarchy(tmp_path, 2)])
+    group.make()
+    assert group._enabled == ["cpu", "pids"] and (tmp_path / "cgroup.subtree_control").read_text() == "+pids"
+    mine = tmp_path / "registry-course-x"
+    assert group.files() == [mine / "cgroup.procs"]
+    (mine / "cgroup.procs").write_text("")
+    (mine / "cgroup.controllers").write_text("pids\n")
+    group.enclose()
+    assert group.files() == [mine / cgroups.LEAF / "cgroup.procs"]
+    assert (mine / "cgroup.subtree_control").read_text() == "+pids"
+
+
+def test_folders_of_packages_are_seen_inside(tmp_path):
+    for name in ("wheels", "index/simple", "index/files"):
+        (tmp_path / name).mkdir(parents=True)
+    index = (tmp_path / "index/simple").as_uri()
+    words = ["find-links", str(tmp_path / "wheels"), index, "https://example.org/simple", "/", "/no/such/folder"]
+    if os.name == "posix":
+        assert pythons.local_folders(words) == [str(tmp_path / "index"), str(tmp_path / "wheels")]
+
+
+def test_variables_that_hold_inside():
+    host = {
+        **{"CI": "true", "https_proxy": "http://p:1", "PIP_CERT": "/x.crt", "UV_INDEX": "y", "COURSE_SEED": "1"},
+        **{"AWS_SECRET_ACCESS_KEY": "secret", "DOCKER_HOST": "tcp://x", "COURSE_HOME": "/home/me", "PATH": "/bin"},
+    }
+    assert set(pythons.environment(host)) == {"CI", "https_proxy", "PIP_CERT", "UV_INDEX", "COURSE_SEED"}
+
+
+def test_what_ldd_does_not_find():
+    told = "python:\n\tlinux-vdso.so.1 (0x1)\n\tlibssl.so.3 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x2)\n"
+    assert pythons.missing_libraries(told) == {"libssl.so.3"}
+    assert pythons._where(told) == {"libc.so.6": "/lib/libc.so.6"}
+
+
+def test_of_a_python_that_shares_its_folder_only_its_own_files_are_shown(tmp_path):
+    for name in ("bin/python3.11", "bin/docker", "lib/python3.11/os.py", "lib/libpython3.11.so.1.0", "lib/libother.so"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = pythons.own_files(tmp_path / "bin/python3.11", tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+        *("bin/python3.11", "lib/python3.11", "lib/libpython3.11.so.1.0")
+    ]
+
+
+def test_links_are_put_where_the_overlay_takes_what_is_written(tmp_path):
+    shown = pythons.Shown(
+        overlays={"/kit": "/kit", "/other": "/other"}, links={"/kit/.venv/bin/python3": "/usr/bin/python3.11"}
+    )
+    shown.fill(tmp_path)
+    assert (tmp_path / "0/upper/.venv/bin/python3").readlink() == Path("/usr/bin/python3.11")
+    assert list((tmp_path / "1/upper").iterdir()) == []
+
+
+def test_sudo_gets_what_it_would_forget():
+    variables = {"HOME": "/home/you", "PATH": "/usr/bin", "PIP_CERT": "/x.crt", "SECRET": "s", "CI": "true"}
+    call = run.as_root(["/usr/bin/sudo"], ["python", "-m", "x"], variables)
+    assert call[:2] == ["/usr/bin/sudo", "env"] and call[-3:] == ["python", "-m", "x"]
+    assert {"HOME=/home/you", "PIP_CERT=/x.crt", "CI=true"} < set(call) and not any("SECRET" in word for word in call)
+    assert run.as_root([], ["python"], variables) == ["python"]
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Steps on a machine with an old engine where nothing is really run; the commands that were."""
+    commands, lines = [], []
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(run, "machines_engine", lambda: (False, "Engine 20.10.24, overlay2 graph driver"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(apt, "as_root", lambda: [])
+
+    def call(command, **_):
+        commands.append(command)
+        return type("Done", (), {"returncode": 0})
+
+    monkeypatch.setattr(steps.subprocess, "run", call)
+    made = steps.Steps(lines.append)
+    made.lines, made.commands = lines, commands
+    return made
+
+
+def test_chosen_tests_run_inside(told):
+    told.reference(["tests/content", "-k", "03"])
+    (command,) = told.commands
+    assert command[1:] == ["-m", "autograder.quality.reference_engine.run", "tests", "tests/content", "-k", "03"]
+    told.reference([], suite="sid")
+    assert told.commands[1][3:] == ["--suite", "sid", "tests", "-v", "-m", "reference or both_engines"]
+
+
+def test_a_machine_whose_engine_is_the_reference_needs_no_other(told, monkeypatch):
+    monkeypatch.setattr(run, "machines_engine", lambda: (True, "Engine 29.0.1, containerd image store"))
+    told.reference(["tests/content"])
+    told.everything()
+    assert not any("reference_engine" in word for command in told.commands for word in command)
+    assert told.commands[-1][1:] == ["-m", "pytest", "-v", "-m", f"not ({run.UNIT})"]
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_without_root_it_is_said_and_fails_in_ci(told, monkeypatch, ci):
+    monkeypatch.setattr(apt, "as_root", lambda: None)
+    monkeypatch.setenv("CI", ci)
+    told.everything()
+    assert any("NOT RUN: it needs root or sudo" in line and "the lessons' blocks" in line for line in told.lines)
+    assert bool(told.failed) is bool(ci)
+
+
+@pytest.mark.parametrize(("status", "failed"), [(1, True), (steps.NO_TESTS, True), (run.UNAVAILABLE, False)])
+def test_how_a_run_inside_ends(told, monkeypatch, status, failed):
+    monkeypatch.setattr(steps.subprocess, "run", lambda command, **_: type("Done", (), {"returncode": status}))
+    told.reference([])
+    assert bool(told.failed) is failed
+    assert any("NOT RUN" in line for line in told.lines) is not failed
+    monkeypatch.setenv("CI", "true")
+    told.reference([])
+    assert told.failed
