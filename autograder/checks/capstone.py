@@ -13,7 +13,7 @@ from autograder.checks.capstone_data import FLEET, fleet, fleet_digest
 from autograder.checks.capstone_data import names as names
 from autograder.checks.capstone_data import parameters as parameters
 from autograder.checks.images import SERVICES, image, listed
-from autograder.checks.pointers import difference
+from autograder.checks.pointers import LEFT_BEHIND, difference, images_of
 from autograder.checks.scanned import scanned
 from autograder.domain import retention
 from autograder.domain.advisories import gate
@@ -92,11 +92,25 @@ def one_digest(e: Evidence) -> None:
         raise Failure(
             expected=f"The tag {version} points at one digest in all four registries.",
             found=f"In {SERVICES[other]} it is {digests[other][:19]}…, in {SERVICES[like]} {common[:19]}….",
-            next_step=f"The other three agree: push their image to {SERVICES[other]}, and build no other."
-            if times == len(FOUR) - 1
-            else "Build once, outside of the loop over the registries, and give that one image four names.",
+            next_step=_one_image(found[other], found[like])
+            or (
+                f"The other three agree: push their image to {SERVICES[other]}, and build no other."
+                if times == len(FOUR) - 1
+                else "Build once, outside of the loop over the registries, and give that one image four names."
+            ),
             table=[("registry", "digest"), *((SERVICES[one], digest) for one, digest in digests.items())],
         )
+
+
+def _one_image(one: tuple[Repository, str], other: tuple[Repository, str]) -> str:
+    """What to do about two digests of one image, of which at least one is an index's; "" for two images."""
+    if images_of(*one).isdisjoint(images_of(*other)):
+        return ""
+    return (
+        f"It is one image: what differs is the attestation. {LEFT_BEHIND} And each build makes a new one, even from "
+        "the cache. Push to all four what one build gave, before you remove or pull anything; or set "
+        "BUILDX_NO_DEFAULT_ATTESTATIONS=1 for the build, and there is none."
+    )
 
 
 @check(
@@ -152,7 +166,11 @@ def _unreadable(error: gate.GateInput) -> Failure:
 
 
 def scanned_image(report: Mapping[str, Any]) -> tuple[str, set[str]]:
-    """What a report is about: the digest of the image's config, and the manifest digests it was known by."""
+    """What a report is about: the image's id, and the digests it was known by in repositories.
+
+    The id is what the engine calls it: the digest of the config, or with the containerd image store the digest of the
+    manifest or index.
+    """
     metadata = report.get("Metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     known = metadata.get("RepoDigests")
@@ -172,11 +190,11 @@ def scan_report(e: Evidence) -> None:
     version, report = _text(e, "version"), _report(e)
     held, built = image(e, "ecr", _text(e, "repository"), version)
     config, known = scanned_image(report)
-    if built.config.digest != config and held.tags[version] not in known:
+    if not {config, *known} & {built.config.digest, held.tags[version], built.digest}:
         raise Failure(
             expected=f"The report is of the image {held.tags[version][:19]}… with the config "
             f"{built.config.digest[:19]}….",
-            found=f"It is of the image with the config {config[:19]}…." if config else "It names no image.",
+            found=f"It is of the image with the id {config[:19]}…." if config else "It names no image.",
             next_step="Scan the very image that you push. A build after the scan makes another image."
             if config
             else "Scan the image, not a folder, and let the scan itself write the report.",
@@ -379,8 +397,9 @@ def second_run(e: Evidence) -> None:
                 f"{'are' if place == 'policies' else 'is'} not as after the first."
                 if one != two
                 else f"Nothing was found in {SERVICES.get(place, 'the policies')} after the runs.",
-                next_step="A second build gives a second image unless it comes from the cache. Ask whether the "
-                "release is in the registry already, and use it if it is.",
+                next_step="A second build gives a second image unless it comes from the cache, and even then another "
+                "digest if your builder adds attestations. Ask whether the release is in the registry already, and use "
+                "it if it is.",
             )
     version = _text(e, "version")
     for service, name in names(e.parameters).items():

@@ -13,6 +13,7 @@ from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS
 from autograder.checks.images import image, listed
+from autograder.checks.pointers import images_of
 from autograder.domain.dockerhub import ANONYMOUS_PULLS, PERSONAL_PULLS, account_id
 from autograder.evidence import states
 from autograder.evidence.model import Evidence
@@ -165,7 +166,7 @@ def tags(e: Evidence) -> None:
         raise failure(
             f"The tag {moving} is not there.{near}", "Give the image its second name, then push that as well."
         )
-    if held.tags[moving] != held.tags[version]:
+    if images_of(held, held.tags[moving]).isdisjoint(images_of(held, held.tags[version])):
         raise failure(
             f"{version} and {moving} point at two different images.",
             "Do not build twice: docker tag gives an image that you have a second name. Then push that name.",
@@ -257,10 +258,13 @@ def stored(e: Evidence) -> None:
         )
 
 
-# The second sentence was measured with Docker 20.10: its next pull sent a HEAD alone, with no image left.
+# The second sentence was measured: the next pull of Docker 20.10 sent a HEAD alone, with no image left. Docker 28.5
+# with the containerd image store asked with GET for the index, and had kept what the index lists since the build.
 ONLY_ASKS = (
     "A pull of an image that your engine has only asks whether it is new, so remove the image under every name first. "
-    "An engine that pulled it before may have kept its manifest all the same: then ask for that yourself, with GET."
+    "An engine that built or pulled it before may have kept its manifest all the same: then ask for that yourself, "
+    "with GET. If the tag points at an index, ask for the manifest of the image in it, by its digest: an index only "
+    "lists images, so to read it is no pull."
 )
 LIMITS = (
     "A dict with limit, before and after (numbers) and source (a text), read from the ratelimit headers with your "
@@ -335,7 +339,7 @@ def _limits(e: Evidence) -> tuple[int, int, int, str]:
     trust="claimed",  # what was left at two moments is nowhere but in the answer
     needs=["limit"],
     why="HEAD asks for the headers of a manifest and not for the manifest, so it tells the limit without being a pull. "
-    "GET on an image's manifest is what counts.",
+    "GET on an image's manifest is what counts, and not GET on an index, which only lists images.",
 )
 def counted(e: Evidence) -> None:
     """You saw one pull count, and your looking did not"""
@@ -397,7 +401,9 @@ def private(e: Evidence) -> None:
         )
     held, _ = image(e, SERVICE, name, version)
     public = e.repository(SERVICE, _text(e, "repository"))
-    if public is not None and held.tags[version] != public.tags.get(version):
+    there = held.tags[version]
+    # The task before removes and pulls the image, so an attestation may have stayed behind: the image is the same.
+    if public is not None and images_of(held, there).isdisjoint(images_of(public, public.tags.get(version, ""))):
         raise Failure(
             expected=f"{expected[:-1]}, the same image as in {public.name}.",
             found="It holds another image.",

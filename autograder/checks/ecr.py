@@ -10,9 +10,10 @@ from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS
 from autograder.checks.images import image, listed, lookalikes, require_round_trip
+from autograder.checks.pointers import images_of
 from autograder.domain import access, clouds, references
 from autograder.domain.access_policy import InvalidPolicy, wildcard
-from autograder.domain.manifests import is_digest
+from autograder.domain.manifests import ImageIndex, is_digest
 from autograder.evidence.model import Evidence, Repository
 
 SERVICE = "ecr"
@@ -261,7 +262,8 @@ def releases(e: Evidence) -> None:
             )
         digests[held.tags[version]] = version
     held, _ = _release(e, "latest")
-    if held.tags["latest"] != held.tags[versions[-1]]:
+    # Built and pushed once more, from the cache: the release cannot move, and latest gets a new attestation.
+    if images_of(held, held.tags["latest"]).isdisjoint(images_of(held, held.tags[versions[-1]])):
         where = digests.get(held.tags["latest"])
         raise Failure(
             expected=f"latest and {versions[-1]} are one and the same image.",
@@ -332,6 +334,7 @@ def untagged_build(e: Evidence) -> None:
             next_step=f"Push another image under {tag}: the first one then loses the tag.",
         )
     digest = _digest_of(value, expected, name)
+    digest = next((one for one in lost if digest in images_of(held, one)), digest)  # an index's image names it, too
     if digest == held.tags[tag]:
         raise Failure(
             expected=expected,
@@ -344,14 +347,18 @@ def untagged_build(e: Evidence) -> None:
             expected=expected,
             found=f"That image has the {'tag' if len(tags) == 1 else 'tags'} {listed(tags)}."
             if tags
-            else "The repository has no untagged image of that digest.",
-            next_step="Ask ECR for the images that have no tag.",
+            else _inside(held, digest) or "The repository has no untagged image of that digest.",
+            next_step="Ask ECR for the images that have no tag. What an index lists has none either, and has lost "
+            f"none: note the digest that {tag} points at, before you push the second build.",
         )
     under = {str(line.get("tag")) for line in _lines(e) if line.get("what") == "push" and line.get("digest") == digest}
     if under and tag not in under:
+        names = listed(under - {""})
         raise Failure(
             expected=expected,
-            found=f"That image lost a tag as well, but it was pushed under {listed(under)}.",
+            found=f"That image lost a tag as well, but it was pushed under {names}."
+            if names
+            else "That image never had a tag: it was pushed by its digest, as a part of an index that was refused.",
             next_step=f"Of the images without a tag, take the one that the first push under {tag} named.",
         )
     if held.image(digest) is None:
@@ -360,6 +367,17 @@ def untagged_build(e: Evidence) -> None:
             found="What has that digest is no image that can be read.",
             next_step="Push two small images under the tag, one after the other.",
         )
+
+
+def _inside(held: Repository, digest: str) -> str:
+    """Which index lists a digest, in a sentence; "" for a digest that no tagged index lists."""
+    for tag, its in sorted(held.tags.items()):
+        index = held.parsed(its)
+        for child in index.manifests if isinstance(index, ImageIndex) else ():
+            if child.digest == digest:
+                what = "the attestation" if child.is_attestation else f"the image for {child.platform}"
+                return f"That is {what} inside the index that {tag} points at."
+    return ""
 
 
 def _digest_of(value: object, expected: str, name: str) -> str:

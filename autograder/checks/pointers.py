@@ -6,20 +6,38 @@ from autograder.domain.manifests import ImageIndex, ImageManifest
 from autograder.evidence.model import Repository
 
 IN_THE_REGISTRY = "Copy the manifest inside the registry, byte for byte: read it by digest and put it under the tag."
+# Seen with Docker 28.5 and the containerd image store; the engine says "Not all multiplatform-content is present".
+LEFT_BEHIND = (
+    "docker pull fetches the image for its own platform and leaves the attestation behind, so a docker push after it "
+    "sends that image alone, which has a digest of its own."
+)
 
 
-def difference(held: Repository, found: str, wanted: str) -> tuple[str, str] | None:
+def images_of(held: Repository, digest: str) -> frozenset[str]:
+    """The images behind a digest: itself, or what an index lists without the attestations.
+
+    Two indexes may list one image, since a build that is taken from the cache as a whole gets a new attestation. And an
+    engine that pulled an image and pushes it again sends the image alone, without the attestation.
+    """
+    found = held.parsed(digest)
+    listed = found.platforms if isinstance(found, ImageIndex) else ()
+    return frozenset(child.digest for child in listed) or frozenset({digest})
+
+
+def difference(held: Repository, found: str, wanted: str, origin: Repository | None = None) -> tuple[str, str] | None:
     """What one digest is to another, where that can be told.
 
     Args:
         held: the repository.
         found: the digest that a tag points at.
         wanted: the digest that it should point at.
+        origin: the repository that holds what is wanted, if it is another one.
 
     Returns:
         what ``found`` is, to follow "points at", and what to do instead; None when the two have nothing in common.
     """
-    here, there = held.parsed(found), held.parsed(wanted)
+    origin = origin or held
+    here, there = held.parsed(found), origin.parsed(wanted)
     if isinstance(here, ImageIndex) and wanted in {child.digest for child in here.manifests}:
         return (
             "an index that a tool has put around the image",
@@ -30,17 +48,21 @@ def difference(held: Repository, found: str, wanted: str) -> tuple[str, str] | N
         for child in there.manifests:
             if child.digest == found:
                 what = "the attestation" if child.is_attestation else f"the manifest for {child.platform}"
-                return f"{what} inside the index, not at the index", "Copy the index as a whole, with all it lists."
-    one, other = held.image(found), held.image(wanted)
+                return (
+                    f"{what} inside the index, not at the index",
+                    f"{'' if child.is_attestation else LEFT_BEHIND + ' '}Copy the index as a whole, with all it lists.",
+                )
+    one, other = held.image(found), origin.image(wanted)
     if one is None or other is None:
         return None
-    if one.config.digest == other.config.digest or _content(held, one) == _content(held, other):
+    if one.config.digest == other.config.digest or _content(held, one) == _content(origin, other):
         return (
             "the same image under another manifest",
-            "The image went through an engine or a tool that wrote a new manifest, as docker pull, tag, push may do. "
+            "The image went through an engine or a tool that wrote a new manifest, as docker pull, tag, push may do; "
+            "or it was built again, which makes a new attestation even where all of the image comes from the cache. "
             + IN_THE_REGISTRY,
         )
-    if _built_from(held, one) == _built_from(held, other):
+    if _built_from(held, one) == _built_from(origin, other):
         return (
             "another build of the same release",
             "A second build is a second image, with a digest of its own. Build once, and let every tag point at that "

@@ -11,12 +11,14 @@ from autograder.checks.api import Failure, NotGraded, check, require_answer, req
 from autograder.checks.draw import Draw
 from autograder.checks.first_push_data import BIRDS
 from autograder.checks.images import image, listed
+from autograder.checks.pointers import images_of
 from autograder.checks.scanned import Finding, Scanned, scanned
 from autograder.checks.scanning_cases import visible
 from autograder.domain import advisories
 from autograder.domain.advisories import gate as gates
 from autograder.domain.advisories.wheels import choices
-from autograder.evidence.model import Case, Evidence
+from autograder.domain.manifests import ImageIndex
+from autograder.evidence.model import Case, Evidence, Repository
 
 SERVICE, ACCEPTED = "registry", "accepted.txt"
 ORDER = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
@@ -331,7 +333,7 @@ def compared(e: Evidence) -> None:
             found="ECR has another build.",
             next_step="Do not build again: give the image from before ECR's name, and push that.",
         )
-    seen = _basic_scan(e, name, held.tags[tag])
+    seen = _basic_scan(e, held, held.tags[tag])
     given = require_answer(e, "missed", "The ids of HIGH and CRITICAL that ECR's basic scan does not list")
     expected = "A list of the HIGH and CRITICAL ids in your three packages that ECR's scan does not list."
     if not isinstance(given, list):
@@ -351,23 +353,30 @@ def compared(e: Evidence) -> None:
     )
 
 
-def _basic_scan(e: Evidence, name: str, digest: str) -> set[str]:
-    """The ids that ECR's scan of an image found.
+def _basic_scan(e: Evidence, held: Repository, digest: str) -> set[str]:
+    """The ids that ECR's scan of an image found. Of an index, the images in it are scanned, each by its own digest.
 
     Raises:
-        Failure: it was not scanned, or the scan has not ended.
+        Failure: it was not scanned, or no scan has ended well.
     """
     service = e.services.get("ecr")
     known: Mapping[str, Any] = service.settings.get("repositories", {}) if service else {}  # type: ignore[assignment]
-    status = ""
-    for one in known.get(name, {}).get("images", ()):
+    images, status = images_of(held, digest) | {digest}, ""
+    for one in known.get(held.name, {}).get("images", ()):
         scan = one["scan"]
-        if one["digest"] == digest and scan is not None:
+        if one["digest"] in images and scan is not None:
             if scan["status"] == "COMPLETE":
                 return {str(found.get("name")) for found in scan["findings"]}
             status = str(scan["status"])
+    in_index = ""
+    if isinstance(held.parsed(digest), ImageIndex):
+        in_index = (
+            " The tag points at an index, which lists the image and is none itself. If ECR says that it cannot be "
+            "scanned, name the image in it by its own digest: imageDigest instead of imageTag."
+        )
     raise Failure(
-        expected=f"A scan of {name} in ECR that is complete.",
+        expected=f"A scan of {held.name} in ECR that is complete.",
         found=f"The scan of that image is {status}." if status else "That image has none.",
-        next_step="Wait until it is complete." if status else "Start an image scan, and wait until it is complete.",
+        next_step=("Wait until it is complete." if status else "Start an image scan, and wait until it is complete.")
+        + in_index,
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograder.collect.registry import Missing, RegistryClient
+from autograder.domain import manifests
 from autograder.labs.manifest import Lab
 from autograder.services import addresses
 
@@ -14,7 +15,7 @@ SERVICE = "registry"
 
 
 def remove(lab: Lab, parameters: Mapping[str, Any]) -> list[str]:
-    """Delete every tagged manifest of the lab's repositories.
+    """Delete every tagged manifest of the lab's repositories, and of an index what it lists.
 
     Args:
         lab: the lab.
@@ -34,8 +35,17 @@ def remove(lab: Lab, parameters: Mapping[str, Any]) -> list[str]:
 
 
 def _empty(client: RegistryClient, name: str) -> bool:
-    digests = {client.head(name, tag) for tag in client.tags(name)} - {None}
-    for digest in digests:
+    digests = {str(digest) for tag in client.tags(name) if (digest := client.head(name, tag))}
+    for digest in digests | {child for one in digests for child in _listed(client, name, one)}:
         with contextlib.suppress(Missing):  # deleted meanwhile
-            client.delete(name, str(digest))
+            client.delete(name, digest)
     return bool(digests)
+
+
+def _listed(client: RegistryClient, name: str, digest: str) -> list[str]:
+    """Digests of what an index lists; nothing for an image. They have no tags, so they would stay behind."""
+    with contextlib.suppress(Missing, manifests.ManifestError):
+        found = client.manifest(name, digest)
+        parsed = manifests.parse(found.raw, found.media_type)
+        return [child.digest for child in parsed.manifests] if isinstance(parsed, manifests.ImageIndex) else []
+    return []

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from autograder import paths
@@ -55,9 +56,14 @@ def of_clouds(installation: Installation) -> dict[str, str]:
     return dict(zip(NAMES, values, strict=True))
 
 
+def builds() -> dict[str, str]:
+    """How images are built: as :data:`BUILDS` says, unless the person's own environment says otherwise (``0``)."""
+    return {name: os.environ.get(name) or value for name, value in BUILDS.items()}
+
+
 def all_of(installation: Installation) -> dict[str, str]:
     """Everything that ``course env`` prints: addresses, credentials, and how images are built."""
-    return addresses.of_installation(installation).variables() | of_clouds(installation) | BUILDS
+    return addresses.of_installation(installation).variables() | of_clouds(installation) | builds()
 
 
 def hand_out(installation: Installation) -> dict[str, str]:

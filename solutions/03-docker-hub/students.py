@@ -44,7 +44,7 @@ def careless(s: Stage) -> None:
 def almost(s: Stage) -> None:
     """Everything but two things: looks with GET, and gives the server a token that may push."""
     notebook = s.solved()
-    change(notebook, "read-limit", ("http.head(", "http.get("))
+    change(notebook, "read-limit", ('ask("HEAD", me.version)', 'ask("GET", me.version)'))
     change(notebook, "revoke-token", ("--scope read", "--scope write"))
     s.run(notebook)
     s.submit()
@@ -115,7 +115,6 @@ def another_way(s: Stage) -> None:
         "read-limit",
         ("!docker image rm {IMAGE}:{me.version} {IMAGE}:{me.moving}\n", ""),
         ("!docker pull {IMAGE}:{me.version}\n", ANOTHER_PULL),
-        ("vnd.oci.image.index.v1+json", "vnd.oci.image.manifest.v1+json"),
     )
     change(notebook, "revoke-token", ("!course hub token revoke {me.laptop}", "!course hub token revoke {made['id']}"))
     s.run(notebook)

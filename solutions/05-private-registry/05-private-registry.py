@@ -50,7 +50,7 @@ if sys.platform == "win32":
     OPTIONS += " --ssl-no-revoke"  # nobody publishes which of your certificates were revoked
 found = subprocess.run(["docker", "compose", "version"], capture_output=True)
 COMPOSE = "docker compose" if found.returncode == 0 else "course compose"
-os.environ["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"  # one manifest a release, so that deleting one deletes all of it
+os.environ.setdefault("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")  # one manifest a release: deleting it deletes all of it
 
 # For `docker login … --password-stdin < password.txt` and `curl -K login.conf`; neither file is handed in.
 Path("password.txt").write_text(me.password, encoding="utf-8")
@@ -227,30 +227,55 @@ check("pushed")
 # deleted, garbage is collected, and `freed` is the number of bytes that this gave back: of all the blobs that were removed.
 # `me.v2` stays.
 #
+# *If it has `manifests` in the place of `layers`, it is an index*: you built in another terminal, with Docker 29 or newer. An
+# index lists the image and a note on how it was built, and both are manifests of their own. Then `removed` is a list: the
+# text of the index, then the texts of what it lists. Delete all of them, for what an index listed stays when it goes.
+#
 # The registry answers in a form that you accept: give `ACCEPT` to `curl` as `-H "Accept: {ACCEPT}"`. A deletion names a
 # digest. The collector runs inside the container: `{COMPOSE} exec -T registry registry garbage-collect …`. Nobody pushes
 # meanwhile, so the registry may go on. Restart it afterwards, since it remembers blobs that are gone: `{COMPOSE} restart`.
 
 # %% nbgrader={"grade": false, "grade_id": "collect-garbage", "locked": false, "schema_version": 3, "solution": true, "task": false}
-ACCEPT = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+KINDS = "docker.distribution.manifest.v2", "oci.image.manifest.v1", "oci.image.index.v1"
+ACCEPT = ", ".join(f"application/vnd.{kind}+json" for kind in KINDS)
+
 
 # Keep the manifest, delete it, collect, and compute freed.
 ### BEGIN SOLUTION
-# !curl {OPTIONS} -K login.conf -H "Accept: {ACCEPT}" -o v1.json {URL}/v2/{me.repository}/manifests/{me.v1}
-# !curl {OPTIONS} -K login.conf -H "Accept: {ACCEPT}" -o v2.json {URL}/v2/{me.repository}/manifests/{me.v2}
-raw = Path("v1.json").read_bytes()
-removed, digest = raw.decode(), hashlib.sha256(raw).hexdigest()
-# !curl {OPTIONS} -K login.conf -i -X DELETE {URL}/v2/{me.repository}/manifests/sha256:{digest}
+def read(reference):
+    """A manifest's text, exactly as the registry sends it."""
+    # !curl {OPTIONS} -K login.conf -H "Accept: {ACCEPT}" -o manifest.json {URL}/v2/{me.repository}/manifests/{reference}
+    return Path("manifest.json").read_bytes().decode()
+
+
+def whole(tag):
+    """The text behind a tag, and of an index the texts of what it lists."""
+    text = read(tag)
+    return [text, *(read(each["digest"]) for each in json.loads(text).get("manifests", []))]
+
+
+def digest_of(text):
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def blobs(texts):
+    """All that manifests consist of, themselves among it: digest and size."""
+    sizes = {digest_of(text): len(text.encode()) for text in texts}
+    for image in map(json.loads, texts):
+        sizes |= {part["digest"]: part["size"] for part in [*image.get("layers", []), image.get("config")] if part}
+    return sizes
+
+
+old, new = whole(me.v1), whole(me.v2)
+removed = old if len(old) > 1 else old[0]
+for text in old:
+    digest = digest_of(text)
+    # !curl {OPTIONS} -K login.conf -i -X DELETE {URL}/v2/{me.repository}/manifests/{digest}
 # !{COMPOSE} exec -T registry registry garbage-collect /etc/docker/registry/config.yml
 # !{COMPOSE} restart
 
-
-def blobs(manifest):
-    return {part["digest"]: part["size"] for part in [manifest["config"], *manifest["layers"]]}
-
-
-first, second = blobs(json.loads(removed)), blobs(json.loads(Path("v2.json").read_bytes()))
-freed = len(raw) + sum(size for one, size in first.items() if one not in second)
+first, second = blobs(old), blobs(new)
+freed = sum(size for one, size in first.items() if one not in second)
 ### END SOLUTION
 answer("removed", removed)
 answer("freed", freed)

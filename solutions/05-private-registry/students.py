@@ -47,7 +47,7 @@ def without_collecting(s: Stage) -> None:
         "collect-garbage",
         ("!{COMPOSE} exec -T registry registry garbage-collect /etc/docker/registry/config.yml\n", ""),
         (
-            "freed = len(raw) + sum(size for one, size in first.items() if one not in second)",
+            "freed = sum(size for one, size in first.items() if one not in second)",
             "freed = sum(first.values())",
         ),
     )
@@ -156,9 +156,9 @@ def another_way(s: Stage) -> None:
         notebook,
         "collect-garbage",
         ("exec -T registry", "exec -T images"),
-        ("raw = Path", "before = !{COMPOSE} exec -T images du -sk /var/lib/registry\nraw = Path"),
+        ("old, new = ", "before = !{COMPOSE} exec -T images du -sk /var/lib/registry\nold, new = "),
         (
-            "freed = len(raw) + sum(size for one, size in first.items() if one not in second)",
+            "freed = sum(size for one, size in first.items() if one not in second)",
             "after = !{COMPOSE} exec -T images du -sk /var/lib/registry\n"
             "freed = (int(before[0].split()[0]) - int(after[0].split()[0])) * 1024",
         ),

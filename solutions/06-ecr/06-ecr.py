@@ -136,16 +136,25 @@ check("refused")
 # **Achieve:** the tag `me.dev_tag` was pushed twice, with two different images. `old_build` is the full reference of the
 # first one, which has no tag any more: `ECR`, your repository, and its digest. ECR can list what is untagged. Pull the
 # image by that reference to see that it is still there.
+#
+# *Not everything without a tag has lost one.* Docker 29 pushes an index for each build, unless it was told otherwise: a list
+# with the image and a note on how it was built. What an index lists has no tag of its own, and ECR shows it among the
+# untagged. When it refuses an index, as in the task before, these two are there already and stay. So note the digest that
+# `me.dev_tag` points at before you push the second build, and look for that one.
 
 # %% nbgrader={"grade": false, "grade_id": "dev-builds", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # Push two builds under me.dev_tag, find the first one again, pull it.
 ### BEGIN SOLUTION
 name = f"{ECR}/{me.repository}:{me.dev_tag}"
+pushed = []
 for build in ("one", "two"):
     # !docker build --quiet --tag {name} --build-arg OWNER={me.team} --label build={build} release
     # !docker push --quiet {name}
+    images = ecr.describe_images(repositoryName=me.repository, imageIds=[{"imageTag": me.dev_tag}])
+    pushed.append(images["imageDetails"][0]["imageDigest"])
 untagged = ecr.list_images(repositoryName=me.repository, filter={"tagStatus": "UNTAGGED"})["imageIds"]
-old_build = f"{ECR}/{me.repository}@{untagged[0]['imageDigest']}"
+assert pushed[0] in [image["imageDigest"] for image in untagged]
+old_build = f"{ECR}/{me.repository}@{pushed[0]}"
 # !docker pull --quiet {old_build}
 ### END SOLUTION
 answer("old_build", old_build)

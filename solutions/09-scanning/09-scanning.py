@@ -246,6 +246,10 @@ check("sbom")
 # **Achieve:** the image of `me.before`, not another build of it, is in `ECR` as well, in a repository with the same name and
 # under the same tag, and ECR's basic scan of it is complete. `missed` is the list of those HIGH and CRITICAL ids in your
 # three packages that ECR's findings do not name.
+#
+# *If ECR says that this cannot be scanned*, the tag points at an index: a list, here of your image and of a note on how it
+# was built. (Docker 29 pushes one for each build, unless it was told otherwise.) A scanner reads images. `batch-get-image`
+# shows the index, and the image in it has a digest of its own: give that as `imageDigest`, in the place of `imageTag`.
 
 # %% nbgrader={"grade": false, "grade_id": "compare", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # Push to ECR, scan there, compare.
@@ -262,7 +266,18 @@ there = f"{ECR}/{me.repository}:{me.before}"
 # !aws ecr get-login-password | docker login --username AWS --password-stdin {ECR}
 # !docker tag {before} {there}
 # !docker push --quiet {there}
-image = dict(repositoryName=me.repository, imageId={"imageTag": me.before})
+[got] = ecr.batch_get_image(
+    repositoryName=me.repository,
+    imageIds=[{"imageTag": me.before}],
+    acceptedMediaTypes=[
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ],
+)["images"]
+listed = json.loads(got["imageManifest"]).get("manifests", [])  # there in an index alone
+digests = [each["digest"] for each in listed if each["platform"]["os"] != "unknown"] or [got["imageId"]["imageDigest"]]
+image = dict(repositoryName=me.repository, imageId={"imageDigest": digests[0]})
 try:
     ecr.start_image_scan(**image)
 except ecr.exceptions.LimitExceededException:

@@ -77,6 +77,19 @@ class Registry:
         """A second tag on the same manifest."""
         self.tags[name][new] = self.tags[name][old]
 
+    def again(self, name: str, old: str, new: str) -> None:
+        """A build of an image that is taken from the cache as a whole: the same image, with another attestation."""
+        image = json.loads(self.text(name, old))["manifests"][0]["digest"]
+        attestation = self._image(name, [Layer(f"in-toto {image} {new}", 1_100)], {}, {}, unknown=True)
+        self.tags[name][new] = self._index(name, image, attestation)
+
+    def alone(self, name: str, old: str, new: str, to: str | None = None) -> None:
+        """``docker pull``, ``tag`` and ``push`` of an index: the attestation stays behind, and the image goes alone."""
+        image = json.loads(self.text(name, old))["manifests"][0]["digest"]
+        to = to or name
+        self.manifests.setdefault(to, {})[image] = self.manifests[name][image]
+        self.tags.setdefault(to, {})[new] = image
+
     def copy(self, name: str, to: str) -> None:
         """A repository under another name, as ``skopeo copy`` makes it: byte for byte."""
         self.tags[to], self.manifests[to] = dict(self.tags[name]), dict(self.manifests[name])

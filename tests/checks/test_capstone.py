@@ -210,6 +210,18 @@ def test_a_report_of_the_pushed_image_names_its_digest():
     all_pass(world)
 
 
+def test_with_the_containerd_store_an_image_s_id_is_its_digest():
+    world = World("docker29")
+    assert world.report is not None
+    index = world.digest("ecr", "3.4.0")
+    inside = json.loads(world.registries["ecr"].text(NAMES["ecr"], "3.4.0"))["manifests"]
+    for id in (index, inside[0]["digest"]):
+        world.report["Metadata"] = {"ImageID": id, "RepoDigests": [f"candidate@{id}"]}
+        all_pass(world)
+    world.report["Metadata"] = {"ImageID": inside[1]["digest"]}  # the attestation
+    assert world.judge()["scan-report"].status == "failed"
+
+
 def test_what_is_left_of_purged_tags_does_not_count():
     world = World()
     world.push("acr", "dev-40", {}, "old build")
@@ -232,6 +244,21 @@ def test_a_build_for_each_registry():
     assert {judged[id].blocked_by for id in ("tags", "scan-report", "promoted")} == {"one-digest"}
     world.push("ecr", "3.4.0", layer="and again")
     assert "outside of the loop" in world.judge()["one-digest"].next_step
+
+
+def test_one_image_with_an_attestation_here_and_without_there():
+    world = World("docker29")
+    world.registries["acr"].alone(NAMES["acr"], "3.4.0", "3.4.0")
+    verdict = world.judge()["one-digest"]
+    assert verdict.status == "failed" and "what differs is the attestation" in verdict.next_step
+    world = World("docker29")
+    world.registries["acr"].again(NAMES["acr"], "3.4.0", "3.4.0")
+    assert "what differs is the attestation" in world.judge()["one-digest"].next_step
+    world = World("docker29")
+    world.registries["ecr"].alone(NAMES["ecr"], "3.4.0", "prod")
+    verdict = world.judge()["promoted"]
+    failed(verdict, "It points at the manifest for linux/amd64 inside the index, not at the index.")
+    assert "leaves the attestation behind" in verdict.next_step
 
 
 def test_one_registry_was_forgotten():
@@ -281,7 +308,7 @@ def test_a_report_of_another_image():
     world = World()
     assert world.report is not None
     world.report["Metadata"] = {"ImageID": digest_of(b"x")}
-    failed(world.judge()["scan-report"], f"It is of the image with the config {digest_of(b'x')[:19]}….")
+    failed(world.judge()["scan-report"], f"It is of the image with the id {digest_of(b'x')[:19]}….")
     world.report["Metadata"] = {}
     failed(world.judge()["scan-report"], "It names no image.")
 

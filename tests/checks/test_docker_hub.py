@@ -302,6 +302,23 @@ def test_a_wrong_count(world: World, value: Any, found: str) -> None:
     failed(world.verdict("counted"), found)
 
 
+def test_an_attestation_that_a_pull_left_behind() -> None:
+    """The task before has the image removed and pulled, so an engine pushes the image alone: the same image."""
+    world = World("docker29")
+    world.registry.alone(REPO, VERSION, VERSION, INTERNAL)
+    assert world.registry.tags[INTERNAL][VERSION] != world.registry.tags[REPO][VERSION]
+    passes(world)
+    world.registry.alone(REPO, VERSION, MOVING)
+    passes(world)
+    world.registry.again(REPO, VERSION, MOVING)  # built anew from the cache
+    passes(world)
+    world.push(REPO, "other", version="9")
+    world.registry.alone(REPO, "other", VERSION, INTERNAL)
+    failed(world.verdict("private"), "It holds another image.")
+    world.registry.alone(REPO, "other", MOVING)
+    failed(world.verdict("tags"), f"{VERSION} and {MOVING} point at two different images.")
+
+
 def test_a_wrong_private_repository(world: World) -> None:
     world.private[INTERNAL] = False
     failed(world.verdict("private"), "The repository is public: a push without a repository makes a public one.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -264,9 +265,48 @@ def test_an_old_build_that_is_none(answer, found):
 
 def test_children_of_an_index_have_not_lost_a_tag():
     world = World("docker29")
-    child = next(d for d in world.registry.manifests[NAME] if d not in world.registry.tags[NAME].values())
-    world.answers["old_build"] = f"localhost:5003/{NAME}@{child}"
+    for number, what in enumerate(("the image for linux/amd64", "the attestation")):
+        child = json.loads(world.registry.text(NAME, "2.3.0"))["manifests"][number]["digest"]
+        world.answers["old_build"] = f"localhost:5003/{NAME}@{child}"
+        verdict = world.judge()["untagged"]
+        failed(verdict, f"That is {what} inside the index that 2.3.0 points at.")
+        assert "before you push the second build" in verdict.next_step
+
+
+def test_the_image_inside_the_index_that_lost_its_tag_is_that_build_too():
+    world = World("docker29")
+    image, note = (child["digest"] for child in json.loads(world.registry.manifests[NAME][world.old].text)["manifests"])
+    world.journal.append({**REFUSAL, "what": "push", "tag": "dev-42", "digest": world.old})
+    world.answers["old_build"] = f"localhost:5003/{NAME}@{image}"
+    assert world.judge()["untagged"].status == "passed"
+    world.answers["old_build"] = f"localhost:5003/{NAME}@{note}"
     failed(world.judge()["untagged"], "The repository has no untagged image of that digest.")
+
+
+def test_what_a_refused_index_leaves_behind_has_lost_no_tag():
+    """An index comes last in a push: when it is refused, image and attestation are there without it."""
+    world = World("docker29")
+    refused = world.push("2.3.0-again", "", fix="urgent")
+    image = json.loads(world.registry.manifests[NAME].pop(refused).text)["manifests"][0]["digest"]
+    del world.registry.tags[NAME]["2.3.0-again"]
+    world.journal.append({**REFUSAL, "what": "push", "tag": "", "digest": image})
+    world.answers["old_build"] = f"localhost:5003/{NAME}@{image}"
+    failed(
+        world.judge()["untagged"],
+        "That image never had a tag: it was pushed by its digest, as a part of an index that was refused.",
+    )
+    world.answers["old_build"] = f"localhost:5003/{NAME}@{world.old}"
+    assert world.judge()["untagged"].status == "passed"
+
+
+def test_the_same_image_with_another_attestation_is_the_newest_release_too():
+    """A build from the cache gives the image that was there and a new attestation; the release's tag cannot move."""
+    world = World("docker29")
+    world.registry.again(NAME, "2.4.0", "latest")
+    assert world.registry.tags[NAME]["latest"] != world.registry.tags[NAME]["2.4.0"]
+    assert world.judge()["releases"].status == "passed"
+    world.registry.again(NAME, "2.3.1", "latest")
+    failed(world.judge()["releases"], "latest points at an image that is none of the releases.")
 
 
 def test_nothing_without_a_tag():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -71,6 +72,7 @@ class World:
         self.after["sboms"] = [self.sbom(NEW)]
         self.accepted: str | File | None = LINE
         self.scan: dict[str, Any] | None = {"status": "COMPLETE", "findings": [ZLIB]}
+        self.inside: dict[str, dict[str, Any] | None] = {}  # scans of what the index in ECR lists
         self.answers: dict[str, Any] = {
             "counts": {"CRITICAL": 1, "HIGH": 1, "MEDIUM": 4, "LOW": 0},
             "ranking": RANKING,
@@ -87,6 +89,7 @@ class World:
         service = self.ecr.service(NAME)
         held = service.repositories[NAME].model_copy(update={"service": "ecr"})
         images = [states.ecr_image("2.4.0", digest=held.tags["2.4.0"], scan=self.scan)] if "2.4.0" in held.tags else []
+        images += [states.ecr_image(digest=digest, scan=scan) for digest, scan in self.inside.items()]
         settings = states.state("ecr")
         settings["repositories"] = {NAME: states.ecr_repository(NAME, *images)}
         theirs = service.model_copy(update={"repositories": {NAME: held}, "settings": settings})
@@ -386,6 +389,19 @@ def test_sboms_that_are_wrong():
     del less["packages"]["joblib"]
     world.after["sboms"] = [less]
     failed(world.judge()["sbom"], "It lacks joblib.")
+
+
+def test_of_an_index_ecr_scans_the_image_in_it():
+    world = World("docker29")
+    image, note = (each["digest"] for each in json.loads(world.ecr.text(NAME, "2.4.0"))["manifests"])
+    world.inside, world.scan = {image: world.scan, note: None}, None
+    assert world.judge()["compared"].status == "passed"
+    world.inside = {image: None, note: {"status": "COMPLETE", "findings": []}}
+    verdict = world.judge()["compared"]
+    failed(verdict, "That image has none.")
+    assert "imageDigest instead of imageTag" in verdict.next_step
+    world.scan = {"status": "FAILED", "findings": []}  # the index itself, which is no image
+    failed(world.judge()["compared"], "The scan of that image is FAILED.")
 
 
 def test_ecr_has_another_build_or_no_scan():

@@ -12,6 +12,7 @@ from autograder.domain import manifests
 from autograder.domain.manifests import digest_of
 from autograder.labs import manifest, pushed
 from autograder.services import addresses
+from tests.checks import routes
 
 pytestmark = pytest.mark.engine
 LAB = manifest.find("01-first-push")
@@ -44,3 +45,17 @@ def test_the_labs_repositories_are_emptied_and_can_be_filled_again(registry, mon
         assert pushed.remove(LAB, values) == ["reset-test/ml-model"]
         assert client.tags("reset-test/ml-model") == [] and client.tags("reset-test/other") == ["1.0.0"]
     assert pushed.remove(LAB, values) == []
+
+
+def test_what_an_index_lists_goes_with_it(registry, monkeypatch):
+    monkeypatch.setattr(addresses, "load", lambda: addresses.Addresses({"registry": registry}, None, None))
+    name = "reset-test/index"
+    client = RegistryClient(registry)
+    push(registry, name, ("1.0.0",), "one")
+    routes.as_docker_29(registry, name, "1.0.0")
+    found = client.manifest(name, "1.0.0")
+    index = manifests.parse(found.raw, found.media_type)
+    assert isinstance(index, manifests.ImageIndex) and len(index.manifests) == 2
+    assert pushed.remove(LAB, {"repository": name, "hello": "reset-test/hello"}) == [name]
+    for digest in (index.digest, *(child.digest for child in index.manifests)):
+        assert client.head(name, digest) is None
