@@ -16,7 +16,7 @@ import docker.errors
 import pytest
 
 from autograder import paths
-from autograder.content import blocks, lessons, names
+from autograder.content import awscli, blocks, lessons, names
 from autograder.content.names import Names
 from autograder.content.runner import Session, require
 from autograder.quality import rehearsal
@@ -39,6 +39,12 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rehearsal.Rehea
     home = tmp_path_factory.mktemp("clouds")
     with rehearsal.services(home):
         yield rehearsal.Rehearsal(home, None)  # type: ignore[arg-type]  # a reader is no student of a class
+
+
+@pytest.fixture(scope="session")
+def aws_version2() -> str | None:
+    """The AWS CLI whose words the lessons print, if this machine has it; else version 1 of the environment runs."""
+    return awscli.version2()
 
 
 @pytest.fixture
@@ -69,7 +75,11 @@ def desk(
         for context in ("ml-model", "ml-model-scan"):
             shutil.copytree(paths.DOCKER / context, course / "docker" / context)
         (course / "course.py").write_text(LAUNCHER, encoding="utf-8", newline="\n")
-        return Session(course, table, tmp_path / "state", environment)
+        first = []
+        if "aws" in lesson.needs and (found := request.getfixturevalue("aws_version2")):
+            first = [tmp_path / "first"]
+            awscli.offer(first[0], found)
+        return Session(course, table, tmp_path / "state", environment, first)
 
     yield session
     clean(engine, table)
