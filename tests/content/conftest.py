@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What `python3 course.py …` runs in a lesson: the kit under test, without the launcher's set-up.
 LAUNCHER = "import runpy\n\nrunpy.run_module('autograder.cli', run_name='__main__', alter_sys=True)\n"
 # Variables that no block may see: a reader's own addresses, and what makes programs print colours, as in a CI job.
-OF_THE_READER = ("AWS_", "DOCKER_", "REGISTRY", "ECR", "ACR", "ARTIFACT_REGISTRY", "COLUMNS")
+OF_THE_READER = ("AWS_", "DOCKER_", "BUILDX_", "REGISTRY", "ECR", "ACR", "ARTIFACT_REGISTRY", "COLUMNS")
 OF_THE_READER += ("CI", "GITHUB_", "GITLAB_", "FORCE_COLOR", "CLICOLOR")
 NO_TAG = "<none>:<none>"  # in the engine's list, of an image that lost its name
 
