@@ -18,7 +18,8 @@ a fence with ``title="NAME"``   saved under that name in the session's folder, a
 
 A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its words:
 
-``exit=N``        the block ends with this status (default 0); every earlier command in it succeeds
+``exit=N``        the block ends with this status (default 0); every earlier command in it succeeds. ``exit=254,255``
+                  takes either: the versions of a client differ
 ``timeout=S``     seconds before the block counts as hanging (default 60)
 ``retry=S``       tried again for up to S seconds until it succeeds: what it needs is still starting, and a test types
                   faster than a reader
@@ -74,8 +75,9 @@ class Expected:
 class Block:
     """A block that the tests care for.
 
-    ``timeout`` and ``retry`` are in seconds; ``reason`` says why a marked block is not run; ``what`` is the kind of a
-    file (:mod:`autograder.content.filekinds`), and ``invalid`` says that its rules must refuse it.
+    ``exit`` holds each status that is right; ``timeout`` and ``retry`` are in seconds; ``reason`` says why a marked
+    block is not run; ``what`` is the kind of a file (:mod:`autograder.content.filekinds`), and ``invalid`` says that
+    its rules must refuse it.
     """
 
     kind: Kind
@@ -83,7 +85,7 @@ class Block:
     code: str
     line: int
     file: str | None = None
-    exit: int = 0
+    exit: tuple[int, ...] = (0,)
     timeout: float = 60.0
     retry: float = 0.0
     reason: str | None = None
@@ -171,7 +173,7 @@ def _block(path: Path, fence: Fence, words: dict[str, str]) -> Block:
         fence.body,
         fence.line,
         file=fence.title,
-        exit=int(words.get("exit", "0")),
+        exit=tuple(int(status) for status in words.get("exit", "0").split(",")),
         timeout=float(words.get("timeout", "60")),
         retry=float(words.get("retry", "0")),
         reason=words.get("skip"),

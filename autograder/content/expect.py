@@ -17,6 +17,7 @@ ELLIPSIS = "…"
 # Order matters: the longest form of a thing comes first. HEX tokens are bound, the others only masked.
 _HEX = r"[0-9a-f]"
 MASKS: tuple[tuple[str, str], ...] = (
+    ("aws", r"^aws: \[ERROR\]: "),
     ("uuid", rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"),
     ("hex", rf"(?<![0-9a-z]){_HEX}{{64}}(?![0-9a-z])"),
     ("hex", rf"(?<=sha256:){_HEX}{{4,63}}(?={ELLIPSIS})"),
@@ -34,6 +35,7 @@ MASKS: tuple[tuple[str, str], ...] = (
 _SCANNER = re.compile("|".join(f"(?P<m{number}>{pattern})" for number, (_, pattern) in enumerate(MASKS)))
 # What a mask accepts on the actual side: the same class, however long the shown form was.
 _ACCEPTS = {
+    "aws": r"(?:aws: \[ERROR\]: )?",  # version 1 of the AWS CLI begins with the message itself
     "hex": rf"{_HEX}{{4,64}}",
     "count": r"\d+",
     "port": r"(?:127\.0\.0\.1|\[::1\])",

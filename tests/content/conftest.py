@@ -16,7 +16,7 @@ import docker.errors
 import pytest
 
 from autograder import paths
-from autograder.content import blocks, lessons, names
+from autograder.content import awscli, blocks, lessons, names
 from autograder.content.names import Names
 from autograder.content.runner import Session, require
 from autograder.quality import rehearsal
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What `python3 course.py …` runs in a lesson: the kit under test, without the launcher's set-up.
 LAUNCHER = "import runpy\n\nrunpy.run_module('autograder.cli', run_name='__main__', alter_sys=True)\n"
 # Variables that no block may see: a reader's own addresses, and what makes programs print colours, as in a CI job.
-OF_THE_READER = ("AWS_", "DOCKER_", "REGISTRY", "ECR", "ACR", "ARTIFACT_REGISTRY", "COLUMNS")
+OF_THE_READER = ("AWS_", "DOCKER_", "BUILDX_", "REGISTRY", "ECR", "ACR", "ARTIFACT_REGISTRY", "COLUMNS")
 OF_THE_READER += ("CI", "GITHUB_", "GITLAB_", "FORCE_COLOR", "CLICOLOR")
 NO_TAG = "<none>:<none>"  # in the engine's list, of an image that lost its name
 
@@ -39,6 +39,12 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rehearsal.Rehea
     home = tmp_path_factory.mktemp("clouds")
     with rehearsal.services(home):
         yield rehearsal.Rehearsal(home, None)  # type: ignore[arg-type]  # a reader is no student of a class
+
+
+@pytest.fixture(scope="session")
+def aws_version2() -> str | None:
+    """The AWS CLI whose words the lessons print, if this machine has it; else version 1 of the environment runs."""
+    return awscli.version2()
 
 
 @pytest.fixture
@@ -69,7 +75,11 @@ def desk(
         for context in ("ml-model", "ml-model-scan"):
             shutil.copytree(paths.DOCKER / context, course / "docker" / context)
         (course / "course.py").write_text(LAUNCHER, encoding="utf-8", newline="\n")
-        return Session(course, table, tmp_path / "state", environment)
+        first = []
+        if "aws" in lesson.needs and (found := request.getfixturevalue("aws_version2")):
+            first = [tmp_path / "first"]
+            awscli.offer(first[0], found)
+        return Session(course, table, tmp_path / "state", environment, first)
 
     yield session
     clean(engine, table)

@@ -22,7 +22,7 @@ def page(tmp_path: Path):
 
 def test_a_shell_block_is_run_and_its_output_compared(page):
     [block] = parse(page('Text.\n\n```sh\necho a\n```\n\nIt says:\n\n```text title="Output, shortened"\na\n```\n'))
-    assert (block.kind, block.code, block.line, block.exit) == ("run", "echo a\n", 3, 0)
+    assert (block.kind, block.code, block.line, block.exit) == ("run", "echo a\n", 3, (0,))
     assert block.expected is not None
     assert (block.expected.text, block.expected.exact) == ("a\n", False)
 
@@ -38,7 +38,12 @@ def test_an_illustration_is_no_block(page):
 
 def test_directives(page):
     [block] = parse(page("<!-- test: exit=125 timeout=5 retry=3 -->\n```sh\nfalse\n```\n"))
-    assert (block.exit, block.timeout, block.retry) == (125, 5.0, 3.0)
+    assert (block.exit, block.timeout, block.retry) == ((125,), 5.0, 3.0)
+
+
+def test_a_block_may_have_several_right_statuses(page):
+    [block] = parse(page("<!-- test: exit=254,255 -->\n```sh\nfalse\n```\n"))
+    assert block.exit == (254, 255)
 
 
 def test_a_marked_block_keeps_its_reason_and_its_output(page):

@@ -51,6 +51,14 @@ def test_an_expected_failure_that_does_not_come_is_a_problem(run):
     assert "status 0, the lesson says 1" in run("<!-- test: exit=1 -->\n```sh\ntrue\n```\n").problems[0]
 
 
+def test_either_of_two_statuses_is_right_and_no_other(run):
+    def block(status: int) -> str:
+        return f"<!-- test: exit=254,255 -->\n```sh\nexit {status}\n```\n"
+
+    [zero] = run(block(254) + block(255) + block(0)).problems
+    assert "status 0, the lesson says 254 or 255" in zero
+
+
 def test_names_are_mapped_there_and_back(run):
     text = "```sh\necho localhost:5010 my-registry-data > f\ncat f\n```\n" + output("localhost:5010 my-registry-data")
     report = run(text, Names("t123-", choose_port=lambda: 34567))
