@@ -19,7 +19,7 @@ from autograder.domain.retention.gar_validate import parse_document, validate
 from autograder.domain.retention.model import Action as Fate
 from autograder.domain.retention.model import Image, Preview
 from autograder.services.standins.accesstokens import AccessTokens
-from autograder.services.standins.bearer import BearerFront, Identity
+from autograder.services.standins.bearer import BearerFront, Identity, Scope
 from autograder.services.standins.catalog import Catalog
 from autograder.services.standins.clock import stamp
 from autograder.services.standins.interface import Action, Call, Caller, Context, Manifest, Refusal
@@ -83,29 +83,43 @@ class ArtifactRegistryFront(BearerFront):
     def rights(self, identity: Identity | None, repository: str) -> set[str]:
         return ROLES[identity.facts["role"]] if identity else set()
 
+    def refused_scope(self, identity: Identity | None, scope: Scope) -> Refusal | None:
+        """The token endpoint refuses what the role does not hold, gcr.io's what it no longer takes: 403 and 412.
+
+        So containerd, which asks by HEAD first and reads no body there, gets the reason with the token's refusal.
+        https://github.com/docker/login-action/issues/606, https://github.com/docker/build-push-action/pull/1375
+        """
+        closed = _container_registry(scope.name)
+        if closed is not None:
+            return closed
+        allowed = self.rights(identity, scope.name)
+        missing = [action for action in PERMISSIONS if action in scope.actions and action not in allowed]
+        if "*" in scope.actions and not allowed:
+            missing.append(Action.PULL)
+        return self._denied(identity.name if identity else "", scope.name, missing[-1]) if missing else None
+
     def authorise(self, caller: Caller, call: Call, action: Action) -> None:
         """The name's form first, then the role, then whether the repository exists."""
-        parts = call.repository.split("/")
-        if parts[0] in GCR_HOSTS or len(parts) < 3:
-            project = parts[1] if parts[0] in GCR_HOSTS and len(parts) > 1 else parts[0]
-            raise Refusal(412, "DENIED", MIGRATE.format(project=project))
-        name = f"{parts[0]}/{parts[1]}"
-        settings = self.repositories.get(name)
+        closed = _container_registry(call.repository)
+        if closed is not None:
+            raise closed
         if not self.allows(caller, call.repository, action):
-            raise self._denied(caller, parts[0], parts[1], settings, action)
-        if settings is None:  # https://cloud.google.com/artifact-registry/docs/docker/troubleshoot
-            raise Refusal(404, "NAME_UNKNOWN", f'Repository "{parts[1]}" not found')
+            raise self._denied(caller.name, call.repository, action)
+        project, repository, *_ = call.repository.split("/")
+        if f"{project}/{repository}" not in self.repositories:
+            # https://cloud.google.com/artifact-registry/docs/docker/troubleshoot
+            raise Refusal(404, "NAME_UNKNOWN", f'Repository "{repository}" not found')
 
-    def _denied(
-        self, caller: Caller, project: str, repository: str, settings: dict[str, Any] | None, action: Action
-    ) -> Refusal:
+    def _denied(self, who: str, name: str, action: Action) -> Refusal:
+        project, repository, *_ = name.split("/")
+        settings = self.repositories.get(f"{project}/{repository}")
         location = settings["location"] if settings else "us-central1"
         permission = f'"artifactregistry.repositories.{PERMISSIONS[action]}"'
         resource = f'"projects/{project}/locations/{location}/repositories/{repository}" (or it may not exist)'
-        if caller.name:
+        if who:
             return Refusal(403, "DENIED", f"Permission {permission} denied on resource {resource}")
-        who = "Unauthenticated request. Unauthenticated requests do not have permission"
-        return Refusal(403, "DENIED", f"{who} {permission} on resource {resource}")
+        stranger = "Unauthenticated request. Unauthenticated requests do not have permission"
+        return Refusal(403, "DENIED", f"{stranger} {permission} on resource {resource}")
 
     # what
 
@@ -298,6 +312,15 @@ class ArtifactRegistryFront(BearerFront):
 
     def snapshot(self) -> dict[str, Any]:
         return {**super().snapshot(), "settings": self._list(), "keys": [key.public() for key in self.keys.all()]}
+
+
+def _container_registry(name: str) -> Refusal | None:
+    """What a name of Container Registry's form (HOST/PROJECT/…, or fewer than three parts) meets; None for others."""
+    parts = name.split("/")
+    if parts[0] not in GCR_HOSTS and len(parts) >= 3:
+        return None
+    project = parts[1] if parts[0] in GCR_HOSTS and len(parts) > 1 else parts[0]
+    return Refusal(412, "DENIED", MIGRATE.format(project=project))
 
 
 def _private_key(password: str, encoded: bool) -> str:

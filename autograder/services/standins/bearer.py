@@ -22,7 +22,7 @@ from autograder.services.standins.catalog import Catalog
 from autograder.services.standins.catalogfront import CatalogFront
 from autograder.services.standins.interface import Action, Call, Caller, Context, Kind, Refusal
 from autograder.services.standins.reply import Reply, error_reply, json_reply
-from autograder.services.standins.routes import HOST
+from autograder.services.standins.routes import HOST, is_name
 from autograder.services.standins.tokens import TokenSigner
 
 # Docker assumes that a token lives at least 60 seconds; a shorter one breaks pushes half-way.
@@ -85,6 +85,13 @@ class BearerFront(CatalogFront):
     def refused_login(self) -> Refusal:
         """What a wrong password meets; Docker prints the message."""
         return Refusal(401, "UNAUTHORIZED", "incorrect username or password")
+
+    def refused_scope(self, identity: Identity | None, scope: Scope) -> Refusal | None:
+        """What a token request for one repository meets; None where the token merely carries less than was asked for.
+
+        A client that looks by HEAD first sees no body there, so only here can it be told why.
+        """
+        return None
 
     # /v2/
 
@@ -191,7 +198,9 @@ class BearerFront(CatalogFront):
         return identity
 
     def _grant(self, identity: Identity | None, scopes: list[Scope], offline: bool) -> Reply:
-        """What is allowed of what was asked for; less than asked is no error here (token specification)."""
+        """What is allowed of what was asked for; less than asked is no error (token specification), unless the cloud
+        makes one of it. Raises Refusal then."""
+        self._refuse(identity, scopes)
         access = []
         for scope in scopes:
             if scope.kind == "repository":
@@ -211,6 +220,24 @@ class BearerFront(CatalogFront):
         if refresh is not None:
             answer["refresh_token"] = refresh
         return json_reply(200, answer)
+
+    def _refuse(self, identity: Identity | None, scopes: list[Scope]) -> None:
+        """Raise the cloud's Refusal if it gives no token for this.
+
+        A client that would mount a layer asks for that source, too, and for each scope that a challenge named: what a
+        request is about is what it would push to, or else all that it would read.
+        """
+        named = [scope for scope in scopes if scope.kind == "repository" and is_name(scope.name)]
+        changes = [scope for scope in named if {"push", "delete", "*"} & set(scope.actions)]
+        refusals = [self.refused_scope(identity, scope) for scope in changes or named]
+        if not refusals or refusals[0] is None or not all(refusals):
+            return
+        refusal = refusals[0]
+        if changes:  # as the proxy notes a change that is refused there
+            detail = {"what": "token", "status": refusal.status, "code": refusal.code, "message": refusal.message}
+            who = identity.name if identity else ""
+            self.context.journal.record(self.service, who, "refuse", repository=changes[0].name, detail=detail)
+        raise refusal
 
 
 def parse_scopes(values: Iterable[str]) -> list[Scope]:

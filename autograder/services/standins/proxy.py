@@ -272,8 +272,12 @@ class Proxy:
         self._journal.record(self.front.service, caller.name, what, repository=call.repository, tag=tag, digest=digest)
 
     def _note_refusal(self, call: Call, caller: Caller, refusal: Refusal) -> None:
-        """Refused changes and pulls over the limit are worth a line; a challenge to log in is not."""
+        """Refused changes and pulls over the limit are worth a line; a challenge to log in is not.
+
+        A push by containerd ends at the HEAD of its first blob, whose answer has no words: here they can be read.
+        """
         change = call.method in ("PUT", "POST", "PATCH", "DELETE")
+        change = change or (call.kind is Kind.BLOB and call.method == "HEAD" and refusal.status == 403)
         if refusal.status != 429 and (not change or (refusal.status == 401 and not caller.name)):
             return
         detail = {"method": call.method, "status": refusal.status, "code": refusal.code, "message": refusal.message}

@@ -276,7 +276,12 @@ def amazon(address: str, *repositories: str) -> Place:
     client = amazon_api(address)
     for name in repositories:
         client.create_repository(repositoryName=name)
-    token = client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    return amazon_login(address)
+
+
+def amazon_login(address: str, profile: str = "admin") -> Place:
+    """The ECR stand-in with the authorization token of a profile."""
+    token = amazon_api(address, profile).get_authorization_token()["authorizationData"][0]["authorizationToken"]
     return Place("ecr", address, "team", *base64.b64decode(token).decode().split(":", 1))
 
 

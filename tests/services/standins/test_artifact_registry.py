@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
 from autograder.services.standins.artifact_registry import ArtifactRegistryFront
 from autograder.services.standins.bearer import Identity
@@ -102,6 +103,49 @@ def test_missing_rights_are_told_as_google_tells_them(models: ArtifactRegistryFr
     text = f'Permission "artifactregistry.repositories.uploadArtifacts" denied on resource {resource}'
     assert (found.status, found.code, found.message) == (403, "DENIED", text)
     assert refused(models, Caller(""), PATH, Action.PULL).message.startswith("Unauthenticated request.")
+
+
+def token_request(front: ArtifactRegistryFront, *scopes: str, password: str = "") -> Any:
+    encoded = base64.b64encode(f"oauth2accesstoken:{password}".encode()).decode()
+    headers = {"Authorization": f"Basic {encoded}"} if password else {}
+    assert front.api is not None
+    return Client(front.api).get("/v2/token", query_string={"scope": list(scopes)}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "permission"),
+    [
+        ([f"repository:{PATH}:pull"], "downloadArtifacts"),
+        ([f"repository:{PATH}:pull,push"], "uploadArtifacts"),
+        # containerd: the scope of the challenge to its HEAD, then that of the whole push
+        ([f"repository:{PATH}:pull", f"repository:{PATH}:pull,push"], "uploadArtifacts"),
+    ],
+)
+def test_the_token_endpoint_says_what_a_head_cannot(
+    bench: Bench, models: ArtifactRegistryFront, scopes: list[str], permission: str
+) -> None:
+    answer = token_request(models, *scopes)
+    [error] = answer.json["errors"]
+    assert (answer.status_code, error["code"]) == (403, "DENIED")
+    assert error["message"].startswith("Unauthenticated request. Unauthenticated requests do not have permission ")
+    assert f'"artifactregistry.repositories.{permission}"' in error["message"]
+    lines = [line for line in bench.journal.lines() if line["what"] == "refuse"]
+    assert [line["repository"] for line in lines] == ([PATH] if permission == "uploadArtifacts" else [])
+
+
+def test_a_token_for_less_than_the_source_of_a_mount_is_a_token(models: ArtifactRegistryFront) -> None:
+    password = models.admin("token", {"account": "student@example.com"})["token"]
+    other = "repository:library/python:pull"  # two parts: no name of this registry
+    answer = token_request(models, other, f"repository:{PATH}:pull,push", password=password)
+    assert answer.status_code == 200
+    assert token_request(models, "repository:a b/c:pull,push", password=password).status_code == 200
+    assert token_request(models).status_code == 200, "docker login asks for no scope"
+
+
+def test_the_token_endpoint_speaks_for_container_registry(models: ArtifactRegistryFront) -> None:
+    password = models.admin("token", {"account": "student@example.com"})["token"]
+    answer = token_request(models, "repository:gcr.io/shop-ml/app:pull,push", password=password)
+    assert answer.status_code == 412 and "--projects='shop-ml'" in answer.json["errors"][0]["message"]
 
 
 def test_immutable_tags_are_neither_moved_nor_deleted(front: ArtifactRegistryFront) -> None:

@@ -17,8 +17,9 @@ from autograder.errors import CourseError, EnvironmentProblem, Exit
 from autograder.services import addresses, cloud_admin, cloud_credentials, clouds
 from autograder.services import http as local
 from autograder.services.installation import Installation
+from autograder.services.standins.interface import Refusal
 
-from .support import PLACES, Place, RegistryHttp, amazon
+from .support import PLACES, Place, RegistryHttp, amazon, amazon_login
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -246,3 +247,47 @@ def test_the_snapshot_holds_everything_but_secrets(place: Place, running: Instal
     for value in (secrets["admin_secret"], secrets["secret"], place.password):
         assert value not in text
     assert addresses.url(running.ports[place.service], "") not in text, "evidence names services, never ports"
+
+
+def answers(http: RegistryHttp, repository: str, reference: str) -> list[tuple[int, str, str]]:
+    """Status, challenge and words by HEAD and by GET, without the repository's own name."""
+    found = []
+    for method in ("HEAD", "GET"):
+        path = f"/v2/{repository}/manifests/{reference}"
+        try:
+            answer = http.send(method, path, None, f"repository:{repository}:pull")
+            challenge = answer.headers.get("WWW-Authenticate", "").replace(repository, "NAME")
+            found.append((answer.status, challenge, answer.body.decode().replace(repository, "NAME")))
+        except Refusal as refusal:  # of the token
+            found.append((refusal.status, "", refusal.message.replace(repository, "NAME")))
+    return found
+
+
+@pytest.mark.parametrize("reference", ["1", digest_of(b"{}")])
+def test_what_may_not_be_read_looks_like_what_is_not_there(running: Installation, reference: str) -> None:
+    """By HEAD as by GET, so that a client which only looks learns no more than one that reads."""
+    hub = PLACES["dockerhub"](f"localhost:{running.ports['dockerhub']}")
+    private = fresh(hub)
+    for listed in cloud_admin.call("dockerhub", "repository-list"):
+        if listed["private"]:
+            cloud_admin.call("dockerhub", "repository-delete", name=listed["name"])
+    cloud_admin.call("dockerhub", "repository-create", name=private, private=True)
+    digest = hub.http().push_image(private, "1", private)
+    for there in (reference, digest):
+        stranger = answers(RegistryHttp(hub.address), private, there)
+        assert stranger == answers(RegistryHttp(hub.address), f"{private}x", there)
+        assert {status for status, _, _ in stranger} == {401}
+
+    google = PLACES["artifact-registry"](f"localhost:{running.ports['artifact-registry']}")
+    held = fresh(google)
+    google.http().push_image(held, "1", held)
+    stranger = answers(RegistryHttp(google.address), held, reference)
+    assert stranger == answers(RegistryHttp(google.address), f"{held}x", reference)
+    assert {status for status, _, _ in stranger} == {403}
+
+    address, name = f"localhost:{running.ports['ecr']}", f"team/{uuid4().hex[:10]}"
+    amazon(address, name).http().push_image(name, "1", name)
+    role = amazon_login(address, "ci-role").http()
+    there, missing = answers(role, name, reference), answers(role, f"{name}x", reference)
+    assert there == missing and [status for status, _, _ in there] == [403, 403]
+    assert "is not authorized to perform: ecr:BatchGetImage" in there[1][2], "GET has the words that HEAD cannot"
