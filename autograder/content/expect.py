@@ -45,22 +45,41 @@ _ACCEPTS = {
 
 @dataclass
 class Bindings:
-    """Which value of this run stands for which token of the lesson; shared by all blocks of one lesson."""
+    """Which value of this run stands for which token of the lesson; shared by all blocks of one lesson.
+
+    ``among`` holds tokens that several lines in any order could mean, with the values of those lines: rows of a push that
+    all say *Pushed*. What such a token stands for is settled where the lesson shows it again, and must be one of these.
+    """
 
     values: dict[str, str] = field(default_factory=dict)
+    among: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def bind(self, shown: str, actual: str) -> str | None:
         """Record that ``shown`` stands for ``actual``; the contradiction as a sentence, or None."""
         for known, value in self.values.items():
-            same_shown = known.startswith(shown) or shown.startswith(known)
-            same_value = value.startswith(actual) or actual.startswith(value)
-            if same_shown and not same_value:
+            if _same(known, shown) and not _same(value, actual):
                 return f"{shown} stood for {value} before, now for {actual}"
-            if same_value and not same_shown:
+            if _same(value, actual) and not _same(known, shown):
                 return f"{shown} and {known} are shown as different, here both are {actual}"
+        for known, values in self.among.items():
+            if _same(known, shown) and not any(_same(value, actual) for value in values):
+                return f"{shown} stood for one of {', '.join(sorted(values))} before, now for {actual}"
         if len(actual) > len(self.values.get(shown, "")):
             self.values[shown] = actual
         return None
+
+    def knows(self, shown: str) -> bool:
+        """Whether a value is recorded for a token, or for another length of it."""
+        return any(_same(known, shown) for known in self.values)
+
+    def copy(self) -> Bindings:
+        """A copy to try lines with."""
+        return Bindings(dict(self.values), dict(self.among))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether one is the beginning of the other: a digest is shown in full or shortened."""
+    return one.startswith(other) or other.startswith(one)
 
 
 @dataclass(frozen=True)
@@ -111,16 +130,28 @@ def compare(expected: Expected, actual: str, bindings: Bindings) -> str | None:
     """
     wanted = [compile_line(line, exact=expected.exact) for line in expected.text.rstrip("\n").split("\n")]
     printed = [line.expandtabs().rstrip() for line in actual.rstrip("\n").split("\n")]
-    pairs = _any_order(wanted, printed) if expected.any_order else _in_order(wanted, printed)
+    trial = bindings.copy()
+    if expected.any_order:
+        problem = _any_order(wanted, printed, trial)
+        if problem is None:
+            bindings.values, bindings.among = trial.values, trial.among
+        return problem
+    pairs = _in_order(wanted, printed)
     if isinstance(pairs, str):
         return pairs
-    trial = Bindings(dict(bindings.values))
     for line, match in pairs:
-        for shown, value in zip(line.shown, match.groups(), strict=True):
-            problem = trial.bind(shown, value)
-            if problem:
-                return problem
-    bindings.values.update(trial.values)
+        problem = _bind(line, match, trial)
+        if problem:
+            return problem
+    bindings.values, bindings.among = trial.values, trial.among
+    return None
+
+
+def _bind(line: Line, match: re.Match[str], bindings: Bindings) -> str | None:
+    for shown, value in zip(line.shown, match.groups(), strict=True):
+        problem = bindings.bind(shown, value)
+        if problem:
+            return problem
     return None
 
 
@@ -163,17 +194,33 @@ def _in_order(wanted: Sequence[Line], printed: Sequence[str]) -> Pairs | str:
     return deepest[1] if pairs is None else pairs
 
 
-def _any_order(wanted: Sequence[Line], printed: Sequence[str]) -> Pairs | str:
-    left, pairs, gap = list(printed), [], False
-    for line in wanted:
+def _any_order(wanted: Sequence[Line], printed: Sequence[str], bindings: Bindings) -> str | None:
+    """Each shown line takes one printed line that agrees with the bindings; lines whose tokens are known choose first."""
+    left = list(printed)
+    for line in sorted(wanted, key=lambda line: not all(map(bindings.knows, line.shown))):
         if line.gap:
-            gap = True
             continue
-        found = next(((text, match) for text in left if (match := line.pattern.fullmatch(text))), None)
-        if found is None:
-            return f"no line like {line.text!r}"
-        left.remove(found[0])
-        pairs.append((line, found[1]))
-    if left and not gap:
+        problem, agree = f"no line like {line.text!r}", list[tuple[str, tuple[str, ...], Bindings]]()
+        for text in printed:
+            match, trial = line.pattern.fullmatch(text), bindings.copy()
+            if match is None:
+                continue
+            contradiction = _bind(line, match, trial)
+            if contradiction is None:
+                agree.append((text, match.groups(), trial))
+            elif text in left:
+                problem = contradiction
+        taken = next((text for text, *_ in agree if text in left), None)
+        if taken is None:
+            return problem
+        left.remove(taken)
+        values = {groups for _, groups, _ in agree}
+        if len(values) == 1:
+            bindings.values, bindings.among = agree[0][2].values, agree[0][2].among
+            continue
+        for place, shown in enumerate(line.shown):
+            if not bindings.knows(shown):
+                bindings.among[shown] = frozenset(groups[place] for groups in values)
+    if left and not any(line.gap for line in wanted):
         return f"printed, but not shown: {left[0]!r}"
-    return pairs
+    return None

@@ -34,13 +34,15 @@ set -ae -o pipefail
 
 # Docker prints one such line a layer and state; a terminal overwrites them, so that the last state is what one sees.
 _PROGRESS = re.compile(r"(?P<layer>[0-9a-f]{12}): (?P<state>[A-Z].*)")
+# Docker colours the note under a push even where nobody asked for colours.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def as_terminal(output: str) -> str:
-    """What a terminal shows in the end: one line a layer, with its last state, where the layer first appeared."""
+    """What a terminal shows in the end: one line a layer, with its last state, where it first appeared; no colours."""
     lines: list[str] = []
     places: dict[str, int] = {}
-    for line in output.split("\n"):
+    for line in _COLOUR.sub("", output).split("\n"):
         match = _PROGRESS.fullmatch(line)
         if match and match["layer"] in places:
             lines[places[match["layer"]]] = line

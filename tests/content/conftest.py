@@ -55,7 +55,7 @@ def desk(
     for name in [name for name in os.environ if name.startswith(OF_THE_READER)]:
         monkeypatch.delenv(name)
     table = Names(f"l{uuid.uuid4().hex[:7]}-")
-    before = tagged(engine)
+    before, cache = tagged(engine), build_cache(engine)
 
     local = set[str]()
 
@@ -84,6 +84,7 @@ def desk(
     yield session
     clean(engine, table)
     restore(engine, before, local)
+    forget_builds(engine, cache)
 
 
 def private_home(home: Path) -> dict[str, str]:
@@ -135,7 +136,29 @@ def clean(engine: DockerClient, table: Names) -> None:
                     engine.images.remove(tag, force=True)
 
 
+def build_cache(engine: DockerClient) -> set[str]:
+    """The ids of everything in the builder's cache."""
+    return {record["ID"] for record in engine.api.df().get("BuildCache") or ()}
+
+
+def forget_builds(engine: DockerClient, before: set[str]) -> None:
+    """Remove what the builder's cache did not hold before.
+
+    A build takes the newest result that fits, also one of the run before: release 2 would not stand on the weights that
+    this run has pushed with release 1. A result goes once nothing is left that was made from it; one that is in use stays.
+    """
+    made = build_cache(engine) - before
+    gone = {"a first round"}
+    while gone:
+        gone = set()
+        for record in made:
+            gone.update(engine.api.prune_builds(filters={"id": [record]}, all=True)["CachesDeleted"] or ())
+        made -= gone
+
+
 @pytest.fixture
 def desk_tools() -> SimpleNamespace:
     """The functions that tidy up, for their own tests."""
-    return SimpleNamespace(tagged=tagged, restore=restore, clean=clean)
+    return SimpleNamespace(
+        tagged=tagged, restore=restore, clean=clean, build_cache=build_cache, forget_builds=forget_builds
+    )

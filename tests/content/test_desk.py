@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import uuid
+
 import pytest
 
 from autograder.content.names import Names
@@ -38,3 +41,15 @@ def test_what_is_left_under_a_runs_names_is_removed(engine, desk_tools):
     names += [found["Names"][0] for found in engine.api.containers(all=True)]
     names += list(desk_tools.tagged(engine))
     assert not [name for name in names if table.run in name or f":{table.ports['5010']}/" in name]
+
+
+def test_what_the_builder_remembers_of_a_run_is_forgotten(engine, desk_tools, tmp_path):
+    """Else the next run's release 2 stands on other weights than the release 1 that it has just pushed."""
+    name, before = f"ldesktest-{uuid.uuid4().hex[:7]}", desk_tools.build_cache(engine)
+    (tmp_path / name).write_text(name, encoding="utf-8")
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\nCOPY {name} /one\nCOPY {name} /two\n", encoding="utf-8")
+    subprocess.run(["docker", "build", "-q", "-t", name, str(tmp_path)], check=True, capture_output=True)
+    engine.images.remove(name)
+    desk_tools.forget_builds(engine, before)
+    left = engine.api.df().get("BuildCache") or ()
+    assert not [record for record in left if name in record["Description"]]

@@ -86,6 +86,25 @@ def test_any_order():
     assert check("a\na\n", "a\nb\n", any_order=True) is not None
 
 
+def test_rows_in_any_order_are_told_apart_by_what_is_known():
+    bindings = Bindings()
+    assert check(f"{A}\n", f"{B}\n", bindings) is None
+    shown, printed = f"{A[:12]}: Exists\n…\n", f"{C[:12]}: Exists\n{B[:12]}: Exists\n"
+    assert check(shown, printed, bindings, any_order=True) is None
+    assert "before" in (check(shown, f"{C[:12]}: Exists\n", bindings, any_order=True) or "")
+
+
+def test_rows_that_cannot_be_told_apart_are_settled_later():
+    rows = f"{A[:12]}: Pushed\n{B[:12]}: Pushed\n…\n"
+    printed = "".join(f"{value * 6}: Pushed\n" for value in ("d4", "e5", "f6"))
+    bindings = Bindings()
+    assert check(rows, printed, bindings, any_order=True) is None
+    assert "one of" in (check(f"{A}\n", f"{C}\n", bindings) or "")
+    assert check(f"{A}\n", f"{'f6' * 32}\n", bindings) is None
+    assert "different" in (check(f"{B}\n", f"{'f6' * 32}\n", bindings) or "")
+    assert check(f"{B}\n", f"{'d4' * 32}\n", bindings) is None
+
+
 def test_a_failed_comparison_binds_nothing():
     bindings = Bindings()
     assert check(f"{A}\nx\n", f"{B}\ny\n", bindings) is not None

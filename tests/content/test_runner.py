@@ -122,6 +122,10 @@ def test_a_terminal_shows_the_last_state_of_each_layer():
     assert as_terminal(raw) == "to repository\naaaaaaaaaaa1: Pushed\naaaaaaaaaaa2: Pushed\nv1: digest\n"
 
 
+def test_a_terminal_shows_no_colour_codes():
+    assert as_terminal("\x1b[31msha256:a1\x1b[0m -> \x1b[32msha256:b2\x1b[0m\n") == "sha256:a1 -> sha256:b2\n"
+
+
 def test_a_missing_tool_is_named():
     with pytest.raises(EnvironmentProblem) as error:
         require(["bash", "no-such-tool-as-this"])
