@@ -19,7 +19,7 @@ from autograder.errors import CourseError, EnvironmentProblem, Exit
 from autograder.labs import manifest
 
 UNIT = "not engine and not browser and not slow"
-TOOLS = ("engine", "mmdebstrap", "skopeo", "curl", "git", "openssl", "chromium")
+TOOLS = ("engine", "mmdebstrap", "skopeo", "curl", "git", "openssl", "zsh", "fish", "chromium")
 
 
 def _say(line: str) -> None:
@@ -48,8 +48,8 @@ def test(unit: bool, arguments: tuple[str, ...]) -> None:
     """All tests: lint, types, then pytest. ARGUMENTS go to pytest (and leave out lint and types).
 
     On Debian and Ubuntu, as root or with sudo, what the tests need (engine, Chromium, skopeo, mmdebstrap, curl, git,
-    openssl) is installed first, after saying so. Nothing is skipped silently: without an engine the tests that need one
-    fail.
+    openssl, zsh, fish) is installed first, after saying so. Nothing is skipped silently: without an engine the tests
+    that need one fail.
     """
     if not unit:
         from autograder.services import machine_setup
