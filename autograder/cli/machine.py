@@ -10,7 +10,6 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -243,19 +242,20 @@ def images(refresh: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--shell", type=click.Choice(["bash", "powershell", "json"]), help="For which shell; default: this one.")
+@click.option(
+    "--shell", type=click.Choice(["bash", "fish", "powershell", "json"]), help="For which shell; default: this one."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --shell json.")
 def env(shell: str | None, as_json: bool) -> None:
-    """Addresses and credentials as shell variables, and the course's own programs on the path, after yours.
+    """Addresses and credentials as shell variables, and the course's own programs first on the path.
 
-    bash: eval "$(course env)" · PowerShell: course env --shell powershell | Out-String | Invoke-Expression
+    Your own AWS settings and Docker logins have no effect in that terminal any more: nothing reaches an account of
+    yours by mistake.
+
+    bash, zsh: eval "$(course env)" · fish: course env --shell fish | source · PowerShell: course env --shell powershell
+    | Out-String | Invoke-Expression
     """
-    from autograder.services import addresses, cloud_variables, installation
+    from autograder.services import installation, terminal
 
     chosen = "json" if as_json else shell or ("powershell" if sys.platform == "win32" else "bash")
-    state = installation.load()
-    variables = cloud_variables.hand_out(state) | cloud_variables.neutral(os.environ)
-    variables |= addresses.without_proxy(os.environ)
-    click.echo(addresses.as_text(variables, chosen))
-    if chosen != "json":
-        click.echo(addresses.as_path(Path(sys.executable).parent, chosen))
+    click.echo(terminal.settings(installation.load(), os.environ, chosen))

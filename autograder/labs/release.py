@@ -28,6 +28,14 @@ METADATA = {
 CODE_STUB = "...  # your turn"
 TEXT_STUB = "*Your answer*"
 
+# The end of each notebook's first cell.
+TERMINAL = """
+**In a terminal.** One that JupyterLab opens (*File*, *New*, *Terminal*) knows the same addresses and credentials as this
+notebook, under the same names. Any other learns them in the folder of the course:
+`eval "$(python3 course.py env)"`; in PowerShell: `python course.py env | Out-String | Invoke-Expression`.
+In both, your own AWS settings and Docker logins have no effect.
+"""
+
 
 def master(lab: Lab) -> Path:
     """The master notebook's file."""
@@ -58,6 +66,8 @@ def source(lab: Lab) -> Any:
         if cell.id in ids:
             raise _disagreement(lab, f"the cell id {cell.id} is there twice")
         ids.add(cell.id)
+        if position == 0:
+            cell.source += f"\n\n{TERMINAL.strip()}"
         if grader.get("grade") and not grader.get("solution"):
             if cell.id not in lab.points:
                 raise _disagreement(lab, f"the check cell {cell.id} is not in lab.toml")

@@ -10,7 +10,12 @@ from pathlib import Path
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.services import addresses, cloud_variables, installation
 
-NAMES = (*addresses.VARIABLES.values(), *addresses.TRIVY_VARIABLES, *cloud_variables.NAMES)
+NAMES = (
+    *addresses.VARIABLES.values(),
+    *addresses.TRIVY_VARIABLES,
+    *cloud_variables.NAMES,
+    *cloud_variables.private(),
+)
 
 
 def value(name: str) -> str:
@@ -33,7 +38,8 @@ def install() -> None:
     """Set them for this kernel and what it starts; does nothing outside a kernel.
 
     The environment's own programs come first on the path, so that ``aws`` and ``course`` are those of the kit.
-    Variables of another AWS account lose their effect: no cell of a lab reaches a real account by mistake.
+    Variables and files of another AWS account, and stored logins of Docker, lose their effect: no cell of a lab reaches
+    a real account by mistake.
     """
     ipython = sys.modules.get("IPython")
     if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
@@ -46,5 +52,10 @@ def hand_out() -> None:
     programs = str(Path(sys.executable).parent)
     if programs not in os.environ.get("PATH", "").split(os.pathsep)[:1]:
         os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
+    handed = cloud_variables.private()
     with contextlib.suppress(CourseError):  # nothing was started yet: a cell that needs a service says so itself
-        os.environ.update(cloud_variables.hand_out(installation.load()) | cloud_variables.neutral(os.environ))
+        handed = cloud_variables.hand_out(installation.load())
+    for name in cloud_variables.foreign(os.environ):
+        if name not in handed:
+            del os.environ[name]
+    os.environ.update(handed)

@@ -114,31 +114,57 @@ def without_proxy(variables: Mapping[str, str]) -> dict[str, str]:
     return {"NO_PROXY": full, "no_proxy": full}
 
 
-def as_text(variables: Mapping[str, str], shell: str) -> str:
+def as_text(variables: Mapping[str, str | None], shell: str) -> str:
     """Variables as lines for a shell.
 
     Args:
-        variables: name -> value.
-        shell: ``bash`` (any POSIX shell), ``powershell`` or ``json``.
+        variables: name -> value; None takes the variable away.
+        shell: ``bash`` (any POSIX shell), ``fish``, ``powershell`` or ``json`` (there None is null).
     """
     if shell == "json":
         return json.dumps(dict(variables), indent=2)
+    return "\n".join(_line(name, value, shell) for name, value in variables.items())
+
+
+def _line(name: str, value: str | None, shell: str) -> str:
     if shell == "powershell":
-        return "\n".join("$env:{} = '{}'".format(name, value.replace("'", "''")) for name, value in variables.items())
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+        if value is None:
+            return f"Remove-Item Env:{name} -ErrorAction SilentlyContinue"
+        return f"$env:{name} = {_powershell(value)}"
+    if shell == "fish":  # without -g, a variable of all of the person's shells could be erased
+        return f"set -eg {name}" if value is None else f"set -gx {name} {quoted_for_fish(value)}"
+    return f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}"
 
 
-def as_path(folder: PurePath, shell: str) -> str:
-    """A line for a shell that lets it find the programs of a folder, after all others and once.
+def _powershell(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted_for_fish(value: str) -> str:
+    """A value in fish's single quotes (https://fishshell.com/docs/current/language.html#quotes)."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def as_path(folder: PurePath, shell: str, *, last: bool = False) -> str:
+    """A line for a shell that lets it find the programs of a folder: before all others, or after them.
 
     Args:
         folder: absolute; with a drive letter it is written as Git Bash writes it.
-        shell: ``bash`` (any POSIX shell) or ``powershell``.
+        shell: ``bash`` (any POSIX shell), ``fish`` or ``powershell``.
+        last: after all others. Either way nothing changes where the folder stands there already.
     """
     if shell == "powershell":
-        quoted = str(folder).replace("'", "''")
-        separator = ";" if folder.drive else ":"
-        return f"if (-not $env:PATH.Contains('{quoted}')) {{ $env:PATH += '{separator}{quoted}' }}"
+        quoted, separator = str(folder).replace("'", "''"), ";" if folder.drive else ":"
+        if last:
+            return f"if (-not $env:PATH.EndsWith('{separator}{quoted}')) {{ $env:PATH += '{separator}{quoted}' }}"
+        return (
+            f"if (-not $env:PATH.StartsWith('{quoted}{separator}')) {{ $env:PATH = '{quoted}{separator}' + $env:PATH }}"
+        )
+    if shell == "fish":
+        quoted, place = quoted_for_fish(str(folder)), "$PATH[-1]" if last else "$PATH[1]"
+        whole = f"$PATH {quoted}" if last else f"{quoted} $PATH"
+        return f'test "{place}" = {quoted}; or set -gx PATH {whole}'
     written = folder.as_posix().removeprefix(folder.drive)
     quoted = shlex.quote((f"/{folder.drive[0].lower()}" if folder.drive else "") + written)
-    return f'case ":$PATH:" in *:{quoted}:*) ;; *) export PATH="$PATH":{quoted} ;; esac'
+    pattern, whole = (f"*:{quoted}", f'"$PATH":{quoted}') if last else (f"{quoted}:*", f'{quoted}:"$PATH"')
+    return f'case "$PATH" in {pattern}) ;; *) export PATH={whole} ;; esac'

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from autograder import paths
@@ -38,7 +35,7 @@ def load() -> dict[str, Any]:
     file = paths.state() / FILE
     with installation.locked("clouds"):
         if not file.exists():
-            _write(file, _new())
+            installation.write_private(file, json.dumps(_new(), indent=1))
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             if data["schema"] != SCHEMA:
@@ -86,13 +83,3 @@ def _access_key() -> dict[str, str]:
         "access_key_id": "AKIA" + "".join(secrets.choice(letters) for _ in range(16)),
         "secret_access_key": "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40)),
     }
-
-
-def _write(file: Path, data: dict[str, Any]) -> None:
-    """In one step; mkstemp makes the file readable by its owner alone."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix="clouds-", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-        json.dump(data, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(name).replace(file)

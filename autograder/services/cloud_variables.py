@@ -1,17 +1,18 @@
-"""What shells and notebooks are given: addresses, credentials, and AWS profiles in a file of this installation's own.
+"""What shells and notebooks are given: addresses, credentials, and files of this installation's own for AWS and Docker.
 
-The AWS clients are told where that file is, so nothing in ``~/.aws`` is read or written. Source:
-https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+The clients are told where these files are, so nothing in ``~/.aws`` or ``~/.docker`` is read or written. Sources:
+https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html and
+https://docs.docker.com/reference/cli/docker/#environment-variables
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from autograder import paths
-from autograder.services import addresses, cloud_credentials
-from autograder.services.installation import Installation
+from autograder.services import addresses, cloud_credentials, docker_config
+from autograder.services.installation import Installation, write_private
 from autograder.services.standins.ecr import aws_config
 
 REGION = "us-east-1"  # as in standins.ecr.identity, which needs moto
@@ -20,8 +21,9 @@ CONFIG, CREDENTIALS = "aws-config", "aws-credentials"  # below the installation'
 # Students in other terminals may build with them all the same.
 # https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
 BUILDS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-# Variables of another AWS account that the clients would prefer to ours, or mix with them.
-FOREIGN = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION")
+# Variables that name accounts, keys, addresses and builders of the person's own; of these, all but ours are taken out.
+FOREIGN_PREFIX = "AWS_"
+FOREIGN = ("DOCKER_AUTH_CONFIG", "BUILDX_BUILDER", "BUILDX_CONFIG")
 
 NAMES = (  # of_clouds
     "DOCKERHUB_USER",
@@ -31,9 +33,22 @@ NAMES = (  # of_clouds
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_DEFAULT_REGION",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
 )
+
+
+def private() -> dict[str, str]:
+    """Where clients look instead of the person's own files: not into ``~/.aws``, nor at stored logins of Docker.
+
+    Nor is the metadata service of a cloud's machine asked for credentials
+    (https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html). This holds before the first start,
+    too: then the clients have no credentials at all.
+    """
+    return {
+        "AWS_CONFIG_FILE": str(paths.state() / CONFIG),
+        "AWS_SHARED_CREDENTIALS_FILE": str(paths.state() / CREDENTIALS),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DOCKER_CONFIG": str(docker_config.folder()),
+    }
 
 
 def of_clouds(installation: Installation) -> dict[str, str]:
@@ -50,8 +65,6 @@ def of_clouds(installation: Installation) -> dict[str, str]:
         admin["access_key_id"],
         admin["secret_access_key"],
         REGION,
-        str(paths.state() / CONFIG),
-        str(paths.state() / CREDENTIALS),
     )
     return dict(zip(NAMES, values, strict=True))
 
@@ -62,29 +75,24 @@ def builds() -> dict[str, str]:
 
 
 def all_of(installation: Installation) -> dict[str, str]:
-    """Everything that ``course env`` prints: addresses, credentials, and how images are built."""
-    return addresses.of_installation(installation).variables() | of_clouds(installation) | builds()
+    """Everything that ``course env`` sets: addresses, credentials, private files, and how images are built."""
+    return addresses.of_installation(installation).variables() | of_clouds(installation) | private() | builds()
 
 
 def hand_out(installation: Installation) -> dict[str, str]:
-    """As :func:`all_of`; the file with the AWS profiles is written anew, readable by its owner alone."""
+    """As :func:`all_of`; the files are written as well: AWS profiles, readable by their owner alone, and Docker's."""
     found = all_of(installation)
     secrets = cloud_credentials.find()
-    if secrets is not None and "AWS_CONFIG_FILE" in found:
+    if secrets is not None and "AWS_ENDPOINT_URL" in found:
         config = paths.state() / CONFIG
-        config.touch(mode=0o600)
         profiles, endpoint = secrets["credentials"]["ecr"]["profiles"], found["AWS_ENDPOINT_URL"]
-        config.write_text(aws_config.text(profiles, endpoint, REGION), encoding="utf-8", newline="\n")
+        text = aws_config.text(profiles, endpoint, REGION)
+        if not config.is_file() or config.read_text(encoding="utf-8") != text:
+            write_private(config, text)
+    docker_config.prepare()
     return found
 
 
-def neutral(environment: Mapping[str, str]) -> dict[str, str]:
-    """Values that take the effect from variables of another AWS account; nothing where none is set.
-
-    An empty value counts as unset for all of them but the profile, which must then be one that exists.
-    """
-    return {
-        name: (aws_config.DEFAULT if "PROFILE" in name else REGION if name == "AWS_REGION" else "")
-        for name in FOREIGN
-        if environment.get(name)
-    }
+def foreign(environment: Iterable[str]) -> list[str]:
+    """Of the names of variables those that are another account's, or could be, sorted; ours are among them."""
+    return sorted(name for name in environment if name.startswith(FOREIGN_PREFIX) or name in FOREIGN)

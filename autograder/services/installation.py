@@ -105,15 +105,19 @@ def load() -> Installation:
 
 def save(installation: Installation) -> None:
     """Write the state in one step, readable by its owner alone (it holds a token)."""
-    folder = paths.state()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, prefix="state-", suffix=".tmp")
+    paths.state().mkdir(parents=True, exist_ok=True)
+    write_private(paths.state() / FILE, json.dumps(asdict(installation), indent=1, sort_keys=True))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file in one step, readable by its owner alone; its folder is there."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.stem}-", suffix=".tmp")  # of its owner alone
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            json.dump(asdict(installation), file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        _replace(Path(name), folder / FILE)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _replace(Path(name), file)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

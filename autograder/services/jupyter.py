@@ -6,6 +6,7 @@ for news, updates or extensions.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -14,19 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from autograder import paths
-from autograder.errors import EnvironmentProblem
-from autograder.services import addresses, http, ports, processes
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.services import addresses, cloud_variables, http, ports, processes
 from autograder.services.installation import Installation
 
 SERVICE = "jupyter"
 START_SECONDS = 120.0  # a first start compiles much
 STOP_SECONDS = 10.0
 
+# What would bring another Python's library, and a file that every script of bash would read before it runs.
+UNWANTED = ("PYTHONHOME", "BASH_ENV")
+
 # Extensions of the instructors' tools, which the full environment holds: they have no place in a student's JupyterLab.
 INSTRUCTORS = tuple(
     f"nbgrader.server_extensions.{name}"
     for name in ("formgrader", "validate_assignment", "assignment_list", "course_list")
 )
+
+# Run at the beginning of each kernel: addresses may have changed since the server began. No name stays behind.
+KERNEL = "__import__('autograder.notebook.variables').notebook.variables.hand_out()\n"
 
 # Settings of JupyterLab (its Settings Editor shows them); a student may change them.
 LAB_SETTINGS: dict[str, dict[str, Any]] = {
@@ -75,13 +82,11 @@ def server_config(installation: Installation, work: Path) -> dict[str, Any]:
 
 
 def _terminals() -> dict[str, Any]:
-    """How a terminal of JupyterLab starts: as no login shell, which it would be by default.
+    """How a terminal of JupyterLab starts: by :mod:`autograder.services.terminal`, and as no login shell.
 
     On Debian and Ubuntu /etc/profile gives a login shell a path of its own, and then `course` would not be found.
     """
-    if os.name == "nt":
-        return {}
-    return {"shell_command": [os.environ.get("SHELL") or "/bin/sh"]}
+    return {"shell_command": [sys.executable, "-P", "-m", "autograder.services.terminal"]}
 
 
 def write_config(installation: Installation) -> None:
@@ -92,6 +97,9 @@ def write_config(installation: Installation) -> None:
     server.touch(mode=0o600)
     server.write_text(json.dumps(server_config(installation, paths.work()), indent=1), encoding="utf-8")
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
+    startup = folder() / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    (startup / "00-course.py").write_text(KERNEL, encoding="utf-8")
     disabled = {"disabledExtensions": {"@jupyter/nbgrader": True}}
     (config / "labconfig" / "page_config.json").write_text(json.dumps(disabled), encoding="utf-8")
 
@@ -100,17 +108,20 @@ def environment(base: dict[str, str] | None = None, more: Mapping[str, str] | No
     """The variables of the server and of its kernels and terminals.
 
     The environment's programs come first on the path, no proxy stands between a cell and the kit's services, and
-    settings of another Jupyter or IPython of the user do not leak in.
+    settings of another Jupyter or IPython of the user do not leak in, nor accounts at AWS or logins of Docker.
 
     Args:
         base: variables to start from instead of this process's.
         more: what programs that cells call should know.
     """
+    base = dict(os.environ) if base is None else base
+    unwanted = {*UNWANTED, *cloud_variables.foreign(base)}
     variables = {
         key: value
-        for key, value in (dict(os.environ) if base is None else base).items()
-        if not key.startswith(("JUPYTER", "JPY_", "IPYTHON")) and key != "PYTHONHOME"
+        for key, value in base.items()
+        if not key.startswith(("JUPYTER", "JPY_", "IPYTHON")) and key not in unwanted
     }
+    variables |= cloud_variables.private()
     here = folder()
     variables.update(
         JUPYTER_CONFIG_DIR=str(here / "config"),
@@ -151,6 +162,9 @@ def launch(installation: Installation) -> None:
     """
     if answers(installation):
         return
+    given = dict[str, str]()
+    with contextlib.suppress(CourseError):  # what the clouds' secrets lack is told where the clouds start
+        given = cloud_variables.hand_out(installation)
     processes.end(installation.processes.get(SERVICE))  # one that hangs
     port = installation.ports[SERVICE]
     if not ports.is_free(port):
@@ -161,7 +175,7 @@ def launch(installation: Installation) -> None:
         [sys.executable, "-P", "-m", "jupyterlab"],
         log=log(),
         cwd=paths.work(),
-        environment=environment(more=addresses.of_installation(installation).for_trivy()),
+        environment=environment(more=given),
     )
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.services import (
     addresses,
+    cloud_credentials,
     clouds,
     engine,
     images,
@@ -136,6 +137,9 @@ def _with_ports(plan: Plan) -> tuple[Installation, set[str]]:
     with installation.change() as state:
         for service in plan.move:
             _move(state, service)
+        if plan.with_clouds:  # before the first terminal, so that it never has a person's own credentials
+            with suppress(EnvironmentProblem):  # told when the clouds start
+                cloud_credentials.load()
         chosen = set(wanted) - set(state.ports)
         for service in wanted:
             ports.choose(state, service)

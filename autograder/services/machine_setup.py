@@ -48,6 +48,8 @@ TOOLS = {
     "skopeo": Tool(("skopeo",), ("skopeo",)),
     "curl": Tool(("curl",), ("curl",)),
     "git": Tool(("git",), ("git",)),
+    "zsh": Tool(("zsh",), ("zsh",)),
+    "fish": Tool(("fish",), ("fish",)),
     "openssl": Tool(("openssl",), ("openssl",)),
     "chromium": Tool(("chromium", "chromium-browser", "google-chrome"), ("chromium",), ("fonts-dejavu-core",)),
 }

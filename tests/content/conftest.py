@@ -69,7 +69,8 @@ def desk(
         if lessons.CLOUDS in lesson.needs:
             up: rehearsal.Rehearsal = request.getfixturevalue("clouds")
             variables = json.loads(up.course("env", "--json").stdout)
-            environment |= up.environment() | private_home(home) | variables
+            taken = {name: value for name, value in variables.items() if value is not None}
+            environment |= up.environment() | taken | private_home(home)
             table.services = {service: variables[name] for service, name in addresses.VARIABLES.items()}
         table.folders = {names.COURSE: str(course), names.HOME: str(home)}
         for context in ("ml-model", "ml-model-scan"):

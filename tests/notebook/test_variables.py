@@ -61,7 +61,7 @@ def test_a_kernel_and_only_a_kernel_gets_the_variables(started, monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1)))
     variables.install()
     variables.install()
-    assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5003" and os.environ["AWS_PROFILE"] == "admin"
+    assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5003" and "AWS_PROFILE" not in os.environ
     assert os.environ["PATH"] == os.pathsep.join([str(Path(sys.executable).parent), "/bin"])
 
 
@@ -69,7 +69,7 @@ def test_before_the_first_start_the_import_works(home, monkeypatch):
     monkeypatch.setattr(os, "environ", {"COURSE_HOME": os.environ["COURSE_HOME"]})
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1)))
     variables.install()
-    assert "AWS_ENDPOINT_URL" not in os.environ
+    assert "AWS_ENDPOINT_URL" not in os.environ and os.environ["AWS_EC2_METADATA_DISABLED"] == "true"
 
 
 @pytest.mark.engine

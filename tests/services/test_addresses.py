@@ -100,10 +100,11 @@ def test_values_come_out_of_a_shell_as_they_went_in(value):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a path of this machine's own")
-def test_a_folder_of_programs_is_found_last_and_stands_on_the_path_once(tmp_path):
+@pytest.mark.parametrize("last", [False, True])
+def test_a_folder_of_programs_is_found_first_or_last_and_is_added_once(tmp_path, last):
     folder = tmp_path / "it's mine" / "bin"
     folder.mkdir(parents=True)
-    line = addresses.as_path(folder, "bash")
+    line = addresses.as_path(folder, "bash", last=last)
     done = subprocess.run(
         ["sh", "-c", f'{line}\n{line}\nprintf %s "$PATH"'],
         env={"PATH": os.defpath},
@@ -111,17 +112,27 @@ def test_a_folder_of_programs_is_found_last_and_stands_on_the_path_once(tmp_path
         text=True,
         check=True,
     )
-    assert done.stdout == f"{os.defpath}:{folder}"
+    assert done.stdout == (f"{os.defpath}:{folder}" if last else f"{folder}:{os.defpath}")
 
 
 def test_a_folder_of_programs_on_windows():
     folder = PureWindowsPath(r"C:\Course O'Neil\Scripts")
     assert "/c/Course O'\"'\"'Neil/Scripts" in addresses.as_path(folder, "bash")
-    assert r"+= ';C:\Course O''Neil\Scripts'" in addresses.as_path(folder, "powershell")
+    assert r"$env:PATH = 'C:\Course O''Neil\Scripts;' + " in addresses.as_path(folder, "powershell")
+    assert r"+= ';C:\Course O''Neil\Scripts'" in addresses.as_path(folder, "powershell", last=True)
 
 
 def test_powershell_quotes_are_doubled():
     assert addresses.as_text({"A": "it's"}, "powershell") == "$env:A = 'it''s'"
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "powershell"])
+def test_none_takes_a_variable_away(shell):
+    line = addresses.as_text({"A": None}, shell)
+    assert line == {"bash": "unset A", "fish": "set -eg A"}.get(
+        shell, "Remove-Item Env:A -ErrorAction SilentlyContinue"
+    )
+    assert addresses.as_text({"A": None}, "json") == '{\n  "A": null\n}'
 
 
 def test_localhost_is_spared_where_a_proxy_is_set():

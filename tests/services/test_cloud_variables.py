@@ -21,7 +21,17 @@ def test_the_profiles_are_written_for_this_installation(home):
     assert variables["AWS_ACCESS_KEY_ID"] in (home / ".course" / "aws-config").read_text(encoding="utf-8")
 
 
-def test_another_aws_account_loses_its_effect():
-    mine = {"AWS_SESSION_TOKEN": "t", "AWS_PROFILE": "work", "AWS_REGION": "eu-central-1", "PATH": "/bin"}
-    assert cloud_variables.neutral(mine) == {"AWS_SESSION_TOKEN": "", "AWS_PROFILE": "admin", "AWS_REGION": "us-east-1"}
-    assert cloud_variables.neutral({"PATH": "/bin", "AWS_PROFILE": ""}) == {}
+def test_variables_of_another_account_are_known_by_their_names():
+    mine = ["PATH", "AWS_PROFILE", "AWS_ENDPOINT_URL_ECR", "AWS_NOT_KNOWN_YET", "DOCKER_AUTH_CONFIG", "DOCKER_HOST"]
+    assert cloud_variables.foreign(mine) == [
+        "AWS_ENDPOINT_URL_ECR",
+        "AWS_NOT_KNOWN_YET",
+        "AWS_PROFILE",
+        "DOCKER_AUTH_CONFIG",
+    ]
+
+
+def test_the_persons_own_files_are_out_of_reach_before_the_first_start_too(home):
+    found = cloud_variables.private()
+    assert all(found[name].startswith(str(home)) for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"))
+    assert found["DOCKER_CONFIG"].startswith(str(home)) and found["AWS_EC2_METADATA_DISABLED"] == "true"
