@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
-from autograder.services import cloud_credentials, clouds, installation, lifecycle, registry
+from autograder.services import claims, cloud_credentials, clouds, installation, lifecycle
 
 
 def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -120,7 +120,7 @@ def test_services_start_push_stop_start(engine, up):
     assert done.stdout == ("Removed: 3 containers, 3 volumes, 1 image, 1 network. Your files stay where they are.\n"), (
         "registry, stand-ins and their store"
     )
-    mine = {"label": f"{registry.INSTALLATION_LABEL}={installation.load().id}"}
+    mine = {"label": f"{claims.INSTALLATION_LABEL}={installation.load().id}"}
     assert [*engine.containers.list(all=True, filters=mine), *engine.networks.list(filters=mine)] == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from autograder.errors import EnvironmentProblem
 from autograder.services import (
+    claims,
     clouds,
     facts,
     http,
@@ -110,11 +111,11 @@ def test_removed_nothing_stays_in_the_engine_and_a_start_begins_anew(plan, clean
     engine.images.get("registry:2").tag(f"{address}/mine", "1")
     stranger = engine.containers.create("registry:2")
     try:
-        assert lifecycle.remove(quiet) == {"container": 1, "volume": 1, "image": 1, "network": 0}
+        assert lifecycle.remove(quiet) == {"container": 1, "volume": 2, "image": 1, "network": 0}
         engine.containers.get(stranger.id)
     finally:
         stranger.remove(v=True)
-    mine = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
+    mine = {"label": f"{claims.INSTALLATION_LABEL}={state.id}"}
     assert engine.containers.list(all=True, filters=mine) == engine.volumes.list(filters=mine) == []
     assert not site_server.answers(state)
     assert lifecycle.start(plan, quiet).addresses.of("registry") == address
@@ -129,7 +130,7 @@ def test_names_of_a_port_that_somebody_else_took_meanwhile_are_not_removed(plan,
     port = int(address.rpartition(":")[2])
     stranger = engine.containers.run("registry:2", detach=True, ports={"5000/tcp": ("127.0.0.1", port)})
     try:
-        assert lifecycle.remove(quiet) == {"container": 1, "volume": 1, "image": 0, "network": 0}
+        assert lifecycle.remove(quiet) == {"container": 1, "volume": 2, "image": 0, "network": 0}
         assert engine.images.get(f"{name}:1")
     finally:
         stranger.remove(force=True, v=True)
