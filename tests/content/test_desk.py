@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from autograder.content.names import Names
@@ -12,7 +14,8 @@ pytestmark = pytest.mark.engine
 
 def test_a_name_without_a_host_goes_back_to_its_image(engine, desk_tools):
     mine, others = images.ensure(engine, images.REGISTRY), images.ensure(engine, images.PYTHON_BASE)
-    kept, made = "my-desk-test/kept", "my-desk-test/made"
+    run = uuid4().hex
+    kept, made = f"my-desk-test-{run}/kept", f"my-desk-test-{run}/made"
     engine.images.get(mine).tag(kept, "1")
     try:
         before = desk_tools.tagged(engine)
@@ -28,7 +31,7 @@ def test_a_name_without_a_host_goes_back_to_its_image(engine, desk_tools):
 
 def test_what_is_left_under_a_runs_names_is_removed(engine, desk_tools):
     base = images.ensure(engine, images.REGISTRY)
-    table = Names("ldesktest-")
+    table = Names(f"ldesktest{uuid4().hex[:8]}-")
     engine.volumes.create(table.here("my-data"))
     engine.networks.create(table.here("my-network"))
     engine.containers.create(base, name=table.here("my-registry"))

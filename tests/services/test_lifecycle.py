@@ -23,6 +23,7 @@ from autograder.services import (
     site_server,
 )
 from autograder.services.lifecycle import Plan
+from tests.services.standins.support import free_port
 
 
 def quiet(_: str) -> None: ...
@@ -45,7 +46,12 @@ def facts_of_ports() -> list[str]:
 
 @pytest.fixture
 def plan(home: Path) -> Iterator[Plan]:
-    """Registry and site, without JupyterLab, which takes long; everything is gone afterwards."""
+    """Registry and site, without JupyterLab, which takes long; everything is gone afterwards.
+
+    The registry's port is none of the usual ones, which a stopped installation of this engine may have.
+    """
+    with installation.change() as state:
+        state.ports[registry.SERVICE] = free_port()
     yield Plan(
         prepare=lambda: ["a note"], build_site=lambda: build(home), with_jupyter=False, stock=stocked(home).write_text
     )
@@ -105,7 +111,7 @@ def test_a_service_moves_when_it_is_told_to(plan, clean, home):
 
 @pytest.mark.engine
 def test_removed_nothing_stays_in_the_engine_and_a_start_begins_anew(plan, clean, home, engine):
-    assert lifecycle.remove(quiet) == {}, "nothing was started yet"
+    assert not any(lifecycle.remove(quiet).values()), "nothing was started yet"
     address = lifecycle.start(plan, quiet).addresses.of("registry")
     state = installation.load()
     engine.images.get("registry:2").tag(f"{address}/mine", "1")
