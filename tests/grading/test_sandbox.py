@@ -26,9 +26,10 @@ def test_frames_of_the_engine_are_put_together():
     assert _demultiplexed(b"") == b""
 
 
-def test_the_wall_clock_leaves_room_for_the_runners_own_limits():
-    slowest = len(JOB["cases"]) * JOB["seconds"] + (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
-    assert limit_seconds([JOB, JOB]) == 2 * slowest
+@pytest.mark.parametrize("of", [float, runner.longest])
+def test_both_limits_leave_room_for_the_runners_own(of):
+    slowest = len(JOB["cases"]) * of(JOB["seconds"]) + (runner.MAX_RESTARTS + 1) * of(runner.LOAD_SECONDS)
+    assert limit_seconds([JOB, JOB], of) == 2 * slowest
 
 
 def test_labels_tell_dead_processes_from_living_ones():
@@ -104,12 +105,12 @@ def test_a_container_that_somebody_removed_is_no_answer(engine):
     box = Sandbox(engine, sandbox.build(engine))
     talk = box._talk
 
-    def removed(id, line, deadline):
+    def removed(id, line, *limits):
         line = line.replace(b"return 2 * n", b"import time; time.sleep(5)")
         import threading
 
         threading.Timer(1.5, lambda: engine.api.remove_container(id, force=True)).start()
-        return talk(id, line, deadline)
+        return talk(id, line, *limits)
 
     box._talk = removed
     with pytest.raises(Disturbed):
