@@ -21,13 +21,14 @@ from pydantic import JsonValue
 
 from autograder.collect.safe_yaml import Refused, read
 from autograder.evidence.model import File
+from autograder.services import bounded
 from autograder.services.throwaway import ProbeFault
 
 NAME: Final = "pipelines"
 WORKFLOW: Final = "github-build.yml"
 PIPELINE: Final = "gitlab-ci.yml"
 SCHEMAS: Final = {WORKFLOW: "vendor.github-workflows", PIPELINE: "vendor.gitlab-ci"}
-SECONDS: Final = 30.0  # for one tool; each takes about one
+SECONDS: Final = 30.0  # of CPU time, for one tool; each takes about one
 MAX_ROWS: Final = 20  # complaints of a tool that are kept
 MAX_TEXT: Final = 400  # characters of one
 _PYTHON: Final = (sys.executable, "-I", "-X", "utf8", "-m")
@@ -46,7 +47,7 @@ def probe(files: Mapping[str, File]) -> dict[str, JsonValue]:
         (rule, severity, what, path, line).
 
     Raises:
-        ProbeFault: a tool is not installed, or does not answer in time.
+        ProbeFault: a tool is not installed, or does not come to an end.
     """
     return {name: _judged(name, files.get(name)) for name in SCHEMAS}
 
@@ -139,22 +140,14 @@ def _tool(name: str, command: list[str], folder: str) -> subprocess.CompletedPro
     if command[0] == sys.executable and find_spec(name) is None:
         raise ProbeFault(f"{name} is not installed in this environment. Run `python3 course.py start` once more.")
     try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env={name: os.environ[name] for name in _KEPT if name in os.environ} | {"NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        raise ProbeFault(f"{name} gave no answer in {SECONDS:.0f} seconds") from None
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"NO_COLOR": "1"}
+        done = bounded.run(command, SECONDS, cwd=folder, environment=environment)
+    except bounded.TooLong as error:
+        raise ProbeFault(f"{name} gave no answer: it {error}") from None
     except OSError as error:
         raise ProbeFault(f"{name} cannot be started: {error}") from None
+    out, err = (text.decode("utf-8", errors="replace") for text in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(command, done.returncode, out, err)
 
 
 def _short(text: str) -> str:

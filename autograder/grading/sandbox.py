@@ -15,7 +15,7 @@ import socket
 import struct
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from autograder import paths
 from autograder.grading import strictjson
 from autograder.grading.problems import Refused
 from autograder.labs import runner, tasks
-from autograder.services import images, leftovers
+from autograder.services import bounded, images, leftovers
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -34,7 +34,8 @@ PROCESSES = 32
 SCRATCH = 16 << 20  # bytes of /tmp, the only place that can be written
 MAX_OUTPUT = 8 << 20  # bytes of results
 MAX_INPUT = 32 << 20  # bytes of jobs
-MARGIN = 20.0  # seconds beyond the runner's own limits, on a machine that is busy
+MARGIN = 20.0  # seconds beyond the runner's own limits, for the runner itself
+LOOK = 2.0  # seconds without output from one look at the container to the next
 
 
 class SandboxFault(Exception):
@@ -62,10 +63,10 @@ def build(client: DockerClient, report: Any = None) -> str:
         return images.build_local(client, TAG, context, base=images.PYTHON_BASE, report=report)
 
 
-def limit_seconds(jobs: Sequence[dict[str, Any]]) -> float:
-    """The longest that the runner itself may take for these jobs, by its own limits."""
-    loads = (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
-    return sum(loads + float(job["seconds"]) * len(job["cases"]) for job in jobs)
+def limit_seconds(jobs: Sequence[dict[str, Any]], of: Callable[[float], float] = float) -> float:
+    """The most that these jobs may cost, by the runner's own limits: CPU time, or what ``of`` makes of each limit."""
+    loads = (runner.MAX_RESTARTS + 1) * of(runner.LOAD_SECONDS)
+    return sum(loads + of(float(job["seconds"])) * len(job["cases"]) for job in jobs)
 
 
 class Sandbox:
@@ -79,12 +80,11 @@ class Sandbox:
     def __init__(self, client: DockerClient, image: str) -> None:
         self._client, self._image = client, image
 
-    def run(self, jobs: Sequence[dict[str, Any]], seconds: float | None = None) -> list[Any]:
+    def run(self, jobs: Sequence[dict[str, Any]]) -> list[Any]:
         """Run jobs (see :func:`autograder.labs.tasks.job`) one after the other in one container.
 
         Args:
-            jobs: what to run.
-            seconds: wall time once it has started; by default what the runner's own limits add up to, and a margin.
+            jobs: what to run. Together they may use the CPU time that the runner's own limits add up to, and a margin.
 
         Returns:
             one answer of the runner a job, JSON data of any shape.
@@ -96,7 +96,7 @@ class Sandbox:
         line = json.dumps(list(jobs)).encode() + b"\n"
         if len(line) > MAX_INPUT:
             raise ValueError(f"{len(line)} bytes of jobs")
-        output = self._contained(line, MARGIN + limit_seconds(jobs) if seconds is None else seconds)
+        output = self._contained(line, MARGIN + limit_seconds(jobs), MARGIN + limit_seconds(jobs, runner.longest))
         try:
             answers = strictjson.load(output, "The result", MAX_OUTPUT)
         except Refused:
@@ -105,14 +105,14 @@ class Sandbox:
             raise Disturbed("it ended the program that runs it, or wrote over its results")
         return answers
 
-    def _contained(self, line: bytes, seconds: float) -> bytes:
+    def _contained(self, line: bytes, seconds: float, wall: float) -> bytes:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
         container = ""
         try:
             container = self._create()
-            return self._talk(container, line, seconds)
+            return self._talk(container, line, seconds, wall)
         except (DockerException, RequestException, OSError) as error:
             raise SandboxFault(f"the engine failed: {getattr(error, 'explanation', None) or error}") from None
         finally:
@@ -147,16 +147,21 @@ class Sandbox:
         )
         return str(made["Id"])
 
-    def _talk(self, container: str, line: bytes, seconds: float) -> bytes:
+    def _talk(self, container: str, line: bytes, seconds: float, wall: float) -> bytes:
         api = self._client.api
         attached = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stream": 1})
         stream = getattr(attached, "_sock", attached)  # a Windows pipe has none
         try:
             api.start(container)
-            deadline = time.monotonic() + seconds
-            stream.settimeout(seconds)
+            until = time.monotonic() + wall
+            stream.settimeout(wall)
             stream.sendall(line)
-            return _demultiplexed(_received(stream, deadline))
+
+            def over() -> bool:
+                used = bounded.container_seconds(self._client, container)
+                return used > seconds or time.monotonic() > until
+
+            return _demultiplexed(_received(stream, over))
         finally:
             _hang_up(attached, stream)
 
@@ -170,24 +175,31 @@ def _hang_up(attached: Any, stream: Any) -> None:
             end.close()
 
 
-def _received(stream: Any, deadline: float) -> bytes:
+def _received(stream: Any, over: Callable[[], bool]) -> bytes:
     """Everything up to the end of the stream.
 
+    Args:
+        stream: the connection.
+        over: whether it must end now; asked now and then.
+
     Raises:
-        Disturbed: too much, or not done in time.
+        Disturbed: too much, or over before its end.
     """
-    taken = bytearray()
+    taken, looked = bytearray(), time.monotonic()
+    stream.settimeout(LOOK)
     while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise Disturbed("it did not come to an end")
-        stream.settimeout(left)
         try:
             chunk = stream.recv(1 << 16)
         except TimeoutError:
-            raise Disturbed("it did not come to an end") from None
+            chunk = None
         except ConnectionResetError:
             chunk = b""
+        if time.monotonic() - looked >= LOOK:
+            if chunk != b"" and over():
+                raise Disturbed("it did not come to an end")
+            looked = time.monotonic()
+        if chunk is None:
+            continue
         if not chunk:
             return bytes(taken)
         taken += chunk

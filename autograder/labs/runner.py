@@ -7,7 +7,9 @@ Reads one JSON job from standard input::
 
     {"source": "...", "function": "name", "cases": [[arg, ...], ...], "seconds": 2.0}
 
-and writes one JSON result to standard output::
+``seconds`` is for one case, in work and not by the clock on the wall: see :class:`Meter`.
+
+It writes one JSON result to standard output::
 
     {"status": "ran" | "broken", "message": "...", "results": [{"status", "value", "errors", "detail"}, ...]}
 """
@@ -20,12 +22,103 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 MAX_RESULT = 64 * 1024  # characters of one result's JSON
 MAX_RESTARTS = 3  # processes lost to a time-out or crash before the remaining cases are given up
 LOAD_SECONDS = 10.0  # for the cell itself
+LOOK = 0.1  # seconds from one look at a process to the next
+UNSEEN = 5  # where nobody tells whether a process sleeps or waits for a processor: wall seconds that count as one
+ASLEEP = frozenset("SIZX")  # first letters of the states in which a process waits for something, or has ended
+
+
+def longest(seconds: float) -> float:
+    """Seconds on the wall clock after which a limit of ``seconds`` is over, however busy the machine is."""
+    return 60.0 + 10 * seconds
+
+
+class Meter:
+    """What a process and those that it started have cost since now, in seconds.
+
+    The CPU time that they used counts, and the time in which all of them slept. Waiting for a processor, or for a disk,
+    or being stopped costs nothing: on a machine that is busy the same cell gets the same verdict.
+
+    Args:
+        pid: the process; it leads its process group, and its session on Linux.
+        handle: on Windows, the process's handle.
+    """
+
+    def __init__(self, pid: int, handle: Any = None) -> None:
+        self.pid, self.handle, self.cost = pid, handle, 0.0
+        self.used, self.then = self.look()[0], time.monotonic()
+        self.pause = LOOK if os.path.isdir("/proc/self") or os.name == "nt" else 5 * LOOK  # `ps` is dear
+
+    def look(self) -> tuple[float, bool | None]:
+        """CPU seconds so far, and whether all are asleep; None where the system does not tell."""
+        try:
+            if os.name == "nt":
+                return windows_seconds(self.handle), None
+            if os.path.isdir("/proc/self"):
+                return linux_seconds(self.pid)
+            return posix_seconds(self.pid)
+        except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+            return 0.0, None
+
+    def add(self) -> float:
+        """The cost until now. Who looks late, because this process had no processor, charges for one look only."""
+        (used, asleep), now = self.look(), time.monotonic()
+        passed = min(now - self.then, 2 * self.pause)
+        slept = passed / UNSEEN if asleep is None else passed if asleep else 0.0
+        self.cost += max(used - self.used, slept, 0.0)
+        self.used, self.then = used, now
+        return self.cost
+
+
+def linux_seconds(session: int) -> tuple[float, bool]:
+    """For :meth:`Meter.look`. Source: proc_pid_stat(5)."""
+    ticks, asleep = 0, True
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[3]) == session:
+            ticks += sum(map(int, fields[11:15]))  # its own, and those of children that it has waited for
+            asleep = asleep and fields[0] in ASLEEP
+    return ticks / os.sysconf("SC_CLK_TCK"), asleep
+
+
+def posix_seconds(group: int) -> tuple[float, bool]:
+    """The same for macOS and other systems with a ``ps``: a line is group, state, and [[days-]hours:]minutes:seconds."""
+    done = subprocess.run(["ps", "-A", "-o", "pgid=,stat=,time="], capture_output=True, text=True, timeout=60, check=True)
+    total, asleep = 0.0, True
+    for line in done.stdout.splitlines():
+        number, state, clock = line.split()[:3]
+        if int(number) == group:
+            days, _, rest = clock.rpartition("-")
+            seconds = 0.0
+            for part in rest.split(":"):
+                seconds = 60 * seconds + float(part)
+            total += 86400 * int(days or 0) + seconds
+            asleep = asleep and state[0] in ASLEEP
+    return total, asleep
+
+
+def windows_seconds(handle: Any) -> float:
+    """CPU seconds of one process. Source: GetProcessTimes, in units of 100 nanoseconds."""
+    import ctypes
+    from ctypes import wintypes
+
+    times = [wintypes.FILETIME() for _ in range(4)]  # creation, exit, kernel, user
+    kernel32: Any = getattr(ctypes, "windll").kernel32  # noqa: B009  (mypy knows it on Windows alone)
+    if not kernel32.GetProcessTimes(wintypes.HANDLE(int(handle)), *map(ctypes.byref, times)):
+        raise OSError("GetProcessTimes")
+    return sum((one.dwHighDateTime << 32) + one.dwLowDateTime for one in times[2:]) / 1e7
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -151,7 +244,7 @@ class Process:
             self.stdin.flush()
 
     def receive(self, seconds: float) -> Any:
-        """The next message; None after ``seconds``; False when the child died or wrote no valid line."""
+        """The next message; None after ``seconds`` of work; False when the child died or wrote no valid line."""
         box: list[bytes] = []
 
         def read() -> None:
@@ -162,7 +255,7 @@ class Process:
 
         self.reader = threading.Thread(target=read, daemon=True)
         self.reader.start()
-        self.reader.join(seconds)
+        self._wait(self.reader, seconds)
         if not box:
             return None
         try:
@@ -170,6 +263,19 @@ class Process:
             return message if isinstance(message, dict) else False
         except (ValueError, RecursionError):
             return False
+
+    def _wait(self, reader: threading.Thread, seconds: float) -> None:
+        """Until the reader has something, or the work that the limit allows is done."""
+        reader.join(min(seconds, LOOK))
+        if not reader.is_alive():
+            return
+        meter = Meter(self.process.pid, getattr(self.process, "_handle", None))  # made late: most answers come at once
+        until = time.monotonic() + longest(seconds)
+        while meter.cost < seconds and time.monotonic() < until:
+            reader.join(meter.pause)
+            if not reader.is_alive():
+                return
+            meter.add()
 
     def close(self) -> None:
         if os.name == "posix":

@@ -226,8 +226,9 @@ def run_locally(extracted: Extracted, function: str, cases: Sequence[Case], seco
     not_run = without_run(extracted, function)
     if not_run is not None:
         return not_run
-    loads = (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS  # a slow cell is the runner's to stop, not a fault
-    limit = OVERHEAD_SECONDS + loads + seconds * (len(cases) + 1)
+    # A slow cell is the runner's to stop, not a fault.
+    loads = (runner.MAX_RESTARTS + 1) * runner.longest(runner.LOAD_SECONDS)
+    limit = OVERHEAD_SECONDS + loads + runner.longest(seconds) * (len(cases) + 1)
     try:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.scanning import trivy
 from autograder.scanning.trivy import Trivy
+from autograder.services import bounded
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -65,7 +66,7 @@ class Sandbox:
             try:
                 container = self._create(arguments, target, cache, out)
                 container.start()
-                status = int(container.wait(timeout=trivy.SECONDS)["StatusCode"])
+                status = bounded.wait(self._client, container, trivy.SECONDS)
                 if status != 0:
                     raise CourseError(
                         expected="Trivy to give a report",
@@ -73,6 +74,12 @@ class Sandbox:
                         next_step="The image may be damaged; the engine's memory may be short.",
                     )
                 return (out / "report").read_bytes()
+            except bounded.TooLong as error:
+                raise EnvironmentProblem(
+                    expected=f"Trivy to end within {trivy.SECONDS:.0f} s of CPU time",
+                    found=f"it {error}",
+                    next_step="Try again.",
+                ) from None
             except (DockerException, RequestException, OSError) as error:
                 raise EnvironmentProblem(
                     expected="the engine to run Trivy in a container",

@@ -12,7 +12,6 @@ import mmap
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
+from autograder.services import bounded
 
 PINNED = "0.76.0"  # what the lock's wheel carries; other versions work, a grader's results are made with this one
 COMMAND = "trivy.exe" if sys.platform == "win32" else "trivy"
@@ -33,7 +33,7 @@ COMPROMISED = {
     "0.69.6": "2026-03-22, images on Docker Hub",
 }
 ADVISORY = "GHSA-69fq-xp46-6x23 (CVE-2026-33634)"
-SECONDS = 120.0  # for one run, on a machine that is busy
+SECONDS = 120.0  # of CPU time, for one run; it takes a few
 MAX_OUTPUT = 64 << 20  # bytes of a report
 _VERSION = re.compile(r"^Version:\s*v?(\S+)", re.MULTILINE)
 _FLAG = b"/pkg/version/app.ver="  # the linker flag, as Go keeps it in a program's build information
@@ -107,25 +107,17 @@ def _version_of(place: Path, size: int, changed: int) -> str:
     if embedded in COMPROMISED:
         return str(embedded)
     try:
-        done = subprocess.run(
-            [str(place), "--version"],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=SECONDS,
-            env=environment(),
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = bounded.run([str(place), "--version"], SECONDS, environment=environment())
+    except (OSError, bounded.TooLong) as error:
         raise EnvironmentProblem(
             expected=f"{place} to run", found=str(error), next_step="Install Trivy again, or take it off PATH."
         ) from None
-    told = _VERSION.search(done.stdout)
+    out, err = (text.decode("utf-8", errors="replace") for text in (done.stdout, done.stderr))
+    told = _VERSION.search(out)
     if done.returncode != 0 or told is None:
         raise EnvironmentProblem(
             expected=f"{place} --version to print a version",
-            found=(done.stderr or done.stdout).strip()[:200] or f"exit status {done.returncode}",
+            found=(err or out).strip()[:200] or f"exit status {done.returncode}",
             next_step="Install Trivy again, or take it off PATH.",
         )
     return told[1]
@@ -211,17 +203,15 @@ def run(
         CourseError: it failed; carries Trivy's own last words.
     """
     try:
-        done = subprocess.run(
+        done = bounded.run(
             [str(found.path), *arguments, "--cache-dir", str(cache.resolve())],
-            capture_output=True,
-            timeout=SECONDS,
+            SECONDS,
             cwd=cwd,
-            env=environment() | dict(extra or {}),
-            check=False,
+            environment=environment() | dict(extra or {}),
         )
-    except subprocess.TimeoutExpired:
+    except bounded.TooLong as error:
         raise EnvironmentProblem(
-            expected=f"Trivy to end within {SECONDS:.0f} s", found="it did not", next_step="Try again."
+            expected=f"Trivy to end within {SECONDS:.0f} s of CPU time", found=f"it {error}", next_step="Try again."
         ) from None
     if done.returncode != 0:
         raise CourseError(

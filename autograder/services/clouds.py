@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.services import cloud_admin, cloud_credentials, http, images, ports, registry, services_image
+from autograder.services import claims, cloud_admin, cloud_credentials, http, images, ports, registry, services_image
 from autograder.services.installation import Installation
 
 if TYPE_CHECKING:
@@ -138,13 +138,18 @@ def up(client: DockerClient, installation: Installation, report: images.Report, 
     secrets = cloud_credentials.load()
     base = images.ensure(client, images.REGISTRY, report)
     store = _store(installation, base, hashlib.sha256(secrets["secret"].encode()).hexdigest())
-    fronts = _fronts(installation, services_image.ensure(client, report), scanner)
+    image = services_image.ensure(client, report)
+    former = _ran_on(client, installation) - {image}
+    claims.make(client, installation, image)
+    fronts = _fronts(installation, image, scanner)
     inside = configuration(installation, secrets, scanner)
     network = _network(client, installation)
     _have(client, installation, STORE, store, network, {})
     container = _have(client, installation, FRONTS, fronts, network, inside)
     if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
         raise _silent(container)
+    for name in former:
+        services_image.forget(client, name, installation)
     publish(client, installation, secrets, report)
 
 
@@ -191,11 +196,18 @@ def _find(client: DockerClient, installation: Installation, part: str) -> Contai
         return None
 
 
+def _ran_on(client: DockerClient, installation: Installation) -> set[str]:
+    """Names of the images that the fronts had until now: as claimed, and as their container says."""
+    container = _find(client, installation, FRONTS)
+    named = str(container.attrs["Config"]["Image"]) if container is not None else ""
+    return {claims.of(client, installation).image, named} - {""}
+
+
 def _network(client: DockerClient, installation: Installation) -> str:
     """The private network of store and fronts."""
     name = installation.object_name(FRONTS)
     if not any(network.name == name for network in client.networks.list(names=[name])):
-        client.networks.create(name, labels={registry.INSTALLATION_LABEL: installation.id})
+        client.networks.create(name, labels={claims.INSTALLATION_LABEL: installation.id})
     return name
 
 
@@ -240,7 +252,7 @@ def _have(
 def _create(
     client: DockerClient, installation: Installation, part: str, wanted: dict[str, Any], network: str, mark: str
 ) -> Container:
-    labels = {registry.INSTALLATION_LABEL: installation.id, registry.SERVICE_LABEL: part}
+    labels = {claims.INSTALLATION_LABEL: installation.id, claims.SERVICE_LABEL: part}
     volume = installation.object_name(part)
     if volume not in {found.name for found in client.volumes.list(filters={"name": volume})}:
         client.volumes.create(volume, labels=labels)

@@ -20,6 +20,8 @@ DEFAULTS = {
     "jupyter": 8888,
     "site": 8000,
 }
+# Of these, containers publish the first five; JupyterLab and the site are processes of this machine.
+IN_THE_ENGINE = ("registry", "dockerhub", "ecr", "artifact-registry", "acr")
 LOOPBACK = "127.0.0.1"
 
 

@@ -10,7 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import EnvironmentProblem
-from autograder.services import addresses, http, images, ports
+from autograder.services import addresses, claims, http, images, ports
+from autograder.services.claims import INSTALLATION_LABEL, SERVICE_LABEL
 from autograder.services.installation import Installation
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 SERVICE = "registry"
-INSTALLATION_LABEL = "course.installation"
-SERVICE_LABEL = "course.service"
 CONFIG_LABEL = "course.config"
 HEALTH_SECONDS = 30.0
 
@@ -80,6 +79,7 @@ def up(client: DockerClient, installation: Installation, report: images.Report) 
         EnvironmentProblem: the image cannot be had, the port is taken, or the registry does not answer in time.
     """
     port = installation.ports[SERVICE]
+    claims.make(client, installation)
     wanted = _wanted(installation, images.ensure(client, images.REGISTRY, report))
     mark = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     container = find(client, installation)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
-from autograder.services import images
+from autograder.services import claims, images
+from autograder.services.installation import Installation
 from autograder.services.local_build import context_hash
 
 if TYPE_CHECKING:
@@ -47,19 +48,25 @@ def ensure(client: DockerClient, report: images.Report) -> str:
             context = Path(folder)
             assemble(context, wheels(machine, report))
             images.build_local(client, tag, context, base=images.PYTHON_BASE, report=report)
-        _forget_older(client, tag)
     return tag
 
 
-def _forget_older(client: DockerClient, newest: str) -> None:
-    """Remove images of earlier versions; one that a container still uses stays."""
+def forget(client: DockerClient, tag: str, state: Installation) -> bool:
+    """Remove an image that this installation ran on before, unless another installation or any container uses it.
+
+    What other installations made is not looked for: only they know whether they need it again.
+
+    Returns:
+        Whether it was removed.
+    """
     from docker.errors import APIError
 
-    for image in client.images.list(name=NAME):
-        for tag in image.tags:
-            if tag != newest and tag.startswith(f"{NAME}:"):
-                with contextlib.suppress(APIError):
-                    client.images.remove(tag)
+    if not tag.startswith(f"{NAME}:") or tag in claims.images_of_others(client, state):
+        return False
+    with contextlib.suppress(APIError):  # gone already, or used meanwhile
+        client.images.remove(tag)
+        return True
+    return False
 
 
 def _machine(client: DockerClient) -> str:

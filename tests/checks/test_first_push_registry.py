@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -47,7 +48,7 @@ def releases(
         (desk / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, desk / name)
     arguments = {"OWNER": p["team"]}
-    names = [f"course-test-{p['team']}:{part}" for part in ("v1", "v2", "hello")]
+    names = [f"course-test-{uuid4().hex}:{part}" for part in ("v1", "v2", "hello")]
     engine.images.build(
         rm=True, path=str(desk / "ml-model"), tag=names[0], buildargs=arguments | {"MODEL_VERSION": p["v1"]}
     )
@@ -192,9 +193,10 @@ def test_the_second_release_built_without_cache_is_told_so(
         f"FROM {names[1]} AS release\nFROM {images.PYTHON_BASE}\nWORKDIR /app\nCOPY --from=release /app ./\n"
         f'LABEL course.owner="{p["team"]}" org.opencontainers.image.version="{p["v2"]}"\n'
     )
-    engine.images.build(rm=True, path=str(tmp_path), tag="course-test-squashed:1", nocache=True)
-    push(engine, "course-test-squashed:1", registry, p["repository"], p["v2"])
-    engine.images.remove("course-test-squashed:1")
+    squashed = f"course-test-squashed:{uuid4().hex}"
+    engine.images.build(rm=True, path=str(tmp_path), tag=squashed, nocache=True)
+    push(engine, squashed, registry, p["repository"], p["v2"])
+    engine.images.remove(squashed)
     verdict = judged(evidence(registry, p))["shared-layers"]
     assert verdict.status == "failed"
     assert verdict.found.endswith("bytes: the weights travelled again.")

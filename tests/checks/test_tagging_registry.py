@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -51,9 +52,9 @@ def tag_sets() -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def built(engine: DockerClient) -> Iterator[dict[str, str]]:
     """Release -> local name of its image, built with the docker SDK."""
-    names = {}
+    names, run = {}, uuid4().hex
     for entry in P["releases"]:
-        names[entry["version"]] = name = f"course-test-{P['team']}:{entry['version']}"
+        names[entry["version"]] = name = f"course-test-{run}:{entry['version']}"
         keys = {"version": "version", "commit": "revision", "created": "created"}
         labels = {f"org.opencontainers.image.{keys[key]}": text for key, text in entry.items()}
         engine.images.build(rm=True, path=str(LAB.folder / "image"), tag=name, labels=labels)

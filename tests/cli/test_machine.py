@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
-from autograder.services import cloud_credentials, clouds, installation, lifecycle, registry
+from autograder.services import claims, cloud_credentials, clouds, installation, lifecycle, ports
+from tests.services.standins.support import free_port
 
 
 def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +26,9 @@ def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture
 def up(engine, home: Path) -> Iterator[Path]:
-    """A home whose services may be started; everything is gone afterwards."""
+    """A home whose services may be started, on ports that no other installation has; all is gone afterwards."""
+    with installation.change() as state:
+        state.ports.update((service, free_port()) for service in ports.IN_THE_ENGINE)
     yield home
     lifecycle.remove(lambda _: None)
 
@@ -116,11 +119,50 @@ def test_services_start_push_stop_start(engine, up):
     assert data["running"]["registry"] == address
     engine.images.pull(name, "1")
     done = course("stop", "--remove", "--yes")
-    assert done.stdout == ("Removed: 3 containers, 3 volumes, 1 image, 1 network. Your files stay where they are.\n"), (
-        "registry, stand-ins and their store"
-    )
-    mine = {"label": f"{registry.INSTALLATION_LABEL}={installation.load().id}"}
-    assert [*engine.containers.list(all=True, filters=mine), *engine.networks.list(filters=mine)] == []
+    assert (done.returncode, done.stdout.endswith(" Your files stay where they are.\n")) == (0, True), done.stdout
+    # Registry, stand-ins and their store; what was pulled; and their volumes, with the installation's claim.
+    assert re.match(r"Removed: 3 containers, 4 volumes, \d images?, 1 network\.", done.stdout), done.stdout
+    assert of_installation(engine, installation.load()) == []
+    listed = [
+        *(name for image in engine.api.images() for name in (image["RepoTags"] or []) + (image["RepoDigests"] or []))
+    ]
+    hosts = tuple(f"localhost:{port}/" for port in installation.load().ports.values())
+    assert not [name for name in listed if name.startswith(hosts)]
+
+
+@pytest.mark.engine
+def test_remove_leaves_another_installation_as_it_is(engine, up, tmp_path, monkeypatch):
+    """It was started later, while the first one was stopped, and so had the chance to take the same port."""
+    assert course("start", "--services-only", "--no-browser").returncode == 0
+    course("stop")
+    first = installation.load()
+    name = f"localhost:{first.ports['registry']}/course-test/both"
+    engine.images.get("registry:2").tag(name, "1")
+    other = tmp_path / "another home"
+    other.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setenv("COURSE_HOME", str(other))
+        with installation.change() as second:
+            second.ports.update(first.ports)
+        try:
+            assert course("start", "--services-only", "--no-browser").returncode == 0
+            before = of_installation(engine, first)
+            assert course("stop", "--remove", "--yes").returncode == 0
+        finally:
+            lifecycle.remove(lambda _: None)
+        assert of_installation(engine, second) == []
+    assert len(before) == 8 and of_installation(engine, first) == before
+    assert engine.images.get(f"{name}:1")
+    assert course("start", "--services-only", "--no-browser").returncode == 0, "nothing that it needs is gone"
+    course("stop", "--remove", "--yes")
+    assert not engine.images.list(f"{name}:1"), "the last one takes it along"
+
+
+def of_installation(engine, state: installation.Installation) -> list[str]:
+    """Names of what carries an installation's label: containers, volumes and networks."""
+    mine = {"label": f"{claims.INSTALLATION_LABEL}={state.id}"}
+    found = engine.containers.list(all=True, filters=mine) + engine.volumes.list(filters=mine)
+    return sorted(one.name for one in found + engine.networks.list(filters=mine))
 
 
 @pytest.mark.engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import uuid
+from uuid import uuid4
 
 import pytest
 
@@ -15,7 +15,8 @@ pytestmark = pytest.mark.engine
 
 def test_a_name_without_a_host_goes_back_to_its_image(engine, desk_tools):
     mine, others = images.ensure(engine, images.REGISTRY), images.ensure(engine, images.PYTHON_BASE)
-    kept, made = "my-desk-test/kept", "my-desk-test/made"
+    run = uuid4().hex
+    kept, made = f"my-desk-test-{run}/kept", f"my-desk-test-{run}/made"
     engine.images.get(mine).tag(kept, "1")
     try:
         before = desk_tools.tagged(engine)
@@ -31,7 +32,7 @@ def test_a_name_without_a_host_goes_back_to_its_image(engine, desk_tools):
 
 def test_what_is_left_under_a_runs_names_is_removed(engine, desk_tools):
     base = images.ensure(engine, images.REGISTRY)
-    table = Names("ldesktest-")
+    table = Names(f"ldesktest{uuid4().hex[:8]}-")
     engine.volumes.create(table.here("my-data"))
     engine.networks.create(table.here("my-network"))
     engine.containers.create(base, name=table.here("my-registry"))
@@ -45,7 +46,7 @@ def test_what_is_left_under_a_runs_names_is_removed(engine, desk_tools):
 
 def test_what_the_builder_remembers_of_a_run_is_forgotten(engine, desk_tools, tmp_path):
     """Else the next run's release 2 stands on other weights than the release 1 that it has just pushed."""
-    name, before = f"ldesktest-{uuid.uuid4().hex[:7]}", desk_tools.build_cache(engine)
+    name, before = f"ldesktest-{uuid4().hex[:7]}", desk_tools.build_cache(engine)
     (tmp_path / name).write_text(name, encoding="utf-8")
     (tmp_path / "Dockerfile").write_text(f"FROM scratch\nCOPY {name} /one\nCOPY {name} /two\n", encoding="utf-8")
     subprocess.run(["docker", "build", "-q", "-t", name, str(tmp_path)], check=True, capture_output=True)

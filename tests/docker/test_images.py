@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from .conftest import HELLO, ML_MODEL
 
 pytestmark = [pytest.mark.engine, pytest.mark.both_engines]
-NAME = "course-test-ml-model"
+NAME = f"course-test-ml-model-{uuid4().hex}"
 
 
 def docker(*arguments: str) -> str:
@@ -125,7 +126,7 @@ def test_hello_is_one_file(tmp_path: Path) -> None:
     for file in ("Dockerfile", ".dockerignore"):
         shutil.copy(HELLO / file, tmp_path)
     (tmp_path / "greeting.txt").write_text("Hello, Ada!\n", encoding="utf-8")
-    name = "course-test-hello:1"
+    name = f"course-test-hello:{uuid4().hex}"
     docker("build", "--tag", name, "--build-arg", "OWNER=ada", str(tmp_path))
     container = docker("create", name, "nothing-is-run")
     try:

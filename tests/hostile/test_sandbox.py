@@ -257,7 +257,7 @@ def test_a_whole_forged_result_gains_at_most_what_knowing_the_answers_gives(box,
 
 def test_expected_results_never_enter_the_container(box, monkeypatch):
     sent = []
-    monkeypatch.setattr(Sandbox, "_contained", lambda self, line, seconds: sent.append(line) or b"[1]")
+    monkeypatch.setattr(Sandbox, "_contained", lambda self, line, *limits: sent.append(line) or b"[1]")
     cases = [Case(kind="secret kind", args=(3,), expected="the expected result", hidden=True)]
     box.run([tasks.job("def double(n): ...", "double", cases, 1.0)])
     assert b"the expected result" not in sent[0] and b"secret kind" not in sent[0] and b"hidden" not in sent[0]
@@ -407,8 +407,10 @@ def double(n):
     assert second["results"][0]["value"] == 2  # the runner and this cell
 
 
-def test_too_slow_for_the_wall_clock_is_killed(box):
+@pytest.mark.parametrize(
+    ("body", "seconds", "wall"), [("import time\\ntime.sleep(999)", 99.0, 3.0), ("while True: pass", 3.0, 99.0)]
+)
+def test_more_work_or_time_than_all_may_take_is_killed(box, body, seconds, wall):
+    job = f'[{{"source": "{body}", "function": "f", "seconds": 1, "cases": []}}]\n'
     with pytest.raises(Disturbed, match="did not come to an end"):
-        box._contained(
-            b'[{"source": "import time\\ntime.sleep(999)", "function": "f", "seconds": 1, "cases": []}]\n', 3.0
-        )
+        box._contained(job.encode(), seconds, wall)

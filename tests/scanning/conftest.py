@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from autograder.scanning import database, pinned, trivy
 from autograder.scanning.rescan import Rescanner
 from autograder.scanning.sandbox import Sandbox
 from autograder.services import engine, images
+
+LABELS = {"course.test": f"scanning-{uuid4().hex}"}  # of this run's containers: others may test at the same time
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +34,7 @@ def sandbox():
     """The real sandbox."""
     client = engine.connect()
     images.ensure(client, images.REGISTRY)
-    yield Sandbox(client, images.REGISTRY, pinned.for_sandbox(), {"course.test": "scanning"})
+    yield Sandbox(client, images.REGISTRY, pinned.for_sandbox(), LABELS)
     client.close()
 
 

@@ -10,6 +10,7 @@ from autograder.scanning import database, inventory, rescan
 from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Rescan, Rescanner
 from tests.scanning.built import SITE, base, image, package
+from tests.scanning.conftest import LABELS
 
 pytestmark = pytest.mark.engine
 OLD = package("joblib", "1.1.0", code=b"# the old code\n")
@@ -215,7 +216,7 @@ def test_a_scan_leaves_no_container_behind(sandbox, cache):
 
     client = docker.from_env()
     rescan.scan_layers(sandbox, [inventory.Layer(*_layer())], cache)
-    assert not client.containers.list(all=True, filters={"label": "course.test=scanning"})
+    assert not client.containers.list(all=True, filters={"label": f"course.test={LABELS['course.test']}"})
     client.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
@@ -161,22 +162,24 @@ def test_the_hash_of_a_context_sees_names_contents_base_and_arguments(tmp_path):
 @pytest.mark.engine
 @pytest.mark.both_engines
 def test_the_kits_own_images_are_built_only_when_they_changed(engine, tmp_path):
-    tag, said = "course-test-local:1", []
+    tag, said, made = f"course-test-local:{uuid4().hex}", [], set()
     (tmp_path / "Dockerfile").write_text("FROM scratch\nARG WHO=me\nLABEL who=$WHO\nCOPY a /a\n", encoding="utf-8")
     (tmp_path / "a").write_text("1", encoding="utf-8")
     try:
         first = build_local(engine, tag, tmp_path, report=said.append)
+        made.add(first)
         assert build_local(engine, tag, tmp_path, report=said.append) == first
         assert said == [f"{tag}: building"]
         (tmp_path / "a").write_text("2", encoding="utf-8")
         second = build_local(engine, tag, tmp_path, arguments={"WHO": "you"}, report=said.append)
+        made.add(second)
         assert second != first and len(said) == 2
         assert engine.images.get(second).labels["who"] == "you"
         (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n", encoding="utf-8")
         with pytest.raises(EnvironmentProblem, match="nothing"):
             build_local(engine, tag, tmp_path)
     finally:
-        for id in {first, second}:
+        for id in made:
             engine.images.remove(id, force=True)
 
 
@@ -184,7 +187,7 @@ def test_the_kits_own_images_are_built_only_when_they_changed(engine, tmp_path):
 @pytest.mark.both_engines
 def test_a_build_has_no_network(engine, tmp_path):
     images.ensure(engine, images.PYTHON_BASE)
-    tag = "course-test-local:net"
+    tag = f"course-test-local:{uuid4().hex}"
     program = "import socket; print(socket.if_nameindex())"
     (tmp_path / "Dockerfile").write_text(
         f'FROM {images.PYTHON_BASE}\nRUN python -c "{program}" > /seen && test "$(cat /seen)" = "[(1, \'lo\')]"\n',

@@ -10,6 +10,7 @@ import pytest
 
 from autograder.errors import EnvironmentProblem
 from autograder.services import (
+    claims,
     clouds,
     facts,
     http,
@@ -22,6 +23,7 @@ from autograder.services import (
     site_server,
 )
 from autograder.services.lifecycle import Plan
+from tests.services.standins.support import free_port
 
 
 def quiet(_: str) -> None: ...
@@ -44,7 +46,12 @@ def facts_of_ports() -> list[str]:
 
 @pytest.fixture
 def plan(home: Path) -> Iterator[Plan]:
-    """Registry and site, without JupyterLab, which takes long; everything is gone afterwards."""
+    """Registry and site, without JupyterLab, which takes long; everything is gone afterwards.
+
+    The registry's port is none of the usual ones, which a stopped installation of this engine may have.
+    """
+    with installation.change() as state:
+        state.ports[registry.SERVICE] = free_port()
     yield Plan(
         prepare=lambda: ["a note"], build_site=lambda: build(home), with_jupyter=False, stock=stocked(home).write_text
     )
@@ -107,17 +114,17 @@ def test_a_service_moves_when_it_is_told_to(plan, clean, home):
 @pytest.mark.engine
 @pytest.mark.both_engines
 def test_removed_nothing_stays_in_the_engine_and_a_start_begins_anew(plan, clean, home, engine):
-    assert lifecycle.remove(quiet) == {}, "nothing was started yet"
+    assert not any(lifecycle.remove(quiet).values()), "nothing was started yet"
     address = lifecycle.start(plan, quiet).addresses.of("registry")
     state = installation.load()
     engine.images.get("registry:2").tag(f"{address}/mine", "1")
     stranger = engine.containers.create("registry:2")
     try:
-        assert lifecycle.remove(quiet) == {"container": 1, "volume": 1, "image": 1, "network": 0}
+        assert lifecycle.remove(quiet) == {"container": 1, "volume": 2, "image": 1, "network": 0}
         engine.containers.get(stranger.id)
     finally:
         stranger.remove(v=True)
-    mine = {"label": f"{registry.INSTALLATION_LABEL}={state.id}"}
+    mine = {"label": f"{claims.INSTALLATION_LABEL}={state.id}"}
     assert engine.containers.list(all=True, filters=mine) == engine.volumes.list(filters=mine) == []
     assert not site_server.answers(state)
     assert lifecycle.start(plan, quiet).addresses.of("registry") == address
@@ -133,7 +140,7 @@ def test_names_of_a_port_that_somebody_else_took_meanwhile_are_not_removed(plan,
     port = int(address.rpartition(":")[2])
     stranger = engine.containers.run("registry:2", detach=True, ports={"5000/tcp": ("127.0.0.1", port)})
     try:
-        assert lifecycle.remove(quiet) == {"container": 1, "volume": 1, "image": 0, "network": 0}
+        assert lifecycle.remove(quiet) == {"container": 1, "volume": 2, "image": 0, "network": 0}
         assert engine.images.get(f"{name}:1")
     finally:
         stranger.remove(force=True, v=True)

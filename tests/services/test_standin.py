@@ -6,6 +6,7 @@ import dataclasses
 import io
 import tarfile
 from functools import partial
+from uuid import uuid4
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_without_mmdebstrap_it_says_what_to_do(monkeypatch):
 @pytest.mark.engine
 @pytest.mark.both_engines
 def test_a_build_that_cannot_fetch_says_why(engine):
-    wrong = dataclasses.replace(PLAIN, tag="course-test-standin:1", mirror="http://127.0.0.1:9/debian")
+    wrong = dataclasses.replace(PLAIN, tag=f"course-test-standin:{uuid4().hex}", mirror="http://127.0.0.1:9/debian")
     with pytest.raises(EnvironmentProblem, match="it failed: "):
         standin.build(engine, wrong, lambda _: None)
 
@@ -109,7 +110,7 @@ def test_a_build_that_cannot_fetch_says_why(engine):
 @pytest.mark.engine
 @pytest.mark.both_engines
 def test_the_registry_is_built_and_behaves_like_the_official_one(engine):
-    recipe = dataclasses.replace(standin.recipes()[images.REGISTRY], tag="course-test-standin:registry")
+    recipe = dataclasses.replace(standin.recipes()[images.REGISTRY], tag=f"course-test-standin:{uuid4().hex}")
     said: list[str] = []
     try:
         id = standin.build(engine, recipe, said.append)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.domain import references
 from autograder.errors import CourseError, EnvironmentProblem, Exit
-from autograder.services import engine, images, installation, ports, registry
+from autograder.services import claims, engine, images, installation, ports, registry
 from autograder.services.compose import settings
 from autograder.services.compose.settings import Settings
 
@@ -196,7 +196,7 @@ def _find(client: DockerClient, project: Project) -> Container | None:
 
 def _labels(project: Project) -> dict[str, str]:
     return {
-        registry.INSTALLATION_LABEL: project.installation.id,
+        claims.INSTALLATION_LABEL: project.installation.id,
         FOLDER_LABEL: str(project.folder),
         SERVICE_LABEL: project.settings.service,
     }
@@ -323,7 +323,7 @@ def clear(folder: Path) -> list[str]:
 def stop_all(client: DockerClient, state: installation.Installation) -> list[str]:
     """Stop what this installation's compose files started; containers and volumes stay."""
     stopped = []
-    wanted = [f"{registry.INSTALLATION_LABEL}={state.id}", FOLDER_LABEL]
+    wanted = [f"{claims.INSTALLATION_LABEL}={state.id}", FOLDER_LABEL]
     for container in client.containers.list(ignore_removed=True, filters={"label": wanted}):
         container.stop(timeout=5)
         stopped.append(str(container.labels.get(SERVICE_LABEL)))
@@ -332,7 +332,7 @@ def stop_all(client: DockerClient, state: installation.Installation) -> list[str
 
 def ports_of(client: DockerClient, state: installation.Installation) -> set[int]:
     """The ports of this machine that an installation's compose files published."""
-    wanted = [f"{registry.INSTALLATION_LABEL}={state.id}", FOLDER_LABEL]
+    wanted = [f"{claims.INSTALLATION_LABEL}={state.id}", FOLDER_LABEL]
     found = client.containers.list(all=True, ignore_removed=True, filters={"label": wanted})
     bound = (b for c in found for hosts in (c.attrs["HostConfig"]["PortBindings"] or {}).values() for b in hosts or ())
     return {int(one["HostPort"]) for one in bound if one["HostPort"]}
