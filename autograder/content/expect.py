@@ -48,7 +48,8 @@ class Bindings:
     """Which value of this run stands for which token of the lesson; shared by all blocks of one lesson.
 
     ``among`` holds tokens that several lines in any order could mean, with the values of those lines: rows of a push
-    that all say *Pushed*. What such a token stands for is settled where the lesson shows it again, and must be one of these.
+    that all say *Pushed*. What such a token stands for is settled where the lesson shows it again, and must be one of
+    these.
     """
 
     values: dict[str, str] = field(default_factory=dict)
