@@ -109,6 +109,17 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+# The containerd store keeps layers as they come, and an older engine saves them as plain tars. An image that is built
+# on such a base has layers of both kinds, which Trivy cannot read from the engine. A pull gives compressed ones, as here.
+_LOAD = """
+cd "$(mktemp -d)"
+cat >saved.tar
+skopeo --insecure-policy copy --quiet docker-archive:saved.tar "oci-archive:packed.tar:docker.io/library/$0"
+docker load --quiet --input packed.tar
+rm saved.tar packed.tar
+"""
+
+
 def copy_images(client: DockerClient, target: Instance, tags: Iterable[str] = images.BASES) -> None:
     """Give base images of the machine's engine to the reference engine, so that nothing is built twice.
 
@@ -120,9 +131,8 @@ def copy_images(client: DockerClient, target: Instance, tags: Iterable[str] = im
     for tag in tags:
         images.ensure(client, tag, _say)
         image: Image = client.images.get(tag)
-        loading = target.start(
-            ["docker", "load", "--quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        call = ["sh", "-euc", _LOAD, tag]
+        loading = target.start(call, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert loading.stdin is not None and loading.stderr is not None
         for chunk in image.save(named=tag):
             loading.stdin.write(chunk)
