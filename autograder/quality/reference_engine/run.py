@@ -110,7 +110,7 @@ def _say(line: str) -> None:
 
 
 # The containerd store keeps layers as they come, and an older engine saves them as plain tars. An image that is built
-# on such a base has layers of both kinds, which Trivy cannot read from the engine. A pull gives compressed ones, as here.
+# on such a base has layers of both kinds, which Trivy cannot read from the engine. A pull gives compressed ones, too.
 _LOAD = """
 cd "$(mktemp -d)"
 cat >saved.tar
