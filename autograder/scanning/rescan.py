@@ -34,7 +34,7 @@ from autograder.scanning import inventory, trivy
 from autograder.scanning.database import Database
 from autograder.scanning.inventory import ImageProblem, Layer
 
-SCHEMA = 1  # of stored results: raise it when what is found could change
+SCHEMA = 2  # of stored results: raise it when what is found could change
 TAR = "application/vnd.oci.image.layer.v1.tar"
 GRADED = (Severity.HIGH, Severity.CRITICAL)
 

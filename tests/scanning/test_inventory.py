@@ -267,3 +267,9 @@ def test_an_official_base_that_travels_brings_no_problem_and_hides_nothing():
     changed = package("setuptools", "79.0.1") | {f"{SITE}/setuptools/tests/test_x.py": b"changed"}
     changed[f"{info}/RECORD"] += f"setuptools/tests/test_x.py,sha256={listed},3\n".encode()
     assert not taken(changed).packages[0].intact
+
+
+def test_a_layer_that_is_too_large_to_scan_is_told_as_that(monkeypatch):
+    monkeypatch.setattr(inventory, "MAX_TAR", 10)
+    with pytest.raises(ImageProblem, match="at most 0 are scanned: the image stands on a large base"):
+        layers(image(OLD))
