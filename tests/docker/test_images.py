@@ -68,7 +68,7 @@ def test_what_changes_is_a_few_kilobytes(releases: tuple[str, str]) -> None:
     sizes = {entry["CreatedBy"]: int(entry["Size"]) for entry in history if "COPY" in entry["CreatedBy"]}
     code = next(size for step, size in sizes.items() if "weights/" not in step)
     data = next(size for step, size in sizes.items() if "weights/" in step)
-    assert code < 20_000
+    assert code < 40_000  # the containerd store counts whole blocks, of folders too
     assert data > 8_000_000
 
 

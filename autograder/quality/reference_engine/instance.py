@@ -144,15 +144,15 @@ def up(made: root.Root, shown: Shown | None = None, *, version: int | None = Non
         group.make()
         plan = setup.Plan(
             tree=str(made.tree),
-            folder=str(folder),
+            folder=str(folder / "inside"),
             host=HOST,
             binds=dict(shown.binds) if shown else {},
             overlays=dict(shown.overlays) if shown else {},
+            links=dict(shown.links) if shown else {},
             cgroups={"" if one.version == 2 else one.point.name: one.options for one in chosen},
         )
-        if shown:
-            shown.fill(folder / "overlays")
-        instance = Instance(_hold(stack, plan, group), group, folder)
+        (folder / "inside").mkdir()
+        instance = Instance(_hold(stack, plan, group, folder), group, folder)
         _configure(instance.tree)
         _network(stack, instance)
         _engine(stack, instance)
@@ -191,9 +191,8 @@ def _discard(folder: Path, group: cgroups.Group) -> None:
     lock.unlink(missing_ok=True)
 
 
-def _hold(stack: ExitStack, plan: setup.Plan, group: cgroups.Group) -> int:
+def _hold(stack: ExitStack, plan: setup.Plan, group: cgroups.Group, folder: Path) -> int:
     """Make the namespaces with their first process; returns its process id."""
-    folder = Path(plan.folder)
     file, log = folder / "plan.json", folder / "setup.log"
     file.write_text(plan.as_json(), encoding="utf-8")
     call = ["unshare", *NAMESPACES, "--fork", "--kill-child", sys.executable, "-m", setup.__name__, str(file)]

@@ -54,17 +54,6 @@ class Shown:
     overlays: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
 
-    def fill(self, area: Path) -> None:
-        """Put the links where the overlays will take what is written, before they are mounted."""
-        for number, target in enumerate(self.overlays.values()):
-            upper = area / str(number) / "upper"
-            upper.mkdir(parents=True)
-            for path, points_to in self.links.items():
-                if Path(path).is_relative_to(target):
-                    link = upper / Path(path).relative_to(target)
-                    link.parent.mkdir(parents=True, exist_ok=True)
-                    link.symlink_to(points_to)
-
 
 def own_files(executable: Path, base: Path) -> list[Path]:
     """The files of a Python that shares its folder with the system, so far as they are there.

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -37,10 +38,11 @@ class Plan:
 
     Attributes:
         tree: the file tree; it stays as it is.
-        folder: the instance's own folder: ``upper``, ``work``, ``merged``, ``data`` and ``overlays`` are below it.
+        folder: an empty folder of the instance's own, for what is written inside.
         host: the name of the machine inside.
         binds: host's path → path inside: seen and written there as here.
         overlays: host's path → path inside: seen there, but what is written stays inside.
+        links: path inside, below one of the overlays → where the symbolic link there points instead.
         cgroups: folder's name below ``/sys/fs/cgroup`` ("" for version 2) → mount options.
     """
 
@@ -49,6 +51,7 @@ class Plan:
     host: str
     binds: dict[str, str] = field(default_factory=dict)
     overlays: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     cgroups: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
@@ -63,9 +66,9 @@ def run(*command: str | Path, cwd: str | Path | None = None) -> None:
         sys.exit(f"{' '.join(map(str, command))}: {(done.stderr or done.stdout).strip()}")
 
 
-def mount(kind: str, target: Path, options: str = "", cwd: Path | None = None) -> None:
+def mount(type: str, target: Path, options: str = "") -> None:
     """Mount a file system of the kernel's own."""
-    run("mount", "-t", kind, *(("-o", options) if options else ()), kind, target, cwd=cwd)
+    run("mount", "-t", type, *(("-o", options) if options else ()), type, target)
 
 
 def bind(source: Path, target: Path) -> None:
@@ -90,6 +93,24 @@ def overlay(lower: Path, target: Path, area: Path) -> None:
     run("mount", "-t", "overlay", "-o", "lowerdir=lower,upperdir=upper,workdir=work", "overlay", target, cwd=area)
 
 
+def fill(upper: Path, target: str, links: Mapping[str, str]) -> None:
+    """Put symbolic links where an overlay at ``target`` takes what is written, before it is mounted."""
+    for path, points_to in links.items():
+        if Path(path).is_relative_to(target):
+            link = upper / Path(path).relative_to(target)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(points_to)
+
+
+def kind(folder: Path, mountinfo: str) -> str:
+    """The kind of file system that a folder lies on, by the text of ``/proc/self/mountinfo``: "ext4", "overlay"."""
+    found: dict[str, str] = {}
+    for line in mountinfo.splitlines():  # the last one of a mount point is the one that is seen
+        before, _, after = line.partition(" - ")
+        found[before.split()[4].replace("\\040", " ")] = after.split()[0]
+    return next((found[str(path)] for path in (folder, *folder.parents) if str(path) in found), "")
+
+
 def inside(root: Path, path: str) -> Path:
     """A path of the new tree while it is still below ``root``."""
     return root / path.lstrip("/")
@@ -100,6 +121,8 @@ def build(plan: Plan) -> Path:
     folder = Path(plan.folder)
     root = folder / "merged"
     run("mount", "--make-rprivate", "/")
+    if kind(folder, Path("/proc/self/mountinfo").read_text(encoding="utf-8")) == "overlay":
+        mount("tmpfs", folder, "mode=755")  # in a container: an overlay takes no layers of another one
     overlay(Path(plan.tree), root, folder / "tree")
     mount("proc", root / "proc")
     mount("sysfs", root / "sys")
@@ -112,7 +135,9 @@ def build(plan: Plan) -> Path:
         data.mkdir(parents=True, exist_ok=True)
         bind(data, root / "var/lib" / name)
     for number, (source, target) in enumerate(plan.overlays.items()):
-        overlay(Path(source), inside(root, target), folder / "overlays" / str(number))
+        area = folder / "overlays" / str(number)
+        fill(area / "upper", target, plan.links)
+        overlay(Path(source), inside(root, target), area)
     for source, target in plan.binds.items():
         bind(Path(source), inside(root, target))
     return root
@@ -127,13 +152,13 @@ def _devices(folder: Path) -> None:
         elif name == "net/tun":  # the network is carried through it
             (folder / "net").mkdir()
             run("mknod", folder / name, "c", "10", "200")
-    for name, kind, options in (
+    for name, type, options in (
         ("pts", "devpts", "newinstance,ptmxmode=0666,mode=620"),
         ("shm", "tmpfs", "mode=1777"),
         ("mqueue", "mqueue", ""),
     ):
         (folder / name).mkdir()
-        mount(kind, folder / name, options)
+        mount(type, folder / name, options)
     for name, target in LINKS.items():
         (folder / name).symlink_to(target)
 

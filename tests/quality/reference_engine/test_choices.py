@@ -13,7 +13,7 @@ import pytest
 from autograder.errors import EnvironmentProblem
 from autograder.launcher import apt
 from autograder.quality import steps
-from autograder.quality.reference_engine import cgroups, pythons, root, run
+from autograder.quality.reference_engine import cgroups, pythons, root, run, setup
 
 CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
 OVERLAY2 = {"DriverStatus": [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]]}
@@ -232,12 +232,18 @@ def test_of_a_python_that_shares_its_folder_only_its_own_files_are_shown(tmp_pat
 
 
 def test_links_are_put_where_the_overlay_takes_what_is_written(tmp_path):
-    shown = pythons.Shown(
-        overlays={"/kit": "/kit", "/other": "/other"}, links={"/kit/.venv/bin/python3": "/usr/bin/python3.11"}
-    )
-    shown.fill(tmp_path)
-    assert (tmp_path / "0/upper/.venv/bin/python3").readlink() == Path("/usr/bin/python3.11")
-    assert list((tmp_path / "1/upper").iterdir()) == []
+    links = {"/kit/.venv/bin/python3": "/usr/bin/python3.11"}
+    setup.fill(tmp_path / "0", "/kit", links)
+    setup.fill(tmp_path / "1", "/other", links)
+    assert (tmp_path / "0/.venv/bin/python3").readlink() == Path("/usr/bin/python3.11")
+    assert not (tmp_path / "1").exists()
+
+
+def test_the_kind_of_file_system_is_that_of_the_nearest_mount():
+    mounts = "1 0 0:1 / / rw - overlay overlay rw\n2 1 8:1 / /cache\\040of/you rw master:1 - ext4 /dev/x rw\n"
+    assert setup.kind(Path("/cache of/you/engines/x"), mounts) == "ext4"
+    assert setup.kind(Path("/cache"), mounts) == "overlay"
+    assert setup.kind(Path("/cache of/you"), mounts + "3 1 0:9 / /cache\\040of/you rw - tmpfs tmpfs rw\n") == "tmpfs"
 
 
 def test_sudo_gets_what_it_would_forget():

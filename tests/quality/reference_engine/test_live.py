@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from autograder import paths
 from autograder.quality import steps
 from autograder.quality.reference_engine import cgroups, instance, root, run
 from autograder.services import images
@@ -81,7 +85,7 @@ def test_it_runs_containers_that_the_host_does_not_see(engine, made, version):
         assert not [one for one in engine.api.containers(all=True) if f"/{NAME}" in one["Names"]]
         assert up.ask("sh", "-c", "ss -ltnH | grep -c :5999").stdout != "0\n"
         with pytest.raises(OSError):
-            __import__("socket").create_connection(("127.0.0.1", 5999), timeout=2).close()
+            socket.create_connection(("127.0.0.1", 5999), timeout=2)
         assert len(processes(namespace)) > 3 and traces(up.folder.name)
     assert until(lambda: not processes(namespace))
     assert traces(up.folder.name) == []
@@ -98,42 +102,35 @@ def test_two_run_side_by_side(made):
     assert not (made.tree / "root/mine").exists(), "the tree stays as it was made"
 
 
-def test_a_run_inside_sees_the_checkout_and_its_exit_status_is_the_runs(made, tmp_path):
+def test_a_run_inside_has_the_environment_leaves_nothing_and_its_exit_status_is_the_runs(made):
     script = "import ssl, sqlite3, pytest, sys, pathlib; pathlib.Path('left-by-a-run').touch(); sys.exit(7)"
-    call = [*run.command("command"), "sh", "-c", f'python="$0"; "$python" -c "{script}"', run.sys.executable]
-    done = subprocess.run(call, cwd=run.paths.ROOT, capture_output=True, text=True, check=False)
+    call = [*run.command("command"), sys.executable, "-c", script]
+    done = subprocess.run(call, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 7, done.stdout + done.stderr
     assert "Engine 2" in done.stdout and "awscli" in done.stdout
-    assert not (run.paths.ROOT / "left-by-a-run").exists()
+    assert not (paths.ROOT / "left-by-a-run").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_when_a_run_is_ended(made, number):
-    before = {path.name for path in (root.cache() / "instances").glob("*.lock")}
     with subprocess.Popen(
         [*run.command("command"), "sleep", "1000"],
-        cwd=run.paths.ROOT,
+        cwd=paths.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         assert process.stdout is not None
-        lines = iter(process.stdout.readline, "")
-        assert any("up in" in line for line in lines)
-        (mine,) = {path.name for path in (root.cache() / "instances").glob("*.lock")} - before
-        name = mine.removesuffix(".lock")
-        group = cgroups.Group(
-            cgroups.PREFIX + name, cgroups.choose(cgroups.hierarchies(cgroups.MOUNTINFO.read_text(encoding="utf-8")))
-        )
-        members = (group.folders()[0] / "cgroup.procs") if group.chosen[0].version == 1 else group.files()[0]
-        assert until(lambda: members.read_text().split())
-        first = members.read_text().split()[0]
-        namespaces = {str(Path(f"/proc/{pid}/ns/pid").readlink()) for pid in members.read_text().split()}
-        namespaces -= {str(Path("/proc/self/ns/pid").readlink())}
-        assert first and namespaces
+        assert any("up in" in line for line in iter(process.stdout.readline, ""))
+        family = psutil.Process(process.pid).children(recursive=True)
+        (plan,) = {word for one in family for word in one.cmdline() if word.endswith("/plan.json")}
+        name = Path(plan).parent.name
+        inside = {str(Path(f"/proc/{one.pid}/ns/pid").readlink()) for one in family}
+        inside.discard(str(Path("/proc/self/ns/pid").readlink()))
+        assert len(inside) == 1 and processes(*inside)
         os.kill(process.pid, number)
         process.wait()
-        assert until(lambda: not [pid for one in namespaces for pid in processes(one)])
+        assert until(lambda: not processes(*inside))
     if number == signal.SIGKILL:  # what it could not do itself, the next one does
         with instance.up(made):
             pass
