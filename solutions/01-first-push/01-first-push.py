@@ -100,9 +100,10 @@ check("first-push")
 # **Achieve:** `v1_digest` is the digest of the manifest behind the tag `me.v1`, computed by you from what the registry
 # sends. Print the manifest as well and find the layer with the weights.
 #
-# *What your engine pushed decides what you see.* Older engines push one manifest. Since Docker 29 a push sends an
-# **index**: a list of manifests, one a platform, and one of platform `unknown/unknown` with facts about the build. The
-# tag then points at the index, and its digest is the index's.
+# *What your engine pushed decides what you see.* From this notebook a push of yours sends one manifest. If you built in
+# another terminal, with Docker 29 or newer, it sent an **index**: a list of manifests, one a platform, and one of
+# platform `unknown/unknown` with facts about the build. (Here `BUILDX_NO_DEFAULT_ATTESTATIONS=1` keeps it out; lab 11
+# looks at it.) The tag then points at the index, and its digest is the index's. Both are right here.
 
 # %% nbgrader={"grade": false, "grade_id": "digest-of-v1", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # Ask the registry for the manifest and compute v1_digest.

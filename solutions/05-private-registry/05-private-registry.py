@@ -316,15 +316,22 @@ def broken_copy():
 # %% nbgrader={"grade": false, "grade_id": "break-three", "locked": false, "schema_version": 3, "solution": true, "task": false}
 # Break, look, write down: errors = {"…": "…", …}
 ### BEGIN SOLUTION
+import time
+
 THERE, NOWHERE = f"https://{me.host}:{me.spare_port}", f"other.{me.team}.test"
 AGAIN = f"curl {OPTIONS} --resolve {me.host}:{me.spare_port}:127.0.0.1 -K login.conf"
 BROKEN = f"{COMPOSE} --project-directory broken"
 
 
-def said(command):
-    """What a command says, errors included."""
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, encoding="utf-8")
-    return (done.stdout + done.stderr).strip()
+def said(command, wanted=""):
+    """What a command says, errors included; of a registry that still starts it is asked again."""
+    for _ in range(30):
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, encoding="utf-8")
+        text = (done.stdout + done.stderr).strip()
+        if wanted in text:
+            break
+        time.sleep(1)
+    return text
 
 
 def ask_under_another_name():
@@ -344,7 +351,7 @@ def forbid_deletion():
     compose = Path("broken/compose.yaml")
     compose.write_text(compose.read_text(encoding="utf-8").replace('"true"', '"false"'), encoding="utf-8")
     said(f"{BROKEN} up --detach")
-    return said(f"{AGAIN} -X DELETE {THERE}/v2/x/manifests/sha256:{'0' * 64}")
+    return said(f"{AGAIN} -X DELETE {THERE}/v2/x/manifests/sha256:{'0' * 64}", "UNSUPPORTED")
 
 
 def take_a_foreign_key():
@@ -353,7 +360,7 @@ def take_a_foreign_key():
     subprocess.run([sys.executable, "../make_certificate.py", me.host], cwd="broken", check=True)
     Path("broken/certs/domain.crt").write_bytes(certificate)
     said(f"{BROKEN} up --detach")
-    return next(line for line in said(f"{BROKEN} logs").splitlines() if "fatal" in line)
+    return next(line for line in said(f"{BROKEN} logs", "fatal").splitlines() if "fatal" in line)
 
 
 def write_another_hash():
@@ -361,7 +368,7 @@ def write_another_hash():
     sha1 = base64.b64encode(hashlib.sha1(me.password.encode()).digest()).decode()
     Path("broken/auth/htpasswd").write_text(f"{me.user}:{{SHA}}{sha1}\n", encoding="utf-8", newline="\n")
     said(f"{BROKEN} up --detach")
-    return said(f"{AGAIN} {THERE}/v2/")
+    return said(f"{AGAIN} {THERE}/v2/", "UNAUTHORIZED")
 
 
 ways = {

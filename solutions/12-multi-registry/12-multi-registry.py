@@ -75,6 +75,12 @@ Path("ml-model/requirements.txt").write_text(repaired + "\n")
 # 5. cleans up: development builds (`dev-…`) older than 30 days go, by a lifecycle policy in ECR, a cleanup policy in
 #    Artifact Registry and an `acr purge` in ACR. Nothing else goes. Docker Hub has no such policy; leave it alone.
 #
+# *One digest needs one build, and no way back through a pull.* Docker 29 adds a note to each build, an attestation, which is
+# new each time, also when the image comes from the cache as a whole. And when an image was removed and is pulled again, the
+# note stays behind, so that the next push has another digest. Whatever imports `shop` builds without such notes
+# (`BUILDX_NO_DEFAULT_ATTESTATIONS=1`). A script that does without `shop` sets that itself, or pushes everywhere what it built,
+# before it removes anything.
+#
 # Write it step by step, and run it in a terminal of JupyterLab (`python release.py`) or in a cell (`!python release.py`).
 
 # %% nbgrader={"grade": false, "grade_id": "script", "locked": false, "schema_version": 3, "solution": true, "task": false}

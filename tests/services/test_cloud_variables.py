@@ -35,3 +35,12 @@ def test_the_persons_own_files_are_out_of_reach_before_the_first_start_too(home)
     found = cloud_variables.private()
     assert all(found[name].startswith(str(home)) for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"))
     assert found["DOCKER_CONFIG"].startswith(str(home)) and found["AWS_EC2_METADATA_DISABLED"] == "true"
+
+
+def test_builds_have_no_attestations_unless_the_person_wants_them(monkeypatch):
+    monkeypatch.delenv("BUILDX_NO_DEFAULT_ATTESTATIONS", raising=False)
+    assert cloud_variables.builds() == {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    monkeypatch.setenv("BUILDX_NO_DEFAULT_ATTESTATIONS", "")
+    assert cloud_variables.builds() == {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    monkeypatch.setenv("BUILDX_NO_DEFAULT_ATTESTATIONS", "0")
+    assert cloud_variables.builds() == {"BUILDX_NO_DEFAULT_ATTESTATIONS": "0"}
