@@ -401,13 +401,28 @@ def second_run(e: Evidence) -> None:
 
 
 def _touched(e: Evidence, after: int, service: str, name: str, digest: str | None) -> bool:
-    """Whether an image was pushed or pulled since a line of the journal; also when the journal does not reach back."""
+    """Whether an image was pushed, pulled or asked for since a line of the journal, also when that does not reach back.
+
+    With the containerd image store, a push of what is there already and a pull of what is here are a HEAD alone.
+    """
     numbers = [number for line in e.journal if isinstance(number := line.get("number"), int)]
     return min(numbers, default=0) > after + 1 or any(
         (line.get("service"), line.get("repository"), line.get("digest")) == (service, name, digest)
         and isinstance(number := line.get("number"), int)
         and number > after
         for line in e.journal
+    )
+
+
+def _is_push(line: Mapping[str, Any]) -> bool:
+    """Whether a line of the journal is of a push: the manifest was sent, or a HEAD with a push's token found it there.
+
+    ECR has no such tokens: a HEAD there may have been anything.
+    """
+    detail = line.get("detail")
+    asked = detail.get("actions") if isinstance(detail, dict) else None
+    return line.get("what") == "push" or (
+        line.get("what") == "resolve" and isinstance(asked, list | tuple) and "push" in asked
     )
 
 
@@ -432,7 +447,7 @@ def order(e: Evidence) -> None:
     pushes: list[tuple[int, str]] = []
     for line in e.journal:
         number, when = line.get("number"), line.get("when")
-        if line.get("what") == "push" and line.get("digest") == digest and isinstance(number, int):
+        if _is_push(line) and line.get("digest") == digest and isinstance(number, int):
             pushes.append((number, str(when)))
     after = [when for number, when in pushes if number > runs["after"]]
     if not after:

@@ -291,7 +291,10 @@ class Ecr(TypedDict):
 
 
 class Line(TypedDict):
-    """A line of the journal. ``what``: push, pull, delete, login, refuse, configure, create, expire, …"""
+    """A line of the journal. ``what``: push, pull, resolve, delete, login, refuse, configure, create, expire, …
+
+    ``resolve`` is a manifest's HEAD; its detail has the ``actions`` of the token, where there was one.
+    """
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     number: int

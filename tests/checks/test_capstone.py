@@ -66,6 +66,7 @@ class World:
         self.idle: tuple[str, ...] = ()  # the registries that the script left alone
         self.scanned: str | None = EARLY
         self.after = 5
+        self.lines: list[dict[str, Any]] | None = None  # of the journal, where a test has its own
         self.answer: Any = None
         self.changed: Any = None  # what the second run changed
         self.row: dict[str, Any] = {"packages": {"urllib3": "2.8.0"}, "findings": [], "problems": []}
@@ -166,6 +167,7 @@ class World:
             for n, (service, name) in enumerate(NAMES.items(), 10)
             if service not in self.idle
         ]
+        lines = lines if self.lines is None else self.lines
         return verdicts(LAB, made.model_copy(update={"files": files, "journal": tuple(lines)}))
 
 
@@ -518,6 +520,41 @@ def test_scanned_after_the_push():
     world = World()
     world.scanned = LATE
     failed(world.judge()["order"], f"The first push was at {NOW}, the scan at {LATE}.")
+
+
+def heads(world: World, when: str, **actions: list[str]) -> list[dict[str, Any]]:
+    """Runs in which nothing was new to any registry, with the containerd image store: a HEAD in each, no more."""
+    return [
+        states.line(
+            number,
+            when=when,
+            service=service,
+            what="resolve",
+            repository=name,
+            tag="3.4.0",
+            digest=world.digest(service, "3.4.0"),
+            detail={"actions": actions[service]} if service in actions else {},
+        )
+        for number, (service, name) in enumerate(NAMES.items(), 10)
+    ]
+
+
+def test_pushes_without_news_are_heads():
+    world = World()
+    world.lines = heads(world, NOW, dockerhub=["pull", "push"], acr=["pull", "push"])
+    all_judged = world.judge()
+    assert (all_judged["second-run"].status, all_judged["order"].status) == ("passed", "passed")
+    world.scanned = LATE
+    failed(world.judge()["order"], f"The first push was at {NOW}, the scan at {LATE}.")
+
+
+def test_a_look_is_no_push():
+    world = World()
+    world.scanned = LATE
+    world.lines = [*heads(world, NOW, dockerhub=["pull"]), *heads(world, LATE, acr=["pull", "push"])]
+    assert world.judge()["order"].status == "passed"
+    world.lines = heads(world, NOW, dockerhub=["pull"])
+    failed(world.judge()["order"], "The journal has no push of the release in that run.")
 
 
 def test_the_order_cannot_be_told():

@@ -179,7 +179,7 @@ class Journal(Protocol):
     ) -> None:
         """Append one durable line, stamped with the stand-ins' clock.
 
-        ``what`` is a word: push, pull, delete, expire, login, refuse, create, configure, …
+        ``what`` is a word: push, pull, resolve (a manifest's HEAD), delete, expire, login, refuse, create, configure, …
         """
 
     def lines(self, service: str | None = None, last: int | None = None) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -155,8 +155,11 @@ class Proxy:
         if answer.status not in (200, 304):
             raise refusal_of(answer.status, answer.body(), self.front.prefix)
         more = self.front.commit_pull(caller, call, digest, answer.headers.get("content-type", ""))
-        if call.method == "GET" and answer.status == 200:
-            self._note(caller, "pull", call, digest)
+        if answer.status == 200:
+            if call.method == "GET":
+                self._note(caller, "pull", call, digest)
+            else:
+                self._note(caller, "resolve", call, digest, actions(caller, call.repository))
         return passed_on(call, answer, more)
 
     def _put_manifest(self, call: Call, caller: Caller, body: RequestBody) -> Reply:
@@ -267,9 +270,16 @@ class Proxy:
 
     # the journal
 
-    def _note(self, caller: Caller, what: str, call: Call, digest: str) -> None:
+    def _note(self, caller: Caller, what: str, call: Call, digest: str, asked: Sequence[str] = ()) -> None:
+        """A line about a manifest; ``resolve`` is a HEAD: with containerd all there is of a pull or push without news.
+
+        ``asked``: the actions that its token was asked for, which tell such a push from such a pull.
+        """
         tag = "" if ":" in call.reference else call.reference
-        self._journal.record(self.front.service, caller.name, what, repository=call.repository, tag=tag, digest=digest)
+        detail = {"actions": list(asked)} if asked else None
+        self._journal.record(
+            self.front.service, caller.name, what, repository=call.repository, tag=tag, digest=digest, detail=detail
+        )
 
     def _note_refusal(self, call: Call, caller: Caller, refusal: Refusal) -> None:
         """Refused changes and pulls over the limit are worth a line; a challenge to log in is not.
@@ -296,6 +306,12 @@ def action_of(call: Call) -> Action:
     if call.kind is Kind.UPLOAD:
         return Action.PUSH
     return ACTIONS.get(call.method, Action.PUSH)
+
+
+def actions(caller: Caller, repository: str) -> list[str]:
+    """What a caller's bearer token says about a repository; nothing for a login by password."""
+    entries = [entry for entry in caller.claims.get("access", ()) if entry["name"] == repository]
+    return sorted({str(action) for entry in entries for action in entry["actions"]})
 
 
 def _sent(call: Call) -> dict[str, str]:

@@ -82,3 +82,22 @@ def test_a_lab_begins_anew(place: Place) -> None:
         cloud_admin.call("acr", "repository-update", image=f"{name}:1", attributes={"deleteEnabled": False})
     assert cloud_admin.forget(place.service, name) and not cloud_admin.forget(place.service, name)
     assert http.digest(name, "1") is None and http.digest(other, "1")
+
+
+def test_a_clients_own_look_is_a_line(place: Place) -> None:
+    """By HEAD, whether it looks for itself or in order to push."""
+    name = f"{place.namespace}/o{uuid4().hex[:10]}"
+    http = place.http()
+    digest = http.push_image(name, "1")
+    known = len(cloud_admin.journal(place.service))
+    http.digest(name, "1")
+    http.digest(name, digest)
+    http.send("HEAD", f"/v2/{name}/manifests/1", None, f"repository:{name}:pull,push")
+    assert http.digest(name, "2") is None
+    lines = cloud_admin.journal(place.service)[known:]
+    seen = [(line["what"], line["tag"], line["digest"], line["detail"].get("actions")) for line in lines]
+    assert seen == [
+        ("resolve", "1", digest, ["pull"]),
+        ("resolve", "", digest, ["pull"]),
+        ("resolve", "1", digest, ["pull", "push"]),
+    ]

@@ -54,8 +54,8 @@ def check(image: StoredImage, repository: str, scan_type: str, now: float, last:
         raise ServiceException("ValidationException", "This feature is disabled")
     if image.image_status == images.ARCHIVED:
         raise problems.archived(image.digest, repository)
-    if image.size is None:
-        raise ServiceException("UnsupportedImageTypeException", "The image is of a type that cannot be scanned.")
+    if image.size is None:  # an index; each image in it is scanned by itself
+        raise unsupported(image.image_manifest_media_type)
     if last is not None and now - last < DAY:
         text = "The scan quota per image has been exceeded. Wait and try again."
         raise ServiceException("LimitExceededException", text)
@@ -93,6 +93,12 @@ def describe(record: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
             "findingSeverityCounts": dict(counts),
         }
     return answer
+
+
+def unsupported(media_type: str) -> ServiceException:
+    """An index has no packages of its own. The text: https://github.com/docker/setup-buildx-action/issues/186"""
+    text = f"An artifact with media type '{media_type}' cannot be scanned. For more information, see the Amazon ECR "
+    return ServiceException("UnsupportedImageTypeException", f"{text}documentation.")
 
 
 def missing(digest: str | None, tag: str | None, repository: str, registry_id: str) -> ServiceException:

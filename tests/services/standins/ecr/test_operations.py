@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 from werkzeug.test import Client
 
 from autograder.domain.manifests import OCI_MANIFEST, digest_of
@@ -325,12 +325,39 @@ def test_an_image_that_is_deleted_while_it_is_scanned_stays_deleted(tmp_path: Pa
     assert ecr.describe_images(repositoryName="app")["imageDetails"] == []
 
 
+def test_of_a_push_with_attestations_the_image_is_scanned(tmp_path: Path) -> None:
+    """What `docker push` sends with the containerd image store: an index of an image and of what attests it."""
+    standin = Standin(tmp_path, scanner=OneFinding())
+    ecr = standin.client()
+    ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
+    child, attestation = standin.manifest("app", "one"), standin.manifest("app", "in-toto")
+    digest, other = standin.push("app", None, child), standin.push("app", None, attestation)
+    index = standin.push("app", "1", standin.index(child, attestation))
+
+    def asked(**image: str) -> dict[str, Any]:
+        return {"repositoryName": "app", "imageId": image}
+
+    assert refusal(ecr.describe_image_scan_findings, **asked(imageTag="1")) == "ScanNotFoundException"
+    assert refusal(ecr.start_image_scan, **asked(imageTag="1")) == "UnsupportedImageTypeException"
+    found = ecr.describe_image_scan_findings(**asked(imageDigest=digest))
+    assert found["imageScanStatus"]["status"] == "COMPLETE" and found["imageId"] == {"imageDigest": digest}
+
+    listed = {image["imageDigest"]: image for image in ecr.describe_images(repositoryName="app")["imageDetails"]}
+    assert set(listed) == {digest, other, index} and listed[index]["imageTags"] == ["1"]
+    assert "imageTags" not in listed[digest] and "imageTags" not in listed[other], "the parts have no tag of their own"
+    assert listed[index]["imageSizeInBytes"] == max(listed[one]["imageSizeInBytes"] for one in (digest, other))
+    untagged = ecr.list_images(repositoryName="app", filter={"tagStatus": "UNTAGGED"})["imageIds"]
+    assert untagged and {image["imageDigest"] for image in untagged} == {digest, other}
+
+
 def test_what_cannot_be_scanned_is_refused(ecr: Any, standin: Standin) -> None:
     child = standin.manifest("app", "one")
     standin.push("app", "child", child)
     standin.push("app", "all", standin.index(child))
     asked: dict[str, Any] = {"repositoryName": "app", "imageId": {"imageTag": "all"}}
-    assert refusal(ecr.start_image_scan, **asked) == "UnsupportedImageTypeException"
+    with pytest.raises(ClientError, match=r"application/vnd\.oci\.image\.index\.v1\+json' cannot be scanned") as caught:
+        ecr.start_image_scan(**asked)
+    assert caught.value.response["Error"]["Code"] == "UnsupportedImageTypeException"
     asked["imageId"] = {"imageTag": "child"}
     ecr.put_registry_scanning_configuration(scanType="ENHANCED", rules=[])
     assert refusal(ecr.start_image_scan, **asked) == "ValidationException"
