@@ -20,7 +20,7 @@ A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its w
 
 ``exit=N``        the block ends with this status (default 0); every earlier command in it succeeds. ``exit=254,255``
                   takes either: the versions of a client differ
-``timeout=S``     seconds before the block counts as hanging (default 60)
+``timeout=S``     seconds before the block counts as hanging (default 240)
 ``retry=S``       tried again for up to S seconds until it succeeds: what it needs is still starting, and a test types
                   faster than a reader
 ``skip="why"``    cannot run here; the reason is printed in the report. The block is still parsed and validated. Blocks
@@ -86,7 +86,7 @@ class Block:
     line: int
     file: str | None = None
     exit: tuple[int, ...] = (0,)
-    timeout: float = 60.0
+    timeout: float = 240.0
     retry: float = 0.0
     reason: str | None = None
     what: str = filekinds.PLAIN
@@ -174,7 +174,7 @@ def _block(path: Path, fence: Fence, words: dict[str, str]) -> Block:
         fence.line,
         file=fence.title,
         exit=tuple(int(status) for status in words.get("exit", "0").split(",")),
-        timeout=float(words.get("timeout", "60")),
+        timeout=float(words.get("timeout", "240")),
         retry=float(words.get("retry", "0")),
         reason=words.get("skip"),
         what=what,
