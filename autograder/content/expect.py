@@ -45,8 +45,9 @@ _ACCEPTS = {
 class Bindings:
     """Which value of this run stands for which token of the lesson; shared by all blocks of one lesson.
 
-    ``among`` holds tokens that several lines in any order could mean, with the values of those lines: rows of a push that
-    all say *Pushed*. What such a token stands for is settled where the lesson shows it again, and must be one of these.
+    ``among`` holds tokens that several lines in any order could mean, with the values of those lines: rows of a push
+    that all say *Pushed*. What such a token stands for is settled where the lesson shows it again, and must be one of
+    these.
     """
 
     values: dict[str, str] = field(default_factory=dict)
@@ -193,7 +194,7 @@ def _in_order(wanted: Sequence[Line], printed: Sequence[str]) -> Pairs | str:
 
 
 def _any_order(wanted: Sequence[Line], printed: Sequence[str], bindings: Bindings) -> str | None:
-    """Each shown line takes one printed line that agrees with the bindings; lines whose tokens are known choose first."""
+    """Each shown line takes a printed one that agrees with the bindings; lines whose tokens are known choose first."""
     left = list(printed)
     for line in sorted(wanted, key=lambda line: not all(map(bindings.knows, line.shown))):
         if line.gap:

@@ -135,7 +135,7 @@ def forget_builds(engine: DockerClient, before: set[str]) -> None:
     """Remove what the builder's cache did not hold before.
 
     A build takes the newest result that fits, also one of the run before: release 2 would not stand on the weights that
-    this run has pushed with release 1. A result goes once nothing is left that was made from it; one that is in use stays.
+    this run has pushed with release 1. A result goes once nothing is left that was made from it; one in use stays.
     """
     made = build_cache(engine) - before
     gone = {"a first round"}
