@@ -28,7 +28,8 @@ A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its w
                   command of the kit printed in this lesson (:mod:`autograder.content.cloudcli`)
 ``as=KIND``       what a file is, where title and content do not tell; ``plain`` for its language alone
 ``invalid``       the file is wrong on purpose: its language accepts it, its kind's rules must not
-``any-order``     the lines of the expected output may come in any order (on the output's fence)
+``any-order``     the lines of the expected output may come in any order (on the output's fence), such as the rows of a
+                  push; digests that the lesson shows elsewhere tell them apart
 ``exact``         nothing in the expected output is masked (on the output's fence)
 ``local``         stand-ins are shown by their local addresses, localhost:5001 to 5005 (on the output's fence)
 

@@ -196,7 +196,7 @@ def _in_order(wanted: Sequence[Line], printed: Sequence[str]) -> Pairs | str:
 
 
 def _any_order(wanted: Sequence[Line], printed: Sequence[str], bindings: Bindings) -> str | None:
-    """Each shown line takes a printed line that agrees with the bindings; lines whose tokens are known choose first."""
+    """Each shown line takes a printed one that agrees with the bindings; lines whose tokens are known choose first."""
     left = list(printed)
     for line in sorted(wanted, key=lambda line: not all(map(bindings.knows, line.shown))):
         if line.gap:
