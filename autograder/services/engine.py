@@ -208,8 +208,8 @@ def problem(engine: Engine, platform: str = sys.platform) -> EnvironmentProblem:
             step = "Update it: https://docs.docker.com/engine/install/"
         case Trouble.PODMAN:
             found = (
-                f"Podman{detail and ' (' + engine.detail + ')'} at {where}: the labs are not tested with it, and its "
-                "builds and pushes give other manifests, digests and image ids than those that the labs ask for"
+                f"Podman{detail and ' (' + engine.detail + ')'} at {where}: the labs are not tested with it; it wants "
+                "TLS of a registry on localhost, and what it builds has other labels and digests than Docker's images"
             )
             step = switch or _instead_of_podman(engine, platform)
         case Trouble.NO_DAEMON if engine.elsewhere:
