@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 MINIMUM_API = (1, 41)  # Docker 20.10; https://docs.docker.com/reference/api/engine/version-history/
-TIMEOUT = 120  # seconds for one request; a build's or pull's stream may pause that long
+TIMEOUT = 300  # seconds for one request; a build's or pull's stream may pause that long
 
 
 class Trouble(StrEnum):

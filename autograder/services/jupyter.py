@@ -19,7 +19,7 @@ from autograder.services import addresses, http, ports, processes
 from autograder.services.installation import Installation
 
 SERVICE = "jupyter"
-START_SECONDS = 120.0  # a first start compiles much
+START_SECONDS = 300.0  # a first start compiles much, and the machine may be busy
 STOP_SECONDS = 10.0
 
 # Extensions of the instructors' tools, which the full environment holds: they have no place in a student's JupyterLab.
