@@ -64,7 +64,7 @@ def registry_session(engine: DockerClient) -> Iterator[str]:
     with container:
         port = container.get_exposed_port(5000)
         url = f"http://127.0.0.1:{port}/v2/"
-        assert http.wait_until(lambda: http.ask(url).status == 200, 30), f"no registry at {url} after 30 s"
+        assert http.wait_until(lambda: http.ask(url).status == 200, 120), f"no registry at {url} after 120 s"
         yield f"localhost:{port}"
 
 

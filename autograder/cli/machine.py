@@ -165,8 +165,8 @@ def _problem(problem: CourseError) -> dict[str, str]:
 def stop(remove: bool, yes: bool) -> None:
     """Take everything down. What was pushed, and your work, stay.
 
-    With --remove, only your files stay: your folder work/ is not touched. The base images stay too, since other copies
-    of the course may use them.
+    With --remove, only your files stay: your folder work/ is not touched. The course's own images stay too, since other
+    copies of the course may use them; so do image names with a port that another copy in this engine has as well.
     """
     from autograder.services import lifecycle
 

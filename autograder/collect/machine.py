@@ -8,7 +8,7 @@ from autograder.services import engine, images
 
 def describe() -> tuple[Engine | None, dict[str, str]]:
     """The engine, and the ids of the kit's images in use; (None, {}) when no engine answers."""
-    _, client = engine.probe(timeout=3.0)
+    _, client = engine.probe()
     if client is None:
         return None, {}
     try:

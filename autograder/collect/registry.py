@@ -24,7 +24,7 @@ from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
 from autograder.evidence.model import LayerPolicy, Manifest, Problem, Repository
 
-TIMEOUT = (3.05, 30.0)  # seconds to connect, seconds without a byte
+TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds without a byte; a port that is closed says so at once
 PAGE = 1000
 
 

@@ -31,7 +31,7 @@ from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
 NAME = "settings"
 STORAGE = 64 << 20  # bytes of memory
-SECONDS = 20.0  # for one answer
+SECONDS = 120.0  # for one answer of a registry that runs; one that has ended is noticed at once
 ENDED = "ended"  # instead of an error of TLS
 FOLDER = "/course"  # inside the throw-away registry
 # The setting that names a file -> the lab's file.

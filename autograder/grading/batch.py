@@ -232,7 +232,7 @@ class Batch:
         from distributed import Client
 
         try:
-            client = Client(address, timeout="10s", set_as_default=True)
+            client = Client(address, timeout="60s", set_as_default=True)
         except (OSError, TimeoutError, ValueError) as error:
             raise EnvironmentProblem(
                 expected=f"a Dask scheduler at {address}",

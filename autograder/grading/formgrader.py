@@ -18,7 +18,7 @@ from autograder import paths
 from autograder.errors import EnvironmentProblem
 from autograder.services import http, installation
 
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
 EXTENSIONS = {"nbgrader.server_extensions.formgrader": True}
 
 

@@ -24,8 +24,8 @@ from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 STORAGE = 640 << 20  # bytes of memory a registry may fill; nothing is reserved
 RENEW_AFTER = 256 << 20  # bytes pushed after which the next submission gets a new registry
 MAX_TAGS = 1000
-READY_SECONDS = 60.0
-TIMEOUT = (5.0, 60.0)  # seconds to connect, seconds without a byte
+READY_SECONDS = 300.0
+TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds without a byte
 
 
 class RoundTripRegistry:

@@ -26,7 +26,7 @@ from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
 from autograder.services import endpoint, engine, installation, removal
 
-CELL_SECONDS = 300  # a cell may build an image
+CELL_SECONDS = 1800  # for what hangs: a cell may build an image, on a machine that is busy
 
 
 @dataclass

@@ -29,7 +29,7 @@ EMPTY = "application/vnd.oci.empty.v1+json"
 TITLE = "org.opencontainers.image.title"  # Trivy insists on it: the name under which it stores the layer
 DB_NAME = "trivy-db"
 SBOM_TYPES = {"cyclonedx": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
-TIMEOUT = (5.0, 60.0)
+TIMEOUT = (10.0, 120.0)
 
 
 def _js(document: Any) -> bytes:

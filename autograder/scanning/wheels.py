@@ -19,7 +19,7 @@ from autograder.errors import EnvironmentProblem
 
 CONTEXT = paths.DOCKER / "ml-model-scan"
 COPIED = ("Dockerfile", "install.py", ".dockerignore")
-SECONDS = 300.0  # for pip to fetch all of them
+SECONDS = 1800.0  # for pip to fetch all of them, over a slow line or on a machine that is busy
 
 
 def folder() -> Path:

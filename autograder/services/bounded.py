@@ -69,8 +69,7 @@ def run(
                 except subprocess.TimeoutExpired:
                     _refuse_excess(_work(process.pid), seconds, until)
         except BaseException:
-            _end(process.pid)
-            process.kill()
+            _end(process)
             raise
 
 
@@ -140,7 +139,11 @@ def _work(pid: int) -> float:
     return float(total)
 
 
-def _end(pid: int) -> None:
-    for process in reversed(list(_family(pid))):
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and what it has started. On a machine that is busy, even that takes a moment."""
+    descendants = list(_family(process.pid))[1:]
+    process.kill()  # first, so that it starts nothing more
+    for one in descendants:
         with contextlib.suppress(psutil.Error):
-            process.kill()
+            one.kill()
+    psutil.wait_procs(descendants, timeout=10.0)

@@ -28,7 +28,7 @@ FILES = "/store"  # where the fronts see the store's volume, to be read only
 INSIDE = dict(zip(SERVICES, (5002, 5003, 5004, 5005), strict=True))  # ports within the container
 CONFIGURATION = "configuration.json"
 USER = 10001  # of the image
-HEALTH_SECONDS = 60.0
+HEALTH_SECONDS = 240.0  # on a machine that is busy; a container that has ended is noticed at once
 # Grows by some megabytes a transfer; what is measured is far below. A limit turns a leak into a restart.
 MEMORY = "512m"
 

@@ -93,6 +93,7 @@ CODES = {
     Trouble.NO_DAEMON: "no-daemon",
     Trouble.NO_PERMISSION: "no-permission",
     Trouble.TOO_OLD: "engine-too-old",
+    Trouble.PODMAN: "podman",
     Trouble.OTHER: "engine-odd",
 }
 

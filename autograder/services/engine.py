@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 MINIMUM_API = (1, 41)  # Docker 20.10; https://docs.docker.com/reference/api/engine/version-history/
-TIMEOUT = 120  # seconds for one request; a build's or pull's stream may pause that long
+TIMEOUT = 300  # seconds for one request; a build's or pull's stream may pause that long
 
 
 class Trouble(StrEnum):
@@ -27,6 +27,7 @@ class Trouble(StrEnum):
     NO_DAEMON = "no engine answers"
     NO_PERMISSION = "no permission"
     TOO_OLD = "the engine is too old"
+    PODMAN = "Podman answers, and not Docker"
     OTHER = "the engine answered something unexpected"
 
 
@@ -121,11 +122,24 @@ def _open(endpoint: Endpoint, timeout: float) -> tuple[Engine, DockerClient | No
         trouble, detail = _classify(error)
         return Engine(endpoint, trouble, detail), None
     api, version = str(told.get("ApiVersion", "")), str(told.get("Version", ""))
+    if _is_podman(told):
+        client.close()
+        return Engine(endpoint, Trouble.PODMAN, f"version {version}", version, api), None
     if _version(api) < MINIMUM_API:
         client.close()
         return Engine(endpoint, Trouble.TOO_OLD, f"version {version}, API {api}", version, api), None
     client.api.timeout = TIMEOUT
     return Engine(endpoint, None, "", version, api), client
+
+
+def _is_podman(told: dict[str, Any]) -> bool:
+    """Whether Podman's service answered, which speaks Docker's API as well; by its answer to ``GET /version``.
+
+    Source: `components[0].Name` in podman's pkg/api/handlers/compat/version.go is "Podman Engine".
+    """
+    components = told.get("Components")
+    names = [str(part.get("Name", "")) for part in components if isinstance(part, dict)] if components else []
+    return any(name.lower().startswith("podman") for name in names)
 
 
 def probe(timeout: float = 10.0) -> tuple[Engine, DockerClient | None]:
@@ -139,7 +153,7 @@ def probe(timeout: float = 10.0) -> tuple[Engine, DockerClient | None]:
     """
     found, client = _open(endpoints.find(), timeout)
     elsewhere = None
-    if found.trouble in (Trouble.NO_DAEMON, Trouble.NO_CONTEXT, Trouble.REMOTE):
+    if found.trouble in (Trouble.NO_DAEMON, Trouble.NO_CONTEXT, Trouble.REMOTE, Trouble.PODMAN):
         for other in endpoints.others():
             engine, second = _open(other, min(timeout, 3.0))
             if second is not None:
@@ -192,6 +206,12 @@ def problem(engine: Engine, platform: str = sys.platform) -> EnvironmentProblem:
         case Trouble.TOO_OLD:
             found = f"the engine at {where} is too old{detail}"
             step = "Update it: https://docs.docker.com/engine/install/"
+        case Trouble.PODMAN:
+            found = (
+                f"Podman{detail and ' (' + engine.detail + ')'} at {where}: the labs are not tested with it; it wants "
+                "TLS of a registry on localhost, and what it builds has other labels and digests than Docker's images"
+            )
+            step = switch or _instead_of_podman(engine, platform)
         case Trouble.NO_DAEMON if engine.elsewhere:
             found = f"no engine answers at {where}, but one does at {engine.elsewhere.url}"
             step = switch
@@ -214,6 +234,20 @@ def switch_to(other: Endpoint, used: Endpoint) -> str:
     if other.context is not None:
         return f"{first}: docker context use {other.context}"
     return f"{first}: docker context create course --docker host={other.url} && docker context use course"
+
+
+def _instead_of_podman(engine: Engine, platform: str) -> str:
+    """Podman may stay for everything else: its socket is only not the one to use for the course."""
+    if platform in ("win32", "darwin"):
+        install = "Install Docker Desktop (https://docs.docker.com/get-started/get-docker/) and start it"
+    else:
+        install = "Install Docker Engine (https://docs.docker.com/engine/install/; Podman can stay)"
+    used = engine.endpoint
+    if used.source == "DOCKER_HOST":
+        return f"{install}; unset DOCKER_HOST, then try again."
+    if used.context is not None:
+        return f"{install}; run: docker context use default; then try again."
+    return f"{install}, and remove the package podman-docker if it is there (its socket is Docker's), then try again."
 
 
 def _start_it(engine: Engine, platform: str) -> str:

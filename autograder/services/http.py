@@ -20,7 +20,7 @@ class Answer:
     text: str
 
 
-def ask(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 2.0) -> Answer:
+def ask(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0) -> Answer:
     """One request; an error status is an answer like any other.
 
     Args:

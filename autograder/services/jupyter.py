@@ -20,7 +20,7 @@ from autograder.services import addresses, cloud_variables, http, ports, process
 from autograder.services.installation import Installation
 
 SERVICE = "jupyter"
-START_SECONDS = 120.0  # a first start compiles much
+START_SECONDS = 300.0  # a first start compiles much, and the machine may be busy
 STOP_SECONDS = 10.0
 
 # What would bring another Python's library, and a file that every script of bash would read before it runs.

@@ -23,7 +23,7 @@ Report = Callable[[str], None]
 
 PID_FILE = "/var/run/docker.pid"
 CONTAINERD_PID_FILE = "/var/run/docker/containerd/containerd.pid"
-DAEMON_SECONDS = 60.0  # how long a daemon that was started may take to answer
+DAEMON_SECONDS = 180.0  # how long a daemon that was started may take to answer
 
 
 @dataclass(frozen=True)

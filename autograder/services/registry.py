@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SERVICE = "registry"
 CONFIG_LABEL = "course.config"
-HEALTH_SECONDS = 30.0
+HEALTH_SECONDS = 120.0  # on a machine that is busy; a container that has ended is noticed at once
 
 # https://distribution.github.io/distribution/about/configuration/ : REGISTRY_A_B overrides a.b of the file.
 SETTINGS = {

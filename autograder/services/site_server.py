@@ -24,7 +24,7 @@ SERVICE = "site"
 OWN = "/.course/server"  # GET: is it ours? DELETE: end. Both with the token.
 TOKEN_HEADER = "X-Course-Token"
 TOKEN_VARIABLE = "COURSE_SITE_TOKEN"
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 STOP_SECONDS = 5.0
 
 

@@ -30,13 +30,13 @@ def course_(*arguments, **options):
     """A course command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "autograder.cli", *map(str, arguments)],
-        capture_output=True, text=True, encoding="utf-8", timeout=500, cwd=ROOT, **options,
+        capture_output=True, text=True, encoding="utf-8", timeout=1800, cwd=ROOT, **options,
     )  # fmt: skip
 
 
 def containers(engine):
     """Sandboxes and registries that graders of this test's class started and that are still there."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while True:
         found = engine.api.containers(all=True, filters={"label": f"{leftovers.HOME_LABEL}={paths.home()}"})
         if not found or time.monotonic() > until:
@@ -101,7 +101,7 @@ def test_killed_in_the_middle_it_goes_on_and_leaves_nothing(big_class, engine):
     _, box = big_class
     command = [sys.executable, "-m", "autograder.cli", "grade", str(box), "--jobs", "2"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 200
+    until = time.monotonic() + 600
     while len(list(store.every())) < 3:
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.02)

@@ -81,7 +81,7 @@ def test_a_container_has_the_limits_and_is_gone_afterwards(engine):
     assert settings["Memory"] == settings["MemorySwap"] == sandbox.MEMORY and settings["NanoCpus"] == 10**9
     assert settings["IpcMode"] == "none" and settings["AutoRemove"] and not settings["Binds"]
     assert settings["LogConfig"]["Type"] == "none" and seen[1]["Config"]["User"] == "65534:65534"
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while True:
         try:
             engine.api.inspect_container(seen[0])

@@ -25,7 +25,7 @@ def box(engine):
 @pytest.fixture(autouse=True)
 def nothing_stays_behind(engine):
     yield
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     label = f"{leftovers.OWNER_LABEL}={leftovers.owner()}"
     while left := engine.api.containers(all=True, filters={"label": label}):
         assert time.monotonic() < until, left

@@ -42,6 +42,7 @@ def test_a_machine_that_is_well_has_no_problem():
         ({"engine": engine(Trouble.NO_DAEMON)}, "no-daemon", "no engine answers", "systemctl start docker"),
         ({"engine": engine(Trouble.NO_PERMISSION)}, "no-permission", "no permission", "usermod -aG docker"),
         ({"engine": engine(Trouble.TOO_OLD, detail="version 19.03")}, "engine-too-old", "19.03", "Update"),
+        ({"engine": engine(Trouble.PODMAN, detail="version 4.3.1")}, "podman", "not tested with it", "Docker Engine"),
         ({"engine": engine(Trouble.NO_DAEMON, elsewhere=OTHER)}, "wrong-context", "/o.sock", "context use other"),
         ({"engine": engine(Trouble.NO_CONTEXT)}, "wrong-context", "not defined", "context use default"),
         ({"engine": engine(Trouble.REMOTE)}, "remote-engine", "another machine", "DOCKER_HOST"),

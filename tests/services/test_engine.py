@@ -7,8 +7,10 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from docker.errors import DockerException
@@ -96,11 +98,13 @@ def test_a_context_that_is_not_defined(environment):
         engine.connect()
 
 
-class Old(BaseHTTPRequestHandler):
-    """An engine of 2019, as far as this kit asks it."""
+class Answers(BaseHTTPRequestHandler):
+    """What says an engine's version; of the engine, this kit asks no more before it is content."""
+
+    told: ClassVar[dict[str, Any]]
 
     def do_GET(self) -> None:
-        body = json.dumps({"Version": "19.03.15", "ApiVersion": "1.40"}).encode()
+        body = json.dumps(self.told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -109,13 +113,64 @@ class Old(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
+@contextmanager
+def answering(told: dict[str, Any]) -> Iterator[str]:
+    """The address of something that gives this answer to every question."""
+    server = HTTPServer(("127.0.0.1", 0), type("Told", (Answers,), {"told": told}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"tcp://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture
 def old() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Old)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"tcp://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    """An engine of 2019."""
+    with answering({"Version": "19.03.15", "ApiVersion": "1.40"}) as address:
+        yield address
+
+
+# As Podman 4.3.1 answers GET /version.
+PODMAN = {
+    "Platform": {"Name": "linux/amd64/debian-12"},
+    "Components": [
+        {"Name": "Podman Engine", "Version": "4.3.1"},
+        {"Name": "Conmon", "Version": "conmon version 2.1.6"},
+    ],
+    "Version": "4.3.1",
+    "ApiVersion": "1.41",
+}
+
+
+def test_podman_is_refused_and_said_to_be_podman(environment):
+    with answering(PODMAN) as address:
+        environment.setenv("DOCKER_HOST", address)
+        found, client = engine.probe()
+        assert (found.trouble, found.version, client) == (Trouble.PODMAN, "4.3.1", None)
+        with pytest.raises(
+            EnvironmentProblem, match=r"Podman \(version 4\.3\.1\) at tcp://.*not tested with it"
+        ) as error:
+            engine.connect()
+    assert "Install Docker Engine" in error.value.next_step and "unset DOCKER_HOST" in error.value.next_step
+    assert error.value.exit_code is Exit.ENVIRONMENT
+
+
+def test_podman_beside_docker_names_docker(environment):
+    with answering(PODMAN) as podman, answering(PODMAN | {"Components": [{"Name": "Engine"}]}) as docker:
+        environment.setenv("DOCKER_HOST", podman)
+        environment.setattr(
+            "autograder.services.endpoint.others", lambda: [Endpoint(docker, "context work", context="work")]
+        )
+        found, client = engine.probe()
+    assert (found.trouble, client) == (Trouble.PODMAN, None)
+    assert engine.problem(found).next_step == "Unset DOCKER_HOST, then run: docker context use work"
+
+
+@pytest.mark.parametrize("components", [None, [], "odd", [None], [{"Name": "Engine"}, {"Name": "containerd"}]])
+def test_other_answers_are_not_podmans(components):
+    assert not engine._is_podman({"Version": "28.5.2", "Components": components})
 
 
 def test_an_old_engine_is_refused_with_its_version(environment, old):
@@ -134,6 +189,10 @@ def test_an_old_engine_is_refused_with_its_version(environment, old):
         (Engine(DEFAULT, Trouble.NO_PERMISSION), "linux", 'sudo usermod -aG docker "$USER"'),
         (Engine(DEFAULT, Trouble.NO_PERMISSION), "win32", "as the same user"),
         (Engine(DEFAULT, Trouble.TOO_OLD), "linux", "Update it"),
+        (Engine(DEFAULT, Trouble.PODMAN), "linux", "remove the package podman-docker"),
+        (Engine(DEFAULT, Trouble.PODMAN), "darwin", "Docker Desktop"),
+        (Engine(DESKTOP, Trouble.PODMAN), "linux", "docker context use default"),
+        (Engine(DEFAULT, Trouble.PODMAN, elsewhere=ROOTLESS), "linux", "docker context create course"),
         (Engine(DEFAULT, Trouble.OTHER, "teapot"), "linux", "Restart the engine"),
         (Engine(DEFAULT, Trouble.NO_DAEMON, elsewhere=DESKTOP), "linux", "Run: docker context use desktop-linux"),
         (Engine(DESKTOP, Trouble.NO_DAEMON, elsewhere=DEFAULT), "linux", "Run: docker context use default"),

@@ -313,7 +313,7 @@ def clear(folder: Path) -> list[str]:
     """Remove everything that was started from a folder, volumes included; nothing where no engine answers."""
     if installation.find() is None:
         return []
-    _, client = engine.probe(timeout=3.0)
+    _, client = engine.probe()
     if client is None:
         return []
     with contextlib.closing(client):

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from autograder.services.standins.ecr.scanning import CannotScan, Finding
 
-SECONDS = 300.0  # for one image
+SECONDS = 1800.0  # for one image, and for what hangs: it takes some seconds, and longer on a machine that is busy
 MAX_OUTPUT = 64 << 20  # bytes
 OPTIONS = (
     "--quiet", "--skip-db-update", "--skip-java-db-update", "--skip-version-check", "--offline-scan",
