@@ -249,3 +249,31 @@ def test_a_package_counts_as_whole_only_with_all_its_files(tmp_path):
     (tmp_path / "alpha.py").write_text("x", encoding="utf-8")
     assert packages.drop_half_installed(tmp_path) == ["alpha-1.0.dist-info"]
     assert not folder.exists()
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_estimate_follows_the_speed_so_far(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    clock, said = Clock(), list[str]()
+    progress = packages.Progress(100, said.append, tmp_path, clock)
+    for number in range(50):
+        clock.now += 1
+        progress.see(f"Collecting package-{number}==1.0")
+    assert said[0] == "  fetching 5 of about 100: package-4 (about 2 minutes more)"
+    assert said[-1] == "  fetching 50 of about 100: package-49 (about 50 s more)" and len(said) == 10
+    progress.see("Installing collected packages: a, b")
+    for number in range(10):
+        (tmp_path / f"package_{number}-1.0.dist-info").mkdir()
+    clock.now += 60
+    progress.look()
+    progress.close()
+    assert said[10] == "  unpacking and compiling"
+    assert said[-1] == "  unpacking and compiling 10 of about 50 (about 4 minutes more)"

@@ -32,11 +32,14 @@ def progress() -> Iterator[Report]:
         return
     from rich.console import Console
 
+    from autograder.services import steps
+
     console = Console(stderr=True)
     with console.status("working") as status:
 
         def report(text: str) -> None:
-            console.print(f"- {text}", style="dim", highlight=False, markup=False)
+            if not text.startswith(steps.STILL):  # that is the spinner's to say
+                console.print(f"- {text}", style="dim", highlight=False, markup=False)
             status.update(text)
 
         yield report
@@ -144,7 +147,13 @@ def _show(started: Started, seconds: float) -> None:
         click.echo(f"  expected: {problem.expected}", err=True)
         click.echo(f"  next: {problem.next_step}", err=True)
     if not started.problems:
-        click.echo(f"Everything is up ({seconds:.1f} s).")
+        click.echo(f"Everything is up ({seconds:.1f} s{_longest(started.seconds)}).")
+
+
+def _longest(seconds: dict[str, float]) -> str:
+    """The steps that a person could notice, with their seconds; they overlap."""
+    told = [f"{name} {took:.1f}" for name, took in seconds.items() if took >= 1]
+    return f"; of these, partly at the same time: {', '.join(told)}" if told else ""
 
 
 def _as_data(started: Started) -> dict[str, object]:
@@ -152,6 +161,7 @@ def _as_data(started: Started) -> dict[str, object]:
         "running": {service: address for service, _, address in _lines(started)},
         "problems": {service: _problem(problem) for service, problem in started.problems.items()},
         "notes": started.notes,
+        "seconds": {name: round(took, 1) for name, took in started.seconds.items()},
     }
 
 

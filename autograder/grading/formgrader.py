@@ -16,7 +16,7 @@ from pathlib import Path
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
-from autograder.services import http, installation
+from autograder.services import http, installation, jupyter
 
 READY_SECONDS = 300.0
 EXTENSIONS = {"nbgrader.server_extensions.formgrader": True}
@@ -42,7 +42,8 @@ def settings(folder: Path) -> Path:
             "root_dir": str(paths.classroom()),
             "jpserver_extensions": EXTENSIONS,
             "terminals_enabled": False,
-        }
+        },
+        "KernelManager": jupyter.ENCRYPTED,
     }
     file = folder / "jupyter_server_config.json"
     file.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8", newline="\n")

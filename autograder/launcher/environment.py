@@ -20,7 +20,8 @@ from autograder.launcher.locks import exclusive
 
 Level = Literal["student", "full"]
 LOCKS: dict[Level, str] = {"student": "requirements-student.txt", "full": "requirements.txt"}  # full holds student's
-HOW_LONG: dict[Level, str] = {"student": "1 to 4 minutes", "full": "2 to 6 minutes"}
+# On two free processors; a busy or slow machine takes several times as long, and the progress tells how long.
+HOW_LONG: dict[Level, str] = {"student": "often 1 to 4 minutes", "full": "often 2 to 6 minutes"}
 
 
 class SetupProblem(Exception):
@@ -102,7 +103,7 @@ class Environment:
             self._venv(fresh=bool(marked))
         site = self._site_packages()
         packages.drop_half_installed(site)
-        problem = packages.install(self.python, lock, count, say)
+        problem = packages.install(self.python, lock, count, say, site)
         if problem:
             raise SetupProblem(
                 f"not all packages could be installed: {problem}\n"

@@ -8,12 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 # Settings of the user's pip that would put packages elsewhere or hide what it does.
 UNWANTED = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_REQUIRE_VIRTUALENV")
+TELL_SECONDS = 5.0  # a line so often, where no line can move
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
 
 
@@ -64,7 +66,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONUTF8": "1"}
 
 
-def install(python: Path, lock: Path, count: int, say: Callable[[str], None]) -> str:
+def install(python: Path, lock: Path, count: int, say: Callable[[str], None], site: Path | None = None) -> str:
     """Install a lock.
 
     Args:
@@ -72,6 +74,7 @@ def install(python: Path, lock: Path, count: int, say: Callable[[str], None]) ->
         lock: the file; every package in it has a version and hashes.
         count: about how many packages there are, for the progress.
         say: called with lines about the progress, where there is no terminal to show a moving one.
+        site: the environment's site-packages, where pip's own silence hides how far it is.
 
     Returns:
         "" when all went well, else the last lines of what pip said.
@@ -79,7 +82,7 @@ def install(python: Path, lock: Path, count: int, say: Callable[[str], None]) ->
     call = [str(python), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar=off"]
     call += ["--no-warn-script-location", "--requirement", str(lock)]
     lines: list[str] = []
-    progress = Progress(count, say)
+    progress = Progress(count, say, site)
     with subprocess.Popen(
         call,
         stdout=subprocess.PIPE,
@@ -102,12 +105,27 @@ def install(python: Path, lock: Path, count: int, say: Callable[[str], None]) ->
 
 
 class Progress:
-    """Counts what pip does: one moving line in a terminal, else a line now and then."""
+    """Counts what pip does: one moving line in a terminal, else a line every few seconds, each with what is left.
 
-    def __init__(self, count: int, say: Callable[[str], None]) -> None:
-        self.count, self.say = count, say
-        self.fetched, self.told = 0, time.monotonic()
+    The estimate follows the speed so far; nothing is promised before there is one.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        say: Callable[[str], None],
+        site: Path | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args: as :func:`install` has them; ``now`` tells the time in seconds."""
+        self.count, self.say, self.site, self.now = count, say, site, now
+        self.fetched, self.before = 0, self._installed()
+        self.began = self.told = now()
+        self.installing: float | None = None  # since when
         self.moving = sys.stderr.isatty()
+        self._ended = threading.Event()
+        self._clock = threading.Thread(target=self._tick, daemon=True)
+        self._clock.start()
 
     def see(self, line: str) -> None:
         """Take a line of pip's."""
@@ -115,16 +133,40 @@ class Progress:
             self.fetched += 1
             name = re.sub(r"^(Collecting|Requirement already satisfied:) ", "", line)
             name = re.split(r"[=<>!~; (]", name)[0]
-            self._show(f"  fetching {min(self.fetched, self.count)} of about {self.count}: {name}")
+            self._show(f"fetching {min(self.fetched, self.count)} of about {self.count}: {name}{self._left()}")
         elif line.startswith("Installing collected packages"):
-            self._show("  unpacking and compiling (about a minute)", always=True)
+            self.installing, self.began, self.before = self.now(), self.now(), self._installed()
+            self._show("unpacking and compiling", always=True)
+
+    def look(self) -> None:
+        """Tell how far pip is while it says nothing itself: it unpacks one package after the other."""
+        if self.installing is not None:
+            done = self._installed() - self.before
+            self._show(f"unpacking and compiling {min(done, self.fetched)} of about {self.fetched}{self._left()}")
+
+    def _tick(self) -> None:
+        while not self._ended.wait(1.0):
+            self.look()
+
+    def _installed(self) -> int:
+        return sum(1 for _ in self.site.glob("*.dist-info")) if self.site else 0
+
+    def _left(self) -> str:
+        """What is left of this half at the speed so far, as words; nothing while too little of it is done to tell."""
+        whole = self.count if self.installing is None else self.fetched
+        done = self.fetched if self.installing is None else self._installed() - self.before
+        took = self.now() - self.began
+        if took < TELL_SECONDS or done < max(3, whole // 20) or done >= whole:
+            return ""
+        left = took / done * (whole - done)
+        return f" (about {left:.0f} s more)" if left < 90 else f" (about {left / 60:.0f} minutes more)"
 
     def _show(self, text: str, always: bool = False) -> None:
         if self.moving:
-            self._move(text[:78])
-        elif always or time.monotonic() - self.told > 10:
-            self.told = time.monotonic()
-            self.say(text)
+            self._move(f"  {text}"[:78])
+        elif always or self.now() - self.told >= TELL_SECONDS:
+            self.told = self.now()
+            self.say(f"  {text}")
 
     def _move(self, text: str) -> None:
         sys.stderr.write(f"\r\033[K{text}")
@@ -132,6 +174,8 @@ class Progress:
 
     def close(self) -> None:
         """Clear the moving line."""
+        self._ended.set()
+        self._clock.join()
         if self.moving:
             self._move("")
 

@@ -24,7 +24,7 @@ from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import cloud_reset, release, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
-from autograder.services import endpoint, engine, installation, removal
+from autograder.services import endpoint, engine, installation, jupyter, removal
 
 CELL_SECONDS = 1800  # for what hangs: a cell may build an image, on a machine that is busy
 
@@ -79,6 +79,7 @@ class Rehearsal:
         Cells that fail do not stop it, as a person would go on.
         """
         from nbclient import NotebookClient
+        from traitlets.config import Config
 
         self.save(lab, notebook)
         ran = copy.deepcopy(notebook)
@@ -92,6 +93,7 @@ class Rehearsal:
                 allow_errors=True,
                 kernel_name="python3",
                 resources={"metadata": {"path": str(self.folder(lab))}},
+                config=Config(KernelManager=jupyter.ENCRYPTED),
             )
             client.execute()
         finally:

@@ -9,6 +9,8 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +125,17 @@ def running(client: DockerClient, installation: Installation) -> bool:
     return container is not None and container.status == "running"
 
 
-def up(client: DockerClient, installation: Installation, report: images.Report, scanner: Scanner | None = None) -> None:
+def _unmeasured(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def up(
+    client: DockerClient,
+    installation: Installation,
+    report: images.Report,
+    scanner: Scanner | None = None,
+    step: Callable[[str], AbstractContextManager[None]] = _unmeasured,
+) -> None:
     """Have all stand-ins running and answering; containers of another configuration are made anew.
 
     Args:
@@ -131,26 +143,30 @@ def up(client: DockerClient, installation: Installation, report: images.Report, 
         installation: whose stand-ins; a port for each of :data:`SERVICES` is chosen already.
         report: called with one line for each step that takes time.
         scanner: what ECR's scans are made with; without one they end as failed, and say so.
+        step: measures what is done in the block, by its name.
 
     Raises:
         EnvironmentProblem: an image cannot be had, a port is taken, or a front does not answer in time.
     """
     secrets = cloud_credentials.load()
     base = images.ensure(client, images.REGISTRY, report)
+    with step("image of the clouds"):
+        image = services_image.ensure(client, report)
     store = _store(installation, base, hashlib.sha256(secrets["secret"].encode()).hexdigest())
-    image = services_image.ensure(client, report)
     former = _ran_on(client, installation) - {image}
     claims.make(client, installation, image)
     fronts = _fronts(installation, image, scanner)
     inside = configuration(installation, secrets, scanner)
-    network = _network(client, installation)
-    _have(client, installation, STORE, store, network, {})
-    container = _have(client, installation, FRONTS, fronts, network, inside)
-    if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
-        raise _silent(container)
+    with step("clouds"):
+        network = _network(client, installation)
+        _have(client, installation, STORE, store, network, {})
+        container = _have(client, installation, FRONTS, fronts, network, inside)
+        if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
+            raise _silent(container)
     for name in former:
         services_image.forget(client, name, installation)
-    publish(client, installation, secrets, report)
+    with step("publishing the base images"):
+        publish(client, installation, secrets, report)
 
 
 def down(client: DockerClient, installation: Installation) -> bool:

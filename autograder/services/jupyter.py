@@ -35,6 +35,10 @@ INSTRUCTORS = tuple(
 # Run at the beginning of each kernel: addresses may have changed since the server began. No name stays behind.
 KERNEL = "__import__('autograder.notebook.variables').notebook.variables.hand_out()\n"
 
+# What goes between a kernel and those that talk to it is encrypted; without it, each kernel warns of eavesdroppers.
+# https://jupyter-client.readthedocs.io/en/latest/api/jupyter_client.html#jupyter_client.KernelManager
+ENCRYPTED = {"transport_encryption": "auto"}
+
 # Settings of JupyterLab (its Settings Editor shows them); a student may change them.
 LAB_SETTINGS: dict[str, dict[str, Any]] = {
     # The checks read the notebook from disk, so little of it should exist in the browser alone. Seconds.
@@ -76,6 +80,7 @@ def server_config(installation: Installation, work: Path) -> dict[str, Any]:
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             "extension_manager": "readonly",
         },
+        "KernelManager": ENCRYPTED,
         "MultiKernelManager": {"default_kernel_name": "python3"},
         "KernelSpecManager": {"ensure_native_kernel": True},
     }

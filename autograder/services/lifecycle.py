@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -24,13 +25,16 @@ from autograder.services import (
     ports,
     registry,
     removal,
+    services_image,
 )
 from autograder.services import site_server as site
 from autograder.services.compose import project as compose
 from autograder.services.installation import Installation
+from autograder.services.steps import Steps
 
 Report = Callable[[str], None]
 STOCK = "the registry's advisory database"  # named as such where it is missing
+ENGINE = "engine"
 PORT_TRIES = 5  # of a service whose port was chosen a moment ago, and taken meanwhile
 COMMAND_SECONDS = 900.0  # how long another start or stop may take (a first one builds images)
 
@@ -44,12 +48,14 @@ class Started:
         running: the services that answer.
         problems: services that could not be started, and why.
         notes: sentences for the person at the keyboard.
+        seconds: how long each step took (s), by its name; steps overlap.
     """
 
     addresses: addresses.Addresses
     running: list[str] = field(default_factory=list)
     problems: dict[str, CourseError] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,14 +84,16 @@ class Plan:
 def start(plan: Plan, report: Report) -> Started:
     """Bring everything up, or what is missing of it.
 
+    What does not need one another is done at the same time: the site, the base images, the packages of the clouds.
+
     Args:
         plan: what to bring up.
-        report: called with one line for each step that takes time.
+        report: called with one line for each step that takes time, and now and then while one goes on.
     """
-    with _folders_checked(), installation.locked("command", COMMAND_SECONDS, report):
+    with _folders_checked(), installation.locked("command", COMMAND_SECONDS, report), Steps(report) as steps:
         notes = plan.prepare() if plan.prepare else []
         state, chosen = _with_ports(plan)
-        started = Started(addresses.of_installation(state), notes=notes)
+        started = Started(addresses.of_installation(state), notes=notes, seconds=steps.seconds)
 
         def attempt(service: str, step: Callable[[], object]) -> None:
             _attempt(started, service, lambda: _on_a_free_port(state, chosen, step))
@@ -95,22 +103,55 @@ def start(plan: Plan, report: Report) -> Started:
         if plan.with_jupyter:  # launched first, because it takes the longest to answer
             wanted.append(jupyter.SERVICE)
             attempt(jupyter.SERVICE, lambda: _jupyter(state))
-        if plan.build_site:
-            wanted.append(site.SERVICE)
-            attempt(site.SERVICE, lambda: _site(plan, state, report))
-        attempt(registry.SERVICE, lambda: _registry(state, report))
-        if plan.stock and registry.SERVICE not in started.problems:
-            stock, address = plan.stock, started.addresses.of(registry.SERVICE)
-            _attempt(started, STOCK, lambda: stock(address))
-        if plan.with_clouds:
-            attempt(clouds.FRONTS, lambda: _clouds(plan, started, state, report))
-            wanted += clouds.SERVICES if clouds.FRONTS not in started.problems else ()
+        with ThreadPoolExecutor(1) as beside:
+            if plan.build_site:
+                wanted.append(site.SERVICE)
+                served = beside.submit(attempt, site.SERVICE, lambda: _site(plan, state, steps))
+            _with_engine(plan, started, state, steps, attempt)
+            if plan.build_site:
+                served.result()
+            if plan.with_clouds:
+                wanted += clouds.SERVICES if clouds.FRONTS not in started.problems else ()
         if plan.with_jupyter:
             if not jupyter.answers(state):
-                report("waiting for JupyterLab")
-            _attempt(started, jupyter.SERVICE, lambda: jupyter.wait(state))
+                steps.say("waiting for JupyterLab")
+            with steps.step("JupyterLab"):
+                _attempt(started, jupyter.SERVICE, lambda: jupyter.wait(state))
         started.running = [service for service in wanted if service not in started.problems]
         return started
+
+
+def _with_engine(
+    plan: Plan,
+    started: Started,
+    state: Installation,
+    steps: Steps,
+    attempt: Callable[[str, Callable[[], object]], None],
+) -> None:
+    """What runs in containers: images first, several at a time; each service as soon as it can."""
+    with ThreadPoolExecutor(3) as pool:
+        attempt(ENGINE, lambda: _engine(steps))
+        if ENGINE in started.problems:
+            started.problems[registry.SERVICE] = started.problems.pop(ENGINE)
+            if plan.with_clouds:
+                started.problems[clouds.FRONTS] = started.problems[registry.SERVICE]
+            return
+        bases = {tag: pool.submit(_base, tag, steps) for tag in images.BASES}
+        if plan.with_clouds:
+            pool.submit(_packages, steps)
+        attempt(registry.SERVICE, lambda: _registry(state, steps, bases[images.REGISTRY]))
+        if plan.stock and registry.SERVICE not in started.problems:
+            stock, address = plan.stock, started.addresses.of(registry.SERVICE)
+            with steps.step(STOCK):
+                _attempt(started, STOCK, lambda: stock(address))
+        others = [base for tag, base in bases.items() if tag != images.REGISTRY]
+        if not plan.with_clouds:
+            _attempt(started, registry.SERVICE, lambda: [base.result() for base in others])
+            return
+        scanner = _scanner(plan, started, steps)
+        _attempt(started, clouds.FRONTS, lambda: [base.result() for base in others])
+    if clouds.FRONTS not in started.problems:
+        attempt(clouds.FRONTS, lambda: _clouds(state, scanner, steps))
 
 
 @contextmanager
@@ -203,34 +244,57 @@ def _jupyter(state: Installation) -> None:
     _remember(state)
 
 
-def _site(plan: Plan, state: Installation, report: Report) -> None:
+def _site(plan: Plan, state: Installation, steps: Steps) -> None:
     assert plan.build_site is not None
-    plan.build_site()
-    site.launch(state)
-    _remember(state)
-    site.wait(state)
+    with steps.step("site"):
+        plan.build_site()
+        site.launch(state)
+        _remember(state)
+        site.wait(state)
 
 
-def _registry(state: Installation, report: Report) -> None:
-    _, client = engine.probe()
-    if client is None:
-        machine_setup.ensure(["engine"], report)
-        client = engine.connect()
-    with closing(client), _engine_told():
-        for tag in images.BASES:
-            images.ensure(client, tag, report)
-        registry.up(client, state, report)
+def _engine(steps: Steps) -> None:
+    """Have the engine answering."""
+    with steps.step("engine"):
+        _, client = engine.probe()
+        if client is None:
+            machine_setup.ensure(["engine"], steps.say)
+            client = engine.connect()
+        client.close()
 
 
-def _clouds(plan: Plan, started: Started, state: Installation, report: Report) -> None:
-    scanner = None
-    if plan.scanner is not None:
-        try:
-            scanner = plan.scanner(report)
-        except CourseError as problem:
-            started.notes.append(f"The ECR stand-in has no scanner: {problem.found}. {problem.next_step}")
+def _base(tag: str, steps: Steps) -> None:
+    """Have a base image, over a connection of this thread's own."""
+    with steps.step(tag), closing(engine.connect()) as client, _engine_told():
+        images.ensure(client, tag, steps.say)
+
+
+def _packages(steps: Steps) -> None:
+    """Fetch what the clouds' image is made of, beside other work; whatever fails here is told where it is needed."""
+    with suppress(Exception), steps.step("packages of the clouds"), closing(engine.connect()) as client:
+        services_image.fetch(client, steps.say)
+
+
+def _registry(state: Installation, steps: Steps, base: Future[None]) -> None:
+    base.result()
+    with steps.step("registry"), closing(engine.connect()) as client, _engine_told():
+        registry.up(client, state, steps.say)
+
+
+def _scanner(plan: Plan, started: Started, steps: Steps) -> clouds.Scanner | None:
+    if plan.scanner is None:
+        return None
+    try:
+        with steps.step("scanner"):
+            return plan.scanner(steps.say)
+    except CourseError as problem:
+        started.notes.append(f"The ECR stand-in has no scanner: {problem.found}. {problem.next_step}")
+        return None
+
+
+def _clouds(state: Installation, scanner: clouds.Scanner | None, steps: Steps) -> None:
     with closing(engine.connect()) as client, _engine_told():
-        clouds.up(client, state, report, scanner)
+        clouds.up(client, state, steps.say, scanner, steps.step)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ Report = Callable[[str], None]
 
 PID_FILE = "/var/run/docker.pid"
 CONTAINERD_PID_FILE = "/var/run/docker/containerd/containerd.pid"
+_ONE_AT_A_TIME = threading.Lock()  # of the threads of this process; apt has a lock of its own for others
 DAEMON_SECONDS = 180.0  # how long a daemon that was started may take to answer
 
 
@@ -85,7 +87,11 @@ def ensure(tools: Iterable[str], report: Report) -> list[str]:
     Raises:
         EnvironmentProblem: something is missing and cannot be installed here; the next step names it.
     """
-    wanted = list(tools)
+    with _ONE_AT_A_TIME:
+        return _ensure(list(tools), report)
+
+
+def _ensure(wanted: list[str], report: Report) -> list[str]:
     answering = "engine" in wanted and _engine_needs_nothing()
     missing = [tool for tool in wanted if not (tool == "engine" and answering) and find(tool) is None]
     if missing:

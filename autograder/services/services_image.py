@@ -51,6 +51,18 @@ def ensure(client: DockerClient, report: images.Report) -> str:
     return tag
 
 
+def fetch(client: DockerClient, report: images.Report) -> None:
+    """Fetch the wheels, unless the image or they are there: this may be done while its base is still being made.
+
+    Raises:
+        EnvironmentProblem: as :func:`wheels`.
+    """
+    base = images.find(client, images.PYTHON_BASE)
+    machine = _machine(client)
+    if base is None or images.find(client, f"{NAME}:{_content(machine, str(base.id))}") is None:
+        wheels(machine, report)
+
+
 def forget(client: DockerClient, tag: str, state: Installation) -> bool:
     """Remove an image that this installation ran on before, unless another installation or any container uses it.
 

@@ -192,6 +192,8 @@ def test_terminal_and_kernel_work_with_the_courses_services_alone(run, started, 
         "sys",
     ]
     assert accounts(person) == before, "what was the person's own was changed"
+    log = (started / ".course" / "logs" / "jupyter.log").read_text(encoding="utf-8")
+    assert "Kernel started" in log and "without encryption" not in log
 
 
 # The rest runs in the sealed network, as the program `python test_terminal_on_day_one.py NAME`.

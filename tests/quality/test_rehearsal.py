@@ -24,3 +24,14 @@ def test_the_solution_of_a_personal_task_holds_the_students_values(home):
         assert run.results and all(result.correct for result in run.results)
         others = [cell["source"] for cell in saved["cells"] if cell["id"] == "release"]
         assert "me.repository" in "".join(others[0])  # outside tasks, names stay names
+
+
+def test_a_kernel_has_nothing_to_warn_of(home, capfd):
+    import nbformat
+
+    lab = manifest.find("02-names")  # needs no service
+    desk = Rehearsal(home, students.issue(b"rehearsal", "test", "ada"))
+    desk.folder(lab).mkdir(parents=True)
+    ran = desk.run(lab, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")]))
+    assert ran.cells[0].outputs[0]["data"]["text/plain"] == "42"
+    assert "WARNING" not in capfd.readouterr().err
