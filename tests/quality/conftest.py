@@ -53,6 +53,12 @@ def wanted(items: Iterable[pytest.Item]) -> list[str]:
     return [slug for slug in manifest.slugs() if None in slugs or slug in slugs]
 
 
+@pytest.fixture
+def wanted_labs():
+    """The function that says which labs are done, for its own test."""
+    return wanted
+
+
 @pytest.fixture(scope="session")
 def done(request, tmp_path_factory):
     """The wanted labs as shipped, solved and submitted, solved again backwards, and reset, at one desk."""

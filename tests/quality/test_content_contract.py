@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +32,20 @@ ENGINES_DIFFER = {"01", "03", "05", "06", "08", "09", "11", "12"}
 )
 def test_as_shipped_solved_solved_again_and_reset(slug, done):
     assert [str(finding) for finding in done.findings if finding.lab == slug] == []
+
+
+def test_only_the_labs_that_the_chosen_tests_ask_for_are_done(request, wanted_labs):
+    def asking(name, **parameters):
+        more = {"callspec": SimpleNamespace(params=parameters)} if parameters else {}
+        item = pytest.Function.from_parent(request.node.parent, name=name, callobj=lambda done: None)
+        item.__dict__.update(more)
+        return item
+
+    others = [item for item in request.session.items if "done" not in item.fixturenames]
+    one, other = (asking("a_lab", slug=slug) for slug in ("12-multi-registry", "03-docker-hub"))
+    assert wanted_labs(others) == []
+    assert wanted_labs([*others, one, other]) == ["03-docker-hub", "12-multi-registry"]
+    assert wanted_labs([one, asking("the_course")]) == manifest.slugs()
 
 
 def broken(lab, **changes):

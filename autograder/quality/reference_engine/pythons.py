@@ -78,7 +78,7 @@ def shown(tree: Path, reports: Path) -> Shown:
     """
     checkout, prefix, base = paths.ROOT, Path(sys.prefix), Path(sys.base_prefix)
     found = Shown(overlays={str(checkout): str(checkout)}, binds={str(reports): str(reports)})
-    environments = root.cache() / "environments"
+    environments = root.cache() / root.ENVIRONMENTS
     environments.mkdir(parents=True, exist_ok=True)
     found.binds[str(environments)] = ENVIRONMENTS
     if not prefix.is_relative_to(checkout):
@@ -219,7 +219,7 @@ def _made_inside(instance: Instance, report: Callable[[str], None]) -> str:
     name = hashlib.sha256(f"{paths.ROOT}\n{root.PACKAGES}\n".encode() + lock).hexdigest()[:16]
     kept, place = f"{ENVIRONMENTS}/{name}", str(paths.ROOT / ".venv")
     report("an environment is made inside, or taken from the cache (some minutes, once)")
-    for command in (("mkdir", "-p", kept, place), ("mount", "--bind", kept, place)):
+    for command in (("mkdir", "-p", kept, place), ("touch", kept), ("mount", "--bind", kept, place)):
         _checked(instance.ask(*command))
     process = instance.start(
         ["python3", str(paths.ROOT / "course.py"), "test", "--help"],

@@ -35,6 +35,7 @@ TOOLS = (
 )
 PACKAGES = tuple(sorted({*ENGINE, *TOOLS}))
 NOT_UNPACKED = ("usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/doc")
+ENVIRONMENTS = "environments"  # folder of the cache: Python environments that were made inside
 MADE = "made.json"  # written last: a tree without it is half made
 UNUSED_DAYS = 30  # after that long a tree of another list is removed
 FORM = 1  # raised when the same list makes another tree
@@ -221,13 +222,17 @@ def _versions(tree: Path) -> dict[str, str]:
 
 
 def prune(report: Report, now: float | None = None) -> None:
-    """Remove the trees of other lists that nobody has used for :data:`UNUSED_DAYS`."""
+    """Remove the trees of other lists, and environments, that nobody has used for :data:`UNUSED_DAYS`."""
     current = {key(suite) for suite in SUITES}
     oldest = (time.time() if now is None else now) - UNUSED_DAYS * 86400
     for file in cache().glob(f"*/{MADE}"):
         if file.parent.name not in current and file.stat().st_mtime < oldest:
             report(f"removing an unused Debian tree: {file.parent.name}")
             remove(file.parent)
+    for folder in (cache() / ENVIRONMENTS).glob("*"):
+        if folder.stat().st_mtime < oldest:
+            report(f"removing an unused environment: {folder.name}")
+            remove(folder)
 
 
 def remove(folder: Path) -> None:

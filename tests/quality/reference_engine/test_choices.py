@@ -148,10 +148,14 @@ def test_a_half_made_tree_is_made_anew(cache, monkeypatch):
 def test_a_tree_of_another_list_goes_when_nobody_has_used_it_for_a_month(cache):
     mine, used, old = a_tree("forky"), a_tree("forky", name="0" * 16), a_tree("forky", name="1" * 16)
     then = time.time() - 31 * 86400
-    for folder in (mine, old):
-        os.utime(folder / root.MADE, (then, then))
+    environments = [root.cache() / root.ENVIRONMENTS / name for name in ("used", "old")]
+    for folder in environments:
+        folder.mkdir(parents=True)
+    for path in (mine / root.MADE, old / root.MADE, environments[1]):
+        os.utime(path, (then, then))
     root.prune(lambda line: None)
     assert mine.is_dir() and used.is_dir() and not old.exists()
+    assert [folder.exists() for folder in environments] == [True, False]
 
 
 MOUNTS_V1 = """\

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from autograder import paths
+from autograder.errors import EnvironmentProblem
 from autograder.quality import steps
 from autograder.quality.reference_engine import cgroups, instance, root, run
 from autograder.services import images
@@ -26,13 +27,18 @@ NAME = "reference-engine-test"
 @pytest.fixture(scope="module")
 def made() -> root.Root:
     """The file tree. Where a reference engine cannot be run, that is said; in CI it is a failure."""
-    reason = instance.unavailable()
-    if reason:
-        (pytest.fail if steps.in_ci() else pytest.skip)(f"a reference engine needs Linux and root: {reason}")
     is_one, told = run.machines_engine()
     if is_one:
         pytest.skip(f"this machine has {told}, which is the reference: none is made beside it")
-    return root.ensure(print)
+    try:
+        reason = instance.unavailable()
+        if not reason:
+            made = root.ensure(print)
+            with instance.up(made):
+                return made
+    except EnvironmentProblem as problem:
+        reason = str(problem)
+    (pytest.fail if steps.in_ci() else pytest.skip)(f"a reference engine cannot be run here: {reason}")
 
 
 def processes(namespace: str) -> list[int]:
