@@ -83,6 +83,16 @@ class ArtifactRegistryFront(BearerFront):
     def rights(self, identity: Identity | None, repository: str) -> set[str]:
         return ROLES[identity.facts["role"]] if identity else set()
 
+    def allows(self, caller: Caller, repository: str, action: str) -> bool:
+        """The role decides, whatever the token was asked for: Google's own `crane delete` asks for pull and push.
+
+        https://github.com/google/go-containerregistry/blob/main/pkg/v1/remote/transport/scope.go
+        """
+        if "facts" not in caller.claims:
+            return super().allows(caller, repository, action)
+        identity = Identity(caller.name, caller.claims["facts"]) if caller.name else None
+        return action in self.rights(identity, repository)
+
     def refused_scope(self, identity: Identity | None, scope: Scope) -> Refusal | None:
         """The token endpoint refuses what the role does not hold, gcr.io's what it no longer takes: 403 and 412.
 

@@ -142,6 +142,17 @@ def test_a_token_for_less_than_the_source_of_a_mount_is_a_token(models: Artifact
     assert token_request(models).status_code == 200, "docker login asks for no scope"
 
 
+def test_the_role_decides_whatever_a_token_was_asked_for(models: ArtifactRegistryFront) -> None:
+    password = models.admin("token", {"account": "student@example.com"})["token"]
+    answer = token_request(models, f"repository:{PATH}:push,pull", password=password)
+    headers = {"authorization": f"Bearer {answer.json['token']}"}
+    caller = models.authenticate(Call(method="DELETE", kind=Kind.MANIFEST, repository=PATH, headers=headers))
+    models.authorise(caller, asked(PATH, "DELETE"), Action.DELETE)
+    stranger = {"authorization": f"Bearer {token_request(models).json['token']}"}
+    nobody = models.authenticate(Call(method="GET", kind=Kind.MANIFEST, repository=PATH, headers=stranger))
+    assert refused(models, nobody, PATH, Action.PULL).status == 403
+
+
 def test_the_token_endpoint_speaks_for_container_registry(models: ArtifactRegistryFront) -> None:
     password = models.admin("token", {"account": "student@example.com"})["token"]
     answer = token_request(models, "repository:gcr.io/shop-ml/app:pull,push", password=password)
