@@ -140,7 +140,9 @@ class Steps:
 
         def made() -> bool:
             status = making.wait()
-            self.report(f"\n{processes.tail(log)}")
+            told = processes.tail(log)
+            if told:  # nothing, where the tree was in the cache
+                self.report(f"\n{told}")
             if status:
                 self._not_run(f"its file tree could not be made (log in {log})")
             return status == 0
