@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import subprocess
@@ -139,13 +140,14 @@ def model(tmp_path_factory):
 
 
 def saved(client, image_id):
-    """A built image as a snapshot: its layers above the base, as the engine gives them."""
+    """A built image as a snapshot: its layers as tars, whether the engine gives them so or compressed."""
     stream = b"".join(client.images.get(image_id).save())
     with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
         import json
 
         manifest = json.load(archive.extractfile("manifest.json"))[0]
         blobs = [archive.extractfile(name).read() for name in manifest["Layers"]]
+        blobs = [gzip.decompress(blob) if blob.startswith(b"\x1f\x8b") else blob for blob in blobs]
         diff_ids = json.load(archive.extractfile(manifest["Config"]))["rootfs"]["diff_ids"]
     return image(*[b""] * len(blobs), blobs=blobs, diff_ids=diff_ids)
 
