@@ -69,15 +69,16 @@ class RegistryClient:
                 found=f"no answer ({type(error).__name__})",
                 next_step="Run `python3 course.py start`, then try again.",
             ) from None
-        if response.status_code == 404:
-            raise Missing(path)
-        if response.status_code >= 400:
+        if response.status_code < 400:
+            return response
+        with response:  # a streamed one holds its connection until it is closed
+            if response.status_code == 404:
+                raise Missing(path)
             raise EnvironmentProblem(
                 expected=f"{self.address} answers {method} /v2/{path}",
                 found=f"HTTP {response.status_code}: {response.text[:200]}",
                 next_step="Run `python3 course.py doctor`.",
             )
-        return response
 
     def _no_registry(self, found: str) -> EnvironmentProblem:
         return EnvironmentProblem(
@@ -151,10 +152,11 @@ class RegistryClient:
             Missing: it is not there.
         """
         response = self._request("GET", f"{name}/blobs/{digest}", stream=True)
-        try:
-            yield from response.iter_content(1 << 20)
-        except requests.RequestException as error:
-            raise self._no_registry(f"the transfer of {digest} broke off ({type(error).__name__})") from None
+        with response:  # also where the caller stops in the middle
+            try:
+                yield from response.iter_content(1 << 20)
+            except requests.RequestException as error:
+                raise self._no_registry(f"the transfer of {digest} broke off ({type(error).__name__})") from None
 
 
 _contents: dict[str, str] = {}  # digest -> base64; content never changes, so a notebook reads each config once
