@@ -47,6 +47,7 @@ TOOLS = {
     "engine": Tool(("dockerd",), ("docker.io", "ca-certificates"), ("docker-cli", "cgroupfs-mount")),
     "mmdebstrap": Tool(("mmdebstrap",), ("mmdebstrap", "gpg"), ("debian-archive-keyring", "uidmap", "mount")),
     "util-linux": Tool(("unshare",), ("util-linux",)),  # namespaces, for the reference engine of the tests
+    "iproute2": Tool(("ip",), ("iproute2",)),  # a network that leads nowhere, for the test of terminals
     "skopeo": Tool(("skopeo",), ("skopeo",)),
     "curl": Tool(("curl",), ("curl",)),
     "git": Tool(("git",), ("git",)),
