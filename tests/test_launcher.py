@@ -276,4 +276,4 @@ def test_the_estimate_follows_the_speed_so_far(tmp_path, monkeypatch):
     progress.look()
     progress.close()
     assert said[10] == "  unpacking and compiling"
-    assert said[-1] == "  unpacking and compiling 10 of about 50 (about 4 minutes more)"
+    assert said[-1] == "  unpacked 10 of about 50 (about 4 minutes more)"

@@ -141,8 +141,9 @@ class Progress:
     def look(self) -> None:
         """Tell how far pip is while it says nothing itself: it unpacks one package after the other."""
         if self.installing is not None:
-            done = self._installed() - self.before
-            self._show(f"unpacking and compiling {min(done, self.fetched)} of about {self.fetched}{self._left()}")
+            done, took = self._installed() - self.before, self.now() - self.installing
+            told = f"unpacked {done} of about {self.fetched}" if done < self.fetched else "compiling"
+            self._show(f"{told}{self._left() or f' ({took:.0f} s so far)'}")
 
     def _tick(self) -> None:
         while not self._ended.wait(1.0):

@@ -6,6 +6,7 @@ What fails does not keep the rest from starting: it is listed at the end, each w
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -103,11 +104,15 @@ def start(plan: Plan, report: Report) -> Started:
         if plan.with_jupyter:  # launched first, because it takes the longest to answer
             wanted.append(jupyter.SERVICE)
             attempt(jupyter.SERVICE, lambda: _jupyter(state))
+        based = threading.Event()  # the base images are there, or cannot be had
         with ThreadPoolExecutor(1) as beside:
             if plan.build_site:
                 wanted.append(site.SERVICE)
-                served = beside.submit(attempt, site.SERVICE, lambda: _site(plan, state, steps))
-            _with_engine(plan, started, state, steps, attempt)
+                served = beside.submit(_once(based, lambda: attempt(site.SERVICE, lambda: _site(plan, state, steps))))
+            try:
+                _with_engine(plan, started, state, steps, attempt, based)
+            finally:
+                based.set()
             if plan.build_site:
                 served.result()
             if plan.with_clouds:
@@ -121,14 +126,28 @@ def start(plan: Plan, report: Report) -> Started:
         return started
 
 
+def _once(there: threading.Event, step: Callable[[], None]) -> Callable[[], None]:
+    """A step that waits for something. The site does for the bases: they hold up more, and need the processors."""
+
+    def waiting() -> None:
+        there.wait()
+        step()
+
+    return waiting
+
+
 def _with_engine(
     plan: Plan,
     started: Started,
     state: Installation,
     steps: Steps,
     attempt: Callable[[str, Callable[[], object]], None],
+    based: threading.Event,
 ) -> None:
-    """What runs in containers: images first, several at a time; each service as soon as it can."""
+    """What runs in containers: images first, several at a time; each service as soon as it can.
+
+    ``based`` is set when the base images are there.
+    """
     with ThreadPoolExecutor(3) as pool:
         attempt(ENGINE, lambda: _engine(steps))
         if ENGINE in started.problems:
@@ -150,6 +169,7 @@ def _with_engine(
             return
         scanner = _scanner(plan, started, steps)
         _attempt(started, clouds.FRONTS, lambda: [base.result() for base in others])
+        based.set()
     if clouds.FRONTS not in started.problems:
         attempt(clouds.FRONTS, lambda: _clouds(state, scanner, steps))
 
