@@ -166,7 +166,7 @@ def tags(e: Evidence) -> None:
         raise failure(
             f"The tag {moving} is not there.{near}", "Give the image its second name, then push that as well."
         )
-    if images_of(held, held.tags[moving]).isdisjoint(images_of(held, held.tags[version])):
+    if images_of(held, held.tags[moving]) != images_of(held, held.tags[version]):
         raise failure(
             f"{version} and {moving} point at two different images.",
             "Do not build twice: docker tag gives an image that you have a second name. Then push that name.",
@@ -403,7 +403,7 @@ def private(e: Evidence) -> None:
     public = e.repository(SERVICE, _text(e, "repository"))
     there = held.tags[version]
     # The task before removes and pulls the image, so an attestation may have stayed behind: the image is the same.
-    if public is not None and images_of(held, there).isdisjoint(images_of(public, public.tags.get(version, ""))):
+    if public is not None and images_of(held, there) != images_of(public, public.tags.get(version, "")):
         raise Failure(
             expected=f"{expected[:-1]}, the same image as in {public.name}.",
             found="It holds another image.",

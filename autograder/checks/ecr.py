@@ -263,7 +263,7 @@ def releases(e: Evidence) -> None:
         digests[held.tags[version]] = version
     held, _ = _release(e, "latest")
     # Built and pushed once more, from the cache: the release cannot move, and latest gets a new attestation.
-    if images_of(held, held.tags["latest"]).isdisjoint(images_of(held, held.tags[versions[-1]])):
+    if images_of(held, held.tags["latest"]) != images_of(held, held.tags[versions[-1]]):
         where = digests.get(held.tags["latest"])
         raise Failure(
             expected=f"latest and {versions[-1]} are one and the same image.",

@@ -119,7 +119,7 @@ def image(e: Evidence, service: str, name: str, tag: str) -> tuple[Repository, I
         faults = [f"{fault.subject}: {fault.detail}" for fault in held.problems]
         found = (
             f"{tag} points at an index that holds no image for any platform."
-            if isinstance(what, ImageIndex) and not what.platforms
+            if isinstance(what, ImageIndex) and not held.images(digest)
             else f"What {tag} points at cannot be read" + (f" ({'; '.join(faults)})." if faults else ".")
         )
         raise Failure(expected=expected, found=found, next_step="Push the image again.")

@@ -17,11 +17,10 @@ def images_of(held: Repository, digest: str) -> frozenset[str]:
     """The images behind a digest: itself, or what an index lists without the attestations.
 
     Two indexes may list one image, since a build that is taken from the cache as a whole gets a new attestation. And an
-    engine that pulled an image and pushes it again sends the image alone, without the attestation.
+    engine that pulled an image and pushes it again sends the image alone, without the attestation. So two digests are
+    the same image when these are equal; that they share one is not enough, since an engine may run another one of them.
     """
-    found = held.parsed(digest)
-    listed = found.platforms if isinstance(found, ImageIndex) else ()
-    return frozenset(child.digest for child in listed) or frozenset({digest})
+    return frozenset(child.digest for child in held.images(digest)) or frozenset({digest})
 
 
 def difference(held: Repository, found: str, wanted: str, origin: Repository | None = None) -> tuple[str, str] | None:

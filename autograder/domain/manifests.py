@@ -20,6 +20,9 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
+NO_PLATFORM = "unknown/unknown"  # of an attestation's entry in an index
+STATEMENT = "application/vnd.in-toto"  # media types of an attestation's layers begin so
+
 IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
@@ -47,13 +50,14 @@ class Descriptor:
 
     @property
     def is_attestation(self) -> bool:
-        """BuildKit's attestation manifests: platform ``unknown/unknown`` and an annotation that says so.
+        """Listed as one of BuildKit's attestation manifests: platform ``unknown/unknown``, or an annotation.
 
+        Whoever writes an index can say both of any image: where it counts, see
+        :meth:`autograder.evidence.model.Repository.images`.
         Source: https://docs.docker.com/build/metadata/attestations/attestation-storage/
         """
         return (
-            self.annotations.get("vnd.docker.reference.type") == "attestation-manifest"
-            or self.platform == "unknown/unknown"
+            self.annotations.get("vnd.docker.reference.type") == "attestation-manifest" or self.platform == NO_PLATFORM
         )
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from autograder.domain import manifests
-from autograder.domain.manifests import ImageIndex, ImageManifest
+from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
 
 SCHEMA_VERSION = 1
 
@@ -109,16 +109,38 @@ class Repository(Frozen):
         """The image behind a tag or digest.
 
         An index is followed to the child for ``platform`` ("linux/arm64"), or, without one, to its first child that
-        is no attestation. None when nothing is there.
+        is no attestation (:meth:`images`). None when nothing is there.
         """
         found = self.parsed(self.tags.get(reference, reference))
         if isinstance(found, ImageIndex):
-            for child in found.platforms:
+            for child in self.images(found.digest):
                 if platform is None or child.platform == platform or (child.platform or "").startswith(platform + "/"):
                     image = self.parsed(child.digest)
                     return image if isinstance(image, ImageManifest) else None
             return None
         return found
+
+    def images(self, digest: str) -> tuple[Descriptor, ...]:
+        """The children of an index that count as images; empty for what is no index.
+
+        A child is no image when it is listed as an attestation, for the platform ``unknown/unknown`` that no engine
+        asks for, and its manifest has nothing but statements. What the list alone says, any image can be called.
+        """
+        found = self.parsed(digest)
+        listed = found.manifests if isinstance(found, ImageIndex) else ()
+        nowhere = {child.digest for child in listed if child.platform == manifests.NO_PLATFORM}
+        statements = {
+            digest for digest in nowhere if self._is_statement(digest)
+        }  # read once each
+        return tuple(
+            child for child in listed if child.platform != manifests.NO_PLATFORM or child.digest not in statements
+        )
+
+    def _is_statement(self, digest: str) -> bool:
+        held = self.parsed(digest)
+        return isinstance(held, ImageManifest) and all(
+            layer.media_type.startswith(manifests.STATEMENT) for layer in held.layers
+        )
 
     def content(self, digest: str) -> bytes | None:
         """The bytes of a small blob; None when it is not in the snapshot."""

@@ -28,6 +28,10 @@ from autograder.evidence.layout import LayoutSource, blob_name
 
 MAX_TAR = 256 << 20  # bytes of all layers above the base, unpacked
 MAX_ENTRIES = 50_000
+MAX_DEPTH = 128  # layers: what an engine stacks, https://docs.docker.com/engine/storage/drivers/overlayfs-driver/
+MAX_PATH = 4096  # bytes of a path, as in Linux; an engine unpacks none that is longer
+MAX_STEPS = 100_000_000  # folders that are looked at in merging, a minute or so; a large real image needs 5 million
+MAX_METADATA = 64 << 20  # bytes of METADATA and RECORD files, each link to one counted
 PIECE = 16 * 1024  # bytes of gzip data that are unpacked at a time
 MAX_TEXT = 2 << 20  # bytes of a METADATA or RECORD that is read
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -109,6 +113,8 @@ def layers(image: ImageManifest, config: Mapping[str, Any] | None, source: Layou
         raise ImageProblem(f"the manifest lists {len(image.layers)} layers, and the config {count} of them")
     if not all(isinstance(each, str) for each in diff_ids):
         raise ImageProblem("the config lists layers that are no digests")
+    if len(diff_ids) > MAX_DEPTH:
+        raise ImageProblem(f"the image has {len(diff_ids)} layers, and an engine stacks at most {MAX_DEPTH}")
     found: list[Layer] = []
     height = len(of_base(image, config, bases))
     for descriptor, diff_id in zip(image.layers[height:], diff_ids[height:], strict=True):
@@ -179,9 +185,11 @@ def merge(found: list[Layer]) -> dict[str, Entry]:
     """The regular files that a container would see of these layers, whiteouts applied.
 
     Raises:
-        ImageProblem: a tar is damaged, has too many entries, or hides data behind its end.
+        ImageProblem: a tar is damaged, has too many entries, holds what no engine writes (a sparse file, a path
+            without end), or hides data behind its end.
     """
     files: dict[str, Entry] = {}
+    steps = 0
     for layer in found:
         change = _Change()
         try:
@@ -196,6 +204,9 @@ def merge(found: list[Layer]) -> dict[str, Entry]:
             raise ImageProblem(f"the layer {layer.digest} is not a sound tar archive ({error})") from None
         if layer.tar[end:].strip(b"\0"):
             raise ImageProblem(f"the layer {layer.digest} has data after the end of its tar archive (padding)")
+        steps += sum(path.count("/") + 1 for path in files)
+        if steps > MAX_STEPS:
+            raise ImageProblem("the image has too many files in too many layers to be scanned")
         files = {path: entry for path, entry in files.items() if change.keeps(path)} | change.files
     return files
 
@@ -228,6 +239,10 @@ class _Change:
 
 
 def _note(archive: tarfile.TarFile, entry: tarfile.TarInfo, below: dict[str, Entry], change: _Change) -> None:
+    if max(len(entry.name), len(entry.linkname)) > MAX_PATH:
+        raise tarfile.ReadError(f"it holds a path of more than {MAX_PATH} bytes")
+    if entry.issparse():  # a few bytes can claim a file of any size, and reading it would make them
+        raise tarfile.ReadError("it holds a sparse file, which no engine writes")
     path = _path(entry.name)
     folder, _, name = path.rpartition("/")
     if name == ".wh..wh..opq":
@@ -267,11 +282,19 @@ def _path(name: str) -> str:
 
 
 def take(files: dict[str, Entry]) -> Inventory:
-    """The installed packages among merged files, and what is wrong with their metadata."""
-    packages, problems = [], []
+    """The installed packages among merged files, and what is wrong with their metadata.
+
+    Raises:
+        ImageProblem: there are far too many.
+    """
+    packages, problems, read = [], [], 0
     for path, entry in sorted(files.items()):
         if not METADATA.search(path):
             continue
+        record = files.get(f"{path.removesuffix('METADATA')}RECORD")
+        read += sum(1024 + len(one.content or b"") for one in (entry, record) if one is not None)
+        if read > MAX_METADATA:
+            raise ImageProblem(f"the image has more than {MAX_METADATA >> 20} MiB of package metadata")
         place = SITE.fullmatch(path)
         root = place["root"] if place else ""
         vendored = VENDORED.match(path)
@@ -316,7 +339,7 @@ def _intact(folder: str, files: dict[str, Entry]) -> bool:
             wanted = base64.urlsafe_b64decode(row[1].removeprefix("sha256=") + "==").hex()
         except ValueError:
             return False
-        if entry is None and TESTS.search(path):
+        if entry is None and TESTS.search(path.removeprefix(site)):  # where the package lies is no matter
             continue
         if entry is None or entry.sha256 != wanted:
             return False

@@ -159,7 +159,10 @@ class Rescanner:
         if isinstance(parsed, ImageManifest):
             return (self._image(repository, source, parsed, bases),)
         assert isinstance(parsed, ImageIndex)
-        children = [repository.parsed(child.digest) for child in parsed.platforms]
+        listed = dict.fromkeys(
+            child.digest for child in repository.images(digest)
+        )  # none twice
+        children = [repository.parsed(child) for child in listed]
         if not children or any(not isinstance(child, ImageManifest) for child in children):
             raise ImageProblem(f"the index {digest} lists images that are not in the submission")
         return tuple(

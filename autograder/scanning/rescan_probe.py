@@ -24,7 +24,7 @@ from autograder.scanning.artifact import SBOM_TYPES
 from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Rescan, Rescanner
 
-MAX_IMAGES = 12  # of one repository: each takes about a second
+MAX_IMAGES = 12  # of one repository, those in indexes counted each: an image takes about a second
 MAX_SBOM = 8 << 20  # bytes
 FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the referrers API is no image's
 # What kits before 0.2 wrote, whose submissions held no base at all.
@@ -65,9 +65,15 @@ def run(rescanner: Rescanner, bases: Bases, snapshots: Mapping[str, Snapshot]) -
     found: dict[str, JsonValue] = {}
     for name, one in snapshots.items():
         if one.repository.layers != "none":
-            digests = _tagged(one.repository)
-            rows: dict[str, JsonValue] = {d: _image(rescanner, bases, one, d) for d in digests[:MAX_IMAGES]}
-            rows |= {d: {"error": f"more than {MAX_IMAGES} images have tags here"} for d in digests[MAX_IMAGES:]}
+            rows: dict[str, JsonValue] = {}
+            count = 0
+            for digest in _tagged(one.repository):
+                there = _count(one.repository, digest)
+                if count + there > MAX_IMAGES:
+                    rows[digest] = {"error": f"more than {MAX_IMAGES} images have tags here"}
+                    continue
+                count += there
+                rows[digest] = _image(rescanner, bases, one, digest)
             found[name] = rows
     return found
 
@@ -78,12 +84,17 @@ def _tagged(repository: Repository) -> list[str]:
     return [digest for digest in dict.fromkeys(digests) if any(True for _ in _images(repository, digest))]
 
 
+def _count(repository: Repository, digest: str) -> int:
+    """How many images a rescan of a digest scans: one for each that an index lists."""
+    return len({child.digest for child in repository.images(digest)}) or 1
+
+
 def _images(repository: Repository, digest: str) -> Iterator[ImageManifest]:
     """The image of a digest, or those of an index; artifacts are none."""
     parsed = repository.parsed(digest)
     listed: Iterable[Any] = [parsed]
     if isinstance(parsed, ImageIndex):
-        listed = [repository.parsed(child.digest) for child in parsed.platforms]
+        listed = map(repository.parsed, dict.fromkeys(child.digest for child in repository.images(digest)))
     for one in listed:
         if isinstance(one, ImageManifest) and one.config.media_type in IMAGE_CONFIGS:
             yield one

@@ -83,6 +83,12 @@ class Registry:
         attestation = self._image(name, [Layer(f"in-toto {image} {new}", 1_100)], {}, {}, unknown=True)
         self.tags[name][new] = self._index(name, image, attestation)
 
+    def together(self, name: str, new: str, *old: str) -> None:
+        """An index over the images of some tags, the first for amd64 and the others listed as attestations."""
+        first, *others = (json.loads(self.text(name, tag))["manifests"][0]["digest"] for tag in old)
+        for other in others:
+            self.tags[name][new] = self._index(name, first, other)
+
     def alone(self, name: str, old: str, new: str, to: str | None = None) -> None:
         """``docker pull``, ``tag`` and ``push`` of an index: the attestation stays behind, and the image goes alone."""
         image = json.loads(self.text(name, old))["manifests"][0]["digest"]
@@ -137,6 +143,8 @@ class Registry:
         docker = self.form == "docker20"
         kind = manifests.DOCKER_MANIFEST if docker else manifests.OCI_MANIFEST
         layer_kind = "docker.image.rootfs.diff.tar.gzip" if docker else "oci.image.layer.v1.tar+gzip"
+        if unknown:
+            layer_kind = "in-toto+json"
         architecture = "unknown" if unknown else "amd64"
         content = json.dumps(
             {

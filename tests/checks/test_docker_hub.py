@@ -319,6 +319,14 @@ def test_an_attestation_that_a_pull_left_behind() -> None:
     failed(world.verdict("tags"), f"{VERSION} and {MOVING} point at two different images.")
 
 
+@pytest.mark.parametrize("listed", [("other", VERSION), (VERSION, "other")])
+def test_an_index_that_lists_the_image_beside_another_is_not_the_image(listed: tuple[str, str]) -> None:
+    world = World("docker29")
+    world.push(REPO, "other", version="9")
+    world.registry.together(REPO, MOVING, *listed)
+    failed(world.verdict("tags"), f"{VERSION} and {MOVING} point at two different images.")
+
+
 def test_a_wrong_private_repository(world: World) -> None:
     world.private[INTERNAL] = False
     failed(world.verdict("private"), "The repository is public: a push without a repository makes a public one.")

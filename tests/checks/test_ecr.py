@@ -309,6 +309,13 @@ def test_the_same_image_with_another_attestation_is_the_newest_release_too():
     failed(world.judge()["releases"], "latest points at an image that is none of the releases.")
 
 
+@pytest.mark.parametrize("listed", [("2.3.1", "2.4.0"), ("2.4.0", "2.3.1")])
+def test_an_index_that_lists_the_newest_release_beside_another_image_is_not_that_release(listed):
+    world = World("docker29")
+    world.registry.together(NAME, "latest", *listed)
+    failed(world.judge()["releases"], "latest points at an image that is none of the releases.")
+
+
 def test_nothing_without_a_tag():
     world = World()
     world.registry.tag(NAME, "dev-42", "dev-43")

@@ -12,6 +12,7 @@ from autograder.evidence import layout
 
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+STATEMENT = "application/vnd.in-toto+json"
 
 
 def js(document: Any) -> bytes:
@@ -37,8 +38,10 @@ class Layout:
         oci: bool = True,
         labels: dict[str, str] | None = None,
         config: dict[str, Any] | None = None,
+        layer_type: str = "",
     ) -> tuple[str, int, str]:
         """Digest, size and media type of a manifest over ``layers`` (their content is free text)."""
+        layer_type = layer_type or (OCI_LAYER if oci else DOCKER_LAYER)
         document = {"architecture": "amd64", "os": "linux", "config": {"Labels": labels or {}}} | (config or {})
         document.setdefault("rootfs", {"type": "layers", "diff_ids": [digest_of(b"diff" + x) for x in layers]})
         kind = manifests.OCI_MANIFEST if oci else manifests.DOCKER_MANIFEST
@@ -52,10 +55,7 @@ class Layout:
                     "digest": self.blob(content),
                     "size": len(content),
                 },
-                "layers": [
-                    {"mediaType": OCI_LAYER if oci else DOCKER_LAYER, "digest": self.blob(x), "size": len(x)}
-                    for x in layers
-                ],
+                "layers": [{"mediaType": layer_type, "digest": self.blob(x), "size": len(x)} for x in layers],
             }
         )
         return self.blob(manifest), len(manifest), kind
@@ -68,7 +68,7 @@ class Layout:
         ]
         if attested:
             for digest, _, _ in children:
-                extra = self.image([b'{"_type":"in-toto ' + digest.encode() + b'"}'])
+                extra = self.image([b'{"_type":"in-toto ' + digest.encode() + b'"}'], layer_type=STATEMENT)
                 listed.append(
                     {
                         "mediaType": extra[2],

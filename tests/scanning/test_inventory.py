@@ -273,3 +273,72 @@ def test_a_layer_that_is_too_large_to_scan_is_told_as_that(monkeypatch):
     monkeypatch.setattr(inventory, "MAX_TAR", 10)
     with pytest.raises(ImageProblem, match="at most 0 are scanned: the image stands on a large base"):
         layers(image(OLD))
+
+
+def sparse(size):
+    """A tar of a few bytes with one file of any size, all of it a hole: the old GNU form."""
+    entry = tarfile.TarInfo("hole")
+    entry.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    return bytes(header) + bytes(1024)
+
+
+def test_a_file_of_holes_is_not_filled():
+    with pytest.raises(ImageProblem, match="sparse"):
+        taken(sparse(64 << 20))
+
+
+def linked(paths, target):
+    """A tar with links to one file."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in paths:
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.linkname = tarfile.LNKTYPE, target
+            archive.addfile(entry)
+    return raw.getvalue()
+
+
+@pytest.mark.parametrize("path, linkname", [("a/" * 3000 + "b", "x"), ("b", "a/" * 3000)])
+def test_a_path_without_end_is_refused(path, linkname):
+    with pytest.raises(ImageProblem, match="4096"):
+        taken(linked([path], linkname))
+
+
+def test_more_layers_than_an_engine_stacks_are_refused():
+    with pytest.raises(ImageProblem, match="129 layers"):
+        taken(*[{"a": b"1"}] * 129)
+    assert len(taken(*[{"a": b"1"}] * 128).files) == 1
+
+
+def test_merging_has_an_end(monkeypatch):
+    monkeypatch.setattr(inventory, "MAX_STEPS", 50)
+    many = {f"a/b/c/{n}": b"" for n in range(10)}
+    assert len(taken(many, {"x": b""}).files) == 11
+    with pytest.raises(ImageProblem, match="too many files"):
+        taken(many, {"x": b""}, {"y": b""})
+
+
+def test_links_to_one_record_count_each(monkeypatch):
+    monkeypatch.setattr(inventory, "MAX_METADATA", 200_000)
+    files = package("joblib", "1.5.2")
+    record = f"{SITE}/joblib-1.5.2.dist-info/RECORD"
+    files[record] += b"x,,\n" * 10_000
+    folders = [f"{SITE}/joblib-1.5.{n}.dist-info" for n in range(3, 9)]
+    metadata = linked([f"{one}/METADATA" for one in folders], record.replace("RECORD", "METADATA"))
+    assert len(taken(files, metadata).packages) == 7
+    with pytest.raises(ImageProblem, match="package metadata"):
+        taken(files, metadata, linked([f"{one}/RECORD" for one in folders], record))
+
+
+def test_only_tests_inside_of_packages_may_be_missing():
+    """The official images remove them; the path to the packages makes no test folder of everything in them."""
+    site = "srv/tests/venv/lib/python3.11/site-packages"
+    files = package("joblib", "1.5.2", site=site) | {"srv/tests/venv/pyvenv.cfg": b"home = /usr/bin\n"}
+    [sound] = taken(files).packages
+    del files[f"{site}/joblib/__init__.py"]
+    [broken] = taken(files).packages
+    assert (sound.intact, broken.intact) == (True, False)

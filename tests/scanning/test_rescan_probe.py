@@ -7,14 +7,17 @@ import json
 import pytest
 
 from autograder.collect.registry import RegistryClient, snapshot
+from autograder.domain import manifests
 from autograder.domain.manifests import digest_of
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence import layout
 from autograder.scanning import artifact, grader, rescan_probe
+from autograder.scanning.database import Database
 from autograder.scanning.inventory import ImageProblem
-from autograder.scanning.rescan import Finding, Rescan
+from autograder.scanning.rescan import Finding, Rescan, Rescanner
 from autograder.scanning.rescan_probe import Snapshot
 from autograder.scanning.source import RegistrySource
+from tests.evidence.images import STATEMENT, Layout, js
 from tests.scanning.built import base, image, package
 
 BASE = {"etc/os-release": b"ID=debian\n"}
@@ -162,3 +165,58 @@ def test_the_notebook_finds_in_the_registry_what_the_grader_finds_in_the_submiss
     assert again.problems == ()
     assert rescan_probe.run(rescanner, bases, {"registry/probe/app": Snapshot(again, source)}) == live
     assert len(live["registry/probe/app"][built.digest]["sboms"]) == 1
+
+
+def entry(target, system="linux", architecture="amd64", **annotations):
+    digest, size, kind = target
+    platform = {"os": system, "architecture": architecture}
+    return {"mediaType": kind, "digest": digest, "size": size, "platform": platform, "annotations": annotations}
+
+
+def tag_index(made, *entries):
+    content = js({"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": list(entries)})
+    made.tag("2.0", (made.blob(content), len(content), manifests.OCI_INDEX))
+
+
+def scans(made, monkeypatch):
+    """The digests that a rescan of the tagged index scans."""
+    source = made.source()
+    held = layout.verify(source, service="registry", name="team/app", layers="all")
+    rescanner = Rescanner(None, None, Database, "trivy", None, {}, ())
+    found = []
+    monkeypatch.setattr(rescanner, "_image", lambda repository, source, image, bases: found.append(image.digest))
+    rescanner.rescan(held, source, held.tags["2.0"])
+    return found
+
+
+MARK = {"vnd.docker.reference.type": "attestation-manifest"}
+
+
+@pytest.mark.parametrize("place", [("linux", "amd64"), ("unknown", "unknown")])
+@pytest.mark.parametrize("marks", [{}, MARK])
+def test_an_image_that_an_index_calls_an_attestation_is_scanned(place, marks, monkeypatch):
+    made = Layout()
+    hidden, shown = made.image([b"hidden"]), made.image([b"shown"])
+    note = made.image([b'{"_type":"in-toto"}'], layer_type=STATEMENT)
+    tag_index(made, entry(hidden, *place, **marks), entry(shown), entry(note, "unknown", "unknown", **MARK))
+    assert scans(made, monkeypatch) == [hidden[0], shown[0]]
+
+
+def test_an_index_has_no_room_for_images_without_end(monkeypatch):
+    monkeypatch.setattr(rescan_probe, "MAX_IMAGES", 3)
+    made = Layout()
+    parts = [entry(made.image([b"%d" % n])) for n in range(4)]
+    tag_index(made, *parts)
+    made.tag("3.0", made.image([b"alone"]))
+    told = Told()
+    source = made.source()
+    held = layout.verify(source, service="registry", name="team/app", layers="all")
+    rows = rescan_probe.run(told, (), {"registry/team/app": Snapshot(held, source)})["registry/team/app"]
+    assert "more than 3 images" in rows[held.tags["2.0"]]["error"]
+    assert [digest for digest, _ in told.asked] == [held.tags["3.0"]]
+
+
+def test_an_image_that_is_listed_often_is_scanned_once(monkeypatch):
+    made = Layout()
+    tag_index(made, *[entry(made.image([b"one"]))] * 1000)
+    assert len(scans(made, monkeypatch)) == 1
