@@ -129,9 +129,7 @@ class Repository(Frozen):
         found = self.parsed(digest)
         listed = found.manifests if isinstance(found, ImageIndex) else ()
         nowhere = {child.digest for child in listed if child.platform == manifests.NO_PLATFORM}
-        statements = {
-            digest for digest in nowhere if self._is_statement(digest)
-        }  # read once each
+        statements = {digest for digest in nowhere if self._is_statement(digest)}
         return tuple(
             child for child in listed if child.platform != manifests.NO_PLATFORM or child.digest not in statements
         )

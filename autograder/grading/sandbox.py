@@ -63,10 +63,15 @@ def build(client: DockerClient, report: Any = None) -> str:
         return images.build_local(client, TAG, context, base=images.PYTHON_BASE, report=report)
 
 
-def limit_seconds(jobs: Sequence[dict[str, Any]], of: Callable[[float], float] = float) -> float:
-    """The most that these jobs may cost, by the runner's own limits: CPU time, or what ``of`` makes of each limit."""
-    loads = (runner.MAX_RESTARTS + 1) * of(runner.LOAD_SECONDS)
-    return sum(loads + of(float(job["seconds"])) * len(job["cases"]) for job in jobs)
+def limit_seconds(jobs: Sequence[dict[str, Any]]) -> float:
+    """The most that these jobs may cost, by the runner's own limits: CPU time, or time asleep."""
+    loads = (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
+    return sum(loads + float(job["seconds"]) * len(job["cases"]) for job in jobs)
+
+
+def wall_seconds(jobs: Sequence[dict[str, Any]]) -> float:
+    """After how long these jobs hang, on any machine: what they may cost, and what the runner waits beyond."""
+    return MARGIN + limit_seconds(jobs) + (MARGIN + runner.PATIENCE) * len(jobs)
 
 
 class Sandbox:
@@ -96,7 +101,7 @@ class Sandbox:
         line = json.dumps(list(jobs)).encode() + b"\n"
         if len(line) > MAX_INPUT:
             raise ValueError(f"{len(line)} bytes of jobs")
-        output = self._contained(line, MARGIN + limit_seconds(jobs), MARGIN + limit_seconds(jobs, runner.longest))
+        output = self._contained(line, MARGIN + limit_seconds(jobs), wall_seconds(jobs))
         try:
             answers = strictjson.load(output, "The result", MAX_OUTPUT)
         except Refused:

@@ -29,6 +29,7 @@ from typing import Any
 MAX_RESULT = 64 * 1024  # characters of one result's JSON
 MAX_RESTARTS = 3  # processes lost to a time-out or crash before the remaining cases are given up
 LOAD_SECONDS = 10.0  # for the cell itself
+PATIENCE = 600.0  # seconds in all that a job's processes may wait for nothing that counts: a processor, a disk, a signal
 LOOK = 0.1  # seconds from one look at a process to the next
 UNSEEN = 5  # where nobody tells whether a process sleeps or waits for a processor: wall seconds that count as one
 ASLEEP = frozenset("SIZX")  # first letters of the states in which a process waits for something, or has ended
@@ -37,6 +38,21 @@ ASLEEP = frozenset("SIZX")  # first letters of the states in which a process wai
 def longest(seconds: float) -> float:
     """Seconds on the wall clock after which a limit of ``seconds`` is over, however busy the machine is."""
     return 60.0 + 10 * seconds
+
+
+class Patience:
+    """What is left of a job's :data:`PATIENCE`. Without it, a cell that stops itself could do so in each of its cases."""
+
+    def __init__(self) -> None:
+        self.left = PATIENCE
+
+    def until(self, seconds: float) -> float:
+        """When a limit of ``seconds`` is over by the clock, as :func:`time.monotonic` counts."""
+        return time.monotonic() + min(longest(seconds), seconds + self.left)
+
+    def spend(self, seconds: float) -> None:
+        """That long it was waited, and nothing of it counted."""
+        self.left = max(0.0, self.left - max(0.0, seconds))
 
 
 class Meter:
@@ -225,7 +241,8 @@ def child() -> None:
 class Process:
     """One child, fed case by case; a reader thread makes time-outs work on every platform."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
+    def __init__(self, job: dict[str, Any], patience: Patience | None = None) -> None:
+        self.patience = patience or Patience()
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).resolve()), "--child"],
             stdin=subprocess.PIPE,
@@ -270,12 +287,11 @@ class Process:
         if not reader.is_alive():
             return
         meter = Meter(self.process.pid, getattr(self.process, "_handle", None))  # made late: most answers come at once
-        until = time.monotonic() + longest(seconds)
-        while meter.cost < seconds and time.monotonic() < until:
+        began, until = time.monotonic(), self.patience.until(seconds)
+        while reader.is_alive() and meter.cost < seconds and time.monotonic() < until:
             reader.join(meter.pause)
-            if not reader.is_alive():
-                return
             meter.add()
+        self.patience.spend(time.monotonic() - began - meter.cost)
 
     def close(self) -> None:
         if os.name == "posix":
@@ -293,9 +309,9 @@ class Process:
             self.stdout.close()
 
 
-def start(job: dict[str, Any]) -> tuple[Process | None, str]:
+def start(job: dict[str, Any], patience: Patience | None = None) -> tuple[Process | None, str]:
     """A child that has loaded the cell, or the reason why there is none."""
-    process = Process(job)
+    process = Process(job, patience)
     answer = process.receive(LOAD_SECONDS)
     if answer and answer.get("loaded") is True:
         return process, ""
@@ -310,7 +326,8 @@ def start(job: dict[str, Any]) -> tuple[Process | None, str]:
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """The result for a job; see the module's docstring for both."""
     seconds = float(job["seconds"])
-    process, message = start(job)
+    patience = Patience()
+    process, message = start(job, patience)
     if process is None:
         return {"status": "broken", "message": message, "results": []}
     results: list[dict[str, Any]] = []
@@ -329,7 +346,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         )
         process.close()
         restarts += 1
-        process = start(job)[0] if restarts < MAX_RESTARTS else None
+        process = start(job, patience)[0] if restarts < MAX_RESTARTS else None
     if process is not None:
         process.close()
     return {"status": "ran", "message": "", "results": results}

@@ -227,8 +227,8 @@ def run_locally(extracted: Extracted, function: str, cases: Sequence[Case], seco
     if not_run is not None:
         return not_run
     # A slow cell is the runner's to stop, not a fault.
-    loads = (runner.MAX_RESTARTS + 1) * runner.longest(runner.LOAD_SECONDS)
-    limit = OVERHEAD_SECONDS + loads + runner.longest(seconds) * (len(cases) + 1)
+    loads = (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
+    limit = OVERHEAD_SECONDS + loads + seconds * (len(cases) + 1) + runner.PATIENCE
     try:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(

@@ -159,9 +159,7 @@ class Rescanner:
         if isinstance(parsed, ImageManifest):
             return (self._image(repository, source, parsed, bases),)
         assert isinstance(parsed, ImageIndex)
-        listed = dict.fromkeys(
-            child.digest for child in repository.images(digest)
-        )  # none twice
+        listed = dict.fromkeys(child.digest for child in repository.images(digest))
         children = [repository.parsed(child) for child in listed]
         if not children or any(not isinstance(child, ImageManifest) for child in children):
             raise ImageProblem(f"the index {digest} lists images that are not in the submission")

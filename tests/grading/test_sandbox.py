@@ -26,10 +26,11 @@ def test_frames_of_the_engine_are_put_together():
     assert _demultiplexed(b"") == b""
 
 
-@pytest.mark.parametrize("of", [float, runner.longest])
-def test_both_limits_leave_room_for_the_runners_own(of):
-    slowest = len(JOB["cases"]) * of(JOB["seconds"]) + (runner.MAX_RESTARTS + 1) * of(runner.LOAD_SECONDS)
-    assert limit_seconds([JOB, JOB], of) == 2 * slowest
+def test_both_limits_leave_room_for_the_runners_own():
+    slowest = len(JOB["cases"]) * JOB["seconds"] + (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
+    assert limit_seconds([JOB, JOB]) == 2 * slowest
+    assert sandbox.wall_seconds([JOB, JOB]) > 2 * (slowest + runner.PATIENCE)
+    assert sandbox.wall_seconds([JOB | {"cases": [[1]] * 60, "seconds": 2.0}]) < 900, "a class waits for nobody longer"
 
 
 def test_labels_tell_dead_processes_from_living_ones():

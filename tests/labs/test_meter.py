@@ -72,6 +72,17 @@ def test_a_process_that_was_stopped_for_longer_than_its_limit_still_answers():
         process.close()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nobody tells, or a look takes longer")
+def test_a_cell_that_stops_itself_in_every_case_is_waited_for_once(monkeypatch):
+    """Stopped, it costs nothing; a helper wakes it before the limit by the clock is over, so that each case goes well."""
+    stop = "import os, signal\ndef f(n):\n    if os.fork() == 0:\n        import time; time.sleep(1.2)\n"
+    stop += "        os.kill(os.getppid(), signal.SIGCONT); os._exit(0)\n"
+    stop += "    os.kill(os.getpid(), signal.SIGSTOP)\n    return n\n"
+    monkeypatch.setattr(runner, "PATIENCE", 5.0)
+    found = statuses(runner.run(job(stop, *range(12), seconds=0.3)))
+    assert found[0] == "returned" and found[-1] == "timeout"
+
+
 @pytest.mark.slow  # it takes every processor for some seconds
 @posix
 def test_on_a_machine_that_is_busy_the_verdict_is_the_same():
