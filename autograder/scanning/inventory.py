@@ -21,6 +21,7 @@ from email.parser import HeaderParser
 from typing import Any
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from autograder.domain.bases import Bases, of_base
 from autograder.domain.manifests import ImageManifest, digest_of
@@ -31,6 +32,7 @@ MAX_ENTRIES = 50_000
 MAX_DEPTH = 128  # layers: what an engine stacks, https://docs.docker.com/engine/storage/drivers/overlayfs-driver/
 MAX_PATH = 4096  # bytes of a path, as in Linux; an engine unpacks none that is longer
 MAX_STEPS = 20_000_000  # folders that are looked at in merging, 20 s or so; a large real image needs 5 million
+MAX_NAME = 200  # characters of a package's name or version that are kept
 MAX_METADATA = 64 << 20  # bytes of METADATA and RECORD files, each link to one counted
 PIECE = 16 * 1024  # bytes of gzip data that are unpacked at a time
 MAX_TEXT = 2 << 20  # bytes of a METADATA or RECORD that is read
@@ -304,16 +306,27 @@ def take(files: dict[str, Entry]) -> Inventory:
             problems.append(f"/{path} is package metadata where no package manager puts any; it counts for nothing")
             continue
         headers = HeaderParser().parsestr((entry.content or b"").decode("utf-8", errors="replace"))
-        name, version = str(headers.get("Name", "")).strip(), str(headers.get("Version", "")).strip()
+        name, version = (str(headers.get(key, "")).strip()[:MAX_NAME] for key in ("Name", "Version"))
         wanted = f"{canonicalize_name(name)}-{version}"
         folder_name, _, folder_version = place["folder"].rpartition("-")
         if not name or not version or f"{canonicalize_name(folder_name)}-{folder_version}" != wanted:
             problems.append(f"/{path} says {name or 'nothing'} {version}, which its folder does not")
+        elif not _is_version(version):
+            problems.append(f"/{path}: {name} has the version {version}, which is none that Python knows (PEP 440)")
         intact = _intact(path.removesuffix("METADATA"), files)
         if not intact:
             problems.append(f"/{path}: files of {name} {version} are not those that its RECORD lists")
         packages.append(Package(canonicalize_name(name), version, path, intact))
     return Inventory(tuple(packages), files, tuple(problems))
+
+
+def _is_version(text: str) -> bool:
+    """Whether it is a version by https://packaging.python.org/en/latest/specifications/version-specifiers/."""
+    try:
+        Version(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_root(root: str, files: dict[str, Entry]) -> bool:

@@ -34,7 +34,8 @@ from autograder.scanning import inventory, trivy
 from autograder.scanning.database import Database
 from autograder.scanning.inventory import ImageProblem, Layer
 
-SCHEMA = 2  # of stored results: raise it when what is found could change
+SCHEMA = 3  # of stored results: raise it when what is found could change
+MAX_PROBLEMS = 200  # of one image that are kept
 TAR = "application/vnd.oci.image.layer.v1.tar"
 GRADED = (Severity.HIGH, Severity.CRITICAL)
 
@@ -219,7 +220,7 @@ class Rescanner:
             ]
         kept.sort(key=lambda one: (-Severity(one.severity).rank, one.package, one.id, one.path))
         versions = {package.name: package.version for package in held.packages}
-        return Rescan(digest, versions, tuple(kept), tuple(problems))
+        return Rescan(digest, versions, tuple(kept), tuple(problems[:MAX_PROBLEMS]))
 
     def _marked(self, held: inventory.Inventory) -> list[tuple[tuple[str, str], str]]:
         """The first file of each package and version whose code is known by its content."""

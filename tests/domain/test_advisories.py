@@ -85,6 +85,7 @@ def test_the_base_images_own_tools_are_left_out():
         ("gunicorn", "22.0.0", []),
         ("certifi", "2022.9.24", ["CVE-2022-23491", "CVE-2023-37920"]),
         ("joblib", "not a version", []),
+        ("joblib", "9" * 5000, []),
         ("nothing", "1.0", []),
     ],
 )

@@ -334,6 +334,16 @@ def test_links_to_one_record_count_each(monkeypatch):
         taken(files, metadata, linked([f"{one}/RECORD" for one in folders], record))
 
 
+def test_a_version_that_cannot_be_compared_is_a_problem():
+    """No advisory covers it, so it would hide what the package is."""
+    found = taken(package("joblib", "fixed"))
+    assert [one.version for one in found.packages] == ["fixed"]
+    assert "joblib has the version fixed, which is none" in found.problems[0]
+    name = f"{SITE}/joblib-1.1.0.dist-info/METADATA"
+    found = taken(OLD | {name: OLD[name].replace(b"1.1.0", b"9" * 5000)})
+    assert len(found.packages[0].version) == 200 and "which its folder does not" in found.problems[0]
+
+
 def test_only_tests_inside_of_packages_may_be_missing():
     """The official images remove them; the path to the packages makes no test folder of everything in them."""
     site = "srv/tests/venv/lib/python3.11/site-packages"

@@ -15,7 +15,7 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from autograder.domain.advisories import cvss
 from autograder.domain.advisories.cvss import Severity
@@ -71,7 +71,7 @@ class Advisory:
         """Whether a version is in one of the ranges; a version that cannot be read is not."""
         try:
             known = Version(version)
-        except InvalidVersion:
+        except ValueError:  # InvalidVersion is one; so is what Python says of a number with thousands of digits
             return False
         return any(SpecifierSet(each).contains(known, prereleases=True) for each in self.affected)
 
