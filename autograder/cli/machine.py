@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from autograder.services.lifecycle import Report, Started
 
 KNOWN = "The course knows this base: its layers stay out of submissions."
-UNKNOWN = "The course does not know this base: its layers travel with submissions. That is only larger, not worse."
+UNKNOWN = "The course does not know this base, so its layers travel with submissions. See also: course images --refresh"
 
 
 @contextmanager

@@ -364,7 +364,6 @@ def service_document(repositories: Iterable[Repository], settings: object, catal
         "repositories": {
             r.name: {
                 "layers": r.layers,
-                "base_layers": list(r.base_layers),
                 "folder": f"evidence/{r.service}/{r.name}",
             }
             for r in repositories

@@ -332,7 +332,7 @@ class _Reader:
         settings = self._settings(service, document)
         repositories: dict[str, Repository] = {}
         for name, layers in self._repositories(lab, service, parameters, listed, settings).items():
-            left_out = listed[name].get("base_layers") if isinstance(listed[name], dict) else None
+            left_out = listed[name].get("base_layers") if isinstance(listed[name], dict) else None  # by an older kit
             with damage_is_refused(f"evidence/{service}/{name}"):
                 found = layout.verify(
                     self.archive.folder(f"evidence/{service}/{name}"),

@@ -68,11 +68,11 @@ class Meter:
 
     def __init__(self, pid: int, handle: Any = None) -> None:
         self.pid, self.handle, self.cost = pid, handle, 0.0
-        self.used, self.then = self.look()[0], time.monotonic()
+        self.used, self.then = self.look()[0] or 0.0, time.monotonic()
         self.pause = LOOK if os.path.isdir("/proc/self") or os.name == "nt" else 5 * LOOK  # `ps` is dear
 
-    def look(self) -> tuple[float, bool | None]:
-        """CPU seconds so far, and whether all are asleep; None where the system does not tell."""
+    def look(self) -> tuple[float | None, bool | None]:
+        """CPU seconds so far, and whether all are asleep; None for what the system does not tell."""
         try:
             if os.name == "nt":
                 return windows_seconds(self.handle), None
@@ -80,13 +80,14 @@ class Meter:
                 return linux_seconds(self.pid)
             return posix_seconds(self.pid)
         except (OSError, ValueError, IndexError, subprocess.SubprocessError):
-            return 0.0, None
+            return None, None
 
     def add(self) -> float:
         """The cost until now. Who looks late, because this process had no processor, charges for one look only."""
         (used, asleep), now = self.look(), time.monotonic()
         passed = min(now - self.then, 2 * self.pause)
         slept = passed / UNSEEN if asleep is None else passed if asleep else 0.0
+        used = self.used if used is None else used  # a look that failed is made up for by the next one
         self.cost += max(used - self.used, slept, 0.0)
         self.used, self.then = used, now
         return self.cost
@@ -103,7 +104,7 @@ def linux_seconds(session: int) -> tuple[float, bool]:
                 fields = file.read().rpartition(")")[2].split()
         except OSError:  # it has ended meanwhile
             continue
-        if int(fields[3]) == session:
+        if len(fields) > 14 and int(fields[3]) == session:
             ticks += sum(map(int, fields[11:15]))  # its own, and those of children that it has waited for
             asleep = asleep and fields[0] in ASLEEP
     return ticks / os.sysconf("SC_CLK_TCK"), asleep
@@ -111,7 +112,8 @@ def linux_seconds(session: int) -> tuple[float, bool]:
 
 def posix_seconds(group: int) -> tuple[float, bool]:
     """The same for macOS and other systems with a ``ps``: a line is group, state, and [[days-]hours:]minutes:seconds."""
-    done = subprocess.run(["ps", "-A", "-o", "pgid=,stat=,time="], capture_output=True, text=True, timeout=60, check=True)
+    call, plain_numbers = ["ps", "-A", "-o", "pgid=,stat=,time="], {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(call, env=plain_numbers, capture_output=True, text=True, timeout=60, check=True)
     total, asleep = 0.0, True
     for line in done.stdout.splitlines():
         number, state, clock = line.split()[:3]

@@ -47,7 +47,7 @@ class Size:
     def __str__(self) -> str:
         if self.total < LARGE:
             return _megabytes(self.total)
-        told = f"{_megabytes(self.total)}, of it {_megabytes(self.layers)} layers of images"
+        told = f"{_megabytes(self.total)}, {_megabytes(self.layers)} of which are layers of images"
         return f"{told}; the course does not know the base image, so that is in it too" if self.with_base else told
 
 
@@ -151,7 +151,7 @@ def _check_size(size: Size, evidence: Evidence, report: Callable[[str], None]) -
     Raises:
         CourseError: more than :data:`MAX_SUBMISSION`.
     """
-    report(f"The submission will have about {size}.")
+    report(f"The submission will be about {size}.")
     if size.total <= MAX_SUBMISSION:
         return
     tags = sorted(

@@ -27,7 +27,7 @@ from autograder.domain.bases import Bases, of_base
 from autograder.domain.manifests import ImageManifest, digest_of
 from autograder.evidence.layout import LayoutSource, blob_name
 
-MAX_TAR = 256 << 20  # bytes of all layers above the base, unpacked
+MAX_TAR = 256 << 20  # bytes of all layers above a known base, unpacked
 MAX_ENTRIES = 50_000
 MAX_DEPTH = 128  # layers: what an engine stacks, https://docs.docker.com/engine/storage/drivers/overlayfs-driver/
 MAX_PATH = 4096  # bytes of a path, as in Linux; an engine unpacks none that is longer

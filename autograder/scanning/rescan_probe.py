@@ -27,7 +27,7 @@ from autograder.scanning.rescan import Rescan, Rescanner
 MAX_IMAGES = 12  # of one repository, those in indexes counted each: an image takes about a second
 MAX_SBOM = 8 << 20  # bytes
 FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the referrers API is no image's
-# What kits before 0.2 wrote, whose submissions held no base at all.
+# Older kits left out the layers of the base that the student's engine had, and listed them; today's list none.
 LEFT_OUT = (
     "{digest} stands on a base that this kit does not know (its layer {layer}), and its layers did not come along: the "
     "submission was written by an older version of the kit. With this version `course submit` writes one that holds "

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,9 @@ def _of_engine(client: DockerClient, digest: str) -> bytes:
     from docker.errors import APIError, ImageNotFound
 
     try:
-        stream = client.images.get(digest).save()
-        with tarfile.open(fileobj=io.BufferedReader(_Stream(stream)), mode="r|") as archive:
+        stream: Any = client.images.get(digest).save()
+        # Closed, since the rest of the answer is not read.
+        with closing(stream), tarfile.open(fileobj=io.BufferedReader(_Stream(stream)), mode="r|") as archive:
             for entry in archive:
                 if entry.isreg() and entry.size <= bases.MAX_CONFIG:
                     opened = archive.extractfile(entry)
@@ -66,8 +68,8 @@ def _of_engine(client: DockerClient, digest: str) -> bytes:
                     if digest_of(content) == digest:
                         _keep(digest, content)
                         return content
-    except (ImageNotFound, APIError, tarfile.TarError):
-        pass
+    except (ImageNotFound, APIError, tarfile.TarError, OSError):  # requests' errors are OSErrors
+        pass  # then the layers travel
     return b""
 
 
@@ -91,8 +93,8 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill (a part of) a buffer; 0 at the end."""
-        if not self._rest:
-            self._rest = memoryview(next(self._pieces, b""))
+        while not self._rest and (piece := next(self._pieces, None)) is not None:
+            self._rest = memoryview(piece)
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size

@@ -150,11 +150,11 @@ def up(
     """
     secrets = cloud_credentials.load()
     base = images.ensure(client, images.REGISTRY, report)
+    former = _ran_on(client, installation)
     with step("image of the clouds"):
+        claims.make(client, installation, services_image.name(client, report))  # first, or another one could remove it
         image = services_image.ensure(client, report)
     store = _store(installation, base, hashlib.sha256(secrets["secret"].encode()).hexdigest())
-    former = _ran_on(client, installation) - {image}
-    claims.make(client, installation, image)
     fronts = _fronts(installation, image, scanner)
     inside = configuration(installation, secrets, scanner)
     with step("clouds"):
@@ -163,7 +163,7 @@ def up(
         container = _have(client, installation, FRONTS, fronts, network, inside)
         if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
             raise _silent(container)
-    for name in former:
+    for name in former - {image}:
         services_image.forget(client, name, installation)
     with step("publishing the base images"):
         publish(client, installation, secrets, report)

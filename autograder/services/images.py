@@ -191,14 +191,14 @@ def _pull(client: DockerClient, tag: str, report: Report) -> Image:
         if digest:
             report(f"{tag}: pulling {digest[:19]}… from Docker Hub, the one that this version of the course pins")
             try:
-                image = client.images.pull(f"{repository}@{digest}")
+                image = _pulled(client, f"{repository}@{digest}")
                 client.api.tag(image.id, repository, word, force=True)
                 return client.images.get(tag)
             except NotFound:  # a mirror may hold names only
                 report(f"{tag}: that one is not there; pulling what has the name today")
         else:
             report(f"{tag}: pulling from Docker Hub")
-        return client.images.pull(tag)
+        return _pulled(client, tag)
     except (APIError, ImageNotFound, RequestException) as error:
         raise EnvironmentProblem(
             expected=f"Docker Hub to send {tag}, as it did answer before",
@@ -206,6 +206,20 @@ def _pull(client: DockerClient, tag: str, report: Report) -> Image:
             next_step="Check the connection, then try again; or ask anew where images come from: "
             "course images --refresh",
         ) from None
+
+
+def _pulled(client: DockerClient, name: str) -> Image:
+    """Pull a name to its end; the SDK's own pull does not look at an error in the middle.
+
+    Raises:
+        APIError: the registry or the engine refused; NotFound: there is no such image.
+    """
+    from docker.errors import APIError
+
+    for line in client.api.pull(name, stream=True, decode=True):
+        if "error" in line:
+            raise APIError(str(line["error"]))
+    return client.images.get(name)
 
 
 def _hub_digest(image: Image, tag: str) -> str:

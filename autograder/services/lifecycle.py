@@ -104,13 +104,16 @@ def start(plan: Plan, report: Report) -> Started:
         if plan.with_jupyter:  # launched first, because it takes the longest to answer
             wanted.append(jupyter.SERVICE)
             attempt(jupyter.SERVICE, lambda: _jupyter(state))
-        based = threading.Event()  # the base images are there, or cannot be had
+        based = _Based()
         with ThreadPoolExecutor(1) as beside:
             if plan.build_site:
                 wanted.append(site.SERVICE)
                 served = beside.submit(_once(based, lambda: attempt(site.SERVICE, lambda: _site(plan, state, steps))))
             try:
                 _with_engine(plan, started, state, steps, attempt, based)
+            except BaseException:  # an interrupt, for one: nothing more is begun
+                based.stopped = True
+                raise
             finally:
                 based.set()
             if plan.build_site:
@@ -126,12 +129,19 @@ def start(plan: Plan, report: Report) -> Started:
         return started
 
 
-def _once(there: threading.Event, step: Callable[[], None]) -> Callable[[], None]:
-    """A step that waits for something. The site does for the bases: they hold up more, and need the processors."""
+class _Based(threading.Event):
+    """Set when the base images are there, or cannot be had; ``stopped`` when nothing more is to be begun."""
+
+    stopped = False
+
+
+def _once(based: _Based, step: Callable[[], None]) -> Callable[[], None]:
+    """A step that waits for the bases, which hold up more than the site and need the processors."""
 
     def waiting() -> None:
-        there.wait()
-        step()
+        based.wait()
+        if not based.stopped:
+            step()
 
     return waiting
 
@@ -142,7 +152,7 @@ def _with_engine(
     state: Installation,
     steps: Steps,
     attempt: Callable[[str, Callable[[], object]], None],
-    based: threading.Event,
+    based: _Based,
 ) -> None:
     """What runs in containers: images first, several at a time; each service as soon as it can.
 

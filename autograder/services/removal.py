@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from autograder.services import claims
@@ -46,14 +45,26 @@ def remove(client: DockerClient, state: Installation) -> dict[str, int]:
         gone["volume"] += 1
     for image in client.api.images():  # as one answer: others may remove images meanwhile
         names = _removable(image, hosts, others)
-        for name in names:
-            with contextlib.suppress(NotFound):  # some engines drop a digest with its last tag
-                client.images.remove(name, force=True)
-        gone["image"] += bool(names)
+        gone["image"] += _drop(client, names)
     for network in client.networks.list(filters=mine):
         network.remove()
         gone["network"] += 1
     return gone
+
+
+def _drop(client: DockerClient, names: list[str]) -> bool:
+    """Take names from an image; whether all are gone now. What a container has begun to use meanwhile stays."""
+    free = bool(names)
+    for name in names:
+        try:
+            client.images.remove(name, force=True)
+        except NotFound:  # some engines drop a digest with its last tag
+            continue
+        except APIError as error:
+            if error.status_code != 409:
+                raise
+            free = False
+    return free
 
 
 def _is_mine(container: Container, state: Installation, hosts: tuple[str, ...]) -> bool:

@@ -35,20 +35,29 @@ AWS_SERVICES = ("ecr", "iam", "sts")
 
 
 def ensure(client: DockerClient, report: images.Report) -> str:
-    """Have the image in the engine; returns its name with a tag that stands for its content.
+    """Have the image in the engine; returns its :func:`name`.
 
     Raises:
         EnvironmentProblem: the wheels cannot be fetched, or the build failed.
     """
-    base = images.ensure(client, images.PYTHON_BASE, report)
+    tag = name(client, report)
     machine = _machine(client)
-    tag = f"{NAME}:{_content(machine, base)}"
     if images.find(client, tag) is None:
         with tempfile.TemporaryDirectory(prefix="course-services-") as folder:
             context = Path(folder)
             assemble(context, wheels(machine, report))
             images.build_local(client, tag, context, base=images.PYTHON_BASE, report=report)
     return tag
+
+
+def name(client: DockerClient, report: images.Report) -> str:
+    """The image's name, with a tag that stands for its content; its base is made where it is absent.
+
+    Raises:
+        EnvironmentProblem: the base cannot be had.
+    """
+    base = images.ensure(client, images.PYTHON_BASE, report)
+    return f"{NAME}:{_content(_machine(client), base)}"
 
 
 def fetch(client: DockerClient, report: images.Report) -> None:

@@ -43,14 +43,14 @@ def test_layers_that_travel_count_once_and_a_known_bases_do_not():
 
 def test_what_is_said_about_the_size():
     assert str(submission.Size(35_000, 0, False)) == "35 kB"
-    assert str(submission.Size(48_200_000, 47_000_000, False)) == "48.2 MB, of it 47.0 MB layers of images"
+    assert str(submission.Size(48_200_000, 47_000_000, False)) == "48.2 MB, 47.0 MB of which are layers of images"
     assert "does not know the base image" in str(submission.Size(48_200_000, 47_000_000, True))
 
 
 def test_the_size_comes_first_and_too_much_is_refused_with_a_way_out():
     said, built = [], image(OLD)
     submission._check_size(submission.Size(submission.MAX_SUBMISSION, 1, False), evidence(built), said.append)
-    assert said == ["The submission will have about 100.0 MB, of it 0 kB layers of images."]
+    assert said == ["The submission will be about 100.0 MB, 0 kB of which are layers of images."]
     with pytest.raises(CourseError) as refused:
         submission._check_size(submission.Size(submission.MAX_SUBMISSION + 1, 1, True), evidence(built), said.append)
     assert len(said) == 2 and "a/b:1.0" in refused.value.found

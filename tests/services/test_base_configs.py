@@ -8,6 +8,7 @@ from datetime import date
 from types import SimpleNamespace
 
 import pytest
+import requests
 from docker.errors import ImageNotFound
 
 from autograder.domain import bases
@@ -28,14 +29,21 @@ class Engine:
     """An engine with one image, whose archive comes in small pieces."""
 
     def __init__(self, config: bytes, archive: bytes) -> None:
-        self.id, self.archive, self.asked = digest_of(config), archive, 0
+        self.id, self.archive, self.asked, self.broken = digest_of(config), archive, 0, False
         self.images = self
 
     def get(self, id: str) -> SimpleNamespace:
         self.asked += 1
         if id != self.id:
             raise ImageNotFound(id)
-        return SimpleNamespace(save=lambda: (self.archive[n : n + 7] for n in range(0, len(self.archive), 7)))
+        return SimpleNamespace(save=self.save)
+
+    def save(self):
+        yield b""
+        for n in range(0, len(self.archive), 7):
+            yield self.archive[n : n + 7]
+        if self.broken:
+            raise requests.exceptions.ConnectionError("the transfer broke off")
 
 
 def test_the_config_is_found_in_what_the_engine_saves_and_kept(home):
@@ -60,6 +68,9 @@ def test_what_is_not_there_is_left_out(home):
     assert base_configs.find(engine, [known()]) == []
     assert base_configs.find(engine, [replace(known(), diff_ids=(LAYER,))]) == [] and engine.asked == 1
     assert base_configs.find(Engine(CONFIG, b"no archive" * 100), [known()]) == []
+    engine = Engine(CONFIG, tar({"other": b"x"})[:600])
+    engine.broken = True
+    assert base_configs.find(engine, [known()]) == []
 
 
 @pytest.mark.engine

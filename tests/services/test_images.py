@@ -22,6 +22,7 @@ class FakeEngine:
     def __init__(self, hub: str) -> None:
         self.hub, self.asked, self.pulled, self.there = hub, 0, [], {}
         self.missing: set[str] = set()
+        self.lines: list[dict[str, str]] = []
         self.images = self
         self.api = self
 
@@ -36,7 +37,7 @@ class FakeEngine:
             raise APIError(self.hub)
         return {}
 
-    def pull(self, tag: str) -> SimpleNamespace:
+    def pull(self, tag: str, **_: object) -> list[dict[str, str]]:
         if self.hub != "yes":
             raise APIError(self.hub)
         if tag in self.missing:
@@ -45,7 +46,7 @@ class FakeEngine:
         repository, _, digest = tag.partition("@")
         attrs = {"Size": 7, "RepoDigests": [f"{repository.split(':')[0]}@{digest or 'sha256:d1'}"]}
         self.there[tag] = SimpleNamespace(id=f"sha256:{tag}", labels={}, tags=[tag], attrs=attrs)
-        return self.there[tag]
+        return [{"status": "Pull complete"}, *self.lines]
 
     def tag(self, id: str, repository: str, word: str, force: bool) -> None:
         self.there[f"{repository}:{word}"] = next(image for image in self.there.values() if image.id == id)
@@ -122,6 +123,14 @@ def test_a_hub_that_vanished_is_an_error_with_its_fix(home, built):
     with pytest.raises(EnvironmentProblem, match="toomanyrequests") as error:
         images.ensure(engine, images.REGISTRY)
     assert "course images --refresh" in error.value.next_step
+
+
+def test_an_error_in_the_middle_of_a_pull_is_told_in_its_words(home, built):
+    engine = FakeEngine("yes")
+    engine.lines = [{"error": "toomanyrequests: You have reached your pull rate limit."}]
+    with pytest.raises(EnvironmentProblem, match="pull rate limit"):
+        images.ensure(engine, images.PYTHON_BASE)
+    assert engine.pulled == [PINNED], "the name is not tried then"
 
 
 def test_a_silent_hub_is_given_up(home):

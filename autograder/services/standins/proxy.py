@@ -273,7 +273,7 @@ class Proxy:
     def _note(self, caller: Caller, what: str, call: Call, digest: str, asked: Sequence[str] = ()) -> None:
         """A line about a manifest; ``resolve`` is a HEAD: with containerd all there is of a pull or push without news.
 
-        ``asked``: the actions that its token was asked for, which tell such a push from such a pull.
+        ``asked``: the actions that its token grants, which tell such a push from such a pull.
         """
         tag = "" if ":" in call.reference else call.reference
         detail = {"actions": list(asked)} if asked else None
