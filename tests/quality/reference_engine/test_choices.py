@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ import pytest
 from autograder.errors import EnvironmentProblem
 from autograder.launcher import apt
 from autograder.quality import steps
-from autograder.quality.reference_engine import cgroups, pythons, root, run, setup
+from autograder.quality.reference_engine import cgroups, instance, pythons, root, run, setup
 
 CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
 OVERLAY2 = {"DriverStatus": [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]]}
@@ -161,29 +162,30 @@ def test_a_tree_of_another_list_goes_when_nobody_has_used_it_for_a_month(cache):
 MOUNTS_V1 = """\
 24 23 0:22 / /sys/fs/cgroup rw shared:5 - tmpfs tmpfs rw,mode=755
 25 24 0:23 / /sys/fs/cgroup/systemd rw shared:6 - cgroup cgroup rw,xattr,release_agent=/x,name=systemd
-26 24 0:24 / /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,cpu,cpuacct
-27 24 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+26 24 0:24 / /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,seclabel,cpu,cpuacct
+27 24 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,a_flag_of_tomorrow,memory
 28 24 0:25 / /elsewhere/memory rw - cgroup cgroup rw,memory
 29 24 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate
 """
+CONTROLLERS = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t9\t1\ncpuacct\t1\t9\t1\nmemory\t4\t436\t1\n"
 MOUNTS_V2 = "30 23 0:27 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n"
 
 
 def test_cgroups_of_version_1_are_all_taken_once():
-    chosen = cgroups.choose(cgroups.hierarchies(MOUNTS_V1))
+    chosen = cgroups.choose(cgroups.hierarchies(MOUNTS_V1, CONTROLLERS))
     assert [(one.point.name, one.options) for one in chosen] == [
         ("systemd", "none,name=systemd"),
         ("cpu,cpuacct", "cpu,cpuacct"),
         ("memory", "memory"),
     ]
-    assert [one.point.name for one in cgroups.choose(cgroups.hierarchies(MOUNTS_V1), 2)] == ["unified"]
+    assert [one.point.name for one in cgroups.choose(cgroups.hierarchies(MOUNTS_V1, CONTROLLERS), 2)] == ["unified"]
 
 
 def test_cgroups_of_version_2_are_taken_where_they_are_the_systems():
-    (one,) = cgroups.choose(cgroups.hierarchies(MOUNTS_V2))
+    (one,) = cgroups.choose(cgroups.hierarchies(MOUNTS_V2, CONTROLLERS))
     assert (one.version, one.point) == (2, Path("/sys/fs/cgroup"))
     with pytest.raises(EnvironmentProblem, match="none are mounted"):
-        cgroups.choose(cgroups.hierarchies(MOUNTS_V2), 1)
+        cgroups.choose(cgroups.hierarchies(MOUNTS_V2, CONTROLLERS), 1)
 
 
 def test_controllers_are_handed_down_in_version_2(tmp_path):
@@ -202,6 +204,46 @@ def test_controllers_are_handed_down_in_version_2(tmp_path):
     assert (mine / "cgroup.subtree_control").read_text() == "+pids"
 
 
+@pytest.mark.parametrize("movable", [True, False])
+def test_a_containers_own_processes_make_way_for_the_controllers(tmp_path, monkeypatch, movable):
+    """Version 2 in a container: a group with processes of its own hands nothing down. The kernel's part is played."""
+    point, outside = tmp_path, tmp_path / cgroups.OUTSIDE
+    (point / "cgroup.controllers").write_text("cpu memory\n")
+    (point / "cgroup.subtree_control").write_text("")
+    members, handed = {point: ["17", "18"], outside: []}, []
+
+    def kernel(file, text):
+        folder = file.parent
+        if file.name == "cgroup.procs":
+            if folder == point and handed or text == "18" and not movable:
+                return errno.EBUSY
+            for pids in members.values():
+                pids[:] = [pid for pid in pids if pid != text]
+            members[folder].append(text)
+            for one in (path for path in members if path.is_dir()):
+                (one / "cgroup.procs").write_text("\n".join(members[one]))
+        elif text.startswith("+"):
+            if members[point]:
+                return errno.EBUSY
+            handed.append(text[1:])
+        else:
+            handed.remove(text[1:])
+        return 0
+
+    (point / "cgroup.procs").write_text("17\n18\n")
+    monkeypatch.setattr(cgroups, "_write", kernel)
+    monkeypatch.setattr(cgroups, "_remove", lambda folder: not folder.is_dir() or folder.rmdir() is None)
+    group = cgroups.Group("registry-course-x", [cgroups.Hierarchy(point, 2)])
+    if movable:
+        group.make()
+        assert (members, handed) == ({point: [], outside: ["17", "18"]}, ["cpu", "memory"])
+        group.remove()
+    else:
+        with pytest.raises(EnvironmentProblem, match="cpu, memory"):
+            group.make()
+    assert sorted(members[point]) == ["17", "18"] and not members[outside] and not handed
+
+
 def test_folders_of_packages_are_seen_inside(tmp_path):
     for name in ("wheels", "index/simple", "index/files"):
         (tmp_path / name).mkdir(parents=True)
@@ -217,6 +259,34 @@ def test_variables_that_hold_inside():
         **{"AWS_SECRET_ACCESS_KEY": "secret", "DOCKER_HOST": "tcp://x", "COURSE_HOME": "/home/me", "PATH": "/bin"},
     }
     assert set(pythons.environment(host)) == {"CI", "https_proxy", "PIP_CERT", "UV_INDEX", "COURSE_SEED"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown", "carrier"),
+    [
+        (["search x\nnameserver 10.1.1.1\n"], "search x\nnameserver 10.1.1.1\n", "search x\nnameserver 10.1.1.1\n"),
+        (["nameserver 127.0.0.53\n", "nameserver 9.9.9.9\n"], "nameserver 9.9.9.9\n", "nameserver 9.9.9.9\n"),
+        (["search x\nnameserver 127.0.0.53\n"], "search x\nnameserver 10.0.2.3\n", "nameserver 127.0.0.53\n"),
+        (["nameserver\t::1\n"], "nameserver 10.0.2.3\n", "nameserver 127.0.0.1\n"),
+        (["# none\n", "nameserver 127.0.0.1\n"], "# none\nnameserver 10.0.2.3\n", "nameserver 127.0.0.1\n"),
+        ([], "nameserver 10.0.2.3\n", "nameserver 127.0.0.1\n"),
+    ],
+)
+def test_names_are_resolved_inside_whatever_the_host_has(texts, shown, carrier):
+    assert instance.resolvers(texts) == (shown, carrier)
+
+
+def test_values_of_variables_are_on_no_command_line_that_others_can_read(monkeypatch):
+    started = []
+    monkeypatch.setattr(instance.subprocess, "Popen", lambda call, **named: started.append((call, named["env"])))
+    inside = instance.Instance(4711, cgroups.Group("registry-course-x", []), Path("/instances/x"))
+    inside.start(["pip", "--version"], environment={"PIP_INDEX_URL": "https://me:token@example.org/simple"})
+    ((call, variables),) = started
+    assert call[-2:] == ["pip", "--version"] and not any("token" in word for word in call)
+    assert variables == {
+        **{"PATH": instance.PATH, "HOME": "/root", "LANG": "C.UTF-8"},
+        "PIP_INDEX_URL": "https://me:token@example.org/simple",
+    }
 
 
 def test_what_ldd_does_not_find():

@@ -58,7 +58,7 @@ def traces(name: str) -> list[str]:
     found = [str(path) for path in (root.cache() / "instances").glob(f"{name}*")]
     mounts = cgroups.MOUNTINFO.read_text(encoding="utf-8")
     found += [line for line in mounts.splitlines() if name in line]
-    return found + [str(one.point / f"{cgroups.PREFIX}{name}") for one in cgroups.hierarchies(mounts)
+    return found + [str(one.point / f"{cgroups.PREFIX}{name}") for one in cgroups.mounted()
                     if (one.point / f"{cgroups.PREFIX}{name}").exists()]  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def until(condition, seconds=30.0) -> bool:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_it_runs_containers_that_the_host_does_not_see(engine, made, version):
-    known = cgroups.hierarchies(cgroups.MOUNTINFO.read_text(encoding="utf-8"))
+    known = cgroups.mounted()
     if not any(one.version == version for one in known):
         pytest.skip(f"this machine has no cgroups of version {version}")
     began = time.monotonic()
