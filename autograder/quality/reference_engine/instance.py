@@ -313,7 +313,14 @@ def _network(stack: ExitStack, instance: Instance) -> None:
     told, tells = os.pipe()
     seen = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', CARRIERS_RESOLVERS]
     call = ["nsenter", "--target", str(instance.pid), "--mount", *seen]
-    call += ["slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", f"--exit-fd={ended}", f"--ready-fd={tells}"]
+    call += [
+        "slirp4netns",
+        "--configure",
+        "--mtu=65520",
+        "--disable-host-loopback",
+        f"--exit-fd={ended}",
+        f"--ready-fd={tells}",
+    ]
     call += ["--netns-type=path", "/proc/1/ns/net", "tap0"]
     with log.open("wb") as output:
         process = subprocess.Popen(

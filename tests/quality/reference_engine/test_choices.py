@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import EnvironmentProblem
-from autograder.launcher import apt
-from autograder.quality import steps
 from autograder.quality.reference_engine import cgroups, instance, pythons, root, run, setup
 
 CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
@@ -215,7 +214,7 @@ def test_a_containers_own_processes_make_way_for_the_controllers(tmp_path, monke
     def kernel(file, text):
         folder = file.parent
         if file.name == "cgroup.procs":
-            if folder == point and handed or text == "18" and not movable:
+            if (folder == point and handed) or (text == "18" and not movable):
                 return errno.EBUSY
             for pids in members.values():
                 pids[:] = [pid for pid in pids if pid != text]
@@ -324,60 +323,75 @@ def test_sudo_gets_what_it_would_forget():
     variables = {"HOME": "/home/you", "PATH": "/usr/bin", "PIP_CERT": "/x.crt", "SECRET": "s", "CI": "true"}
     call = run.as_root(["/usr/bin/sudo"], ["python", "-m", "x"], variables)
     assert call[:2] == ["/usr/bin/sudo", "env"] and call[-3:] == ["python", "-m", "x"]
-    assert {"HOME=/home/you", "PIP_CERT=/x.crt", "CI=true"} < set(call) and not any("SECRET" in word for word in call)
+    assert {word.partition("=")[0] for word in call[2:-3]} == {"HOME", "PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
     assert run.as_root([], ["python"], variables) == ["python"]
 
 
+def test_what_may_hold_a_password_goes_by_a_file_that_others_cannot_read(tmp_path, monkeypatch):
+    variables = {
+        "PIP_INDEX_URL": "https://me:token@example.org",
+        "CI": "true",
+        "SECRET": "s",
+        "DOCKER_HOST": "unix:///x",
+    }
+    with run.handed_over(variables) as file:
+        if os.name == "posix":
+            assert file.stat().st_mode & 0o777 == 0o600
+        assert run.command("make", variables=file)[-3:] == ["--variables", str(file), "make"]
+        monkeypatch.setattr(os, "environ", {"HOME": "/home/you"})
+        monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(instance, "unavailable", lambda: "")
+        seen = []
+        monkeypatch.setattr(root, "ensure", lambda *_: seen.append(dict(os.environ)))
+        monkeypatch.setattr(sys, "argv", ["run", "--variables", str(file), "make"])
+        assert run.main() == 0
+        del variables["SECRET"]
+        assert seen == [{"HOME": "/home/you", **variables}]
+    assert not file.exists()
+
+
 @pytest.fixture
-def told(monkeypatch):
-    """Steps on a machine with an old engine where nothing is really run; the commands that were."""
-    commands, lines = [], []
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setattr(run, "machines_engine", lambda: (False, "Engine 20.10.24, overlay2 graph driver"))
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(apt, "as_root", lambda: [])
+def machines_image(monkeypatch):
+    """The machine's engine has images of two chunks; copying them gives them to a program of this test."""
+    image = type("Image", (), {"save": lambda self, named: iter([b"x" * 2**20] * 2)})()
+    monkeypatch.setattr(run.images, "find", lambda client, tag: image if tag == "there:1" else None)
 
-    def call(command, **_):
-        commands.append(command)
-        return type("Done", (), {"returncode": 0})
+    class Target:
+        def __init__(self, script):
+            self.script = script
 
-    monkeypatch.setattr(steps.subprocess, "run", call)
-    made = steps.Steps(lines.append)
-    made.lines, made.commands = lines, commands
-    return made
+        def start(self, call, **streams):
+            return subprocess.Popen([sys.executable, "-c", self.script], **streams)
+
+    return Target
 
 
-def test_chosen_tests_run_inside(told):
-    told.reference(["tests/content", "-k", "03"])
-    (command,) = told.commands
-    assert command[1:] == ["-m", "autograder.quality.reference_engine.run", "tests", "tests/content", "-k", "03"]
-    told.reference([], suite="sid")
-    assert told.commands[1][3:] == ["--suite", "sid", "tests", "-v", "-m", "reference or both_engines"]
+def test_an_engine_that_takes_no_image_is_heard(machines_image):
+    target = machines_image("import sys; sys.exit('no space left on device')")
+    with pytest.raises(EnvironmentProblem, match="no space left on device"):
+        run.copy_images(None, target, ["there:1"])
 
 
-def test_a_machine_whose_engine_is_the_reference_needs_no_other(told, monkeypatch):
-    monkeypatch.setattr(run, "machines_engine", lambda: (True, "Engine 29.0.1, containerd image store"))
-    told.reference(["tests/content"])
-    told.everything()
-    assert not any("reference_engine" in word for command in told.commands for word in command)
-    assert told.commands[-1][1:] == ["-m", "pytest", "-v", "-m", f"not ({run.UNIT})"]
+def test_images_that_the_machine_lacks_are_named_and_not_got_as_root(machines_image, capsys, monkeypatch):
+    monkeypatch.setattr(run.images, "ensure", lambda *_: pytest.fail("root would write into the checkout's state"))
+    run.copy_images(None, machines_image("import sys; sys.stdin.buffer.read()"), ["missing:1", "there:1"])
+    assert "the machine's engine has no missing:1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("ci", ["", "true"])
-def test_without_root_it_is_said_and_fails_in_ci(told, monkeypatch, ci):
-    monkeypatch.setattr(apt, "as_root", lambda: None)
-    monkeypatch.setenv("CI", ci)
-    told.everything()
-    assert any("NOT RUN: it needs root or sudo" in line and "the lessons' blocks" in line for line in told.lines)
-    assert bool(told.failed) is bool(ci)
+@pytest.mark.skipif(os.name != "posix", reason="owners of files are those of POSIX")
+def test_parents_of_the_cache_belong_to_whom_the_folder_above_does(tmp_path, monkeypatch):
+    home, given = tmp_path / "home", []
+    home.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setattr(os, "chown", lambda path, user, group: given.append((path, user, group)))
+    assert root.make_cache() == root.make_cache() == home / ".cache/registry-course/engines"
+    owner = home.stat()
+    parents = (home / ".cache", home / ".cache/registry-course")
+    assert given == [(path, owner.st_uid, owner.st_gid) for path in parents]
 
 
-@pytest.mark.parametrize(("status", "failed"), [(1, True), (steps.NO_TESTS, True), (run.UNAVAILABLE, False)])
-def test_how_a_run_inside_ends(told, monkeypatch, status, failed):
-    monkeypatch.setattr(steps.subprocess, "run", lambda command, **_: type("Done", (), {"returncode": status}))
-    told.reference([])
-    assert bool(told.failed) is failed
-    assert any("NOT RUN" in line for line in told.lines) is not failed
-    monkeypatch.setenv("CI", "true")
-    told.reference([])
-    assert told.failed
+def test_an_environment_made_inside_is_for_one_suite_one_python_and_one_lock():
+    names = {
+        pythons.key(*words) for words in (("forky", "3.13.7", b""), ("sid", "3.13.7", b""), ("forky", "3.14.0", b""))
+    }
+    assert len(names | {pythons.key("forky", "3.13.7", b"pytest")}) == 4
