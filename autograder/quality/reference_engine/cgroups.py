@@ -20,8 +20,9 @@ from autograder.errors import EnvironmentProblem
 MOUNTINFO = Path("/proc/self/mountinfo")
 ROOT = Path("/sys/fs/cgroup")
 LEAF = "inside"
-FLAGS = {"rw", "ro", "xattr", "noprefix", "clone_children", "nsdelegate", "memory_recursiveprot"}
+CONTROLLERS = Path("/proc/cgroups")
 PREFIX = "registry-course-"  # names of the groups begin so
+OUTSIDE = f"{PREFIX}outside"  # version 2, in a container: where the container's own processes go
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,20 @@ class Hierarchy:
         return [name for name in self.options.split(",") if name and name != "none" and "=" not in name]
 
 
-def hierarchies(mountinfo: str) -> list[Hierarchy]:
-    """What is mounted, by the text of ``/proc/self/mountinfo`` (proc_pid_mountinfo(5)); each hierarchy once."""
+def mounted() -> list[Hierarchy]:
+    """What is mounted on this machine."""
+    return hierarchies(MOUNTINFO.read_text(encoding="utf-8"), CONTROLLERS.read_text(encoding="utf-8"))
+
+
+def hierarchies(mountinfo: str, controllers: str) -> list[Hierarchy]:
+    """What is mounted, each hierarchy once.
+
+    Args:
+        mountinfo: the text of ``/proc/self/mountinfo`` (proc_pid_mountinfo(5)).
+        controllers: the text of ``/proc/cgroups`` (cgroups(7)). A mount's options name controllers among flags; which
+            of them are controllers, the kernel says there.
+    """
+    known = {line.split()[0] for line in controllers.splitlines() if line and not line.startswith("#")}
     found: dict[str, Hierarchy] = {}
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
@@ -54,9 +67,9 @@ def hierarchies(mountinfo: str) -> list[Hierarchy]:
         if kind == "cgroup2":
             found.setdefault("2", Hierarchy(point, 2))
         elif kind == "cgroup":
-            words = [word for word in options.split(",") if word not in FLAGS and not word.startswith("release_agent=")]
+            words = options.split(",")
             named = [word for word in words if word.startswith("name=")]
-            told = ",".join(["none", *named] if named else words)
+            told = ",".join([*([word for word in words if word in known] or ["none"]), *named])
             found.setdefault(told, Hierarchy(point, 1, told))
     return list(found.values())
 
@@ -95,7 +108,8 @@ class Group:
 
     name: str
     chosen: list[Hierarchy]
-    _enabled: list[str] = field(default_factory=list)  # controllers that the host's root did not hand down before
+    _enabled: list[str] = field(default_factory=list)  # controllers that the top group did not hand down before
+    _moved: bool = False  # whether the processes of the top group were put into OUTSIDE
 
     def folders(self) -> list[Path]:
         """The group's folders as the host sees them."""
@@ -114,7 +128,8 @@ class Group:
         """Make the group.
 
         Raises:
-            EnvironmentProblem: this process may not (a container that sees its cgroups read-only).
+            EnvironmentProblem: this process may not (a container that sees its cgroups read-only), or the controllers
+                cannot be handed down.
         """
         try:
             for one in self.chosen:
@@ -134,11 +149,31 @@ class Group:
             ) from None
 
     def _hand_down(self, point: Path) -> None:
-        """Have the host's root group hand its controllers to its children; systemd does so already."""
+        """Have the top group hand its controllers to its children; systemd does so already.
+
+        A host's own top group may do that at any time. What a container sees as the top is a group like any other,
+        with the container's processes in it: they are moved into a child of it first.
+        """
         there = set((point / "cgroup.subtree_control").read_text().split())
-        for name in (point / "cgroup.controllers").read_text().split():
-            if name not in there and _write(point / "cgroup.subtree_control", f"+{name}"):
-                self._enabled.append(name)
+        wanted = [name for name in (point / "cgroup.controllers").read_text().split() if name not in there]
+        busy = self._enable(point, wanted)
+        if busy:
+            self._moved = True
+            _empty(point, point / OUTSIDE)
+            busy = self._enable(point, busy)
+        if busy:
+            self.remove()
+            raise EnvironmentProblem(
+                expected=f"the cgroup controllers {', '.join(busy)} for the reference engine",
+                found=f"{point} has processes that cannot be moved, so it hands no controllers to its children",
+                next_step="Run the tests on the machine itself, or in a container with a PID namespace of its own.",
+            )
+
+    def _enable(self, point: Path, names: Iterable[str]) -> list[str]:
+        """Hand controllers down; returns those that the group cannot, since it has processes of its own."""
+        errors = {name: _write(point / "cgroup.subtree_control", f"+{name}") for name in names}
+        self._enabled += [name for name, error in errors.items() if not error]
+        return [name for name, error in errors.items() if error == errno.EBUSY]
 
     def enclose(self) -> None:
         """Version 2, once the namespaces are there: move what runs into a child, and hand the controllers down."""
@@ -146,13 +181,7 @@ class Group:
             if one.version == 1:
                 continue
             folder = one.point / self.name
-            (folder / LEAF).mkdir(exist_ok=True)
-            for _ in range(10):  # a process may have been made meanwhile
-                waiting = (folder / "cgroup.procs").read_text().split()
-                for pid in waiting:
-                    _write(folder / LEAF / "cgroup.procs", pid)
-                if not waiting:
-                    break
+            _empty(folder, folder / LEAF)
             for name in (folder / "cgroup.controllers").read_text().split():
                 _write(folder / "cgroup.subtree_control", f"+{name}")
 
@@ -172,16 +201,34 @@ class Group:
             if one.version == 2:
                 for name in self._enabled:
                     _write(one.point / "cgroup.subtree_control", f"-{name}")
+                if self._moved:  # where another instance still has the controllers, they stay
+                    with contextlib.suppress(OSError):
+                        for pid in (one.point / OUTSIDE / "cgroup.procs").read_text().split():
+                            _write(one.point / "cgroup.procs", pid)
+                        (one.point / OUTSIDE).rmdir()
         self._enabled.clear()
+        self._moved = False
         return left
 
 
-def _write(file: Path, text: str) -> bool:
+def _write(file: Path, text: str) -> int:
+    """Write to a file of the kernel's; returns the number of the error, or 0."""
     try:
         file.write_text(text)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
+
+
+def _empty(folder: Path, leaf: Path) -> None:
+    """Move the processes of a group into a child of it, so far as that can be done."""
+    leaf.mkdir(exist_ok=True)
+    for _ in range(10):  # a process may have been made meanwhile
+        waiting = (folder / "cgroup.procs").read_text().split()
+        for pid in waiting:
+            _write(leaf / "cgroup.procs", pid)
+        if not waiting:
+            break
 
 
 def _remove(folder: Path) -> bool:

@@ -34,7 +34,10 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UP_SECONDS = 120.0  # for each of two waits; on a free machine both together take about 3
 HOST = "reference"
 DAEMON = '{"features": {"containerd-snapshotter": true}}\n'  # Engine 29's default
+# The second names the servers behind systemd-resolved, which listens on the host's loopback only.
 RESOLVERS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
+CARRIER = "10.0.2.3"  # where slirp4netns answers for the host's resolver (slirp4netns(1))
+CARRIERS_RESOLVERS = "/run/resolv.conf.slirp4netns"  # inside: the /etc/resolv.conf that slirp4netns sees
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 
 
@@ -57,11 +60,10 @@ class Instance:
         """Its file tree, seen from the host."""
         return Path(f"/proc/{self.pid}/root")
 
-    def enter(self, command: Sequence[str], environment: Mapping[str, str], folder: str) -> list[str]:
-        """The command line that runs a command inside, with nothing of the host's environment."""
-        assignments = [f"{name}={value}" for name, value in {"PATH": PATH, "HOME": "/root", **environment}.items()]
+    def enter(self, command: Sequence[str], folder: str) -> list[str]:
+        """The command line that runs a command inside."""
         here = ["sh", "-c", 'cd "$0" && exec "$@"', folder]
-        return ["nsenter", "--target", str(self.pid), *NAMESPACES, "env", "-i", *assignments, *here, *command]
+        return [shutil.which("nsenter") or "nsenter", "--target", str(self.pid), *NAMESPACES, *here, *command]
 
     def start(
         self,
@@ -74,9 +76,20 @@ class Instance:
         stderr: int | IO[bytes] | None = None,
         own_session: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Start a command inside; in a session of its own no interrupt from the keyboard reaches it."""
+        """Start a command inside, with nothing of the host's environment.
+
+        Args:
+            command: its words, which every user of the host can read while it runs.
+            environment: its variables, which only root can read.
+            folder: where it starts.
+            stdin: as in :class:`subprocess.Popen`, like ``stdout`` and ``stderr``.
+            stdout: None shows it.
+            stderr: None shows it.
+            own_session: run it in a session of its own, where no interrupt from the keyboard reaches it.
+        """
         return subprocess.Popen(
-            self.enter(command, {"LANG": "C.UTF-8", **(environment or {})}, folder),
+            self.enter(command, folder),
+            env={"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **(environment or {})},
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -138,7 +151,7 @@ def up(made: root.Root, shown: Shown | None = None, *, version: int | None = Non
     with ExitStack() as stack:
         folder = _folder(stack)
         name = cgroups.PREFIX + folder.name
-        chosen = cgroups.choose(cgroups.hierarchies(cgroups.MOUNTINFO.read_text(encoding="utf-8")), version)
+        chosen = cgroups.choose(cgroups.mounted(), version)
         group = cgroups.Group(name, chosen)
         stack.callback(_discard, folder, group)
         group.make()
@@ -178,8 +191,7 @@ def _folder(stack: ExitStack) -> Path:
 
 def _group_of(name: str) -> cgroups.Group:
     """The cgroup of an instance that is gone, wherever it was made."""
-    found = cgroups.hierarchies(cgroups.MOUNTINFO.read_text(encoding="utf-8"))
-    return cgroups.Group(cgroups.PREFIX + name, found)
+    return cgroups.Group(cgroups.PREFIX + name, cgroups.mounted())
 
 
 def _discard(folder: Path, group: cgroups.Group) -> None:
@@ -246,13 +258,10 @@ def _refused(expected: str, log: Path) -> EnvironmentProblem:
 
 def _configure(tree: Path) -> None:
     """What a running system has and packages do not bring."""
-    for (
-        file
-    ) in RESOLVERS:  # the second names the servers behind a resolver on this machine, which is out of reach inside
-        text = Path(file).read_text(encoding="utf-8") if Path(file).is_file() else ""
-        if text and not any(line.split()[1:2] and line.split()[1].startswith("127.") for line in _nameservers(text)):
-            break
-    _put(tree / "etc/resolv.conf", text)
+    files = [Path(name) for name in RESOLVERS]
+    shown, carrier = resolvers([file.read_text(encoding="utf-8") for file in files if file.is_file()])
+    _put(tree / "etc/resolv.conf", shown)
+    _put(tree / CARRIERS_RESOLVERS.lstrip("/"), carrier)
     _put(tree / "etc/hosts", f"127.0.0.1 localhost {HOST}\n::1 localhost ip6-localhost\n")
     _put(tree / "etc/hostname", f"{HOST}\n")
     _put(tree / "etc/docker/daemon.json", DAEMON)
@@ -262,8 +271,30 @@ def _configure(tree: Path) -> None:
         (tree / BUNDLE).write_bytes((Path("/") / BUNDLE).read_bytes())
 
 
+def resolvers(texts: Sequence[str]) -> tuple[str, str]:
+    """What to resolve names with, by the texts of the host's :data:`RESOLVERS`.
+
+    A resolver on the host's own loopback is out of reach inside. Where the host names no other, slirp4netns is asked,
+    which runs in the host's network and asks that resolver; it does so on IPv4.
+
+    Returns:
+        The text of ``/etc/resolv.conf`` (resolv.conf(5)) that all programs inside see, and that which slirp4netns sees.
+    """
+    for text in texts:
+        servers = _nameservers(text)
+        if servers and not any(server == "::1" or server.startswith("127.") for server in servers):
+            return text, text
+    others = [line for line in (texts[0] if texts else "").splitlines() if not line.startswith("nameserver")]
+    local = [server for server in _nameservers(texts[0] if texts else "") if server.startswith("127.")]
+    return (
+        "\n".join([*others, f"nameserver {CARRIER}", ""]),
+        f"nameserver {local[0] if local else '127.0.0.1'}\n",  # which is also what no line at all means
+    )
+
+
 def _nameservers(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.startswith("nameserver")]
+    lines = [line.split() for line in text.splitlines()]
+    return [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
 
 
 def _put(file: Path, text: str) -> None:
@@ -280,8 +311,16 @@ def _network(stack: ExitStack, instance: Instance) -> None:
     log = instance.folder / "network.log"
     ended, ours = os.pipe()
     told, tells = os.pipe()
-    call = ["nsenter", "--target", str(instance.pid), "--mount", "slirp4netns", "--configure", "--mtu=65520"]
-    call += ["--disable-host-loopback", f"--exit-fd={ended}", f"--ready-fd={tells}"]
+    seen = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', CARRIERS_RESOLVERS]
+    call = ["nsenter", "--target", str(instance.pid), "--mount", *seen]
+    call += [
+        "slirp4netns",
+        "--configure",
+        "--mtu=65520",
+        "--disable-host-loopback",
+        f"--exit-fd={ended}",
+        f"--ready-fd={tells}",
+    ]
     call += ["--netns-type=path", "/proc/1/ns/net", "tap0"]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -141,11 +141,12 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def prepare(instance: Instance, report: Callable[[str], None], *, own: bool = False) -> str:
+def prepare(instance: Instance, suite: str, report: Callable[[str], None], *, own: bool = False) -> str:
     """Have the environment work inside.
 
     Args:
         instance: a reference engine with :func:`shown`.
+        suite: Debian's name of its suite.
         report: called with one line for each step that takes time.
         own: make an environment inside, even where the host's works.
 
@@ -162,7 +163,7 @@ def prepare(instance: Instance, report: Callable[[str], None], *, own: bool = Fa
         return sys.executable
     if problem:
         report(f"the host's Python does not work inside ({problem})")
-    return _made_inside(instance, report)
+    return _made_inside(instance, suite, report)
 
 
 def _settings(instance: Instance) -> None:
@@ -213,10 +214,24 @@ def _problem(instance: Instance, python: str) -> str:
     return "" if done.returncode == 0 else (lines[-1] if lines else f"exit status {done.returncode}")
 
 
-def _made_inside(instance: Instance, report: Callable[[str], None]) -> str:
+def key(suite: str, python: str, lock: bytes) -> str:
+    """The name of an environment in the cache: a hash of all that it depends on.
+
+    Args:
+        suite: Debian's name of the suite.
+        python: the version of the suite's Python, "3.13.7": suites move.
+        lock: the packages.
+    """
+    described = (str(paths.ROOT), root.PACKAGES, suite, python, lock)
+    return hashlib.sha256(repr(described).encode()).hexdigest()[:16]
+
+
+def _made_inside(instance: Instance, suite: str, report: Callable[[str], None]) -> str:
     """An environment from the tree's own Python and the lock, at the place of the checkout's own."""
-    lock = (paths.ROOT / "requirements.txt").read_bytes()
-    name = hashlib.sha256(f"{paths.ROOT}\n{root.PACKAGES}\n".encode() + lock).hexdigest()[:16]
+    asked = instance.ask("python3", "-c", "import platform; print(platform.python_version())")
+    if asked.returncode:
+        raise _broken("the tree's own Python to work", asked.stderr.strip())
+    name = key(suite, asked.stdout.strip(), (paths.ROOT / "requirements.txt").read_bytes())
     kept, place = f"{ENVIRONMENTS}/{name}", str(paths.ROOT / ".venv")
     report("an environment is made inside, or taken from the cache (some minutes, once)")
     for command in (("mkdir", "-p", kept, place), ("touch", kept), ("mount", "--bind", kept, place)):

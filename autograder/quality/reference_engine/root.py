@@ -84,6 +84,21 @@ def cache() -> Path:
     return Path(base) / "registry-course" / "engines"
 
 
+def make_cache() -> Path:
+    """Have :func:`cache`; returns it.
+
+    Under sudo with the user's home, ``~/.cache`` and the like may be missing. They are made for whom the folder above
+    them belongs to; the cache itself is the caller's.
+    """
+    folder = cache()
+    missing = [path for path in folder.parents if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+    return folder
+
+
 def key(suite: str, packages: tuple[str, ...] = PACKAGES) -> str:
     """The name of a tree in the cache: a hash of its suite, its list of packages and the machine's architecture."""
     described = (FORM, suite, platform.machine(), sorted(set(packages)), NOT_UNPACKED)
@@ -143,8 +158,7 @@ def ensure(report: Report, suite: str | None = None) -> Root:
 
 
 def _ensure_one(suite: str, report: Report) -> Root:
-    folder = cache()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_cache()
     with exclusive(folder / f"{key(suite)}.lock", lambda: report("another call makes the same Debian tree; waiting")):
         made = find(suite)
         if made is None:

@@ -7,13 +7,16 @@ runs pytest inside; ``… run command WORDS`` runs any command there. Each needs
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,20 +91,48 @@ def _has_containerd_store(info: Mapping[str, Any]) -> bool:
     return ["driver-type", CONTAINERD_STORE] in [list(pair) for pair in info.get("DriverStatus") or ()]
 
 
-def command(*words: str, suite: str | None = None, own: bool = False) -> list[str]:
-    """The command line that runs this module."""
+def command(*words: str, suite: str | None = None, own: bool = False, variables: Path | None = None) -> list[str]:
+    """The command line that runs this module.
+
+    Args:
+        words: what to do, and its arguments.
+        suite: Debian's name of the suite.
+        own: make a Python environment inside.
+        variables: a file of :func:`handed_over`.
+    """
     options = [*(("--suite", suite) if suite else ()), *(("--own-environment",) if own else ())]
+    options += ["--variables", str(variables)] if variables else []
     return [sys.executable, "-m", __name__, *options, *words]
 
 
 def as_root(prefix: Sequence[str], call: Sequence[str], variables: Mapping[str, str]) -> list[str]:
-    """A command line with `sudo` in front, which forgets the environment: what is needed goes with it."""
+    """A command line with `sudo` in front, which forgets the environment: what Python needs to begin goes with it.
+
+    Every user of the machine can read a command line. What may hold a password goes by :func:`handed_over`.
+    """
     if not prefix:
         return list(call)
     kept = {"HOME": variables.get("HOME", ""), "PATH": f"{variables.get('PATH', '')}:/usr/sbin:/sbin"}
-    kept |= {name: variables[name] for name in ("XDG_CACHE_HOME", "DOCKER_HOST") if name in variables}
-    kept |= pythons.environment(variables) | {"PYTHONPATH": str(paths.ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    kept |= {"PYTHONPATH": str(paths.ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     return [*prefix, "env", *(f"{name}={value}" for name, value in kept.items()), *call]
+
+
+@contextmanager
+def handed_over(variables: Mapping[str, str]) -> Iterator[Path]:
+    """A file for ``--variables``, which only its owner and root can read, for as long as the block runs.
+
+    Args:
+        variables: those of the user. What a run as root needs of them is in the file: where the engine is, and
+            proxies and package indexes, which hold passwords.
+    """
+    kept = {name: variables[name] for name in ("XDG_CACHE_HOME", "DOCKER_HOST") if name in variables}
+    descriptor, name = tempfile.mkstemp(prefix="course-variables-", suffix=".json")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(kept | pythons.environment(variables), file)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _say(line: str) -> None:
@@ -121,28 +152,33 @@ rm saved.tar packed.tar
 
 
 def copy_images(client: DockerClient, target: Instance, tags: Iterable[str] = images.BASES) -> None:
-    """Give base images of the machine's engine to the reference engine, so that nothing is built twice.
+    """Give the base images that the machine's engine has to the reference engine, so that nothing is built twice.
+
+    None is got here: this is root, and the checkout's state, where it is noted whence an image came, is the user's.
 
     Raises:
-        EnvironmentProblem: the machine's engine cannot get one, or the reference engine does not take it.
+        EnvironmentProblem: the reference engine does not take one.
     """
-    from docker.models.images import Image
-
     for tag in tags:
-        images.ensure(client, tag, _say)
-        image: Image = client.images.get(tag)
+        image = images.find(client, tag)
+        if image is None:
+            _say(f"the machine's engine has no {tag}; what needs it gets it inside")
+            continue
         call = ["sh", "-euc", _LOAD, tag]
         loading = target.start(call, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert loading.stdin is not None and loading.stderr is not None
-        for chunk in image.save(named=tag):
-            loading.stdin.write(chunk)
-        loading.stdin.close()
-        error = loading.stderr.read().decode(errors="replace")
+        with contextlib.suppress(BrokenPipeError):  # it ended early, and says why
+            for chunk in image.save(named=tag):
+                loading.stdin.write(chunk)
+        with contextlib.suppress(BrokenPipeError):  # this writes what is left in the buffer
+            loading.stdin.close()
+        error = loading.stderr.read().decode(errors="replace").strip()
+        loading.stderr.close()
         if loading.wait():
             raise EnvironmentProblem(
                 expected=f"the reference engine to take {tag} from the machine's",
-                found=error.strip(),
-                next_step="Look at the message.",
+                found=error or f"exit status {loading.returncode}",
+                next_step="Look at the message; where the disk is full, free some GB.",
             )
 
 
@@ -178,13 +214,13 @@ def inside(words: Sequence[str], *, pytest: bool, suite: str | None, own: bool, 
     made = root.ensure(_say, suite)
     REPORTS.mkdir(exist_ok=True)
     with instance.up(made, pythons.shown(made.tree, REPORTS)) as target:
-        python = pythons.prepare(target, _say, own=own)
+        python = pythons.prepare(target, made.suite, _say, own=own)
         found, client = engine.probe()
         if client is None:
             _say(f"no base images are taken from the machine's engine: {found.trouble}")
         else:
-            copy_images(client, target)
-            client.close()
+            with contextlib.closing(client):
+                copy_images(client, target)
         _say(f"up in {time.monotonic() - began:.0f} s: {versions(target, made, python)}")
         variables = pythons.environment(os.environ) | {
             "PYTHONPATH": str(paths.ROOT),
@@ -214,9 +250,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", help="Debian's name of the suite")
     parser.add_argument("--own-environment", action="store_true", help="make the Python environment inside")
+    parser.add_argument("--variables", type=Path, help="JSON file with variables to set: name -> value")
     parser.add_argument("what", choices=["make", "tests", "command"])
     parser.add_argument("words", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
+    if chosen.variables:
+        os.environ.update(json.loads(chosen.variables.read_text(encoding="utf-8")))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all is taken down
     try:
         reason = instance.unavailable()

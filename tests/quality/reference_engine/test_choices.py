@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import EnvironmentProblem
-from autograder.launcher import apt
-from autograder.quality import steps
-from autograder.quality.reference_engine import cgroups, pythons, root, run, setup
+from autograder.quality.reference_engine import cgroups, instance, pythons, root, run, setup
 
 CONTAINERD = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
 OVERLAY2 = {"DriverStatus": [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]]}
@@ -161,29 +161,30 @@ def test_a_tree_of_another_list_goes_when_nobody_has_used_it_for_a_month(cache):
 MOUNTS_V1 = """\
 24 23 0:22 / /sys/fs/cgroup rw shared:5 - tmpfs tmpfs rw,mode=755
 25 24 0:23 / /sys/fs/cgroup/systemd rw shared:6 - cgroup cgroup rw,xattr,release_agent=/x,name=systemd
-26 24 0:24 / /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,cpu,cpuacct
-27 24 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+26 24 0:24 / /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,seclabel,cpu,cpuacct
+27 24 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,a_flag_of_tomorrow,memory
 28 24 0:25 / /elsewhere/memory rw - cgroup cgroup rw,memory
 29 24 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate
 """
+CONTROLLERS = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t9\t1\ncpuacct\t1\t9\t1\nmemory\t4\t436\t1\n"
 MOUNTS_V2 = "30 23 0:27 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n"
 
 
 def test_cgroups_of_version_1_are_all_taken_once():
-    chosen = cgroups.choose(cgroups.hierarchies(MOUNTS_V1))
+    chosen = cgroups.choose(cgroups.hierarchies(MOUNTS_V1, CONTROLLERS))
     assert [(one.point.name, one.options) for one in chosen] == [
         ("systemd", "none,name=systemd"),
         ("cpu,cpuacct", "cpu,cpuacct"),
         ("memory", "memory"),
     ]
-    assert [one.point.name for one in cgroups.choose(cgroups.hierarchies(MOUNTS_V1), 2)] == ["unified"]
+    assert [one.point.name for one in cgroups.choose(cgroups.hierarchies(MOUNTS_V1, CONTROLLERS), 2)] == ["unified"]
 
 
 def test_cgroups_of_version_2_are_taken_where_they_are_the_systems():
-    (one,) = cgroups.choose(cgroups.hierarchies(MOUNTS_V2))
+    (one,) = cgroups.choose(cgroups.hierarchies(MOUNTS_V2, CONTROLLERS))
     assert (one.version, one.point) == (2, Path("/sys/fs/cgroup"))
     with pytest.raises(EnvironmentProblem, match="none are mounted"):
-        cgroups.choose(cgroups.hierarchies(MOUNTS_V2), 1)
+        cgroups.choose(cgroups.hierarchies(MOUNTS_V2, CONTROLLERS), 1)
 
 
 def test_controllers_are_handed_down_in_version_2(tmp_path):
@@ -202,6 +203,46 @@ def test_controllers_are_handed_down_in_version_2(tmp_path):
     assert (mine / "cgroup.subtree_control").read_text() == "+pids"
 
 
+@pytest.mark.parametrize("movable", [True, False])
+def test_a_containers_own_processes_make_way_for_the_controllers(tmp_path, monkeypatch, movable):
+    """Version 2 in a container: a group with processes of its own hands nothing down. The kernel's part is played."""
+    point, outside = tmp_path, tmp_path / cgroups.OUTSIDE
+    (point / "cgroup.controllers").write_text("cpu memory\n")
+    (point / "cgroup.subtree_control").write_text("")
+    members, handed = {point: ["17", "18"], outside: []}, []
+
+    def kernel(file, text):
+        folder = file.parent
+        if file.name == "cgroup.procs":
+            if (folder == point and handed) or (text == "18" and not movable):
+                return errno.EBUSY
+            for pids in members.values():
+                pids[:] = [pid for pid in pids if pid != text]
+            members[folder].append(text)
+            for one in (path for path in members if path.is_dir()):
+                (one / "cgroup.procs").write_text("\n".join(members[one]))
+        elif text.startswith("+"):
+            if members[point]:
+                return errno.EBUSY
+            handed.append(text[1:])
+        else:
+            handed.remove(text[1:])
+        return 0
+
+    (point / "cgroup.procs").write_text("17\n18\n")
+    monkeypatch.setattr(cgroups, "_write", kernel)
+    monkeypatch.setattr(cgroups, "_remove", lambda folder: not folder.is_dir() or folder.rmdir() is None)
+    group = cgroups.Group("registry-course-x", [cgroups.Hierarchy(point, 2)])
+    if movable:
+        group.make()
+        assert (members, handed) == ({point: [], outside: ["17", "18"]}, ["cpu", "memory"])
+        group.remove()
+    else:
+        with pytest.raises(EnvironmentProblem, match="cpu, memory"):
+            group.make()
+    assert sorted(members[point]) == ["17", "18"] and not members[outside] and not handed
+
+
 def test_folders_of_packages_are_seen_inside(tmp_path):
     for name in ("wheels", "index/simple", "index/files"):
         (tmp_path / name).mkdir(parents=True)
@@ -217,6 +258,34 @@ def test_variables_that_hold_inside():
         **{"AWS_SECRET_ACCESS_KEY": "secret", "DOCKER_HOST": "tcp://x", "COURSE_HOME": "/home/me", "PATH": "/bin"},
     }
     assert set(pythons.environment(host)) == {"CI", "https_proxy", "PIP_CERT", "UV_INDEX", "COURSE_SEED"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown", "carrier"),
+    [
+        (["search x\nnameserver 10.1.1.1\n"], "search x\nnameserver 10.1.1.1\n", "search x\nnameserver 10.1.1.1\n"),
+        (["nameserver 127.0.0.53\n", "nameserver 9.9.9.9\n"], "nameserver 9.9.9.9\n", "nameserver 9.9.9.9\n"),
+        (["search x\nnameserver 127.0.0.53\n"], "search x\nnameserver 10.0.2.3\n", "nameserver 127.0.0.53\n"),
+        (["nameserver\t::1\n"], "nameserver 10.0.2.3\n", "nameserver 127.0.0.1\n"),
+        (["# none\n", "nameserver 127.0.0.1\n"], "# none\nnameserver 10.0.2.3\n", "nameserver 127.0.0.1\n"),
+        ([], "nameserver 10.0.2.3\n", "nameserver 127.0.0.1\n"),
+    ],
+)
+def test_names_are_resolved_inside_whatever_the_host_has(texts, shown, carrier):
+    assert instance.resolvers(texts) == (shown, carrier)
+
+
+def test_values_of_variables_are_on_no_command_line_that_others_can_read(monkeypatch):
+    started = []
+    monkeypatch.setattr(instance.subprocess, "Popen", lambda call, **named: started.append((call, named["env"])))
+    inside = instance.Instance(4711, cgroups.Group("registry-course-x", []), Path("/instances/x"))
+    inside.start(["pip", "--version"], environment={"PIP_INDEX_URL": "https://me:token@example.org/simple"})
+    ((call, variables),) = started
+    assert call[-2:] == ["pip", "--version"] and not any("token" in word for word in call)
+    assert variables == {
+        **{"PATH": instance.PATH, "HOME": "/root", "LANG": "C.UTF-8"},
+        "PIP_INDEX_URL": "https://me:token@example.org/simple",
+    }
 
 
 def test_what_ldd_does_not_find():
@@ -254,60 +323,75 @@ def test_sudo_gets_what_it_would_forget():
     variables = {"HOME": "/home/you", "PATH": "/usr/bin", "PIP_CERT": "/x.crt", "SECRET": "s", "CI": "true"}
     call = run.as_root(["/usr/bin/sudo"], ["python", "-m", "x"], variables)
     assert call[:2] == ["/usr/bin/sudo", "env"] and call[-3:] == ["python", "-m", "x"]
-    assert {"HOME=/home/you", "PIP_CERT=/x.crt", "CI=true"} < set(call) and not any("SECRET" in word for word in call)
+    assert {word.partition("=")[0] for word in call[2:-3]} == {"HOME", "PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
     assert run.as_root([], ["python"], variables) == ["python"]
 
 
+def test_what_may_hold_a_password_goes_by_a_file_that_others_cannot_read(tmp_path, monkeypatch):
+    variables = {
+        "PIP_INDEX_URL": "https://me:token@example.org",
+        "CI": "true",
+        "SECRET": "s",
+        "DOCKER_HOST": "unix:///x",
+    }
+    with run.handed_over(variables) as file:
+        if os.name == "posix":
+            assert file.stat().st_mode & 0o777 == 0o600
+        assert run.command("make", variables=file)[-3:] == ["--variables", str(file), "make"]
+        monkeypatch.setattr(os, "environ", {"HOME": "/home/you"})
+        monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(instance, "unavailable", lambda: "")
+        seen = []
+        monkeypatch.setattr(root, "ensure", lambda *_: seen.append(dict(os.environ)))
+        monkeypatch.setattr(sys, "argv", ["run", "--variables", str(file), "make"])
+        assert run.main() == 0
+        del variables["SECRET"]
+        assert seen == [{"HOME": "/home/you", **variables}]
+    assert not file.exists()
+
+
 @pytest.fixture
-def told(monkeypatch):
-    """Steps on a machine with an old engine where nothing is really run; the commands that were."""
-    commands, lines = [], []
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setattr(run, "machines_engine", lambda: (False, "Engine 20.10.24, overlay2 graph driver"))
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(apt, "as_root", lambda: [])
+def machines_image(monkeypatch):
+    """The machine's engine has images of two chunks; copying them gives them to a program of this test."""
+    image = type("Image", (), {"save": lambda self, named: iter([b"x" * 2**20] * 2)})()
+    monkeypatch.setattr(run.images, "find", lambda client, tag: image if tag == "there:1" else None)
 
-    def call(command, **_):
-        commands.append(command)
-        return type("Done", (), {"returncode": 0})
+    class Target:
+        def __init__(self, script):
+            self.script = script
 
-    monkeypatch.setattr(steps.subprocess, "run", call)
-    made = steps.Steps(lines.append)
-    made.lines, made.commands = lines, commands
-    return made
+        def start(self, call, **streams):
+            return subprocess.Popen([sys.executable, "-c", self.script], **streams)
+
+    return Target
 
 
-def test_chosen_tests_run_inside(told):
-    told.reference(["tests/content", "-k", "03"])
-    (command,) = told.commands
-    assert command[1:] == ["-m", "autograder.quality.reference_engine.run", "tests", "tests/content", "-k", "03"]
-    told.reference([], suite="sid")
-    assert told.commands[1][3:] == ["--suite", "sid", "tests", "-v", "-m", "reference or both_engines"]
+def test_an_engine_that_takes_no_image_is_heard(machines_image):
+    target = machines_image("import sys; sys.exit('no space left on device')")
+    with pytest.raises(EnvironmentProblem, match="no space left on device"):
+        run.copy_images(None, target, ["there:1"])
 
 
-def test_a_machine_whose_engine_is_the_reference_needs_no_other(told, monkeypatch):
-    monkeypatch.setattr(run, "machines_engine", lambda: (True, "Engine 29.0.1, containerd image store"))
-    told.reference(["tests/content"])
-    told.everything()
-    assert not any("reference_engine" in word for command in told.commands for word in command)
-    assert told.commands[-1][1:] == ["-m", "pytest", "-v", "-m", f"not ({run.UNIT})"]
+def test_images_that_the_machine_lacks_are_named_and_not_got_as_root(machines_image, capsys, monkeypatch):
+    monkeypatch.setattr(run.images, "ensure", lambda *_: pytest.fail("root would write into the checkout's state"))
+    run.copy_images(None, machines_image("import sys; sys.stdin.buffer.read()"), ["missing:1", "there:1"])
+    assert "the machine's engine has no missing:1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("ci", ["", "true"])
-def test_without_root_it_is_said_and_fails_in_ci(told, monkeypatch, ci):
-    monkeypatch.setattr(apt, "as_root", lambda: None)
-    monkeypatch.setenv("CI", ci)
-    told.everything()
-    assert any("NOT RUN: it needs root or sudo" in line and "the lessons' blocks" in line for line in told.lines)
-    assert bool(told.failed) is bool(ci)
+@pytest.mark.skipif(os.name != "posix", reason="owners of files are those of POSIX")
+def test_parents_of_the_cache_belong_to_whom_the_folder_above_does(tmp_path, monkeypatch):
+    home, given = tmp_path / "home", []
+    home.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.setattr(os, "chown", lambda path, user, group: given.append((path, user, group)))
+    assert root.make_cache() == root.make_cache() == home / ".cache/registry-course/engines"
+    owner = home.stat()
+    parents = (home / ".cache", home / ".cache/registry-course")
+    assert given == [(path, owner.st_uid, owner.st_gid) for path in parents]
 
 
-@pytest.mark.parametrize(("status", "failed"), [(1, True), (steps.NO_TESTS, True), (run.UNAVAILABLE, False)])
-def test_how_a_run_inside_ends(told, monkeypatch, status, failed):
-    monkeypatch.setattr(steps.subprocess, "run", lambda command, **_: type("Done", (), {"returncode": status}))
-    told.reference([])
-    assert bool(told.failed) is failed
-    assert any("NOT RUN" in line for line in told.lines) is not failed
-    monkeypatch.setenv("CI", "true")
-    told.reference([])
-    assert told.failed
+def test_an_environment_made_inside_is_for_one_suite_one_python_and_one_lock():
+    names = {
+        pythons.key(*words) for words in (("forky", "3.13.7", b""), ("sid", "3.13.7", b""), ("forky", "3.14.0", b""))
+    }
+    assert len(names | {pythons.key("forky", "3.13.7", b"pytest")}) == 4
