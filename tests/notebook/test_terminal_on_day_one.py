@@ -156,6 +156,13 @@ def run(tmp_path: Path, person: Path) -> Sealed:
     return run
 
 
+def test_sudo_comes_before_namespaces_of_the_users_own(monkeypatch):
+    monkeypatch.setattr(apt, "as_root", lambda: ["sudo"])
+    (first, user), (_, same) = ways({"HOME": "/a person"})
+    assert first == ["sudo", "--non-interactive", "env", "HOME=/a person", "unshare"]
+    assert user == (os.getuid(), os.getgid(), os.getgroups()) and same is None
+
+
 def test_an_attempt_to_leave_is_seen(run, tmp_path):
     """Without the course, the person's settings lead to AWS: the network tells."""
     aws = str(Path(sys.executable).parent / "aws")
