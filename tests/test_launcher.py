@@ -8,6 +8,8 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -277,3 +279,31 @@ def test_the_estimate_follows_the_speed_so_far(tmp_path, monkeypatch):
     progress.close()
     assert said[10] == "  unpacking and compiling"
     assert said[-1] == "  unpacked 10 of about 50 (about 4 minutes more)"
+
+
+def test_the_clock_of_the_progress_ends_where_pip_cannot_be_started(tmp_path):
+    before = threading.active_count()
+    with pytest.raises(OSError):
+        packages.install(tmp_path / "no-python", tmp_path / "lock.txt", 1, lambda line: None)
+    assert threading.active_count() == before
+
+
+def test_the_moving_line_is_written_by_one_at_a_time(monkeypatch):
+    inside, together = list[str](), list[int]()
+    progress = packages.Progress(100, lambda line: None)
+
+    def move(text: str) -> None:
+        inside.append(text)
+        time.sleep(0.05)
+        together.append(len(inside))
+        inside.remove(text)
+
+    progress.moving = True
+    monkeypatch.setattr(progress, "_move", move)
+    writers = [threading.Thread(target=progress.see, args=(f"Collecting package-{number}",)) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    progress.close()
+    assert together == [1, 1, 1, 1], "three lines, and the last that clears"

@@ -253,7 +253,9 @@ def images(refresh: bool, as_json: bool) -> None:
 
 @click.command()
 @click.option(
-    "--shell", type=click.Choice(["bash", "fish", "powershell", "json"]), help="For which shell; default: this one."
+    "--shell",
+    type=click.Choice(["bash", "fish", "powershell", "json"]),
+    help="For which shell; default: bash (also for zsh and sh), and powershell on Windows.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --shell json.")
 def env(shell: str | None, as_json: bool) -> None:

@@ -32,7 +32,8 @@ TEXT_STUB = "*Your answer*"
 TERMINAL = """
 **In a terminal.** One that JupyterLab opens (*File*, *New*, *Terminal*) knows the same addresses and credentials as this
 notebook, under the same names. Any other learns them in the folder of the course:
-`eval "$(python3 course.py env)"`; in PowerShell: `python course.py env | Out-String | Invoke-Expression`.
+`eval "$(python3 course.py env)"`; in fish: `python3 course.py env --shell fish | source`; in PowerShell:
+`python course.py env | Out-String | Invoke-Expression`.
 In both, your own AWS settings and Docker logins have no effect.
 """
 

@@ -83,21 +83,23 @@ def install(python: Path, lock: Path, count: int, say: Callable[[str], None], si
     call += ["--no-warn-script-location", "--requirement", str(lock)]
     lines: list[str] = []
     progress = Progress(count, say, site)
-    with subprocess.Popen(
-        call,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=_environment(),
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip():
-                lines.append(line.strip())
-            progress.see(line.strip())
-    progress.close()
+    try:
+        with subprocess.Popen(
+            call,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.strip():
+                    lines.append(line.strip())
+                progress.see(line.strip())
+    finally:  # also after Ctrl+C, and where pip cannot be started
+        progress.close()
     if process.returncode == 0:
         return ""
     errors = [line for line in lines if line.startswith("ERROR")] or lines
@@ -123,7 +125,7 @@ class Progress:
         self.began = self.told = now()
         self.installing: float | None = None  # since when
         self.moving = sys.stderr.isatty()
-        self._ended = threading.Event()
+        self._ended, self._one = threading.Event(), threading.Lock()
         self._clock = threading.Thread(target=self._tick, daemon=True)
         self._clock.start()
 
@@ -163,11 +165,12 @@ class Progress:
         return f" (about {left:.0f} s more)" if left < 90 else f" (about {left / 60:.0f} minutes more)"
 
     def _show(self, text: str, always: bool = False) -> None:
-        if self.moving:
-            self._move(f"  {text}"[:78])
-        elif always or self.now() - self.told >= TELL_SECONDS:
-            self.told = self.now()
-            self.say(f"  {text}")
+        with self._one:  # the clock tells as well
+            if self.moving:
+                self._move(f"  {text}"[:78])
+            elif always or self.now() - self.told >= TELL_SECONDS:
+                self.told = self.now()
+                self.say(f"  {text}")
 
     def _move(self, text: str) -> None:
         sys.stderr.write(f"\r\033[K{text}")

@@ -6,6 +6,7 @@ neither reads nor overwrites what the person has stored for accounts of their ow
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -71,14 +72,17 @@ def _has_store() -> bool:
 def _share(theirs: Path, ours: Path) -> None:
     """Have the person's folder under our name: a link, or a copy where links take more rights than a person has."""
     if ours.is_symlink():
-        if theirs.is_dir() and ours.readlink() == theirs:
-            return
-        ours.unlink()
+        with contextlib.suppress(FileNotFoundError):  # one of them leads nowhere
+            if ours.samefile(theirs):  # by the folder: Windows tells a link's target with a prefix
+                return
+        ours.unlink(missing_ok=True)
     elif ours.is_dir():
         shutil.rmtree(ours, ignore_errors=True)
     if not theirs.is_dir():
         return
     try:
         ours.symlink_to(theirs, target_is_directory=True)
+    except FileExistsError:  # another `course` was faster, and through its link a copy would be onto the folder itself
+        return
     except OSError:
         shutil.copytree(theirs, ours, dirs_exist_ok=True)

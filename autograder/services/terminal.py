@@ -26,6 +26,7 @@ from autograder.services.standins.ecr import aws_config
 
 # Commands that must be the kit's: aliases and functions of these names would hide them.
 COMMANDS = ("python", "python3", "pip", "pip3", "aws", "course")
+NO_SHELLS = ("nologin", "false")  # what an account has whose owner may not log in
 POSIX = ("sh", "dash", "ash", "ksh", "mksh")
 DOTS, FIRST = "COURSE_ZDOTDIR", "COURSE_ENV"  # the person's own ZDOTDIR and ENV, while ours take their place
 
@@ -43,10 +44,16 @@ unset COURSE_ZDOTDIR
 [[ -f $ZDOTDIR/.zshrc ]] && . "$ZDOTDIR/.zshrc"
 [[ $ZDOTDIR == $HOME ]] && unset ZDOTDIR
 """
+# A shell expands the value of ENV, like '$HOME/.shrc', before it reads the file; in $(…) a fault of it ends nothing.
 SHRC = """\
 ENV=$COURSE_ENV
 unset COURSE_ENV
-if [ -n "$ENV" ]; then [ -f "$ENV" ] && . "$ENV"; else unset ENV; fi
+if [ -n "$ENV" ]; then
+    _course=$(eval "printf %s \\"$ENV\\"")
+    [ -f "$_course" ] && . "$_course"
+else
+    unset ENV
+fi
 """
 # A universal variable of fish can only be hidden by another value. An empty one counts as none for the AWS clients, but
 # for the names of profiles and regions, which must be such that exist.
@@ -83,14 +90,23 @@ def folder() -> Path:
     return paths.state() / "terminal"
 
 
-def variables(state: Installation | None, environment: Mapping[str, str]) -> dict[str, str | None]:
+def variables(
+    state: Installation | None, environment: Mapping[str, str], *, write: bool = True
+) -> dict[str, str | None]:
     """What a terminal is given: name -> value, None for what must go.
 
     Args:
         state: the installation; None before its first start.
         environment: the terminal's variables so far.
+        write: also write the files that they name.
+
+    Raises:
+        OSError: a file cannot be written.
     """
-    ours = cloud_variables.hand_out(state) if state else cloud_variables.private()
+    if state is None:
+        ours = cloud_variables.private()
+    else:
+        ours = cloud_variables.hand_out(state) if write else cloud_variables.all_of(state)
     gone = {name: None for name in cloud_variables.foreign(environment) if name not in ours}
     return {**gone, **ours, **addresses.without_proxy(environment)}
 
@@ -123,7 +139,8 @@ def _not_hidden(shell: str) -> list[str]:
     if shell == "powershell":
         places = ",".join(f"{kind}:{name}" for name in COMMANDS for kind in ("Alias", "Function"))
         return [f"Remove-Item {places} -ErrorAction SilentlyContinue"]
-    return [f"unalias {names} 2>/dev/null", f"unset -f {names} 2>/dev/null"]
+    # The status of what is not there is no failure: it would end a script that has said `set -e`.
+    return [f"unalias {names} 2>/dev/null || :", f"unset -f {names} 2>/dev/null || :"]
 
 
 def programs() -> Path:
@@ -142,7 +159,7 @@ def _after(text: str, shell: str) -> str:
     pattern = rf"s/^\({prefix}[A-Za-z0-9_]*\)=.*/\1/p"
     return (
         f"for _course in $(command env | command sed -n '{pattern}'); do unset \"$_course\"; done\n"
-        f"unset _course {names}\n{text}\nhash -r 2>/dev/null\n"
+        f"unset _course {names}\n{text}\nhash -r 2>/dev/null || :\n"
     )
 
 
@@ -182,36 +199,54 @@ def shell_for(program: str, state: Installation | None, environment: Mapping[str
 
 
 def program(environment: Mapping[str, str]) -> str:
-    """The person's shell."""
+    """The person's shell; where it is not there or lets nobody in, that of the account, else the system's: its path."""
     if sys.platform == "win32":
         return "powershell.exe"
     import pwd
 
+    names = [environment.get("SHELL")]
     with contextlib.suppress(KeyError):
-        return environment.get("SHELL") or pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
+        names.append(pwd.getpwuid(os.getuid()).pw_shell)
+    for name in (*names, "/bin/bash", "/bin/sh"):
+        path = shutil.which(name, path=environment.get("PATH")) if name else None
+        if path and PurePath(path).name not in NO_SHELLS:
+            return path
     return "/bin/sh"
 
 
 def main() -> int:
     """Become the shell; where a program cannot be replaced (Windows), run it and return its exit status."""
+    chosen = program(os.environ)
+    state, given, shell = None, variables(None, os.environ), Shell([chosen])
     try:
         state = installation.find()
-        given = variables(state, os.environ)
+        given = variables(state, os.environ, write=False)
     except CourseError as problem:  # what is the person's own stays out of reach all the same
         sys.stderr.write(f"{problem.found}. Next: {problem.next_step}\n")
-        state, given = None, variables(None, os.environ)
-    shell = shell_for(program(os.environ), state, os.environ)
+        state = None
+    try:
+        variables(state, os.environ)
+        shell = _written(shell_for(chosen, state, os.environ))
+    except OSError as problem:  # such as a full disk; a terminal is what one needs then
+        sys.stderr.write(
+            f"This terminal's own files cannot be written: {problem}. It has the course's variables, but your own "
+            f"start-up files may change them. Next: make room for {folder()}, then open another terminal\n"
+        )
+    whole = {**os.environ, **given, **shell.variables}
+    environment = {name: value for name, value in whole.items() if value is not None}
+    if os.name == "posix":
+        os.execve(chosen, shell.command, {**environment, "SHELL": chosen})
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for what runs in the shell
+    return subprocess.call(shell.command, env=environment)
+
+
+def _written(shell: Shell) -> Shell:
+    """The shell, whose files are there now."""
     for name, text in shell.files.items():
         file = folder() / name
         file.parent.mkdir(parents=True, exist_ok=True)
         installation.write_private(file, text)
-    whole = {**os.environ, **given, **shell.variables}
-    environment = {name: value for name, value in whole.items() if value is not None}
-    path = shutil.which(shell.command[0]) or "/bin/sh"
-    if os.name == "posix":
-        os.execve(path, shell.command, environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for what runs in the shell
-    return subprocess.call(shell.command, env=environment)
+    return shell
 
 
 if __name__ == "__main__":

@@ -147,6 +147,9 @@ def forget_builds(engine: DockerClient, before: set[str]) -> None:
 
     A build takes the newest result that fits, also one of the run before: release 2 would not stand on the weights that
     this run has pushed with release 1. A result goes once nothing is left that was made from it; one in use stays.
+
+    The API names no maker of a record. So whatever is new counts as this run's: an engine on which lessons run is taken
+    to build for nobody else meanwhile, who would otherwise lose their cache (and nothing else) and build anew.
     """
     made = build_cache(engine) - before
     gone = {"a first round"}

@@ -1,7 +1,8 @@
 """A network of its own: nothing but the course's services can be reached, and whatever else is tried is written down.
 
 Run as ``unshare --net --mount python sealed.py PLAN.json COMMAND…`` (Linux, with root or a user namespace): the plan
-names ports of this machine that stay in reach, each as a socket that the caller forwards, and a file for the attempts.
+names ports of this machine that stay in reach, each as a socket that the caller forwards, a file for the attempts, and
+the user (id, group, further groups) as whom the command runs, or null for the one who seals.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from pathlib import Path
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # https://docs.kernel.org/networking/tuntap.html
 NAMESERVER = "192.0.2.53"  # of a network for documentation (RFC 5737): nobody is there
-FAMILY = {"tcp": socket.AF_INET, "unix": socket.AF_UNIX}
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -87,8 +87,13 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
-def _seal(attempts: Path) -> None:
-    """One interface with a default route, whose packets go into a file, one line a packet: protocol, address, port."""
+def _seal(attempts: Path, resolver: Path) -> None:
+    """One interface with a default route, whose packets go into a file, one line a packet: protocol, address, port.
+
+    Args:
+        attempts: the file, made when all else is done.
+        resolver: a file to write, for ``/etc/resolv.conf``.
+    """
     device = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH", b"away", IFF_TUN | IFF_NO_PI))
     Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1", encoding="ascii")
@@ -96,9 +101,9 @@ def _seal(attempts: Path) -> None:
     _run("ip", "address", "add", "192.0.2.1/24", "dev", "away")
     _run("ip", "link", "set", "away", "up")
     _run("ip", "route", "add", "default", "dev", "away")
-    with tempfile.NamedTemporaryFile("w", delete=False) as file:
-        file.write(f"nameserver {NAMESERVER}\noptions timeout:1 attempts:1\n")
-    _run("mount", "--bind", file.name, "/etc/resolv.conf")
+    resolver.unlink(missing_ok=True)  # of another user, where one way to be root was tried in vain
+    resolver.write_text(f"nameserver {NAMESERVER}\noptions timeout:1 attempts:1\n", encoding="ascii")
+    _run("mount", "--bind", str(resolver), "/etc/resolv.conf")
 
     def record() -> None:
         while packet := os.read(device, 1 << 16):
@@ -124,10 +129,13 @@ def _name(question: bytes) -> str:
 def main() -> int:
     """Seal this process's network, then run the command in it."""
     plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    _seal(Path(plan["attempts"]))
+    _seal(Path(plan["attempts"]), Path(sys.argv[1]).with_name("resolv.conf"))
     for port, path in plan["ports"].items():
         serve(Ports(("127.0.0.1", int(port)), Forward), path)
-    return subprocess.call(sys.argv[2:])
+    if plan["user"] is None:
+        return subprocess.call(sys.argv[2:])
+    user, group, groups = plan["user"]
+    return subprocess.call(sys.argv[2:], user=user, group=group, extra_groups=groups)
 
 
 if __name__ == "__main__":

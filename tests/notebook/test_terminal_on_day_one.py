@@ -20,8 +20,11 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
+from autograder.launcher import apt
 from autograder.quality import rehearsal
 from autograder.services import http, images, installation, jupyter
+
+pytest.importorskip("fcntl", reason="network namespaces are Linux's")
 from tests.notebook import sealed
 
 pytestmark = [
@@ -105,6 +108,19 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 Sealed = Callable[..., tuple[subprocess.CompletedProcess[str], list[str]]]
+User = tuple[int, int, list[int]]
+
+
+def ways(environment: dict[str, str]) -> Iterator[tuple[list[str], User | None]]:
+    """How a network of its own may be had here: what stands in front of a command, and as whom that goes on to run.
+
+    Ubuntu 24.04 refuses users their own namespaces; root may make some everywhere.
+    """
+    root = apt.as_root()
+    if root:  # sudo forgets the environment; what runs in the end is the person's own again
+        kept = ["env", *(f"{name}={value}" for name, value in environment.items())]
+        yield [*root, "--non-interactive", *kept, "unshare"], (os.getuid(), os.getgid(), os.getgroups())
+    yield ["unshare", *(["--map-root-user"] if os.geteuid() else [])], None
 
 
 @pytest.fixture
@@ -122,20 +138,29 @@ def run(tmp_path: Path, person: Path) -> Sealed:
             "PYTHONPATH": str(paths.ROOT),
             "AWS_PROFILE": "work",
         }
-        with sealed.outside(ports) as sockets:
-            plan = tmp_path / "plan.json"
-            plan.write_text(json.dumps({"attempts": str(attempts), "ports": sockets}), encoding="utf-8")
-            own = ["unshare", "--net", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
-            call = [*own, sys.executable, sealed.__file__, str(plan), *command]
-            done = subprocess.run(call, env=environment, cwd=person, capture_output=True, text=True, check=False)
-        if not attempts.exists():
-            impossible = f"no network of its own can be made here: {done.stderr.strip()}"
-            if os.environ.get("CI"):
-                pytest.fail(impossible)
-            pytest.skip(impossible)
-        return done, attempts.read_text(encoding="ascii").splitlines()
+        refused = []
+        for own, user in ways(environment):
+            with sealed.outside(ports) as sockets:
+                plan = tmp_path / "plan.json"
+                plan.write_text(json.dumps({"attempts": str(attempts), "ports": sockets, "user": user}), "utf-8")
+                call = [*own, "--net", "--mount", sys.executable, sealed.__file__, str(plan), *command]
+                done = subprocess.run(call, env=environment, cwd=person, capture_output=True, text=True, check=False)
+            if attempts.exists():
+                return done, attempts.read_text(encoding="ascii").splitlines()
+            refused.append(done.stderr.strip())
+        impossible = f"no network of its own can be made here: {' / '.join(refused)}"
+        if os.environ.get("CI"):
+            pytest.fail(impossible)
+        pytest.skip(impossible)
 
     return run
+
+
+def test_sudo_comes_before_namespaces_of_the_users_own(monkeypatch):
+    monkeypatch.setattr(apt, "as_root", lambda: ["sudo"])
+    (first, user), (_, same) = ways({"HOME": "/a person"})
+    assert first == ["sudo", "--non-interactive", "env", "HOME=/a person", "unshare"]
+    assert user == (os.getuid(), os.getgid(), os.getgroups()) and same is None
 
 
 def test_an_attempt_to_leave_is_seen(run, tmp_path):

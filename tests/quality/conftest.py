@@ -49,7 +49,7 @@ def wanted(items: Iterable[pytest.Item]) -> list[str]:
     """Slugs of the labs that the chosen tests ask of ``done``: one each, or all of them for a test of the course."""
     asking = [item for item in items if isinstance(item, pytest.Function) and "done" in item.fixturenames]
     values = [getattr(item, "callspec", None) for item in asking]
-    slugs = {call.params["slug"] if call else None for call in values}
+    slugs = {call.params.get("slug") if call else None for call in values}
     return [slug for slug in manifest.slugs() if None in slugs or slug in slugs]
 
 

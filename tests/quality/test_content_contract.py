@@ -46,6 +46,7 @@ def test_only_the_labs_that_the_chosen_tests_ask_for_are_done(request, wanted_la
     assert wanted_labs(others) == []
     assert wanted_labs([*others, one, other]) == ["03-docker-hub", "12-multi-registry"]
     assert wanted_labs([one, asking("the_course")]) == manifest.slugs()
+    assert wanted_labs([one, asking("the_course", engine="old")]) == manifest.slugs(), "parametrized, but not by lab"
 
 
 def broken(lab, **changes):

@@ -83,6 +83,22 @@ def test_where_links_may_not_be_made_folders_are_copied(home, theirs, monkeypatc
         assert endpoint.find({"DOCKER_CONFIG": str(ours)}).url == "unix:///desk.sock"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links may take a right that this account does not have")
+def test_another_course_that_is_faster_has_made_the_link(home, theirs, monkeypatch):
+    link = Path.symlink_to
+
+    def late(self: Path, target: Path, target_is_directory: bool = False) -> None:
+        link(self, target, target_is_directory)
+        link(self, target, target_is_directory)  # ours, of the two
+
+    monkeypatch.setattr(Path, "symlink_to", late)
+    ours = docker_config.prepare({"DOCKER_CONFIG": str(theirs)})
+    assert (ours / "contexts").is_symlink() and (theirs / "contexts" / "meta" / "abc" / "meta.json").is_file()
+    monkeypatch.setattr(Path, "symlink_to", lambda *_, **__: pytest.fail("the link is there"))
+    monkeypatch.setattr(Path, "readlink", lambda self: Path(f"\\\\?\\{theirs / self.name}"))  # as on Windows
+    docker_config.prepare({"DOCKER_CONFIG": str(theirs)})
+
+
 @pytest.mark.engine
 @pytest.mark.skipif(os.name == "nt", reason="the helper here is a script for sh")
 def test_the_systems_credential_store_is_not_asked(engine, home, tmp_path, running):

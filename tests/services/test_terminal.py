@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,6 +140,46 @@ def test_a_broken_installation_says_so_and_opens_a_terminal(home, person):
     assert "it cannot be understood" in shown and "\ntrue" in shown
 
 
+@pytest.mark.parametrize("taken", ["terminal", "docker"])
+def test_where_nothing_can_be_written_a_plain_terminal_with_the_variables_opens(started, person, taken):
+    (paths.state() / taken).write_text("no folder", encoding="utf-8")  # as on a full disk: an OSError
+    shown = typed("bash", person, 'echo "[$ECR $MINE]"', AWS_PROFILE="other")
+    assert f"/{taken}" in shown and "cannot be written" in shown and "open another terminal" in shown
+    assert "[localhost:5003 yes]" in shown
+
+
+def test_the_shell_is_the_first_that_is_there_and_lets_one_in(tmp_path, monkeypatch):
+    import pwd
+
+    for name in ("nologin", "false", "mine"):
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "not-executable").touch()
+    of_account = [""]
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_shell=of_account[0]))
+    none = [str(tmp_path / name) for name in ("nologin", "false", "missing", "not-executable")]
+    last = next(shell for shell in ("/bin/bash", "/bin/sh") if Path(shell).exists())
+    for shell in none:
+        for of_account[0] in ("", *none):
+            assert terminal.program({"SHELL": shell}) == last
+        of_account[0] = str(tmp_path / "mine")
+        assert terminal.program({"SHELL": shell}) == of_account[0]
+    assert terminal.program({"SHELL": "sh", "PATH": "/bin"}) == "/bin/sh"
+    assert terminal.program({}) == of_account[0]
+
+
+def test_instead_of_a_shell_that_is_not_there_another_opens_as_it_must(started, person):
+    shown = typed("zsh", person, 'echo "[$ECR $MINE $SHELL]"', SHELL="/gone/zsh")
+    assert "[localhost:5003 yes /bin/bash]" in shown or "[localhost:5003 yes /bin/sh]" in shown
+
+
+@pytest.mark.parametrize("value", ["$HOME/.shrc", "${MY_RC:-$HOME/.shrc}", "${", "/nowhere"])
+def test_the_persons_env_file_is_found_as_a_posix_shell_finds_it(started, person, value):
+    shown = typed("dash", person, 'echo "[$ECR ${MINE:-no} $ENV $COURSE_ENV]"', ENV=value)
+    mine = "yes" if value.endswith((".shrc", ".shrc}")) else "no"
+    assert f"[localhost:5003 {mine} {value} ]" in shown
+
+
 def test_a_universal_variable_of_fish_is_hidden_and_stays(started, person):
     seen("fish", person)
     kept = (person / ".config" / "fish" / "fish_variables").read_text(encoding="utf-8")
@@ -188,6 +229,16 @@ def test_course_env_does_the_same_for_a_terminal_that_is_open(started, person, s
     assert found["python"] == sys.executable
     assert {name: found[name] for name in foreign if found.get(name) not in WITHOUT_SETTINGS} == {}
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5003"
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh", "zsh"])
+def test_course_env_ends_no_script_that_ends_at_the_first_failure(started, shell):
+    text = terminal.settings(installation.load(), {"AWS_PROFILE": "work"}, "bash")
+    after = terminal._after(text, "bash")
+    for lines in (text, after):
+        call = [shell, "-euc", 'eval "$1"; echo "$ECR"', shell, lines]
+        done = subprocess.run(call, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
+        assert (done.returncode, done.stdout, done.stderr) == (0, "localhost:5003\n", "")
 
 
 def test_as_json_null_stands_for_what_must_go(started):
