@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,9 +187,9 @@ def publish(client: DockerClient, installation: Installation, secrets: dict[str,
     there = {f"{repository['name']}:{tag}" for repository in known for tag in repository["tags"]}
     hub = secrets["credentials"]["dockerhub"]
     login = {"username": hub["publisher"], "password": hub["accounts"][hub["publisher"]]}
-    for base in images.BASES:
-        if f"library/{base}" in there:
-            continue
+    missing = [base for base in images.BASES if f"library/{base}" not in there]
+
+    def push(base: str) -> None:
         name, _, tag = base.partition(":")
         repository = f"localhost:{installation.ports['dockerhub']}/library/{name}"
         report(f"{base}: publishing as library/{base} on the Docker Hub stand-in")
@@ -201,6 +202,9 @@ def publish(client: DockerClient, installation: Installation, secrets: dict[str,
                     next_step="Run `python3 course.py stop`, then `python3 course.py start`.",
                 )
         client.images.remove(f"{repository}:{tag}", noprune=True)
+
+    with ThreadPoolExecutor() as pool:  # an older engine packs layers on one processor
+        list(pool.map(push, missing))
 
 
 def _find(client: DockerClient, installation: Installation, part: str) -> Container | None:
