@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from autograder.services.lifecycle import Report, Started
 
 KNOWN = "The course knows this base: its layers stay out of submissions."
-UNKNOWN = "The course does not know this base, so its layers travel with submissions. See also: course images --refresh"
+UNKNOWN = (
+    "The course does not know this base. Where a lab hands in images on it, its layers travel with the submission."
+)
 
 
 @contextmanager

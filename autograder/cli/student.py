@@ -148,7 +148,7 @@ def submit(lab: str, out: Path | None) -> None:
     live = _live(lab)
     written = submission.write(live, out or paths.work() / "submissions", click.echo)
     progress.note(live.lab, written.verdicts)
-    click.echo(f"Written: {written.file} ({written.size / 1000:,.0f} kB)")
+    click.echo(f"Written: {written.file} ({submission.megabytes(written.size)})")
     click.echo(f"Checks on this machine: {_earned(live.lab, written.verdicts)}")
     for verdict in written.verdicts:
         if verdict.status != "passed":

@@ -28,6 +28,7 @@ SCHEMA = 1
 MAX_NOTEBOOK = 20 << 20  # bytes
 MAX_SUBMISSION = 100_000_000  # bytes: what learning platforms take as one upload, with room to spare
 LARGE = 10_000_000  # bytes from which on the reason for a submission's size is told
+SMALL = 1_000_000  # bytes below which packing decides, and nobody need know more
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,16 @@ class Size:
     with_base: bool
 
     def __str__(self) -> str:
+        if self.total < SMALL:
+            return "less than 1 MB"
         if self.total < LARGE:
-            return _megabytes(self.total)
-        told = f"{_megabytes(self.total)}, {_megabytes(self.layers)} of which are layers of images"
+            return megabytes(self.total)
+        told = f"{megabytes(self.total)}, {megabytes(self.layers)} of which are layers of images"
         return f"{told}; the course does not know the base image, so that is in it too" if self.with_base else told
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """A size in bytes, in words."""
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
 
 
@@ -151,7 +155,7 @@ def _check_size(size: Size, evidence: Evidence, report: Callable[[str], None]) -
     Raises:
         CourseError: more than :data:`MAX_SUBMISSION`.
     """
-    report(f"The submission will be about {size}.")
+    report(f"The submission will be {'' if size.total < SMALL else 'about '}{size}.")
     if size.total <= MAX_SUBMISSION:
         return
     tags = sorted(
@@ -162,7 +166,7 @@ def _check_size(size: Size, evidence: Evidence, report: Callable[[str], None]) -
         for tag in held.tags
     )
     raise CourseError(
-        expected=f"a submission of at most {_megabytes(MAX_SUBMISSION)}",
+        expected=f"a submission of at most {megabytes(MAX_SUBMISSION)}",
         found=f"about {size}, in {', '.join(tags[:6])}{' …' if len(tags) > 6 else ''}",
         next_step="Build on the small base that the lab names, and have it from the course: `course images` shows which, "
         "`course images --refresh` gets it. Delete tags that the lab does not ask for, or reset the lab and push its "

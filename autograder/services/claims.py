@@ -103,7 +103,8 @@ def ports_of_others(client: DockerClient, containers: Iterable[Container], state
         if labels.get(SERVICE_LABEL) == CLAIM:
             found |= _read(labels).ports
             told.add(labels[INSTALLATION_LABEL])
-    if any(labels[INSTALLATION_LABEL] not in told for labels in others):
+    # A volume of a student's compose file says nothing: it has no service of the kit's.
+    if any(labels[INSTALLATION_LABEL] not in told for labels in others if SERVICE_LABEL in labels):
         found |= {ports.DEFAULTS[service] for service in ports.IN_THE_ENGINE}
     return found
 

@@ -42,7 +42,8 @@ def test_layers_that_travel_count_once_and_a_known_bases_do_not():
 
 
 def test_what_is_said_about_the_size():
-    assert str(submission.Size(35_000, 0, False)) == "35 kB"
+    assert str(submission.Size(35_000, 0, False)) == "less than 1 MB"
+    assert str(submission.Size(3_500_000, 0, False)) == "3.5 MB"
     assert str(submission.Size(48_200_000, 47_000_000, False)) == "48.2 MB, 47.0 MB of which are layers of images"
     assert "does not know the base image" in str(submission.Size(48_200_000, 47_000_000, True))
 

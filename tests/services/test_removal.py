@@ -169,6 +169,14 @@ def test_ports_of_its_own_are_cleared_whatever_else_is_there():
     assert len(of(engine, other)) == 8
 
 
+def test_a_volume_that_a_compose_file_of_another_one_left_holds_no_port():
+    engine, mine = Engine(), state("a" * 8)
+    install(engine, mine)
+    engine.volume("05-registry-data", {claims.INSTALLATION_LABEL: "b" * 8, "course.compose.service": "registry"})
+    engine.names |= {"localhost:5001/x:1": "sha256:x"}
+    assert remove(engine, mine)["image"] == 1 and "localhost:5001/x:1" not in engine.names
+
+
 def test_an_image_that_somebody_elses_container_stands_on_stays():
     engine, mine = Engine(), state("a" * 8, registry=6001)
     install(engine, mine)
