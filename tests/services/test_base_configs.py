@@ -80,7 +80,7 @@ def test_a_real_engine_gives_the_config_of_an_image_or_needs_none(engine, home):
     base = Base("x", "linux/amd64", "here", date(2026, 1, 1), config=image.id, layers=(LAYER,))
     found = base_configs.find(engine, [base])
     if any("io.containerd.snapshotter" in str(row) for row in engine.info().get("DriverStatus") or []):
-        assert found == [], "there an image's id is the digest of its manifest"
+        assert bases.proved(found, [base]) == (base,), "there an image's id is the digest of its manifest"
     else:
         assert [digest_of(content) for content in found] == [image.id]
         assert json.loads(found[0])["rootfs"]["diff_ids"] == image.attrs["RootFS"]["Layers"]
