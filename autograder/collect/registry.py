@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 import requests
@@ -268,18 +267,10 @@ def _travelling(
         return
     lowest: tuple[str, ...] = ()
     if layers == "above-base":
-        config = _json(base64.b64decode(contents.get(image.config.digest, "")))
+        config = manifests.json_object(base64.b64decode(contents.get(image.config.digest, "")))
         lowest = of_base(image, config, bases)
         base_layers.update(lowest)
     yield from (layer for layer in image.layers if layer.digest not in lowest)
-
-
-def _json(content: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _note_blob(

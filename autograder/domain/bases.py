@@ -7,7 +7,6 @@ Sources: https://github.com/opencontainers/image-spec/blob/main/config.md (``roo
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from autograder.domain.layers import diff_ids
-from autograder.domain.manifests import DIGEST, ImageManifest, digest_of
+from autograder.domain.manifests import DIGEST, ImageManifest, digest_of, json_object
 
 CONFIGS = "evidence/bases"  # folder in a submission with configs of known bases
 MAX_CONFIG = 256 << 10  # bytes of a base's config; official ones have about 10 kB
@@ -106,7 +105,7 @@ def proved(configs: Iterable[bytes], known: Bases | None = None) -> tuple[Base, 
     found = []
     for base in load() if known is None else known:
         content = by_digest.get(base.config)
-        listed = _diff_ids(content) if content is not None and not base.diff_ids else ()
+        listed = diff_ids(json_object(content)) if content is not None and not base.diff_ids else ()
         found.append(replace(base, diff_ids=listed) if listed and len(listed) == len(base.layers) else base)
     return tuple(found)
 
@@ -114,14 +113,6 @@ def proved(configs: Iterable[bytes], known: Bases | None = None) -> tuple[Base, 
 def config_file(digest: str) -> str:
     """Where a submission holds the config of that digest."""
     return f"{CONFIGS}/{digest.removeprefix('sha256:')}.json"
-
-
-def _diff_ids(config: bytes) -> tuple[str, ...]:
-    try:
-        document = json.loads(config)
-    except (ValueError, RecursionError):
-        return ()
-    return diff_ids(document) if isinstance(document, dict) else ()
 
 
 def of_base(image: ImageManifest, config: Mapping[str, Any] | None, bases: Bases) -> tuple[str, ...]:

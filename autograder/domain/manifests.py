@@ -31,6 +31,15 @@ ACCEPT = ", ".join(MANIFEST_TYPES + INDEX_TYPES)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
+def json_object(content: bytes) -> dict[str, Any] | None:
+    """The JSON object that a blob holds, a config for one; None where it holds none, or is nested too deep."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
 class ManifestError(ValueError):
     """The bytes are not a manifest or index that the kit understands; the message says why."""
 

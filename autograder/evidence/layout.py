@@ -287,7 +287,8 @@ class _Verifier:
             return
         lowest: Collection[str] = ()
         if self.layers == "above-base":
-            lowest = of_base(image, self._config(image), self.bases)
+            config = manifests.json_object(base64.b64decode(self.contents.get(image.config.digest, "")))
+            lowest = of_base(image, config, self.bases)
             self.base.update(lowest)
         for layer in image.layers:
             if layer.digest in lowest:
@@ -296,13 +297,6 @@ class _Verifier:
                 self.base.add(layer.digest)
                 continue
             yield layer
-
-    def _config(self, image: ImageManifest) -> dict[str, Any] | None:
-        try:
-            document = json.loads(base64.b64decode(self.contents.get(image.config.digest, "")))
-        except (ValueError, RecursionError):
-            return None
-        return document if isinstance(document, dict) else None
 
     def _blob(self, descriptor: Descriptor, *, required: str, keep: bool) -> None:
         digest = descriptor.digest

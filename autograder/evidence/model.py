@@ -7,7 +7,6 @@ gives the same verdict in both, and again a year later. Services are named, port
 from __future__ import annotations
 
 import base64
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -148,13 +147,7 @@ class Repository(Frozen):
     def config(self, image: ImageManifest) -> dict[str, Any] | None:
         """The image configuration (labels under ``config.Labels``, ``rootfs.diff_ids``, ``history``)."""
         content = self.content(image.config.digest)
-        if content is None:
-            return None
-        try:
-            document = json.loads(content)
-        except (ValueError, RecursionError):
-            return None
-        return document if isinstance(document, dict) else None
+        return None if content is None else manifests.json_object(content)
 
     def labels(self, image: ImageManifest) -> dict[str, str]:
         """The labels in the image configuration; empty when there are none."""

@@ -153,8 +153,9 @@ def up(
     base = images.ensure(client, images.REGISTRY, report)
     former = _ran_on(client, installation)
     with step("image of the clouds"):
-        claims.make(client, installation, services_image.name(client, report))  # first, or another one could remove it
-        image = services_image.ensure(client, report)
+        image = services_image.name(client, report)
+        claims.make(client, installation, image)  # before it is there, or another installation could remove it
+        services_image.ensure(client, image, report)
     store = _store(installation, base, hashlib.sha256(secrets["secret"].encode()).hexdigest())
     fronts = _fronts(installation, image, scanner)
     inside = configuration(installation, secrets, scanner)

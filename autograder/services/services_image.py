@@ -34,20 +34,17 @@ KIT = ("__init__.py", "domain", "services/__init__.py", "services/standins")
 AWS_SERVICES = ("ecr", "iam", "sts")
 
 
-def ensure(client: DockerClient, report: images.Report) -> str:
-    """Have the image in the engine; returns its :func:`name`.
+def ensure(client: DockerClient, tag: str, report: images.Report) -> None:
+    """Have the image of that :func:`name` in the engine.
 
     Raises:
         EnvironmentProblem: the wheels cannot be fetched, or the build failed.
     """
-    tag = name(client, report)
-    machine = _machine(client)
     if images.find(client, tag) is None:
         with tempfile.TemporaryDirectory(prefix="course-services-") as folder:
             context = Path(folder)
-            assemble(context, wheels(machine, report))
+            assemble(context, wheels(_machine(client), report))
             images.build_local(client, tag, context, base=images.PYTHON_BASE, report=report)
-    return tag
 
 
 def name(client: DockerClient, report: images.Report) -> str:

@@ -17,17 +17,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
 from autograder.launcher.locks import exclusive
 from autograder.quality.reference_engine import cgroups, root, setup
-
-if TYPE_CHECKING:
-    from autograder.quality.reference_engine.pythons import Shown
 
 NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -39,6 +36,21 @@ RESOLVERS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
 CARRIER = "10.0.2.3"  # where slirp4netns answers for the host's resolver (slirp4netns(1))
 CARRIERS_RESOLVERS = "/run/resolv.conf.slirp4netns"  # inside: the /etc/resolv.conf that slirp4netns sees
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+
+@dataclass
+class Shown:
+    """What of the host is seen inside.
+
+    Attributes:
+        binds: host's path → path inside, seen and written there as here.
+        overlays: the same, but what is written stays inside: a run leaves nothing in a checkout.
+        links: path inside, below one of the overlays → where the symbolic link there points instead.
+    """
+
+    binds: dict[str, str] = field(default_factory=dict)
+    overlays: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
 from autograder.quality.reference_engine import root
-from autograder.quality.reference_engine.instance import Instance
+from autograder.quality.reference_engine.instance import Instance, Shown
 
 SYSTEM = (Path("/usr"), Path("/usr/local"))
 # Parts of the standard library that stand on libraries of the system, then packages of the lock that do.
@@ -38,21 +37,6 @@ AUTHORITIES = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO"),
     *("AWS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "NODE_EXTRA_CA_CERTS"),
 )
-
-
-@dataclass
-class Shown:
-    """What of the host is seen inside.
-
-    Attributes:
-        binds: host's path → path inside, seen and written there as here.
-        overlays: the same, but what is written stays inside: a run leaves nothing in a checkout.
-        links: path inside, below one of the overlays → where the symbolic link there points instead.
-    """
-
-    binds: dict[str, str] = field(default_factory=dict)
-    overlays: dict[str, str] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
 
 
 def own_files(executable: Path, base: Path) -> list[Path]:
