@@ -45,8 +45,18 @@ def as_root() -> list[str] | None:
     return None
 
 
+def update() -> None:
+    """Have apt's lists of packages, where root may fetch them: a new machine or container has none.
+
+    Without them :func:`known` finds nothing. A failure is not told: what needs a package says what it could not get.
+    """
+    prefix = as_root()
+    if prefix is not None:
+        _run([*prefix, "apt-get", "update", "-qq"], fatal=False)
+
+
 def known(package: str) -> bool:
-    """Whether the distribution has a package that can be installed."""
+    """Whether the distribution has a package that can be installed, by apt's lists (see :func:`update`)."""
     shown = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True, check=False)
     return "Candidate:" in shown.stdout and "Candidate: (none)" not in shown.stdout
 
@@ -67,7 +77,7 @@ def install(packages: Sequence[str], optional: Sequence[str], report: Callable[[
     if prefix is None:
         raise AptProblem(f"installing {told} needs root or sudo")
     report(f"installing with apt-get{' (sudo)' if prefix else ''}: {told}")
-    _run([*prefix, "apt-get", "update", "-qq"], fatal=False)
+    update()
     names = [next((name for name in package.split("|") if known(name)), package) for package in packages]
     names += [package for package in optional if known(package)]
     environment = ["env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1"]

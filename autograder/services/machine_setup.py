@@ -114,7 +114,7 @@ def _engine_needs_nothing() -> bool:
 
 
 def _install(tools: list[str], report: Report) -> None:
-    if "chromium" in tools and apt.available() and not apt.known("chromium"):
+    if "chromium" in tools and apt.available() and not _apt_has("chromium"):
         _install_with_playwright(report)
         tools = [tool for tool in tools if tool != "chromium"]
         if not tools:
@@ -143,6 +143,12 @@ def _install(tools: list[str], report: Report) -> None:
             found="the program is still not found",
             next_step="Install it by hand, then try again.",
         )
+
+
+def _apt_has(package: str) -> bool:
+    if not apt.known(package):
+        apt.update()  # a new machine's lists are empty
+    return apt.known(package)
 
 
 def _install_with_playwright(report: Report) -> None:

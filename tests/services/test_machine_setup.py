@@ -49,6 +49,15 @@ def test_what_is_missing_is_installed_and_said(machine):
     assert said == ["installing docker.io ca-certificates mmdebstrap gpg", "starting"]
 
 
+def test_on_a_new_machine_whose_lists_are_empty_chromium_comes_from_the_distribution(machine, monkeypatch):
+    lists: set[str] = set()
+    monkeypatch.setattr(machine_setup.apt, "known", lambda package: package in lists)
+    monkeypatch.setattr(machine_setup.apt, "update", lambda: lists.add("chromium"))
+    monkeypatch.setattr(machine_setup, "_install_with_playwright", lambda _: pytest.fail("Debian has a Chromium"))
+    assert machine_setup.ensure(["chromium"], lambda _: None) == ["chromium"]
+    assert machine["installed"] == ["chromium"]
+
+
 def test_nothing_missing_nothing_done(machine):
     machine["there"] = {"skopeo", "chromium"}
     assert machine_setup.ensure(["skopeo", "chromium"], lambda _: pytest.fail("nothing to say")) == []
