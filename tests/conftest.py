@@ -15,7 +15,7 @@ from autograder.quality.reference_engine import root, run
 from autograder.services import clouds, http, images, installation, removal
 from autograder.services import engine as engines
 from autograder.services.installation import Installation
-from tests.services.standins.support import free_port
+from tests.emulators.support import free_port
 
 if TYPE_CHECKING:
     from docker import DockerClient

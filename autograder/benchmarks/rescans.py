@@ -13,10 +13,10 @@ import zipfile
 from pathlib import Path
 
 from autograder.domain.advisories import wheels as known
-from autograder.domain.manifests import OCI_CONFIG, OCI_MANIFEST, digest_of
 from autograder.evidence import layout
 from autograder.evidence.layout import MemorySource, blob_name
 from autograder.grading.batch import default_jobs
+from autograder.oci.manifests import OCI_CONFIG, OCI_MANIFEST, digest_of
 from autograder.scanning import grader, wheels
 from autograder.services import engine, images
 

@@ -1,1 +1,1 @@
-"""One module a lab: its personal parameters and its checks, pure functions of Evidence."""
+"""One package a lab: its personal parameters and its checks, pure functions of Evidence."""

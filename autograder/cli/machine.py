@@ -90,9 +90,9 @@ def start(
 
 def _prepare() -> list[str]:
     from autograder.labs import workspace
-    from autograder.scanning import passing
+    from autograder.scanning import trivy_cli
 
-    passing.stand_in()
+    trivy_cli.stand_in()
     return workspace.prepare()
 
 
@@ -110,12 +110,12 @@ def _publish_advisories(registry: str) -> None:
 
 def _scanner(report: Report) -> clouds.Scanner:
     """What the ECR stand-in scans with: the pinned Trivy for Linux, and the course's database."""
-    from autograder.scanning import grader, pinned
+    from autograder.scanning import grader, trivy_binary
     from autograder.services import clouds
 
     folder = grader.folder() / "trivy"
     grader.prepare(folder)
-    return clouds.Scanner(pinned.for_sandbox(report=report).path, folder)
+    return clouds.Scanner(trivy_binary.for_sandbox(report=report).path, folder)
 
 
 def _has_display() -> bool:

@@ -15,12 +15,12 @@ import click
 import yaml
 
 from autograder.domain.metadata_action import (
-    MetadataError,
     NotKnownHere,
     Preview,
     Run,
     Step,
     StepPreview,
+    WorkflowError,
     metadata_steps,
     preview_step,
 )
@@ -73,7 +73,7 @@ def preview_command(
     run = _run(event, ref, sha, event_file, default_branch, repository, _time(now), settings)
     try:
         found = preview_step(data, _choose(data, workflow, job, step_name), run)
-    except MetadataError as wrong:
+    except WorkflowError as wrong:
         click.echo(json.dumps({"error": str(wrong)}) if as_json else f"the action would fail: {wrong}", err=not as_json)
         sys.exit(int(Exit.NO))
     except NotKnownHere as missing:

@@ -16,12 +16,12 @@ from urllib.parse import urljoin
 
 import requests
 
-from autograder.domain import manifests
 from autograder.domain.bases import Bases, of_base
-from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
 from autograder.evidence.model import LayerPolicy, Manifest, Problem, Repository
+from autograder.oci import manifests
+from autograder.oci.manifests import Descriptor, ImageIndex, ImageManifest
 
 TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds without a byte; a port that is closed says so at once
 PAGE = 1000

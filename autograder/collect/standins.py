@@ -1,6 +1,6 @@
 """Read a cloud's stand-in as Evidence: its state and journal as it tells them, its images by the owner's way to read.
 
-Looking changes nothing: no pull is counted, no pull time noted, no line written (``services/standins/reading.py``).
+Looking changes nothing: no pull is counted, no pull time noted, no line written (``emulators/readonly.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from autograder.collect.registry import Missing, RegistryClient
 from autograder.errors import CourseError
-from autograder.evidence import states
+from autograder.evidence import emulator_state
 from autograder.evidence.model import Manifest
 from autograder.services import addresses, cloud_admin, cloud_credentials
 
@@ -24,7 +24,7 @@ class Told:
     """What a stand-in said of itself at one moment.
 
     Attributes:
-        settings: its state and ``now``, its time; of the form that :mod:`autograder.evidence.states` describes.
+        settings: its state and ``now``, its time; of the form that :mod:`autograder.evidence.emulator_state` describes.
         journal: its newest journal lines, oldest first.
     """
 
@@ -36,7 +36,7 @@ class StandinClient(RegistryClient):
     """Reads one stand-in's images, tagged or not, as of the last :meth:`look`.
 
     Args:
-        service: one of :data:`autograder.evidence.states.STANDINS`.
+        service: one of :data:`autograder.evidence.emulator_state.STANDINS`.
 
     Raises:
         EnvironmentProblem: it was never started here.
@@ -59,15 +59,15 @@ class StandinClient(RegistryClient):
             EnvironmentProblem: it does not answer.
             CourseError: its state does not fit into a submission.
         """
-        told = cloud_admin.snapshot(self.service, states.MAX_LINES)
+        told = cloud_admin.snapshot(self.service, emulator_state.MAX_LINES)
         settings = {**told["state"], "now": told["taken"]}
-        self.images = states.images(self.service, settings)
+        self.images = emulator_state.images(self.service, settings)
         if self.service == "ecr":
             _without_scans(settings, [name for name in self.images if name not in listed])
         size = len(json.dumps(settings))
-        if size > states.MAX_STATE:
+        if size > emulator_state.MAX_STATE:
             raise CourseError(
-                expected=f"a state of {self.service} of at most {states.MAX_STATE >> 20} MiB",
+                expected=f"a state of {self.service} of at most {emulator_state.MAX_STATE >> 20} MiB",
                 found=f"{size / (1 << 20):.1f} MiB in {len(self.images)} repositories",
                 next_step="Delete repositories or images there that you do not need any more, then try again.",
             )
@@ -112,8 +112,8 @@ def _without_scans(settings: dict[str, Any], names: list[str]) -> None:
 def newest(lines: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """The newest journal lines, oldest first, as many as fit into a submission."""
     kept: list[dict[str, Any]] = []
-    left = states.MAX_JOURNAL
-    for line in reversed(lines[-states.MAX_LINES :]):
+    left = emulator_state.MAX_JOURNAL
+    for line in reversed(lines[-emulator_state.MAX_LINES :]):
         left -= len(json.dumps(line)) + 2
         if left < 0:
             break

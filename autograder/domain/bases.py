@@ -15,8 +15,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from autograder.domain.layers import diff_ids
-from autograder.domain.manifests import DIGEST, ImageManifest, digest_of, json_object
+from autograder.oci.layers import diff_ids
+from autograder.oci.manifests import DIGEST, ImageManifest, digest_of, json_object
 
 CONFIGS = "evidence/bases"  # folder in a submission with configs of known bases
 MAX_CONFIG = 256 << 10  # bytes of a base's config; official ones have about 10 kB

@@ -16,10 +16,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from autograder.domain import manifests
 from autograder.domain.bases import Bases, of_base
-from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
 from autograder.evidence.model import LayerPolicy, Manifest, Problem, Repository
+from autograder.oci import manifests
+from autograder.oci.manifests import Descriptor, ImageIndex, ImageManifest
 
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from autograder.domain import manifests
-from autograder.domain.manifests import Descriptor, ImageIndex, ImageManifest
+from autograder.oci import manifests
+from autograder.oci.manifests import Descriptor, ImageIndex, ImageManifest
 
 SCHEMA_VERSION = 1
 

@@ -26,7 +26,7 @@ from autograder.grading.report import Row, row_of, row_of_refused
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
-from autograder.services import engine, installation, leftovers
+from autograder.services import engine, installation, orphans
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -182,14 +182,14 @@ class Batch:
     @contextlib.contextmanager
     def ready(self, plan_: Plan) -> Iterator[set[str]]:
         """Clean up after earlier runs, have the images ready, and clean up after this one, however it ends."""
-        owners: set[str] = {leftovers.owner()}
+        owners: set[str] = {orphans.owner()}
         needed = any(plan_.labs[unit.lab].tasks or plan_.labs[unit.lab].probes for unit in plan_.units)
         if not needed or self.scheduler:
             yield owners
             return
         client = engine.connect()
         try:
-            leftovers.sweep(client)
+            orphans.sweep(client)
             if any(plan_.labs[unit.lab].tasks for unit in plan_.units):
                 sandbox.build(client, self.say)
             probes.prepare({name for unit in plan_.units for name in plan_.labs[unit.lab].probes}, client, self.say)
@@ -213,7 +213,7 @@ class Batch:
         """Judge in worker processes. One that takes its process down is found out and costs nobody else anything."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
-        remaining, master = dict(enumerate(units)), leftovers.owner()
+        remaining, master = dict(enumerate(units)), orphans.owner()
         while remaining:
             try:
                 for number, owner, outcomes in _parallel(remaining, self.course, self.jobs, master):
@@ -224,7 +224,7 @@ class Batch:
                     try:
                         [(_, owner, outcomes)] = list(_parallel({number: unit}, self.course, 2, master))
                     except BrokenProcessPool:
-                        owner, outcomes = leftovers.owner(), [_crashed(unit)]
+                        owner, outcomes = orphans.owner(), [_crashed(unit)]
                     yield remaining.pop(number), owner, outcomes
 
     def _on_cluster(self, units: list[Unit], address: str) -> Iterator[tuple[Unit, str, list[Outcome]]]:
@@ -278,7 +278,7 @@ def _sweep(client: DockerClient, owners: set[str]) -> None:
     from requests.exceptions import RequestException
 
     with contextlib.suppress(DockerException, RequestException, OSError):  # the next run sweeps again
-        leftovers.sweep(client, owners)
+        orphans.sweep(client, owners)
 
 
 def default_jobs() -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from autograder.checks import draw
+from autograder.checks.shared import seeded_random
 from autograder.grading.people import Course
 from autograder.labs.manifest import Lab
 
@@ -54,7 +54,9 @@ class Owners:
         owners: dict[str, set[str]] = {}
         common: set[str] = set()
         for number in range(DECOYS if course.roster else 0):
-            common |= personal_texts(lab, lab.parameters(draw.seed(b"decoy", "student", str(number), lab.slug)))
+            common |= personal_texts(
+                lab, lab.parameters(seeded_random.seed(b"decoy", "student", str(number), lab.slug))
+            )
         for student in course.roster or ():
             parameters = lab.parameters(course.seed(student, lab.slug))
             for text in personal_texts(lab, parameters):

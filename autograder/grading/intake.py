@@ -17,9 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.domain import bases
 from autograder.domain.bases import Base
-from autograder.domain.manifests import ImageManifest
 from autograder.domain.references import grammar
-from autograder.evidence import layout, states
+from autograder.evidence import emulator_state, layout
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
 from autograder.grading import strictjson
 from autograder.grading.archive import Archive, damage_is_refused
@@ -29,12 +28,13 @@ from autograder.grading.strictjson import said
 from autograder.labs import answers as answers_file
 from autograder.labs import manifest, students
 from autograder.labs.manifest import Lab
+from autograder.oci.manifests import ImageManifest
 
 SCHEMA = 1
 MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
 MAX_NOTEBOOK = 20 << 20
 MAX_ANSWERS = 4 << 20
-MAX_SERVICE = states.MAX_STATE + (2 << 20)
+MAX_SERVICE = emulator_state.MAX_STATE + (2 << 20)
 MAX_FILE = 1 << 20  # bytes of a lab's file whose text is kept
 MAX_LISTED = 8  # names in one message
 HASH = re.compile(r"[0-9a-f]{64}\Z")
@@ -274,14 +274,14 @@ class _Reader:
 
     def _journal(self, lab: Lab) -> tuple[dict[str, Any], ...]:
         """The lines about the lab's stand-ins, in their order; none where one is not as the kit writes them."""
-        found = self._json("evidence/journal.json", 2 * states.MAX_JOURNAL)  # blanks may have been added
-        wrong = states.problem_of_lines(found) if found is not None else None
+        found = self._json("evidence/journal.json", 2 * emulator_state.MAX_JOURNAL)  # blanks may have been added
+        wrong = emulator_state.problem_of_lines(found) if found is not None else None
         if wrong is not None:
             self.problems.append(f"evidence/journal.json is not as the kit writes it: {said(wrong)}.")
         if wrong is not None or found is None:
             return ()
         lines = (line for line in found if line["service"] in lab.services)
-        return tuple(sorted(lines, key=lambda line: int(line["number"]))[-states.MAX_LINES :])
+        return tuple(sorted(lines, key=lambda line: int(line["number"]))[-emulator_state.MAX_LINES :])
 
     def _engine(self, header: Header) -> Engine | None:
         try:
@@ -292,10 +292,10 @@ class _Reader:
 
     def _settings(self, service: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """A stand-in's settings; none, with a problem noted, where they have another form than the kit writes."""
-        if service not in states.STANDINS:
+        if service not in emulator_state.STANDINS:
             return {}
         settings = document.get("settings")
-        wrong = states.problem(service, settings)
+        wrong = emulator_state.problem(service, settings)
         if wrong is None and isinstance(settings, dict):
             return settings
         self.problems.append(
@@ -312,13 +312,14 @@ class _Reader:
         settings: Mapping[str, Any],
     ) -> dict[str, LayerPolicy]:
         """The repositories to read: name -> which layers must be there."""
-        known = states.images(service, settings) if service in states.STANDINS else listed
+        known = emulator_state.images(service, settings) if service in emulator_state.STANDINS else listed
         there = [name for name in listed if name in known and _is_name(name)]
-        if lab.lists_all(service) and len(there) > states.MAX_REPOSITORIES:
+        if lab.lists_all(service) and len(there) > emulator_state.MAX_REPOSITORIES:
             self.problems.append(
-                f"evidence/{service}.json lists {len(there)} repositories; {states.MAX_REPOSITORIES} of them are read."
+                f"evidence/{service}.json lists {len(there)} repositories; "
+                f"{emulator_state.MAX_REPOSITORIES} of them are read."
             )
-            there = there[: states.MAX_REPOSITORIES]
+            there = there[: emulator_state.MAX_REPOSITORIES]
         wanted = lab.repositories_of(service, parameters, there)
         return {name: layers for name, layers in wanted.items() if name in listed and _is_name(name)}
 

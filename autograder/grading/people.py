@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import paths
-from autograder.checks import draw
+from autograder.checks.shared import seeded_random
 from autograder.errors import CourseError
 from autograder.grading.archive import RESERVED
 from autograder.labs import students
@@ -70,11 +70,11 @@ class Course:
 
     def seed(self, student: str, lab: str) -> str:
         """The handed-out seed of a student for a lab."""
-        return draw.seed(self.key, "student", student, lab)
+        return seeded_random.seed(self.key, "student", student, lab)
 
     def grading_seed(self, student: str, lab: str) -> str:
         """The seed that hidden inputs are drawn with; it never leaves the grader."""
-        return draw.seed(self.key, "grading", student, lab)
+        return seeded_random.seed(self.key, "grading", student, lab)
 
 
 def load() -> Course:

@@ -14,10 +14,10 @@ from urllib.parse import urljoin
 
 import requests
 
-from autograder.domain import manifests
-from autograder.domain.manifests import ImageIndex
 from autograder.evidence.layout import LayoutSource, blob_name
 from autograder.evidence.model import Repository
+from autograder.oci import manifests
+from autograder.oci.manifests import ImageIndex
 from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
-from autograder.checks.draw import Draw
+from autograder.checks.shared.seeded_random import Draw
 from autograder.collect import pipeline_probe, settings_probe
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.layout import LayoutSource
@@ -21,9 +21,9 @@ from autograder.grading import probe
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
 from autograder.labs import hidden
-from autograder.scanning import grader, pinned, rescan_probe
+from autograder.scanning import grader, rescan_probe, trivy_binary
 from autograder.scanning.rescan import Rescanner
-from autograder.services import engine, images, leftovers
+from autograder.services import engine, images, orphans
 from autograder.services.throwaway import ProbeFault
 
 if TYPE_CHECKING:
@@ -97,9 +97,7 @@ class RescanProbe:
     def _ready(self) -> Rescanner:
         if self._rescanner is None:
             self._client = engine.connect()
-            self._rescanner = grader.rescanner(
-                self._client, images.REGISTRY, grader.folder(), leftovers.labels("rescan")
-            )
+            self._rescanner = grader.rescanner(self._client, images.REGISTRY, grader.folder(), orphans.labels("rescan"))
         return self._rescanner
 
     def close(self) -> None:
@@ -153,7 +151,7 @@ def _registry_image(client: DockerClient, say: Report) -> None:
 
 def _scanner(client: DockerClient, say: Report) -> None:
     images.ensure(client, images.REGISTRY, say)  # the scanner's container needs a root, and nothing of it
-    pinned.for_sandbox()
+    trivy_binary.for_sandbox()
     grader.prepare(grader.folder() / "trivy")
 
 

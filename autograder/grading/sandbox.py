@@ -23,7 +23,7 @@ from autograder import paths
 from autograder.grading import strictjson
 from autograder.grading.problems import Refused
 from autograder.labs import runner, tasks
-from autograder.services import bounded, images, leftovers
+from autograder.services import bounded, images, orphans
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -148,7 +148,7 @@ class Sandbox:
             host_config=settings,
             stdin_open=True,
             hostname="sandbox",
-            labels=leftovers.labels("sandbox"),
+            labels=orphans.labels("sandbox"),
         )
         return str(made["Id"])
 

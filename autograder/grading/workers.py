@@ -12,7 +12,7 @@ from autograder.grading.judge import Outcome, Tools
 from autograder.grading.people import Course
 from autograder.grading.probes import RunsProbe
 from autograder.grading.sandbox import Sandbox, build
-from autograder.services import engine, leftovers
+from autograder.services import engine, orphans
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -47,7 +47,7 @@ class _Kit:
         if self.sandbox is None:
             if self.client is None:
                 self.client = engine.connect()
-                leftovers.sweep(self.client)  # of earlier workers on this machine, where no `grade` runs
+                orphans.sweep(self.client)  # of earlier workers on this machine, where no `grade` runs
             self.sandbox = Sandbox(self.client, build(self.client))
         return self.sandbox
 
@@ -72,14 +72,14 @@ def work(unit: Unit, course: Course, master: str = "") -> tuple[str, list[Outcom
         the label value of this process (for the clean-up), and the outcomes: refused ones, then the one that counts.
     """
     if master:
-        leftovers.act_for(master)
+        orphans.act_for(master)
     tools = Tools(course, sandbox=_kit.get_sandbox, probe=_kit.get_probe)
     outcomes: list[Outcome] = []
     for candidate in unit.candidates:
         outcomes.append(judge.judge(candidate.name, candidate.content, tools))
         if outcomes[-1].status != "refused":
             break
-    return leftovers.owner(), outcomes
+    return orphans.owner(), outcomes
 
 
 def close() -> None:

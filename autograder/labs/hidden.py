@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from autograder import paths
-from autograder.checks.draw import Draw
+from autograder.checks.shared.seeded_random import Draw
 from autograder.evidence.model import Case
 from autograder.labs.manifest import Lab
 

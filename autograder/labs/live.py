@@ -18,11 +18,12 @@ from autograder.checks.api import Check
 from autograder.collect import private
 from autograder.collect.registry import RegistryClient, snapshot
 from autograder.collect.standins import StandinClient, Told, merged
-from autograder.domain import bases, manifests
+from autograder.domain import bases
+from autograder.oci import manifests
 from autograder.domain.bases import Base
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
-from autograder.evidence.states import MAX_REPOSITORIES, STANDINS
+from autograder.evidence.emulator_state import MAX_REPOSITORIES, STANDINS
 from autograder.labs import answers, probing, tasks, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder import paths
 from autograder.checks.api import Check, checks_of
-from autograder.checks.draw import Draw
+from autograder.checks.shared.seeded_random import Draw
 from autograder.errors import CourseError
 from autograder.evidence.model import LayerPolicy
 
@@ -153,7 +153,7 @@ class Lab(_Part):
 
     def code(self) -> ModuleType:
         """The lab's module in ``autograder.checks``."""
-        return import_module(f"autograder.checks.{self.module}")
+        return import_module(f"autograder.checks.{self.module}.checks")
 
     def declared_checks(self) -> dict[str, Check]:
         """The lab's checks by id, in order."""

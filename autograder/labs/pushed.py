@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograder.collect.registry import Missing, RegistryClient
-from autograder.domain import manifests
+from autograder.oci import manifests
 from autograder.labs.manifest import Lab
 from autograder.services import addresses
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder import paths
-from autograder.checks import draw
+from autograder.checks.shared import seeded_random
 from autograder.errors import CourseError
 from autograder.labs import manifest
 
@@ -63,7 +63,7 @@ def issue(key: bytes, course: str, student: str, labs: list[str] | None = None) 
         return Student(
             student=student,
             course=course,
-            seeds={lab: draw.seed(key, "student", student, lab) for lab in labs or manifest.slugs()},
+            seeds={lab: seeded_random.seed(key, "student", student, lab) for lab in labs or manifest.slugs()},
         )
     except ValidationError:
         raise CourseError(

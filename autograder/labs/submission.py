@@ -17,7 +17,7 @@ from autograder import __version__
 from autograder.checks.api import Verdict, run
 from autograder.collect import machine, registry
 from autograder.domain import bases
-from autograder.domain.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
+from autograder.oci.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
 from autograder.errors import CourseError
 from autograder.evidence import layout
 from autograder.evidence.model import Evidence

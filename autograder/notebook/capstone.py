@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autograder.checks import capstone
+from autograder.checks.capstone import checks as capstone
 from autograder.errors import CourseError
 from autograder.evidence.model import Evidence
 from autograder.labs.live import Live, Wanted

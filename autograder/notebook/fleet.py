@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from autograder.checks import lifecycle_fleet, lifecycle_images
-from autograder.checks.lifecycle_images import Built
+from autograder.checks.lifecycle import fleet as lifecycle_fleet
+from autograder.checks.lifecycle import images as lifecycle_images
+from autograder.checks.lifecycle.images import Built
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.notebook import variables
 from autograder.notebook.cards import Card, Cards

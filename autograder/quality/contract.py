@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from autograder import paths
-from autograder.checks.draw import Draw, seed
+from autograder.checks.shared.seeded_random import Draw, seed
 from autograder.errors import CourseError
 from autograder.evidence.model import Case
 from autograder.grading.probes import PROBES
@@ -24,9 +24,12 @@ from autograder.labs.manifest import Lab
 CLAIMED_SHARE = 0.10  # of a lab's points may rest on what only the student's machine saw
 MIN_HINT = 20  # characters
 SAMPLE_KEY = b"content contract"
+# What a check may see: data, and knowledge about it. A client of a registry is neither.
+PURE_PARTS = ("autograder.checks", "autograder.domain", "autograder.evidence", "autograder.oci", "autograder.pipelines")
+CLIENT = "autograder.oci.client"
 PLAIN_MODULES = {
-    *("__future__", "base64", "collections", "dataclasses", "datetime", "fnmatch", "functools", "hashlib"),
-    *("itertools", "json", "math", "pydantic", "re", "semver", "string", "textwrap", "typing"),
+    *("__future__", "base64", "collections", "dataclasses", "datetime", "fnmatch", "functools", "hashlib", "io"),
+    *("itertools", "json", "math", "pydantic", "re", "semver", "string", "tarfile", "textwrap", "typing"),
 }
 
 
@@ -182,14 +185,14 @@ def _personal(lab: Lab) -> Iterator[tuple[str, str]]:
 
 def _pure(lab: Lab) -> Iterator[tuple[str, str]]:
     """the lab's checks import only evidence, domain and plain standard modules"""
-    file = paths.ROOT / "autograder" / "checks" / f"{lab.module}.py"
-    allowed = ("autograder.checks", "autograder.domain", "autograder.evidence")
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        for name in names:
-            if not name.startswith(allowed) and name.partition(".")[0] not in PLAIN_MODULES:
-                yield f"{file.name} imports {name}", "a check sees nothing but evidence"
+    for file in sorted((paths.ROOT / "autograder" / "checks" / lab.module).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                pure = name.startswith(PURE_PARTS) and not name.startswith(CLIENT)
+                if not pure and name.partition(".")[0] not in PLAIN_MODULES:
+                    yield f"{file.name} imports {name}", "a check sees nothing but evidence"
 
 
 RULES: tuple[Rule, ...] = (

@@ -18,8 +18,8 @@ from urllib.parse import urljoin
 
 import requests
 
-from autograder.domain.manifests import ACCEPT, OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.errors import EnvironmentProblem
+from autograder.oci.manifests import ACCEPT, OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.scanning.database import FILE, METADATA, SCHEMA, Database, build
 from autograder.services import addresses
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from autograder import paths
 from autograder.domain.advisories import wheels
 from autograder.errors import CourseError
-from autograder.scanning import database, pinned, trivy
+from autograder.scanning import database, trivy, trivy_binary
 from autograder.scanning.rescan import Rescanner, Runner
 from autograder.scanning.sandbox import Sandbox
 from autograder.scanning.trivy import Local, Trivy
@@ -49,7 +49,7 @@ def rescanner(
     Raises:
         EnvironmentProblem: no Trivy, or a known-compromised one.
     """
-    program = pinned.for_sandbox()
+    program = trivy_binary.for_sandbox()
     return _made(Sandbox(client, image, program, labels), program, folder, remember)
 
 
@@ -59,9 +59,9 @@ def here() -> Rescanner:
     Raises:
         EnvironmentProblem: no Trivy, a known-compromised one, or none that runs here and no engine.
     """
-    program = pinned.for_sandbox()
+    program = trivy_binary.for_sandbox()
     runner: Runner = Local(program)
-    if not pinned.native():
+    if not trivy_binary.native():
         client = engine.connect()
         images.ensure(client, images.REGISTRY)
         runner = Sandbox(client, images.REGISTRY, program)

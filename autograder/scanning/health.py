@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import EnvironmentProblem
-from autograder.scanning import passing, trivy
+from autograder.scanning import trivy, trivy_cli
 from autograder.services.doctor import Problem
 
 
@@ -44,4 +44,4 @@ def look(path: str | None = None) -> tuple[Scanner, list[Problem]]:
         except EnvironmentProblem as problem:
             code = "trivy-compromised" if found and found[-1].path == place else "trivy-broken"
             problems.append(Problem(code, problem.found, problem.next_step))
-    return (found or [Scanner(passing.IMAGE_VERSION, "the container image")])[0], problems
+    return (found or [Scanner(trivy_cli.IMAGE_VERSION, "the container image")])[0], problems

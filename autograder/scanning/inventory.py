@@ -24,8 +24,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from autograder.domain.bases import Bases, of_base
-from autograder.domain.manifests import ImageManifest, digest_of
 from autograder.evidence.layout import LayoutSource, blob_name
+from autograder.oci.manifests import ImageManifest, digest_of
 
 MAX_TAR = 256 << 20  # bytes of all layers above a known base, unpacked
 MAX_ENTRIES = 50_000

@@ -27,9 +27,9 @@ from packaging.utils import canonicalize_name
 from autograder.domain import advisories
 from autograder.domain.advisories import Advisory, Severity
 from autograder.domain.bases import Bases
-from autograder.domain.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageManifest, digest_of
 from autograder.evidence.layout import LAYOUT_FILE, LayoutSource, blob_name
 from autograder.evidence.model import Repository
+from autograder.oci.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageManifest, digest_of
 from autograder.scanning import inventory, trivy
 from autograder.scanning.database import Database
 from autograder.scanning.inventory import ImageProblem, Layer

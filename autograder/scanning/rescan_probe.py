@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from autograder.domain import layers
 from autograder.domain.advisories import sbom
 from autograder.domain.bases import Bases, of_base
-from autograder.domain.manifests import IMAGE_CONFIGS, ImageIndex, ImageManifest, digest_of
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence.layout import LayoutSource, blob_name
 from autograder.evidence.model import Repository
+from autograder.oci import layers
+from autograder.oci.manifests import IMAGE_CONFIGS, ImageIndex, ImageManifest, digest_of
 from autograder.scanning.artifact import SBOM_TYPES
 from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Rescan, Rescanner

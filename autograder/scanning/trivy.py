@@ -1,7 +1,7 @@
 """Trivy itself: where it is, which version, whether that version can be trusted, and one way to run it.
 
 It is looked for on PATH, then where the pinned wheel puts it (Linux on x86-64); where neither is, the container image
-is used by digest, see :mod:`autograder.scanning.passing`.
+is used by digest, see :mod:`autograder.scanning.trivy_cli`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder import paths
 from autograder.domain import bases
-from autograder.domain.manifests import digest_of
+from autograder.oci.manifests import digest_of
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -18,7 +18,7 @@ HUB_USER = "student"
 HUB_OTHER = "colleague"  # someone else's namespace
 HUB_PUBLISHER = "publisher"  # pushes the course's base images to library/
 ACR_REGISTRY = "mlregistry"
-# As in autograder.services.standins.ecr.identity, which needs moto; a test compares the two.
+# As in autograder.emulators.ecr.identity, which needs moto; a test compares the two.
 ECR_PROFILES = ("admin", "ci-role", "reader", "other-account")
 
 

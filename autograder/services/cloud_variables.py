@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterable
 
 from autograder import paths
+from autograder.emulators.ecr import aws_config
 from autograder.services import addresses, cloud_credentials, docker_config
 from autograder.services.installation import Installation, write_private
-from autograder.services.standins.ecr import aws_config
 
 REGION = "us-east-1"  # as in standins.ecr.identity, which needs moto
 CONFIG, CREDENTIALS = "aws-config", "aws-credentials"  # below the installation's state; the second never exists

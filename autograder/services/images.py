@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.domain import bases
 from autograder.errors import EnvironmentProblem
-from autograder.services import installation, machine_setup, standin
+from autograder.services import installation, machine_setup, offline_images
 from autograder.services.local_build import build_local
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def find(client: DockerClient, tag: str) -> Image | None:
 
 def is_standin(image: Image) -> bool:
     """Whether an image was built by the kit instead of pulled."""
-    return image.labels.get(standin.STANDIN_LABEL) == "true"
+    return image.labels.get(offline_images.STANDIN_LABEL) == "true"
 
 
 def ensure(client: DockerClient, tag: str, report: Report = _quiet) -> str:
@@ -141,7 +141,7 @@ def _fetch(client: DockerClient, tag: str, report: Report) -> str:
 def _build(client: DockerClient, tag: str, report: Report) -> str:
     with contextlib.suppress(EnvironmentProblem):  # where it cannot be had, the build says what to do
         machine_setup.ensure(["mmdebstrap"], report)
-    return standin.build(client, standin.recipes()[tag], report)
+    return offline_images.build(client, offline_images.recipes()[tag], report)
 
 
 def source(client: DockerClient, report: Report = _quiet) -> str:
@@ -241,7 +241,7 @@ def row(client: DockerClient, tag: str, taken: dict[str, Any]) -> Row:
         return Row(tag, BASES[tag], present=False)
     record = taken.get(tag, {})
     known = record if record.get("id") == image.id else {}
-    recipe = str(image.labels.get(standin.RECIPE_LABEL, "")) if is_standin(image) else ""
+    recipe = str(image.labels.get(offline_images.RECIPE_LABEL, "")) if is_standin(image) else ""
     origin = known.get("source") or (PACKAGES if recipe else PRESENT)
     return Row(
         name=tag,

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from autograder import paths
+from autograder.emulators.ecr import aws_config
 from autograder.errors import CourseError
 from autograder.services import addresses, cloud_variables, installation
 from autograder.services.installation import Installation
-from autograder.services.standins.ecr import aws_config
 
 # Commands that must be the kit's: aliases and functions of these names would hide them.
 COMMANDS = ("python", "python3", "pip", "pip3", "aws", "course")

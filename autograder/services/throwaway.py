@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import requests
 
-from autograder.services import images, leftovers
+from autograder.services import images, orphans
 from autograder.services.ports import LOOPBACK
 
 PORT = 5000
@@ -68,7 +68,7 @@ class ThrowAwayRegistry:
             container.with_copy_into_container(content, path)
         container.with_tmpfs_mount("/var/lib/registry", f"size={storage}")
         container.with_kwargs(
-            labels=leftovers.labels("probe"),
+            labels=orphans.labels("probe"),
             log_config={"Type": "json-file", "Config": {"max-size": LOG_BYTES, "max-file": "1"}},
             mem_limit=2 * storage,
             pids_limit=PROCESSES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks.draw import Draw
+from autograder.checks.shared.seeded_random import Draw
 from autograder.evidence.model import Case
 
 OCI = "application/vnd.oci.image."

@@ -119,7 +119,7 @@ check("refuse")
 # One text a name, in the order of me.broken.
 repaired = []
 ### BEGIN SOLUTION
-from autograder.checks import names
+from autograder.checks.names import checks as names
 
 parameters = {name: getattr(me, name) for name in ("team", "model", "version", "host", "digest", "broken")}
 repaired = [right[0] for right in names.repairs(parameters).values()]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from autograder.checks.draw import Draw
-from autograder.checks.tagging_rules import Spec
+from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.tagging.rules import Spec
 from autograder.evidence.model import Case
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks import google_azure_fleets as fleets
-from autograder.checks.draw import Draw
+from autograder.checks.google_azure import fleets
+from autograder.checks.shared.seeded_random import Draw
 
 
 def values(draw: Draw, parameters: dict[str, Any]) -> dict[str, Any]:

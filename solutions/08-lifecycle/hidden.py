@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks import lifecycle_fleet as fleets
-from autograder.checks.draw import Draw
+from autograder.checks.lifecycle import fleet as fleets
+from autograder.checks.shared.seeded_random import Draw
 
 FLEETS = 3
 
 
 def values(draw: Draw, parameters: dict[str, Any]) -> dict[str, Any]:
-    """``fleets``: three fleets as :func:`autograder.checks.lifecycle_fleet.packed` gives them."""
+    """``fleets``: three fleets as :func:`autograder.checks.lifecycle.fleet.packed` gives them."""
     drawn = [fleets.another(Draw(draw.hex(f"fleet {n}", 64)), parameters) for n in range(FLEETS)]
     return {"fleets": [fleets.packed(fleet) for fleet in drawn]}

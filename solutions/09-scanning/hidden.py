@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks.draw import Draw
-from autograder.checks.scanning_cases import SHUT, case, finding, report, result
+from autograder.checks.scanning.cases import SHUT, case, finding, report, result
+from autograder.checks.shared.seeded_random import Draw
 from autograder.evidence.model import Case
 
 

@@ -11,9 +11,9 @@ import tarfile
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
 from autograder.evidence.model import Manifest, Repository, Service
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 
 Form = Literal["docker20", "docker29"]
 

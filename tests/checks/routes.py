@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 
 if TYPE_CHECKING:
     from docker import DockerClient

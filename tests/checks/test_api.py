@@ -8,7 +8,7 @@ import pytest
 
 from autograder.checks import api
 from autograder.checks.api import Failure, NotGraded, check
-from autograder.checks.draw import Draw, seed
+from autograder.checks.shared.seeded_random import Draw, seed
 from autograder.evidence.model import Answer, Case, CaseResult, Evidence, Repository, Service, TaskRun
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import capstone
 from autograder.checks.api import Verdict
-from autograder.checks.capstone_data import PINS
-from autograder.checks.draw import Draw, seed
-from autograder.domain.manifests import digest_of
-from autograder.evidence import states as shapes
+from autograder.checks.capstone import checks as capstone
+from autograder.checks.capstone.data import PINS
+from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.evidence import emulator_state as shapes
 from autograder.evidence.model import File, Service
 from autograder.labs import manifest
-from tests.evidence import standin_states as states
+from autograder.oci.manifests import digest_of
+from tests.evidence import emulator_states as states
 
 from .pushed import Layer, Registry
 from .solved import evidence, failed, verdicts

@@ -12,9 +12,9 @@ import pytest
 
 from autograder import paths
 from autograder.checks.api import Verdict
-from autograder.checks.ci_cd_data import Spec
-from autograder.checks.ci_cd_shared import PIPELINE, WORKFLOW
-from autograder.checks.draw import seed
+from autograder.checks.ci_cd.data import Spec
+from autograder.checks.ci_cd.shared import PIPELINE, WORKFLOW
+from autograder.checks.shared.seeded_random import seed
 from autograder.collect import pipeline_probe, safe_yaml
 from autograder.evidence.model import File
 from autograder.labs import manifest

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from autograder.checks.api import Verdict
-from autograder.checks.draw import seed
+from autograder.checks.shared.seeded_random import seed
 from autograder.domain import dockerhub
-from autograder.evidence import states
+from autograder.evidence import emulator_state
 from autograder.evidence.model import Evidence, Service
 from autograder.labs import manifest
 from autograder.quality import contract
 
-from ..evidence import standin_states
+from ..evidence import emulator_states
 from . import solved
 from .pushed import Form, Layer, Registry
 from .solved import failed
@@ -36,7 +36,7 @@ def token(name: str, scope: str, secret: str, **more: Any) -> dict[str, Any]:
         "name": name,
         "owner": ME,
         "scopes": [scope],
-        "created": standin_states.NOW,
+        "created": emulator_states.NOW,
         "expires": LATER,
         "expired": False,
         "fingerprint": dockerhub.fingerprint(secret),
@@ -53,7 +53,7 @@ class World:
     answers: dict[str, Any] = field(default_factory=dict)
     private: dict[str, bool] = field(default_factory=dict)
     settings: dict[str, Any] | None = None
-    pulled: str | None = standin_states.NOW
+    pulled: str | None = emulator_states.NOW
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.form)
@@ -63,7 +63,7 @@ class World:
         del self.registry.tags[INTERNAL][MOVING]
         self.private = {REPO: False, INTERNAL: True}
         self.tokens = [token(SERVER, "repo:read", "dckr_pat_server")]
-        self.revoked = [token(LAPTOP, "repo:write", "dckr_pat_laptop", revoked=standin_states.NOW)]
+        self.revoked = [token(LAPTOP, "repo:write", "dckr_pat_laptop", revoked=emulator_states.NOW)]
         source = dockerhub.account_id(ME)
         self.answers = {
             "stored": MINE,
@@ -80,19 +80,19 @@ class World:
         for name, held in self.registry.manifests.items():
             tags = self.registry.tags.get(name, {})
             images = [
-                standin_states.image(*(t for t, d in tags.items() if d == digest), digest=digest)
+                emulator_states.image(*(t for t, d in tags.items() if d == digest), digest=digest)
                 | {"pulled": self.pulled if name == REPO else None}
                 for digest in held
             ]
-            listed.append(standin_states.repository(name, *images, private=self.private.get(name, False)))
+            listed.append(emulator_states.repository(name, *images, private=self.private.get(name, False)))
         found = {
-            "now": standin_states.NOW,
-            "repositories": [*listed, standin_states.repository("library/python")],
+            "now": emulator_states.NOW,
+            "repositories": [*listed, emulator_states.repository("library/python")],
             "accounts": ["publisher", "student", ME],
             "tokens": self.tokens,
             "revoked": self.revoked,
         }
-        states.ADAPTERS["dockerhub"].validate_python(found)  # what the stand-in really gives has this form
+        emulator_state.ADAPTERS["dockerhub"].validate_python(found)  # what the stand-in really gives has this form
         return found
 
     def evidence(self) -> Evidence:
@@ -138,7 +138,7 @@ def test_more_tags_headers_as_they_came_and_skopeos_words(world: World) -> None:
 
 def test_a_second_try_with_tokens_of_the_same_names(world: World) -> None:
     world.revoked.insert(
-        0, token(LAPTOP, "repo:admin", "old", revoked=standin_states.NOW, created="2026-11-01T08:00:00Z")
+        0, token(LAPTOP, "repo:admin", "old", revoked=emulator_states.NOW, created="2026-11-01T08:00:00Z")
     )
     world.tokens.append(token(SERVER, "repo:read", "another", created=LATER))
     world.tokens.append(token("mine", "repo:admin", "x", owner="student", expires=""))
@@ -194,7 +194,7 @@ def test_an_older_token_of_the_same_name_that_still_logs_in(world: World) -> Non
 
 
 def test_a_wrong_token_that_was_revoked_and_not_made_anew(world: World) -> None:
-    world.tokens, world.revoked = [], [token(LAPTOP, "repo:read", "x", revoked=standin_states.NOW)]
+    world.tokens, world.revoked = [], [token(LAPTOP, "repo:read", "x", revoked=emulator_states.NOW)]
     failed(world.verdict("token"), f"No token {LAPTOP} is good, and the last one may read, so it cannot push.")
     assert world.verdict("token").next_step == "Make one that may write."
 

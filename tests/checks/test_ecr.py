@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import ecr
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw, seed
-from autograder.domain import manifests
+from autograder.checks.ecr import checks as ecr
+from autograder.checks.shared.seeded_random import Draw, seed
 from autograder.evidence.model import Service
 from autograder.labs import manifest
-from tests.evidence import standin_states as states
+from autograder.oci import manifests
+from tests.evidence import emulator_states as states
 
 from .pushed import Registry, text_layer
 from .solved import evidence, failed, verdicts

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import api, first_push
+from autograder.checks import api
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw, seed
-from autograder.checks.first_push_data import DEFAULT_GREETING, PREDICTIONS
-from autograder.checks.images import listed
+from autograder.checks.first_push import checks as first_push
+from autograder.checks.first_push.data import DEFAULT_GREETING, PREDICTIONS
+from autograder.checks.shared.images import listed
+from autograder.checks.shared.seeded_random import Draw, seed
 from autograder.domain import references
 from autograder.evidence.model import Answer, Case, CaseResult, Evidence, Problem, TaskRun
 from autograder.labs import manifest

@@ -15,15 +15,15 @@ import requests
 from autograder import paths
 from autograder.checks import api
 from autograder.checks.api import Verdict
-from autograder.checks.draw import seed
-from autograder.checks.first_push_data import PREDICTIONS
+from autograder.checks.first_push.data import PREDICTIONS
+from autograder.checks.shared.seeded_random import seed
 from autograder.collect.registry import RegistryClient, export, snapshot
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
 from autograder.evidence import layout
 from autograder.evidence.layout import FolderSource
 from autograder.evidence.model import Answer, Evidence, Repository, Service
 from autograder.labs import manifest, workspace
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 from autograder.services import images
 
 from .routes import as_docker_29, push

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import google_azure as lab07
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw
+from autograder.checks.google_azure import checks as lab07
+from autograder.checks.shared.seeded_random import Draw
 from autograder.evidence.model import Service
 from autograder.labs import hidden, manifest
-from tests.evidence import standin_states as states
+from tests.evidence import emulator_states as states
 
 from .pushed import Registry, text_layer
 from .solved import evidence, failed, verdicts

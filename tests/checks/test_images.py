@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from autograder.checks.api import Failure
-from autograder.checks.images import listed, lookalikes, repository
+from autograder.checks.shared.images import listed, lookalikes, repository
 from autograder.evidence.model import Evidence, Service
-from tests.evidence import standin_states as states
+from tests.evidence import emulator_states as states
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import lifecycle, lifecycle_images
-from autograder.checks import lifecycle_fleet as fleets
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw
+from autograder.checks.lifecycle import checks as lifecycle
+from autograder.checks.lifecycle import fleet as fleets
+from autograder.checks.lifecycle import images as lifecycle_images
+from autograder.checks.shared.seeded_random import Draw
 from autograder.evidence.model import Manifest, Repository, Service
 from autograder.labs import hidden, manifest
-from tests.evidence import standin_states as states
+from tests.evidence import emulator_states as states
 
 from .solved import evidence, failed, verdicts
 

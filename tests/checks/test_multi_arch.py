@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw, seed
-from autograder.checks.multi_arch import ABOUT, ORDERS, parameters
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
+from autograder.checks.multi_arch.checks import ABOUT, ORDERS, parameters
+from autograder.checks.shared.seeded_random import Draw, seed
 from autograder.evidence.model import Evidence, Manifest, Repository, Service
 from autograder.labs import manifest
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 from autograder.quality import contract
 
 from .pushed import text_layer

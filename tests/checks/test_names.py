@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import names
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw, seed
+from autograder.checks.names import checks as names
+from autograder.checks.shared.seeded_random import Draw, seed
 from autograder.domain import references
 from autograder.labs import live, manifest
 from autograder.quality import contract

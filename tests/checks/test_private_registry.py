@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import garbage
 from autograder.checks.api import Verdict
-from autograder.checks.draw import seed
-from autograder.checks.private_registry_data import BREAKS
+from autograder.checks.private_registry.data import BREAKS
+from autograder.checks.shared import garbage_collection
+from autograder.checks.shared.seeded_random import seed
 from autograder.collect import settings_probe
 from autograder.evidence.model import Evidence, File, Service
 from autograder.labs import manifest
@@ -520,7 +520,7 @@ def test_parameters_are_usable_names() -> None:
 
 
 def test_what_du_may_add_hides_no_shared_layer() -> None:
-    assert TOKENIZER.size // 2 > garbage.DU_SLACK
+    assert TOKENIZER.size // 2 > garbage_collection.DU_SLACK
 
 
 def test_the_lab_keeps_the_content_contract() -> None:

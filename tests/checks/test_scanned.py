@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder.checks.api import Failure, NotGraded
-from autograder.checks.scanned import scanned
+from autograder.checks.shared.scanned import scanned
 from autograder.evidence.model import Evidence, Repository, Service
 
 DIGEST = "sha256:" + "1" * 64

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import scanning
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw, seed
+from autograder.checks.scanning import checks as scanning
+from autograder.checks.shared.seeded_random import Draw, seed
 from autograder.domain import advisories
 from autograder.evidence.model import File
 from autograder.labs import manifest
-from tests.evidence import standin_states as states
+from tests.evidence import emulator_states as states
 
 from .pushed import Layer, Registry
 from .solved import evidence, failed, run, source_of, verdicts

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from autograder import paths
-from autograder.checks import tagging
 from autograder.checks.api import Verdict
-from autograder.checks.draw import Draw, seed
-from autograder.checks.tagging_rules import Spec, visible_cases
+from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.tagging import checks as tagging
+from autograder.checks.tagging.rules import Spec, visible_cases
 from autograder.domain import tags as kit
 from autograder.evidence.model import Evidence, Manifest, Problem, TaskRun
 from autograder.labs import manifest, release, tasks

@@ -12,15 +12,15 @@ import pytest
 import requests
 
 from autograder.checks.api import Verdict
-from autograder.checks.draw import seed
-from autograder.checks.tagging import SERVICE
-from autograder.checks.tagging_rules import Spec
+from autograder.checks.shared.seeded_random import seed
+from autograder.checks.tagging.checks import SERVICE
+from autograder.checks.tagging.rules import Spec
 from autograder.collect.registry import RegistryClient, export, snapshot
-from autograder.domain import manifests
 from autograder.evidence import layout
 from autograder.evidence.layout import FolderSource
 from autograder.evidence.model import Service
 from autograder.labs import manifest
+from autograder.oci import manifests
 
 from .routes import as_docker_29, push
 from .solved import evidence, verdicts

@@ -129,7 +129,7 @@ LINES: list[tuple[str, str, str, dict[str, object]]] = [
     ("hub repository immutable me/a --none", "", "repository-immutable", {"name": "me/a", "rules": []}),
 ]
 GROUPS = {"acr": acr.acr, "artifact-registry": artifact_registry.artifact_registry, "hub": hub.hub}
-# These print a secret or what was done, not what the cloud answered; tests/services/standins/test_commands.py has them.
+# These print a secret or what was done, not what the cloud answered; tests/emulators/test_commands.py has them.
 OTHERS = {
     "acr login",
     "acr run",

@@ -15,7 +15,7 @@ import pytest
 from autograder import paths
 from autograder.collect.registry import RegistryClient
 from autograder.services import claims, cloud_credentials, clouds, installation, lifecycle, ports
-from tests.services.standins.support import free_port
+from tests.emulators.support import free_port
 
 
 def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -10,10 +10,10 @@ import pytest
 
 from autograder.collect import registry
 from autograder.collect.registry import RegistryClient, snapshot
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 from tests.evidence.images import Layout, js
 
 Answers = dict[str, tuple[int, str, bytes]]  # path -> status, media type, body

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.collect import settings_probe
 from autograder.evidence.model import File
-from autograder.services import leftovers
+from autograder.services import orphans
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
 from .tls import COMPOSE, HOST, certificate, key_pem, line
@@ -234,7 +234,7 @@ def test_wrong_settings_show():
 @pytest.mark.engine
 def test_nothing_stays_behind(engine):
     run()
-    label = {"label": f"{leftovers.OWNER_LABEL}={leftovers.owner()}"}
+    label = {"label": f"{orphans.OWNER_LABEL}={orphans.owner()}"}
     assert [c for c in engine.api.containers(all=True, filters=label) if "5000/tcp" not in str(c)] == []
 
 

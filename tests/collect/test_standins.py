@@ -10,9 +10,9 @@ from autograder.collect import standins
 from autograder.collect.registry import Missing, RegistryClient
 from autograder.collect.standins import StandinClient
 from autograder.errors import CourseError
-from autograder.evidence import states
+from autograder.evidence import emulator_state
 from autograder.evidence.model import Manifest
-from tests.evidence.standin_states import DIGEST, NOW, ecr_image, ecr_repository, line, state
+from tests.evidence.emulator_states import DIGEST, NOW, ecr_image, ecr_repository, line, state
 
 SCAN = {"status": "COMPLETE", "findings": [{"name": "CVE-2026-1"}]}
 
@@ -37,7 +37,7 @@ def client(monkeypatch):
 
 def test_findings_of_other_labs_images_stay_at_home(client):
     found = client.look(["mine"]).settings
-    assert found["now"] == NOW and states.problem("ecr", found) is None
+    assert found["now"] == NOW and emulator_state.problem("ecr", found) is None
     scans = {name: [image["scan"] for image in r["images"]] for name, r in found["repositories"].items()}
     assert scans == {"mine": [SCAN, None], "other": [None], "team/ml-model": [None]}
     assert client.said["state"]["repositories"]["other"]["images"][0]["scan"] == SCAN
@@ -60,7 +60,7 @@ def test_what_the_api_names_is_known_and_nothing_else_is_asked_for(client, monke
 
 
 def test_a_state_that_fits_into_no_submission_is_told_with_what_to_do(client, monkeypatch):
-    monkeypatch.setattr(states, "MAX_STATE", 1000)
+    monkeypatch.setattr(emulator_state, "MAX_STATE", 1000)
     with pytest.raises(CourseError, match="3 repositories") as refused:
         client.look()
     assert "Delete" in refused.value.next_step
@@ -68,9 +68,9 @@ def test_a_state_that_fits_into_no_submission_is_told_with_what_to_do(client, mo
 
 def test_of_a_long_journal_the_newest_lines_travel(monkeypatch):
     lines = [line(number) for number in range(1, 11)]
-    monkeypatch.setattr(states, "MAX_LINES", 5)
+    monkeypatch.setattr(emulator_state, "MAX_LINES", 5)
     assert [each["number"] for each in standins.newest(lines)] == [6, 7, 8, 9, 10]
-    monkeypatch.setattr(states, "MAX_JOURNAL", 3 * (len(json.dumps(line(9))) + 2) + 20)
+    monkeypatch.setattr(emulator_state, "MAX_JOURNAL", 3 * (len(json.dumps(line(9))) + 2) + 20)
     assert [each["number"] for each in standins.newest(lines)] == [8, 9, 10]
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.domain import bases, manifests
+from autograder.domain import bases
 from autograder.domain.bases import Base
-from autograder.domain.manifests import digest_of
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 from tests.evidence.images import Layout
 
 ENTRY = """

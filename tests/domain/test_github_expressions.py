@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.domain.metadata_action.contexts import build_contexts, interpolate, merged_environment
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
-from autograder.domain.metadata_action.evaluate import Known, evaluate, text_of, truthy
-from autograder.domain.metadata_action.triggers import matches, why_no_run
-from autograder.domain.metadata_action.workflow import Run
+from autograder.domain.github_actions.contexts import build_contexts, interpolate, merged_environment
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
+from autograder.domain.github_actions.evaluate import Known, evaluate, text_of, truthy
+from autograder.domain.github_actions.triggers import matches, why_no_run
+from autograder.domain.metadata_action.steps import Run
 
 EVENT: dict[str, Any] = {
     "commits": [{"id": "a", "n": 1}, {"id": "b"}],
@@ -138,7 +138,7 @@ def test_value(expression: str) -> None:
     ],
 )
 def test_what_github_refuses(expression: str) -> None:
-    with pytest.raises(MetadataError):
+    with pytest.raises(WorkflowError):
         evaluate(expression, CONTEXTS)
 
 
@@ -178,7 +178,7 @@ def test_truth() -> None:
 def test_no_expression_crashes(expression: str) -> None:
     try:
         text_of(evaluate(expression, CONTEXTS))
-    except (MetadataError, NotKnownHere) as stopped:
+    except (WorkflowError, NotKnownHere) as stopped:
         assert str(stopped)
 
 
@@ -188,7 +188,7 @@ def test_interpolation_leaves_gaps() -> None:
     (sign,) = gaps
     assert text == f"1/{sign}:}}x"
     assert (gaps[sign].expression, gaps[sign].needs) == ("${{ secrets.B }}", "secrets.B")
-    with pytest.raises(MetadataError, match="not closed"):
+    with pytest.raises(WorkflowError, match="not closed"):
         interpolate("${{ 'a }}", CONTEXTS, {})
 
 

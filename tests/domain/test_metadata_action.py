@@ -19,10 +19,10 @@ from autograder.domain.metadata_action import (
     Context,
     Gap,
     Inputs,
-    MetadataError,
     NotKnownHere,
     Preview,
     Repository,
+    WorkflowError,
     context,
     outputs,
     preview,
@@ -55,7 +55,7 @@ def run(case: Mapping[str, Any]) -> Preview:
 def test_case(name: str) -> None:
     case = CASES[name]
     if "error" in case["expected"]:
-        with pytest.raises(MetadataError):
+        with pytest.raises(WorkflowError):
             run(case)
         return
     found = run(case)
@@ -173,7 +173,7 @@ FULL = Repository("a", "b", "c", "main", "d")
 )
 def test_what_cannot_be_known_is_said(rules: str, run: Context, needs: str | None) -> None:
     if needs is None:  # two lines are two rules; each of them is broken
-        with pytest.raises(MetadataError):
+        with pytest.raises(WorkflowError):
             unknown(rules, run)
         return
     assert any(needs in item for item in unknown(rules, run))
@@ -308,7 +308,7 @@ def notices() -> bool:
         expected = case["expected"]
         try:
             found = run(case)
-        except MetadataError:
+        except WorkflowError:
             if "error" not in expected:
                 return True
             continue
@@ -355,7 +355,7 @@ def test_no_input_crashes_and_every_name_is_clean(
     run = Context("push", ref, SHA, NOW, {"repository": {"default_branch": "main"}}, FULL)
     try:
         found = preview(Inputs(images, "\n".join(lines), flavor, labels), run)
-    except MetadataError as stopped:
+    except WorkflowError as stopped:
         assert str(stopped)
         return
     except NotKnownHere as missing:

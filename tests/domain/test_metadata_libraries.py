@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
-from autograder.domain.metadata_action import javascript, moment
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
+from autograder.domain.github_actions import javascript
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
+from autograder.domain.metadata_action import moment
 from autograder.domain.metadata_action.lists import fields, input_lines
 from autograder.domain.metadata_action.moment import format_date
 from autograder.domain.metadata_action.render import render
@@ -247,7 +248,7 @@ def test_input_lines(text: str, lines: list[str]) -> None:
 )
 def test_fields(line: str, found: list[str] | None) -> None:
     if found is None:
-        with pytest.raises(MetadataError):
+        with pytest.raises(WorkflowError):
             fields(line)
     else:
         assert fields(line) == found
@@ -305,7 +306,7 @@ def test_patterns(pattern: str, flags: str, text: str, found: list[str | None] |
     ("pattern", "flags"), [("(", ""), ("a", "z"), ("a", "gg"), ("*", ""), ("a++", ""), ("(?i)a", "")]
 )
 def test_patterns_that_javascript_refuses(pattern: str, flags: str) -> None:
-    with pytest.raises(MetadataError):
+    with pytest.raises(WorkflowError):
         javascript.match(pattern, flags, "a")
 
 
@@ -321,7 +322,7 @@ def test_patterns_that_are_not_evaluated(pattern: str, flags: str) -> None:
 def test_no_pattern_crashes(pattern: str, text: str) -> None:
     try:
         javascript.match(pattern, "", text)
-    except (MetadataError, NotKnownHere) as stopped:
+    except (WorkflowError, NotKnownHere) as stopped:
         assert str(stopped)
 
 
@@ -374,7 +375,7 @@ def test_templates(template: str, text: str) -> None:
     ],
 )
 def test_templates_that_handlebars_refuses(template: str) -> None:
-    with pytest.raises(MetadataError):
+    with pytest.raises(WorkflowError):
         render(template, VALUES)
 
 
@@ -390,11 +391,11 @@ def test_templates_that_are_not_evaluated(template: str) -> None:
 def test_no_template_crashes(template: str) -> None:
     try:
         assert isinstance(render(template, VALUES), str)
-    except (MetadataError, NotKnownHere) as stopped:
+    except (WorkflowError, NotKnownHere) as stopped:
         assert str(stopped)
 
 
 def test_nesting_has_a_limit() -> None:
     deep = "{{#if yes}}" * 5000 + "{{/if}}" * 5000
-    with pytest.raises(MetadataError, match=re.escape("nested too deeply")):
+    with pytest.raises(WorkflowError, match=re.escape("nested too deeply")):
         render(deep, VALUES)

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
 from autograder.evidence import layout
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"

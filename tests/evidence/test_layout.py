@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
 from autograder.evidence import layout
 from autograder.evidence.model import Manifest
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 
 from .images import Layout, js
 

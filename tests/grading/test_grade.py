@@ -17,7 +17,7 @@ import pytest
 from autograder import paths
 from autograder.grading import store
 from autograder.grading.people import Course, Person, load, register
-from autograder.services import leftovers
+from autograder.services import orphans
 
 from ..evidence.images import js
 from .submissions import Student, packed
@@ -38,7 +38,7 @@ def containers(engine):
     """Sandboxes and registries that graders of this test's class started and that are still there."""
     until = time.monotonic() + 120
     while True:
-        found = engine.api.containers(all=True, filters={"label": f"{leftovers.HOME_LABEL}={paths.home()}"})
+        found = engine.api.containers(all=True, filters={"label": f"{orphans.HOME_LABEL}={paths.home()}"})
         if not found or time.monotonic() > until:
             return found
         time.sleep(0.2)

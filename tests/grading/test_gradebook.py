@@ -221,15 +221,15 @@ def test_a_new_version_of_the_lab_keeps_what_people_gave(course, ada, ben, grade
     master.write_text(
         f'{master.read_text()}\n{head.replace("pushed", "extra").replace(": 2,", ": 1,")}\ncheck("extra")\n'
     )
-    module = kit / "checks/tiny.py"
+    module = kit / "checks/tiny/checks.py"
     text = '\n\n@check("extra", trust="proved")\ndef extra(e):\n    """Something new"""\n'
     manifest._load.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        import autograder.checks.tiny as tiny
+        from autograder.checks.tiny import checks as tiny
 
         source = module.read_text() + text
         exec(compile(source, str(module), "exec"), vars(tiny))
-        patch.setitem(sys.modules, "autograder.checks.tiny", tiny)
+        patch.setitem(sys.modules, "autograder.checks.tiny.checks", tiny)
         assert tomllib.loads(toml.read_text())["version"] == 2
         [*_] = regrade.run(regrade.candidates([], []), course, lambda row: None)
         gradebook.sync(course)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from autograder.domain import bases
 from autograder.domain.bases import Base
-from autograder.domain.manifests import digest_of
 from autograder.grading import intake
 from autograder.grading.archive import Archive
 from autograder.grading.problems import Refused
+from autograder.oci.manifests import digest_of
 
 from ..evidence.images import js
 from .submissions import packed

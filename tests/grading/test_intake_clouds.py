@@ -7,14 +7,14 @@ import json
 
 import pytest
 
-from autograder.evidence import states
+from autograder.evidence import emulator_state
 from autograder.grading import intake
 from autograder.grading.archive import Archive
 from autograder.labs import manifest
 from autograder.labs.manifest import RepositoryPart
 
+from ..evidence.emulator_states import DIGEST, ecr_image, ecr_repository, line, state
 from ..evidence.images import js
-from ..evidence.standin_states import DIGEST, ecr_image, ecr_repository, line, state
 from .submissions import Student, packed
 
 NAME = "team/ml-model"
@@ -101,7 +101,7 @@ def test_every_repository_means_those_that_the_settings_name(ada):
 
 
 def test_of_very_many_repositories_some_are_read_and_it_is_told(ada, monkeypatch):
-    monkeypatch.setattr(states, "MAX_REPOSITORIES", 2)
+    monkeypatch.setattr(emulator_state, "MAX_REPOSITORIES", 2)
     names = [NAME, "b", "c", "d"]
     settings = state("ecr") | {"repositories": {name: ecr_repository(name) for name in names}}
     found = read(ada, document(settings, *names))

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from autograder.domain import manifests
 from autograder.evidence import layout
 from autograder.evidence.model import Manifest, Repository
 from autograder.grading import probe
 from autograder.grading.probe import Probe, RoundTrip, RoundTripRegistry
-from autograder.services import leftovers
+from autograder.oci import manifests
+from autograder.services import orphans
 from autograder.services.throwaway import ProbeFault
 
 from ..evidence.images import Layout, js
@@ -94,8 +94,8 @@ def test_it_is_published_on_loopback_only_and_labelled(throw_away, engine):
     assert throw_away.url.startswith("http://127.0.0.1:")
     [found] = [
         c
-        for c in engine.api.containers(filters={"label": f"{leftovers.OWNER_LABEL}={leftovers.owner()}"})
-        if c["Labels"][leftovers.ROLE_LABEL] == "probe"
+        for c in engine.api.containers(filters={"label": f"{orphans.OWNER_LABEL}={orphans.owner()}"})
+        if c["Labels"][orphans.ROLE_LABEL] == "probe"
     ]
     settings = engine.api.inspect_container(found["Id"])
     bound = settings["NetworkSettings"]["Ports"]["5000/tcp"]

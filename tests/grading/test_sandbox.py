@@ -13,7 +13,7 @@ import pytest
 from autograder.grading import sandbox
 from autograder.grading.sandbox import Disturbed, Sandbox, SandboxFault, _demultiplexed, limit_seconds
 from autograder.labs import runner, tasks
-from autograder.services import leftovers
+from autograder.services import orphans
 
 JOB = {"source": "def f(n):\n    return 2 * n\n", "function": "f", "cases": [[1], [2]], "seconds": 1.0}
 
@@ -35,13 +35,13 @@ def test_both_limits_leave_room_for_the_runners_own():
 
 def test_labels_tell_dead_processes_from_living_ones():
     ended = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
-    label = leftovers.owner(ended.pid)
-    assert not leftovers.is_gone(label) and not leftovers.is_gone(leftovers.owner())
+    label = orphans.owner(ended.pid)
+    assert not orphans.is_gone(label) and not orphans.is_gone(orphans.owner())
     ended.communicate()
-    assert leftovers.is_gone(label)
-    host, pid, _ = leftovers.owner().split("|")
-    assert leftovers.is_gone(f"{host}|{pid}|1.00")  # the number was given to another process
-    assert not leftovers.is_gone(f"another-host|{ended.pid}|1.00") and leftovers.is_gone(f"{host}|nonsense|")
+    assert orphans.is_gone(label)
+    host, pid, _ = orphans.owner().split("|")
+    assert orphans.is_gone(f"{host}|{pid}|1.00")  # the number was given to another process
+    assert not orphans.is_gone(f"another-host|{ended.pid}|1.00") and orphans.is_gone(f"{host}|nonsense|")
 
 
 @pytest.mark.engine
@@ -128,13 +128,13 @@ def test_what_a_killed_grader_left_is_removed_by_the_next(engine):
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    label = {"label": f"{leftovers.OWNER_LABEL}={leftovers.owner(process.pid)}"}
+    label = {"label": f"{orphans.OWNER_LABEL}={orphans.owner(process.pid)}"}
     assert len(engine.api.containers(all=True, filters=label)) == 2
-    leftovers.sweep(engine)
+    orphans.sweep(engine)
     assert len(engine.api.containers(all=True, filters=label)) == 2  # its owner lives
     process.kill()
     process.communicate()
-    leftovers.sweep(engine)
+    orphans.sweep(engine)
     assert engine.api.containers(all=True, filters=label) == []
 
 

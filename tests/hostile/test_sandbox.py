@@ -10,7 +10,7 @@ from autograder.evidence.model import Case
 from autograder.grading import sandbox
 from autograder.grading.sandbox import Disturbed, Sandbox
 from autograder.labs import tasks
-from autograder.services import leftovers
+from autograder.services import orphans
 
 pytestmark = pytest.mark.engine
 
@@ -26,7 +26,7 @@ def box(engine):
 def nothing_stays_behind(engine):
     yield
     until = time.monotonic() + 120
-    label = f"{leftovers.OWNER_LABEL}={leftovers.owner()}"
+    label = f"{orphans.OWNER_LABEL}={orphans.owner()}"
     while left := engine.api.containers(all=True, filters={"label": label}):
         assert time.monotonic() < until, left
         time.sleep(0.1)

@@ -10,8 +10,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from autograder.domain.manifests import OCI_INDEX, OCI_MANIFEST, digest_of
-from autograder.evidence import states
+from autograder.oci.manifests import OCI_INDEX, OCI_MANIFEST, digest_of
+from autograder.evidence import emulator_state
 from autograder.grading import intake, probe
 from autograder.grading.archive import Archive
 from autograder.grading.people import Course
@@ -20,7 +20,7 @@ from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab, RepositoryPart
 from autograder.services import cloud_admin, cloud_credentials, cloud_variables
 from autograder.services.installation import Installation
-from tests.services.standins.support import PLACES, PROJECT, RegistryHttp, amazon
+from tests.emulators.support import PLACES, PROJECT, RegistryHttp, amazon
 
 KEY = b"key"
 
@@ -37,7 +37,7 @@ def lab() -> Lab:
         RepositoryPart(service="acr", name="*"),
     ]
     kept = {"answers": {}, "tasks": {}, "files": (), "catalog": ("ecr",), "probes": ("round-trip",)}
-    return manifest.find("01").model_copy(update={"services": states.STANDINS, "repositories": tuple(parts)} | kept)
+    return manifest.find("01").model_copy(update={"services": emulator_state.STANDINS, "repositories": tuple(parts)} | kept)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def fill(http: RegistryHttp, name: str) -> dict[str, str]:
 @pytest.mark.engine
 def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_path: Path) -> None:
     name = live.parameters()["name"]
-    places = {service: f"localhost:{running.ports[service]}" for service in states.STANDINS}
+    places = {service: f"localhost:{running.ports[service]}" for service in emulator_state.STANDINS}
     cloud_admin.call("dockerhub", "repository-create", name=f"student/{name}", private=True)
     names = {"dockerhub": f"student/{name}", "ecr": name, "artifact-registry": f"{PROJECT}/models/{name}"}
     names["acr"] = f"team/{name}"
@@ -88,11 +88,11 @@ def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_
         assert found.tags == {"1.0": digests["new"], "latest": digests["new"], "both": digests["index"]}
         assert set(found.manifests) == set(digests.values()), "untagged ones, children and artifacts travel"
         settings = evidence.services[service].settings
-        assert states.problem(service, settings) is None
-        assert set(states.images(service, settings)[repository]) == set(digests.values())
+        assert emulator_state.problem(service, settings) is None
+        assert set(emulator_state.images(service, settings)[repository]) == set(digests.values())
     assert evidence.repository("ecr", f"{name}/empty") is None and f"{name}/empty" in evidence.services["ecr"].catalog
     assert f"other/{name}" in evidence.services["acr"].repositories, "every repository of the service"
-    assert {line["service"] for line in evidence.journal} == set(states.STANDINS)
+    assert {line["service"] for line in evidence.journal} == set(emulator_state.STANDINS)
 
     text = evidence.model_dump_json()
     for secret in _texts(cloud_credentials.load()):
@@ -104,10 +104,10 @@ def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_
     with Archive(written.file) as archive:
         read = intake.read(archive, Course("c", KEY, None))
         assert read.problems == () and read.journal == evidence.journal
-        assert {service: read.services[service].model_dump(exclude={"settings"}) for service in states.STANDINS} == {
-            service: evidence.services[service].model_dump(exclude={"settings"}) for service in states.STANDINS
+        assert {service: read.services[service].model_dump(exclude={"settings"}) for service in emulator_state.STANDINS} == {
+            service: evidence.services[service].model_dump(exclude={"settings"}) for service in emulator_state.STANDINS
         }
-        for service in states.STANDINS:
+        for service in emulator_state.STANDINS:
             before, after = evidence.services[service].settings, read.services[service].settings
             assert {**before, "now": 0, "time": 0} == {**after, "now": 0, "time": 0}
         wanted = {}

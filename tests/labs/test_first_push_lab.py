@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder import paths
-from autograder.checks.first_push_data import DEFAULT_GREETING, PREDICTIONS, WEIGHTS_LAYER
+from autograder.checks.first_push.data import DEFAULT_GREETING, PREDICTIONS, WEIGHTS_LAYER
 from autograder.evidence.model import Case
 from autograder.labs import live, manifest
 from autograder.quality import contract

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder.collect.registry import RegistryClient
-from autograder.domain.manifests import OCI_MANIFEST
+from autograder.oci.manifests import OCI_MANIFEST
 from autograder.errors import EnvironmentProblem
 from autograder.labs import manifest, probing, students
 from autograder.labs.live import Live, Wanted

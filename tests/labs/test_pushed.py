@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from autograder.collect.registry import RegistryClient
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 from autograder.labs import manifest, pushed
 from autograder.services import addresses
 from tests.checks import routes

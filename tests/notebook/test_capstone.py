@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from autograder.checks import capstone as checks
+from autograder.checks.capstone import checks
 from autograder.evidence.model import Evidence, Service
 from autograder.labs import manifest
 from autograder.notebook import capstone
-from tests.evidence import standin_states as states
+from tests.evidence import emulator_states as states
 
 LAB = manifest.find("12")
 

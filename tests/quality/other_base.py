@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.domain.manifests import digest_of
+from autograder.oci.manifests import digest_of
 
 Content = dict[str, bytes]
 

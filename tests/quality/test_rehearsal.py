@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from autograder.checks.tagging_rules import Spec
+from autograder.checks.tagging.rules import Spec
 from autograder.labs import live, manifest, students, tasks
 from autograder.quality import rehearsal
 from autograder.quality.rehearsal import Rehearsal

@@ -12,9 +12,9 @@ from datetime import date
 from typing import Any
 
 from autograder.domain.bases import Base
-from autograder.domain.manifests import digest_of
 from autograder.evidence import layout
 from autograder.evidence.model import Repository
+from autograder.oci.manifests import digest_of
 from tests.evidence.images import Layout
 
 SITE = "usr/local/lib/python3.11/site-packages"

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from autograder.scanning import database, pinned, trivy
+from autograder.scanning import database, trivy, trivy_binary
 from autograder.scanning.rescan import Rescanner
 from autograder.scanning.sandbox import Sandbox
 from autograder.services import engine, images
@@ -34,7 +34,7 @@ def sandbox():
     """The real sandbox."""
     client = engine.connect()
     images.ensure(client, images.REGISTRY)
-    yield Sandbox(client, images.REGISTRY, pinned.for_sandbox(), LABELS)
+    yield Sandbox(client, images.REGISTRY, trivy_binary.for_sandbox(), LABELS)
     client.close()
 
 

@@ -11,8 +11,8 @@ import time
 import pytest
 import requests
 
-from autograder.domain.manifests import OCI_MANIFEST, digest_of
 from autograder.errors import EnvironmentProblem
+from autograder.oci.manifests import OCI_MANIFEST, digest_of
 from autograder.scanning import artifact, database, trivy
 from autograder.services import addresses, engine, images
 from autograder.services.addresses import Addresses

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from autograder import cli
 from autograder.cli import sbom, scan
-from autograder.domain.manifests import OCI_MANIFEST
 from autograder.errors import CourseError
+from autograder.oci.manifests import OCI_MANIFEST
 from autograder.scanning import artifact, database
 from autograder.scanning.artifact import Pusher
 from tests.scanning.built import image

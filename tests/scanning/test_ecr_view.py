@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from autograder.domain.advisories import debian
-from autograder.domain.manifests import OCI_MANIFEST
+from autograder.oci.manifests import OCI_MANIFEST
 from autograder.scanning import inventory, rescan, trivy
 from autograder.scanning.artifact import Pusher
+from tests.emulators.ecr.live import serve
 from tests.scanning.built import image, package
 from tests.scanning.test_debian import SYSTEM
-from tests.services.standins.ecr.live import serve
 
 pytestmark = pytest.mark.engine
 

@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from autograder.domain.manifests import digest_of
+from autograder.oci.manifests import digest_of
 from autograder.scanning import inventory
 from autograder.scanning.inventory import ImageProblem
 from tests.scanning.built import SITE, base, image, package, tar

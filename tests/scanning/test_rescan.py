@@ -221,7 +221,7 @@ def test_a_scan_leaves_no_container_behind(sandbox, cache):
 
 
 def _layer():
-    from autograder.domain.manifests import digest_of
+    from autograder.oci.manifests import digest_of
     from tests.scanning.built import tar
 
     content = tar(OLD)

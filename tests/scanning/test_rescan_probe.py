@@ -7,10 +7,10 @@ import json
 import pytest
 
 from autograder.collect.registry import RegistryClient, snapshot
-from autograder.domain import manifests
-from autograder.domain.manifests import digest_of
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence import layout
+from autograder.oci import manifests
+from autograder.oci.manifests import digest_of
 from autograder.scanning import artifact, grader, rescan_probe
 from autograder.scanning.database import Database
 from autograder.scanning.inventory import ImageProblem

@@ -15,9 +15,9 @@ import pytest
 from autograder import paths
 from autograder.domain import advisories
 from autograder.domain.advisories import wheels as known
-from autograder.domain.manifests import digest_of
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
+from autograder.oci.manifests import digest_of
 from autograder.scanning import database, inventory, wheels
 from autograder.scanning.rescan import GRADED, Rescanner
 from autograder.services import engine, images

@@ -13,7 +13,7 @@ from docker.errors import ImageNotFound
 
 from autograder.domain import bases
 from autograder.domain.bases import Base
-from autograder.domain.manifests import digest_of
+from autograder.oci.manifests import digest_of
 from autograder.services import base_configs, images
 from tests.scanning.built import tar
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from autograder.collect import pipeline_probe
-from autograder.services import bounded, images, leftovers
+from autograder.services import bounded, images, orphans
 from autograder.services.bounded import TooLong
 from autograder.services.throwaway import ProbeFault
 
@@ -109,7 +109,7 @@ def test_a_tool_that_does_not_end_is_a_fault_that_says_so(monkeypatch, tmp_path)
 )
 def test_containers_are_measured_as_the_engine_counts(engine, command, seconds, wall, told):
     images.ensure(engine, images.REGISTRY)
-    labels = leftovers.labels("probe")
+    labels = orphans.labels("probe")
     made = engine.containers.run(
         images.REGISTRY, entrypoint=["sh", "-c", command], detach=True, labels=labels, network_mode="none"
     )

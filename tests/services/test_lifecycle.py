@@ -23,7 +23,7 @@ from autograder.services import (
     site_server,
 )
 from autograder.services.lifecycle import Plan
-from tests.services.standins.support import free_port
+from tests.emulators.support import free_port
 
 
 def quiet(_: str) -> None: ...

@@ -15,7 +15,7 @@ from docker.errors import NotFound
 from autograder.services import claims, images, installation, ports, registry, removal, services_image
 from autograder.services.compose.project import FOLDER_LABEL
 from autograder.services.installation import Installation
-from tests.services.standins.support import free_port
+from tests.emulators.support import free_port
 
 BASE = "sha256:base"
 USUAL = {service: ports.DEFAULTS[service] for service in ports.IN_THE_ENGINE}

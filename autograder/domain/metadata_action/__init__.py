@@ -6,16 +6,17 @@ image.ts, context.ts). Bake files are left out.
 
 from __future__ import annotations
 
+from autograder.domain.github_actions.contexts import Gap
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
+from autograder.domain.github_actions.run import Run
 from autograder.domain.metadata_action.context import Context, Repository
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
-from autograder.domain.metadata_action.outputs import Gap, Inputs, Outcome, Preview, Unknown, preview
-from autograder.domain.metadata_action.workflow import Run, Step, StepPreview, metadata_steps, preview_step
+from autograder.domain.metadata_action.outputs import Inputs, Outcome, Preview, Unknown, preview
+from autograder.domain.metadata_action.steps import Step, StepPreview, metadata_steps, preview_step
 
 __all__ = [
     "Context",
     "Gap",
     "Inputs",
-    "MetadataError",
     "NotKnownHere",
     "Outcome",
     "Preview",
@@ -24,6 +25,7 @@ __all__ = [
     "Step",
     "StepPreview",
     "Unknown",
+    "WorkflowError",
     "metadata_steps",
     "preview",
     "preview_step",

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
-from autograder.domain.metadata_action.javascript import number
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
+from autograder.domain.github_actions.javascript import number
 from autograder.domain.metadata_action.moment import format_date
 from autograder.domain.metadata_action.render import Values, render
 
@@ -112,7 +112,7 @@ def short_sha(context: Context) -> str:
     sha, wanted = known_sha(context), context.environment.get("DOCKER_METADATA_SHORT_SHA_LENGTH", "")
     length = number(wanted) if wanted else SHORT_SHA
     if math.isnan(length):
-        raise MetadataError(f"DOCKER_METADATA_SHORT_SHA_LENGTH is not a valid number: {wanted}")
+        raise WorkflowError(f"DOCKER_METADATA_SHORT_SHA_LENGTH is not a valid number: {wanted}")
     return sha if length >= len(sha) else sha[: max(0, int(length))]
 
 
@@ -131,12 +131,12 @@ def dates(context: Context) -> Values:
 def _formatted(when: datetime, arguments: Sequence[object], options: Mapping[str, object]) -> str:
     for key in options:
         if key != "tz":
-            raise MetadataError(f"Unknown {key} attribute")
+            raise WorkflowError(f"Unknown {key} attribute")
     zone = options.get("tz", "UTC")
     if not isinstance(zone, str) or not zone:
-        raise MetadataError(f"Time zone name must be a string, got {zone}")
+        raise WorkflowError(f"Time zone name must be a string, got {zone}")
     if not arguments or not isinstance(arguments[0], str):
-        raise MetadataError("a date needs a format in quotes, such as {{date 'YYYYMMDD'}}")
+        raise WorkflowError("a date needs a format in quotes, such as {{date 'YYYYMMDD'}}")
     return format_date(when, arguments[0], zone)
 
 

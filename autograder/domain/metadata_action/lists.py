@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from autograder.domain.metadata_action.errors import MetadataError
-from autograder.domain.metadata_action.javascript import trim
+from autograder.domain.github_actions.errors import WorkflowError
+from autograder.domain.github_actions.javascript import trim
 
 _QUOTE: Final = '"'
 _DELIMITER: Final = ","
@@ -17,7 +17,7 @@ def input_lines(text: str) -> list[str]:
     """The entries of a list input: one a line, full-line comments dropped, quotes taken off, trimmed.
 
     Raises:
-        MetadataError: where a quote is not closed.
+        WorkflowError: where a quote is not closed.
 
     Source: ``getList`` of https://github.com/docker/actions-toolkit/blob/main/src/util.ts, called with
     ``ignoreComma``, ``comment: '#'`` and ``commentNoInfix`` by the action's src/context.ts (6.0 and later; before,
@@ -31,13 +31,13 @@ def fields(line: str) -> list[str]:
     """The comma-separated fields of one entry; commas in double quotes do not separate.
 
     Raises:
-        MetadataError: where a quote stands in the wrong place, or nothing is left.
+        WorkflowError: where a quote stands in the wrong place, or nothing is left.
 
     Source: ``parse(s, {relaxColumnCount: true, skipEmptyLines: true})[0]`` in the action's src/tag.ts
     """
     records = _Csv(line, relax_quotes=False, comments=False).records()
     if not records:
-        raise MetadataError("an entry is empty")
+        raise WorkflowError("an entry is empty")
     return records[0]
 
 
@@ -76,10 +76,10 @@ class _Csv:
                         position += 1
                         continue
                     if not self.relax_quotes:
-                        raise MetadataError(f"a closing quote is followed by text in: {self.text}")
+                        raise WorkflowError(f"a closing quote is followed by text in: {self.text}")
                     self.field = _QUOTE + self.field
                 elif not self.relax_quotes:
-                    raise MetadataError(f"a quote stands inside a field in: {self.text}")
+                    raise WorkflowError(f"a quote stands inside a field in: {self.text}")
             if quoting:
                 self.field += char
             elif newline:
@@ -97,7 +97,7 @@ class _Csv:
                 self.field += char
             position += 1
         if quoting:
-            raise MetadataError(f"a quote is not closed in: {self.text}")
+            raise WorkflowError(f"a quote is not closed in: {self.text}")
         self._end_record()
         return self.done
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from typing import Final
 
-from autograder.domain.metadata_action.errors import NotKnownHere
+from autograder.domain.github_actions.errors import NotKnownHere
 
 _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June", "July"),

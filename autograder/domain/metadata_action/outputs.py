@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Final
 
+from autograder.domain.github_actions.contexts import Gap
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
+from autograder.domain.github_actions.javascript import locale_key
 from autograder.domain.metadata_action.context import Context, as_the_action_sees_it, expand
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
-from autograder.domain.metadata_action.javascript import locale_key
 from autograder.domain.metadata_action.lists import input_lines
 from autograder.domain.metadata_action.produce import Made, produce
 from autograder.domain.metadata_action.rules import (
@@ -29,19 +30,6 @@ SOURCE: Final = "https://github.com/docker/metadata-action/blob/master/src/meta.
 
 # A gap in an input: a character that no input holds, in place of an expression that has no value here.
 GAP: Final = re.compile("[\ue000-\uf8ff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """An expression without a value here.
-
-    Attributes:
-        expression: as it was written, ``${{ secrets.USER }}``.
-        needs: what it needs, as a noun phrase.
-    """
-
-    expression: str
-    needs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +98,14 @@ def preview(inputs: Inputs, context: Context) -> Preview:
     """Evaluate the inputs of the metadata step in one run.
 
     Raises:
-        MetadataError: where the action would stop with an error.
+        WorkflowError: where the action would stop with an error.
         NotKnownHere: where not even the run's ref can be told (pull_request_target without its event).
     """
     run = _Run(inputs, as_the_action_sees_it(context))
     try:
         return run.preview()
-    except MetadataError as wrong:
-        raise MetadataError(run.shown(str(wrong))) from None
+    except WorkflowError as wrong:
+        raise WorkflowError(run.shown(str(wrong))) from None
 
 
 class _Run:
@@ -179,7 +167,7 @@ class _Run:
         for line in input_lines(self.inputs.tags) or DEFAULT_RULES:
             try:
                 rules.append(parse_rule(line))
-            except MetadataError:  # with a gap in it the rule may well be a good one
+            except WorkflowError:  # with a gap in it the rule may well be a good one
                 if not self._note_gaps(f"rule {self.shown(line)}", line):
                     raise
         return rules
@@ -211,7 +199,7 @@ class _Run:
         """Tag, why there is none, and whether ``latest=auto`` would follow."""
         enabled = expand(rule.attributes["enable"], self.context)
         if enabled not in ("true", "false"):
-            raise MetadataError(f"Invalid value for enable attribute: {enabled}")
+            raise WorkflowError(f"Invalid value for enable attribute: {enabled}")
         if enabled == "false":
             return None, "enable is false", False
         made = produce(rule, self.context)

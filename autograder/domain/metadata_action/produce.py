@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
+from autograder.domain.github_actions.javascript import match
 from autograder.domain.metadata_action.context import Context, dates, expand, known_sha, short_sha
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
-from autograder.domain.metadata_action.javascript import match
 from autograder.domain.metadata_action.render import is_single_name, render
 from autograder.domain.metadata_action.rules import Rule
 from autograder.domain.metadata_action.versions import read_pep440, semver_values
@@ -48,7 +48,7 @@ def produce(rule: Rule, context: Context) -> Made | Nothing:
     """The value of one rule.
 
     Raises:
-        MetadataError: where the action would stop.
+        WorkflowError: where the action would stop.
         NotKnownHere: where only a run on GitHub can tell.
     """
     return _PRODUCERS[rule.type](rule, context)
@@ -75,7 +75,7 @@ def _matched_part(rule: Rule, text: str) -> tuple[str, str | None]:
         if found is None:
             warning = f"{pattern} does not match {text}."
         elif len(found) < 2 or found[1] is None:
-            raise MetadataError(f"the match attribute {pattern} has no group that takes part in: {text}")
+            raise WorkflowError(f"the match attribute {pattern} has no group that takes part in: {text}")
         else:
             text = found[1]
     return text.replace("/", "-"), warning

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
-from autograder.domain.metadata_action.javascript import text_of
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
+from autograder.domain.github_actions.javascript import text_of
 from autograder.domain.metadata_action.template import parse
 from autograder.domain.metadata_action.template_tree import Block, Call, Expression, Literal, Node, Output, Path, Text
 
@@ -30,7 +30,7 @@ def render(template: str, values: Values) -> str:
     """Write ``template`` with ``values``.
 
     Raises:
-        MetadataError: where Handlebars would stop with an error (a missing helper, a wrong argument).
+        WorkflowError: where Handlebars would stop with an error (a missing helper, a wrong argument).
         NotKnownHere: where a value is not known here, or a construct is not evaluated.
     """
     if "{{" not in template:
@@ -38,14 +38,14 @@ def render(template: str, values: Values) -> str:
     try:
         return _write(_parsed(template), _Frame(values, root=values))
     except RecursionError:
-        raise MetadataError("a template is nested too deeply") from None
+        raise WorkflowError("a template is nested too deeply") from None
 
 
 def is_single_name(template: str, name: str) -> bool:
     """Whether the template is exactly one ``{{name}}``. Source: ``isRawStatement`` in the action's src/meta.ts"""
     try:
         nodes = _parsed(template)
-    except (MetadataError, NotKnownHere, RecursionError):
+    except (WorkflowError, NotKnownHere, RecursionError):
         return False
     if len(nodes) != 1 or not isinstance(node := nodes[0], Output):
         return False
@@ -120,11 +120,11 @@ def _call(call: Call, frame: _Frame) -> Any:
     name = path.parts[0] if len(path.parts) == 1 and not path.depth and not path.data else None
     if name == "lookup":
         if len(call.arguments) < 2:
-            raise MetadataError("lookup needs an object and a name")
+            raise WorkflowError("lookup needs an object and a name")
         target, key = (_evaluate(argument, frame) for argument in call.arguments[:2])
         return _own(target, text_of(key))
     if name in _HELPERS:
-        raise MetadataError(f"the helper {name} is used without a block, or not as it can be used")
+        raise WorkflowError(f"the helper {name} is used without a block, or not as it can be used")
     value = _look_up(path, frame)
     if callable(value):
         arguments = [_evaluate(argument, frame) for argument in call.arguments]
@@ -132,8 +132,8 @@ def _call(call: Call, frame: _Frame) -> Any:
     if call.bare:
         return value
     if value is None:
-        raise MetadataError(f'Missing helper: "{path.original}"')
-    raise MetadataError(f"{path.original} is no function")
+        raise WorkflowError(f'Missing helper: "{path.original}"')
+    raise WorkflowError(f"{path.original} is no function")
 
 
 def _value_of(argument: Expression, frame: _Frame) -> Any:
@@ -151,7 +151,7 @@ def _write_block(block: Block, frame: _Frame) -> str:
     name = target.parts[0] if isinstance(target, Path) and len(target.parts) == 1 and not target.depth else None
     if name in _BLOCK_HELPERS:
         if len(block.call.arguments) != 1:
-            raise MetadataError(f"#{name} requires exactly one argument")
+            raise WorkflowError(f"#{name} requires exactly one argument")
         value = _value_of(block.call.arguments[0], frame)
         if name == "each":
             return _write_each(block, value, frame)

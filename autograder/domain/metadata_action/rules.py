@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Final
 
-from autograder.domain.metadata_action.errors import MetadataError
-from autograder.domain.metadata_action.javascript import number, trim
+from autograder.domain.github_actions.errors import WorkflowError
+from autograder.domain.github_actions.javascript import number, trim
 from autograder.domain.metadata_action.lists import fields
 
 SOURCE: Final = "https://github.com/docker/metadata-action/blob/master/src/tag.ts"
@@ -68,7 +68,7 @@ def parse_rule(line: str) -> Rule:
     """Read one rule. A line without ``type=`` is a raw tag.
 
     Raises:
-        MetadataError: in the action's own words where it has some.
+        WorkflowError: in the action's own words where it has some.
 
     Source: ``Parse`` in SOURCE
     """
@@ -85,16 +85,16 @@ def parse_rule(line: str) -> Rule:
         elif value in PRIORITIES:
             kind = value
         else:
-            raise MetadataError(f"Unknown tag type attribute: {value}")
+            raise WorkflowError(f"Unknown tag type attribute: {value}")
     required = REQUIRED.get(kind)
     if required and required not in attributes:
-        raise MetadataError(f"Missing {required} attribute for {line}")
+        raise WorkflowError(f"Missing {required} attribute for {line}")
     attributes = attributes | {k: v for k, v in DEFAULTS[kind].items() if k not in attributes}
     if kind == "match" and number(attributes["group"]) != number(attributes["group"]):  # not a number
-        raise MetadataError(f"Invalid match group for {line}")
+        raise WorkflowError(f"Invalid match group for {line}")
     for (of_kind, name), allowed in CHOICES.items():
         if kind == of_kind and attributes[name] not in allowed:
-            raise MetadataError(f"{_CHOICE_ERRORS[name]} {line}")
+            raise WorkflowError(f"{_CHOICE_ERRORS[name]} {line}")
     if kind == "ref" and attributes["event"] == "pr":
         attributes.setdefault("prefix", "pr-")
     attributes.setdefault("enable", "true")
@@ -133,7 +133,7 @@ def parse_flavor(lines: Sequence[str]) -> Flavor:
     """Read the ``flavor`` input. ``onlatest`` belongs to the prefix or suffix in front of it on its line.
 
     Raises:
-        MetadataError: in the action's own words where it has some.
+        WorkflowError: in the action's own words where it has some.
 
     Source: https://github.com/docker/metadata-action/blob/master/src/flavor.ts
     """
@@ -143,22 +143,22 @@ def parse_flavor(lines: Sequence[str]) -> Flavor:
         for item in fields(line):
             parts = [trim(part) for part in item.split("=")]
             if len(parts) == 1:
-                raise MetadataError(f"Invalid flavor entry: {line}")
+                raise WorkflowError(f"Invalid flavor entry: {line}")
             key, value = parts[0].lower(), parts[1]
             if key == "latest":
                 if value not in ("auto", "true", "false"):
-                    raise MetadataError(f"Invalid latest flavor entry: {line}")
+                    raise WorkflowError(f"Invalid latest flavor entry: {line}")
                 found["latest"] = value
             elif key in ("prefix", "suffix"):
                 found[key] = value
                 before = key
             elif key == "onlatest":
                 if value not in ("true", "false"):
-                    raise MetadataError(f"Invalid value for onlatest attribute: {value}")
+                    raise WorkflowError(f"Invalid value for onlatest attribute: {value}")
                 if before:
                     found[f"{before}_latest"] = value == "true"
             else:
-                raise MetadataError(f"Unknown flavor entry: {line}")
+                raise WorkflowError(f"Unknown flavor entry: {line}")
     return Flavor(**found)  # type: ignore[arg-type]
 
 
@@ -174,7 +174,7 @@ def parse_images(lines: Sequence[str]) -> list[Image]:
     """Read the ``images`` input: one a line, or all on one line with commas between them.
 
     Raises:
-        MetadataError: in the action's own words where it has some.
+        WorkflowError: in the action's own words where it has some.
 
     Source: https://github.com/docker/metadata-action/blob/master/src/image.ts
     """
@@ -194,12 +194,12 @@ def _parse_image(line: str) -> Image:
             name = parts[1]
         elif key == "enable":
             if parts[1] not in ("true", "false"):
-                raise MetadataError(f"Invalid enable attribute value: {line}")
+                raise WorkflowError(f"Invalid enable attribute value: {line}")
             enabled = parts[1] == "true"
         else:
-            raise MetadataError(f"Unknown image attribute: {line}")
+            raise WorkflowError(f"Unknown image attribute: {line}")
     if not name:
-        raise MetadataError(f"Image name attribute empty: {line}")
+        raise WorkflowError(f"Image name attribute empty: {line}")
     return Image(name, enabled)
 
 

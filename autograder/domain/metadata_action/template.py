@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from autograder.domain.metadata_action.errors import MetadataError, NotKnownHere
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.metadata_action.template_tree import Block, Call, Expression, Literal, Node, Output, Path, Text
 
 _ID_END: Final = r"(?=[=~}\s/.)|\]])"
@@ -67,14 +67,14 @@ def parse(template: str) -> list[Node]:
     """Read a template.
 
     Raises:
-        MetadataError: where Handlebars would refuse it.
+        WorkflowError: where Handlebars would refuse it.
         NotKnownHere: for partials, decorators, raw blocks and block parameters, and for blocks over several lines,
             which Handlebars reads by rules that tag inputs never need.
     """
     reader = _Reader(template)
     nodes, end = reader.nodes()
     if end is not None:
-        raise MetadataError(f"'{{{{{'else' if end.kind != 'end' else '/'}' stands outside a block in: {template}")
+        raise WorkflowError(f"'{{{{{'else' if end.kind != 'end' else '/'}' stands outside a block in: {template}")
     return nodes
 
 
@@ -146,7 +146,7 @@ class _Reader:
         )
         strip_right = closing is not None and "~" in self.template[closing.start() - 1 : closing.end()]
         if closing is None:
-            raise MetadataError(f"a tag is not closed, or holds something unexpected, in: {self.template}")
+            raise WorkflowError(f"a tag is not closed, or holds something unexpected, in: {self.template}")
         self.position = closing.end()
         return _Tag(kind, call, strip_left, strip_right)
 
@@ -155,7 +155,7 @@ class _Reader:
         inverse: list[Node] = []
         if end is not None and end.kind == "chain":
             if inverted:
-                raise MetadataError(f"an inverted block takes no 'else if': {self.template}")
+                raise WorkflowError(f"an inverted block takes no 'else if': {self.template}")
             assert end.call is not None
             inverse = [self._block_chain(end.call, call)]
         elif end is not None:
@@ -180,9 +180,9 @@ class _Reader:
 
     def _check_end(self, end: _Tag | None, call: Call) -> None:
         if end is None or end.kind != "end" or end.call is None:
-            raise MetadataError(f"a block is not closed in: {self.template}")
+            raise WorkflowError(f"a block is not closed in: {self.template}")
         if end.call.target.original != call.target.original:
-            raise MetadataError(f"{call.target.original} doesn't match {end.call.target.original}")
+            raise WorkflowError(f"{call.target.original} doesn't match {end.call.target.original}")
 
     def _next(self) -> re.Match[str] | None:
         """The next token that is no white space, without taking it."""
@@ -206,15 +206,15 @@ class _Reader:
                 self.position = name.end()
                 options.append((token["id"], self._argument()))
             elif options:
-                raise MetadataError(f"a plain argument stands behind a named one in: {self.template}")
+                raise WorkflowError(f"a plain argument stands behind a named one in: {self.template}")
             else:
                 arguments.append(self._argument())
         if inside:
             if token is None:
-                raise MetadataError(f"a parenthesis is not closed in: {self.template}")
+                raise WorkflowError(f"a parenthesis is not closed in: {self.template}")
             self.position = token.end()
         elif token is not None:
-            raise MetadataError(f"a parenthesis too many in: {self.template}")
+            raise WorkflowError(f"a parenthesis too many in: {self.template}")
         return Call(target, tuple(arguments), tuple(options))
 
     def _argument(self) -> Expression:
@@ -227,7 +227,7 @@ class _Reader:
     def _simple(self) -> Path | Literal:
         token = self._next()
         if token is None:
-            raise MetadataError(f"a tag is empty or holds something unexpected in: {self.template}")
+            raise WorkflowError(f"a tag is empty or holds something unexpected in: {self.template}")
         if token["double"] is not None or token["single"] is not None:
             self.position = token.end()
             double = token["double"]
@@ -252,12 +252,12 @@ class _Reader:
             segment = token["segment"] if token else None
             word = segment if segment is not None else token and (token["id"] or token["up"] or token["dot"])
             if token is None or word is None:
-                raise MetadataError(f"a name is missing in: {self.template}")
+                raise WorkflowError(f"a name is missing in: {self.template}")
             self.position = token.end()
             original += word
             if segment is None and word in ("..", ".", "this"):
                 if parts:
-                    raise MetadataError(f"Invalid path: {original}")
+                    raise WorkflowError(f"Invalid path: {original}")
                 depth += word == ".."
             else:
                 parts.append(re.sub(r"\\([\\\]])", r"\1", word) if segment is not None else word)

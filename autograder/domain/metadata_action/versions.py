@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from autograder.domain.metadata_action.javascript import trim
+from autograder.domain.github_actions.javascript import trim
 
 _NUMBER: Final = r"(0|[1-9][0-9]*)"
 _PRE_PART: Final = r"(?:[0-9]*[A-Za-z-][0-9A-Za-z-]*|0|[1-9][0-9]*)"

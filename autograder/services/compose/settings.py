@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.domain import references
 from autograder.errors import CourseError
-from autograder.services.compose import reading
+from autograder.services.compose import readonly
 
 NAME = "compose.yaml"
 DATA = "/var/lib/registry"  # where the image keeps what was pushed
@@ -137,7 +137,7 @@ def read(text: str) -> Settings:
     Raises:
         CourseError: it is no such file, or holds what the kit does not run; says what, and what to do.
     """
-    document = reading.load(text, NAME)
+    document = readonly.load(text, NAME)
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise _wrong("a mapping with the key services", "it has none", "Begin with `services:`; see lesson 05.")
     strange = [key for key in document if key not in TOP and not key.startswith("x-")]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.errors import CourseError
-from autograder.services.compose import reading, settings
+from autograder.services.compose import readonly, settings
 from autograder.services.compose.settings import Mount, Published, read
 
 from ...collect.tls import COMPOSE
@@ -266,7 +266,7 @@ def test_hostile_yaml_is_refused_in_words(text):
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text):
     try:
-        reading.load(text)
+        readonly.load(text)
         read(text)
     except CourseError as error:
         assert error.expected and error.found and error.next_step

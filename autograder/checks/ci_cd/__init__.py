@@ -1,0 +1,1 @@
+"""Lab 10, pipelines: its parameters and checks."""

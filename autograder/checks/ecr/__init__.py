@@ -1,0 +1,1 @@
+"""Lab 06, Amazon ECR: its parameters and checks."""

@@ -1,0 +1,1 @@
+"""Lab 01, the first push: its parameters and checks."""

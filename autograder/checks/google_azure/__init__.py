@@ -1,0 +1,1 @@
+"""Lab 07, Artifact Registry and ACR: its parameters and checks."""

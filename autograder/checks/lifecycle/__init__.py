@@ -1,0 +1,1 @@
+"""Lab 08, what is kept and what is cleaned up: its parameters and checks."""

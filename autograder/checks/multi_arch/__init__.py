@@ -1,0 +1,1 @@
+"""Lab 11, several platforms: its parameters and checks."""

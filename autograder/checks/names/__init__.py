@@ -1,0 +1,1 @@
+"""Lab 02, image references: its parameters and checks."""

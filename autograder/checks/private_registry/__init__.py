@@ -1,0 +1,1 @@
+"""Lab 05, a registry of one's own: its parameters and checks."""

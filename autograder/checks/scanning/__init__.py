@@ -1,0 +1,1 @@
+"""Lab 09, scanning: its parameters and checks."""

@@ -1,0 +1,1 @@
+"""What the labs' checks share: no lab of its own."""

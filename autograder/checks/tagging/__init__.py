@@ -1,0 +1,1 @@
+"""Lab 04, tags: its parameters and checks."""

@@ -1,0 +1,1 @@
+"""GitHub Actions' own language: contexts, expressions, triggers, steps."""

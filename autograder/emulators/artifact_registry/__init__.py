@@ -1,0 +1,1 @@
+"""The emulator of Google's Artifact Registry."""

@@ -1,0 +1,165 @@
+"""Puts the stand-ins together from one configuration: database, clock, journal, store, fronts, one application each."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.emulators.acr.backend import AcrFront
+from autograder.emulators.admin import PATH as ADMIN_PATH
+from autograder.emulators.admin import Admin
+from autograder.emulators.artifact_registry.backend import ArtifactRegistryFront
+from autograder.emulators.clock import StandinClock
+from autograder.emulators.database import Database
+from autograder.emulators.ecr.backend import EcrFront
+from autograder.emulators.ecr.trivy import TrivyScanner
+from autograder.emulators.ecr.work_queue import Later
+from autograder.emulators.hub.backend import HubFront
+from autograder.emulators.hub.limits import PullLimits
+from autograder.emulators.interface import Context, Front, Refusal, WSGIApp
+from autograder.emulators.journal import SqliteJournal
+from autograder.emulators.locks import Locks
+from autograder.emulators.readonly import PATH as READING_PATH
+from autograder.emulators.readonly import ROOT, NoJournal, OwnersView
+from autograder.emulators.registry.body import ClientGone
+from autograder.emulators.registry.catalog import Catalog
+from autograder.emulators.registry.proxy import Proxy
+from autograder.emulators.registry.reply import error_reply
+from autograder.emulators.registry.store import PrefixedStore, RegistryClient
+
+SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What an installation gives its stand-ins.
+
+    Attributes:
+        state: the folder for everything durable.
+        store: the store's address, ``http://HOST:PORT``.
+        ports: service -> port to listen on.
+        admin_secret: opens ``/_course/``.
+        secret: 32 bytes that sign tokens.
+        credentials: service -> its accounts, passwords and keys.
+        scanner: what ECR's scans are made with, a Trivy program and its cache folder; None: no scanner.
+        files: the store's folder, readable; None where it is not at hand, and blobs then pass through the process.
+    """
+
+    state: Path
+    store: str
+    ports: dict[str, int]
+    admin_secret: str
+    secret: bytes
+    credentials: dict[str, dict[str, Any]]
+    scanner: tuple[Path, Path] | None = None
+    files: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Configuration:
+        """From a JSON file. Raises ValueError or KeyError when it is not one of ours."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            state=Path(data["state"]),
+            store=data["store"],
+            ports={service: int(port) for service, port in data["ports"].items()},
+            admin_secret=data["admin_secret"],
+            secret=bytes.fromhex(data["secret"]),
+            credentials=data["credentials"],
+            scanner=(Path(data["scanner"]["program"]), Path(data["scanner"]["cache"])) if data.get("scanner") else None,
+            files=Path(data["files"]) if data.get("files") else None,
+        )
+
+
+class Standins:
+    """All fronts of an installation over one store."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        configuration.state.mkdir(parents=True, exist_ok=True)
+        self.database = Database(configuration.state / "standins.sqlite3")
+        self.clock = StandinClock(configuration.state / "clock.json")
+        self.journal = SqliteJournal(self.database, self.clock)
+        self.store = RegistryClient(configuration.store, configuration.files)
+        self._locks = Locks()
+        makers: dict[str, Callable[[Context], Front]] = {
+            "dockerhub": self._hub,
+            "ecr": self._ecr,
+            "artifact-registry": lambda context: ArtifactRegistryFront(context, self._catalog("artifact-registry")),
+            "acr": lambda context: AcrFront(context, self._catalog("acr")),
+        }
+        prefixes = {"dockerhub": "hub/", "ecr": "ecr/", "artifact-registry": "gar/", "acr": "acr/"}
+        self.fronts = {
+            service: makers[service](self._context(service, prefixes[service])) for service in configuration.ports
+        }
+        self.admin = Admin(self.fronts, self.journal, self.clock, self.store, configuration.admin_secret)
+
+    def _catalog(self, service: str) -> Catalog:
+        return Catalog(self.database, service, self.clock)
+
+    def _hub(self, context: Context) -> Front:
+        limits = PullLimits(self.database, self.clock, context.credentials["publisher"])
+        return HubFront(context, self._catalog("dockerhub"), limits)
+
+    def _ecr(self, context: Context) -> Front:
+        if self._configuration.scanner is None:
+            return EcrFront(context)
+        program, cache = self._configuration.scanner
+        return EcrFront(context, TrivyScanner(program, cache, self._configuration.store, EcrFront.prefix), Later())
+
+    def _context(self, service: str, prefix: str) -> Context:
+        state = self._configuration.state / service
+        state.mkdir(exist_ok=True)
+        return Context(
+            state=state,
+            store=PrefixedStore(self.store, prefix),
+            journal=self.journal,
+            clock=self.clock,
+            lock=self._locks.of(service),
+            credentials=self._configuration.credentials[service],
+            secret=self._configuration.secret,
+        )
+
+    def reconcile(self) -> list[str]:
+        """Make every front agree with the store; raises StoreProblem if the store does not answer."""
+        return [line for front in self.fronts.values() for line in front.reconcile()]
+
+    def application(self, service: str) -> WSGIApp:
+        """Everything on one service's port."""
+        front = self.fronts[service]
+        proxy = Proxy(front, self.store, self.journal, self._locks.of(service))
+        view = OwnersView(front, self._configuration.admin_secret)
+        reading = Proxy(view, self.store, NoJournal(), self._locks.of(service))
+
+        def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            path = str(environ.get("PATH_INFO", ""))
+            if path.startswith(READING_PATH):
+                return reading({**environ, "PATH_INFO": path.removeprefix(ROOT)}, start_response)
+            if path.startswith(ADMIN_PATH):
+                return self.admin(environ, start_response)
+            if path not in front.api_paths and (path == "/v2" or path.startswith("/v2/")):
+                return proxy(environ, start_response)
+            if front.api is not None:
+                return front.api(environ, start_response)
+            return error_reply(Refusal(404, "UNSUPPORTED", "page not found"), "GET").send(start_response)
+
+        def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            """A fault of ours is a 500 in the registry's form and a traceback in the container's log."""
+            try:
+                return serve(environ, start_response)
+            except ClientGone:
+                raise
+            except Exception:
+                sys.stderr.write(traceback.format_exc())
+                fault = Refusal(500, "UNKNOWN", f"the {service} stand-in failed; its log says why")
+                return error_reply(fault, str(environ["REQUEST_METHOD"])).send(start_response)
+
+        return guarded
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.database.close()

@@ -1,0 +1,249 @@
+"""The AWS API over HTTP: who calls, may they, and the answer in AWS's form. ECR speaks JSON, STS speaks XML."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from moto.core.exceptions import ServiceException
+from moto.core.request import Request
+from moto.core.utils import camelcase_to_underscores, get_service_model
+
+from autograder.emulators.ecr import policies, problems, validation
+from autograder.emulators.ecr.identity import REGION, Identities, Profile, Signed
+from autograder.emulators.ecr.operations import Response
+from autograder.emulators.ecr.registry import Registry
+from autograder.emulators.ecr.tokens import LAYERS
+from autograder.emulators.interface import Refusal, StoreProblem
+
+TARGET = "AmazonEC2ContainerRegistry_V20150921."
+LARGEST_REQUEST = 32 * 1024 * 1024  # bytes; a layer part of 20 MiB in base64
+HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
+# Repository URIs always say localhost: Docker keeps a login for each spelling of an address apart.
+LOOPBACK = re.compile(r"^(127\.0\.0\.1|\[::1\])(?=:|$)")
+# Operations that change nothing, and those that take the locks they need themselves; all others run under the guard
+# and are saved before they are answered.
+READS = ("Describe", "Get", "List", "BatchGet", "BatchCheck")
+SELF_LOCKING = frozenset(
+    {
+        "BatchCheckLayerAvailability",
+        "BatchDeleteImage",
+        "CompleteLayerUpload",
+        "DeleteRepository",
+        "GetDownloadUrlForLayer",
+        "InitiateLayerUpload",
+        "PutImage",
+        "StartImageScan",
+        "UploadLayerPart",
+    }
+)
+JOURNAL = {"CreateRepository": "create", "GetAuthorizationToken": "login", "StartImageScan": "scan"}
+CONFIGURES = re.compile(r"(Put|Set|Delete|Update|Tag|Untag)\w+")
+JOURNALS_ITSELF = frozenset({"BatchDeleteImage", "DeleteRepository", "PutImage"})
+
+log = logging.getLogger(__name__)
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Api:
+    """A WSGI application: ECR's and STS's operations, and links to layers.
+
+    Args:
+        registry: the stand-in's state.
+        identities: the installation's access keys.
+    """
+
+    def __init__(self, registry: Registry, identities: Identities) -> None:
+        self._registry = registry
+        self._identities = identities
+        self._model = get_service_model("ecr")
+        self._operations = frozenset(self._model.operation_names)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = str(environ.get("PATH_INFO", ""))
+        if path.startswith(LAYERS):
+            return self._layer(environ, path, start_response)
+        status, headers, body = self._answer(environ, path)
+        headers = {"Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid.uuid4()), **headers}
+        start_response(f"{status} {'OK' if status < 400 else 'Error'}", list(headers.items()))
+        return [body]
+
+    def _answer(self, environ: dict[str, Any], path: str) -> Answer:
+        try:
+            body = _body(environ)
+        except Refusal as refusal:
+            return _json_error(refusal.code, refusal.message, refusal.status)
+        request = _signed(environ, path, body)
+        form = dict(parse_qsl(body.decode("utf-8", "replace"))) if "x-amz-target" not in request.headers else {}
+        as_error = _xml_error if "Action" in form else _json_error
+        try:
+            if path != "/" or environ["REQUEST_METHOD"] != "POST":
+                raise ServiceException("UnknownOperationException", "Send AWS requests to / with POST.")
+            profile, service, region = self._identities.caller(request)
+            if service == "sts" and form:
+                return _sts(profile, form)
+            operation = self._operation(request, service, region)
+            return self._call(request, profile, operation)
+        except ServiceException as problem:
+            return as_error(problem.code, str(problem.message), 400)
+        except Refusal as refusal:  # the store refused a manifest or a layer
+            return as_error("InvalidParameterException", refusal.message, 400)
+        except StoreProblem as problem:
+            log.warning("store: %s", problem)
+            text = "The store behind this registry does not answer; run `course start`."
+            return as_error("ServerException", text, 503)
+        except Exception:
+            log.exception("%s failed", request.headers.get("x-amz-target", form.get("Action", path)))
+            return as_error("ServerException", "The ECR stand-in failed; its log says why.", 500)
+
+    def _operation(self, request: Signed, service: str, region: str) -> str:
+        target = request.headers.get("x-amz-target", "")
+        if service != "ecr" or not target.startswith(TARGET):
+            raise problems.not_here(f"The service {service!r}" if service != "ecr" else f"The operation {target!r}")
+        if region != REGION:
+            raise problems.not_here(f"The region {region} (there is only {REGION}; set AWS_DEFAULT_REGION to it)")
+        operation = target.removeprefix(TARGET)
+        if operation not in self._operations:
+            raise ServiceException("UnknownOperationException", f"ECR has no operation {operation}.")
+        return operation
+
+    def _call(self, request: Signed, profile: Profile, operation: str) -> Answer:
+        """One operation, with its line in the journal if it changed something or was refused to."""
+        given = _json(request.body)
+        name = given.get("repositoryName", "") if isinstance(given, dict) else ""
+        try:
+            answer = self._perform(request, profile, operation, given)
+        except ServiceException as problem:
+            answer = _json_error(problem.code, str(problem.message), 400)
+        if answer[0] == 200:
+            self._journal(profile, operation, str(name))
+        elif not operation.startswith(READS):
+            said = json.loads(answer[2])
+            detail = {"operation": operation, "code": said["__type"], "message": said.get("message", "")}
+            self._registry.journal(profile.name, "refuse", str(name), **detail)
+        return answer
+
+    def _perform(self, request: Signed, profile: Profile, operation: str, given: Any) -> Answer:
+        if not hasattr(Response, camelcase_to_underscores(operation)):
+            raise problems.not_here(operation)
+        validation.parameters(self._model.operation_model(operation), given)
+        name = given.get("repositoryName")
+        self._check_registry(profile, operation, given, name)
+        self._authorise(profile, operation, given, name)
+        return self._dispatch(request, profile, operation)
+
+    def _check_registry(self, profile: Profile, operation: str, given: dict[str, Any], name: str | None) -> None:
+        """A caller from another account means its own registry unless it names this one; it has none here."""
+        registry_id = given.get("registryId") or profile.account
+        if registry_id == self._registry.backend.account_id or operation == "GetAuthorizationToken":
+            return
+        if name and operation != "CreateRepository":
+            raise problems.repository_missing(name, registry_id)
+        if "resourceArn" not in given:
+            raise problems.not_here(f"A registry of account {registry_id}")
+
+    def _authorise(self, profile: Profile, operation: str, given: dict[str, Any], name: str | None) -> None:
+        resource = str(given.get("resourceArn") or (self._registry.arn(name) if name else "*"))
+        if operation == "DescribeRepositories":
+            resource = self._registry.arn("*")
+        policies.authorise(profile, f"ecr:{operation}", resource, self._registry.policy(resource))
+
+    def _dispatch(self, request: Signed, profile: Profile, operation: str) -> Answer:
+        headers = {key: value for key, value in request.headers.items() if key not in ("content-length", "host")}
+        host = request.headers.get("host", "")
+        local = Request.from_primitives("POST", f"http://{host}/", headers, request.body)
+        response = Response(self._registry, profile, LOOPBACK.sub("localhost", host))
+        if operation in SELF_LOCKING:
+            return _plain(response._dispatch(local))
+        with self._registry.guard:
+            answer = _plain(response._dispatch(local))
+            if answer[0] == 200 and not operation.startswith(READS):
+                self._registry.save()
+            return answer
+
+    def _journal(self, profile: Profile, operation: str, name: str) -> None:
+        what = JOURNAL.get(operation) or ("configure" if CONFIGURES.fullmatch(operation) else None)
+        if what and operation not in JOURNALS_ITSELF:
+            self._registry.journal(profile.name, what, name, operation=operation)
+
+    def _layer(self, environ: dict[str, Any], path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        query = dict(parse_qsl(str(environ.get("QUERY_STRING", ""))))
+        target = self._registry.tokens.linked(path, query, self._registry.now())
+        store = self._registry.context.store
+        size = store.blob_size(*target) if target else None
+        pieces = store.get_blob(*target) if target and size is not None else None
+        if pieces is None:
+            body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+            start_response("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+            return [body]
+        headers = [("Content-Type", "application/octet-stream"), ("Content-Length", str(size))]
+        start_response("200 OK", headers)
+        return pieces
+
+
+def _sts(profile: Profile, form: dict[str, str]) -> Answer:
+    """GetCallerIdentity: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+    action = form.get("Action", "")
+    if action != "GetCallerIdentity":
+        raise problems.not_here(f"The STS operation {action}")
+    result = f"<Arn>{escape(profile.arn)}</Arn><UserId>{profile.user_id}</UserId><Account>{profile.account}</Account>"
+    text = (
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        f"<GetCallerIdentityResult>{result}</GetCallerIdentityResult>"
+        f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    )
+    return 200, {"Content-Type": "text/xml"}, text.encode()
+
+
+def _json_error(code: str, message: str, status: int) -> Answer:
+    _, headers, body = problems.as_json(ServiceException(code, message))
+    return status, headers, body.encode()
+
+
+def _xml_error(code: str, message: str, status: int) -> Answer:
+    text = (
+        '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>'
+        f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error></ErrorResponse>"
+    )
+    return status, {"Content-Type": "text/xml"}, text.encode()
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """The request's body. Raises Refusal when it is too large or comes without a length."""
+    length = str(environ.get("CONTENT_LENGTH") or "0")
+    if not length.isdigit() or int(length) > LARGEST_REQUEST or environ.get("HTTP_TRANSFER_ENCODING"):
+        raise Refusal(413, "RequestEntityTooLargeException", f"A request has at most {LARGEST_REQUEST} bytes.")
+    found: bytes = environ["wsgi.input"].read(int(length))
+    return found
+
+
+def _signed(environ: dict[str, Any], path: str, body: bytes) -> Signed:
+    headers = {key[5:].replace("_", "-").lower(): str(value) for key, value in environ.items() if key[:5] == "HTTP_"}
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = str(environ["CONTENT_TYPE"])
+    if environ.get("CONTENT_LENGTH"):
+        headers["content-length"] = str(environ["CONTENT_LENGTH"])
+    if not HOST.fullmatch(headers.get("host", "")):
+        headers["host"] = "localhost"
+    return Signed(str(environ["REQUEST_METHOD"]), path, str(environ.get("QUERY_STRING", "")), headers, body)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise ServiceException("SerializationException", "The request body is not JSON.") from None
+
+
+def _plain(answer: tuple[int, dict[str, Any], Any]) -> Answer:
+    """moto's answer without its headers that are about moto."""
+    status, headers, body = answer
+    content = body if isinstance(body, bytes) else str(body).encode("utf-8")
+    kept = {name: str(value) for name, value in headers.items() if name.lower() in ("content-type", "x-amzn-errortype")}
+    return int(status), kept, content

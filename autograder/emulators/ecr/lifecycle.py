@@ -1,0 +1,202 @@
+"""Lifecycle policies at work: what a preview lists, and what goes overnight when the stand-in's clock is moved on.
+
+ECR acts within 24 hours; here every day that the clock is advanced ends with a night. The rules themselves are
+:mod:`autograder.domain.retention.ecr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from autograder.domain.retention import ecr
+from autograder.domain.retention.ecr_rules import Rule
+from autograder.domain.retention.model import Action, Image
+from autograder.emulators.ecr import images, validation
+from autograder.emulators.ecr.images import StoredImage
+from autograder.emulators.ecr.registry import Registry
+
+WHO = "lifecycle"
+FOLLOWS = "It was about an image that is gone; reference artifacts follow within 24 hours."
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What happens to one image: EXPIRE or ARCHIVE, by which rule (None: it follows its subject), and why."""
+
+    image: StoredImage
+    action: Action
+    rule: int | None
+    why: str
+
+
+def evaluate(rules: Sequence[Rule], stored: Sequence[StoredImage], sizes: Sequence[int], now: float) -> list[Fate]:
+    """What one evaluation at ``now`` (seconds since the epoch) acts on, in the order of the images."""
+    found = [_as_domain(image, size) for image, size in zip(stored, sizes, strict=True)]
+    results = ecr.evaluate(rules, found, _time(now)).results
+    return [
+        Fate(image, result.action, result.rule if isinstance(result.rule, int) else None, result.why)
+        for image, result in zip(stored, results, strict=True)
+        if result.action is not Action.KEEP
+    ]
+
+
+def preview(registry: Registry, repository: str, policy_text: str) -> dict[str, Any]:
+    """A preview's outcome in the form in which GetLifecyclePolicyPreview prints it, without paging."""
+    rules = validation.lifecycle_policy(policy_text)
+    now = registry.now()
+    with registry.guard:
+        fates = evaluate(rules, *_images(registry, repository), now)
+        found = [
+            {
+                "imageTags": fate.image.tags,
+                "imageDigest": fate.image.digest,
+                "imagePushedAt": fate.image.image_pushed_at,
+                "action": _action(fate.action),
+                "appliedRulePriority": fate.rule,
+                "storageClass": "ARCHIVE" if fate.image.image_status == images.ARCHIVED else "STANDARD",
+            }
+            for fate in fates
+        ]
+    expiring = sum(fate.action is Action.EXPIRE for fate in fates)
+    summary: dict[str, Any] = {"expiringImageTotalCount": expiring}
+    if expiring < len(fates):
+        archived = {"targetStorageClass": "ARCHIVE", "imageTotalCount": len(fates) - expiring}
+        summary["transitioningImageTotalCounts"] = [archived]
+    return {"lifecyclePolicyText": policy_text, "previewResults": found, "summary": summary}
+
+
+def overnight(registry: Registry) -> list[dict[str, Any]]:
+    """One night, at the clock's present: run every repository's policy; returns what went.
+
+    Can be killed at any point and called again: each repository is saved as one step.
+    """
+    offset, now = registry.context.clock.offset().total_seconds(), registry.now()
+    with registry.guard:
+        names = sorted(registry.backend.repositories)
+    gone: list[dict[str, Any]] = []
+    for name in names:
+        with registry.context.lock(name):
+            gone += _night(registry, name, now)
+    with registry.guard:
+        registry.offset_done = offset
+        registry.save()
+    return gone
+
+
+def finish(registry: Registry) -> list[dict[str, Any]]:
+    """After a start: run the night that the last process did not get through; returns what went."""
+    _say_unsaid(registry)
+    if registry.context.clock.offset().total_seconds() > registry.offset_done:
+        return overnight(registry)
+    return []
+
+
+def _say_unsaid(registry: Registry) -> None:
+    """Write the journal lines of a night whose process was killed between saving and saying."""
+    if not registry.unsaid:
+        return
+    said = {(line["repository"], line["digest"], line["detail"].get("night")) for line in _expired(registry)}
+    for line in registry.unsaid:
+        if (line["repository"], line["digest"], line["when"]) not in said:
+            _say(registry, line)
+    with registry.guard:
+        registry.unsaid = []
+        registry.save()
+
+
+def _night(registry: Registry, name: str, now: float) -> list[dict[str, Any]]:
+    """One repository's night: change the record, save, clear the store, write the journal."""
+    with registry.guard:
+        found = registry.backend.repositories.get(name)
+        if found is None:
+            return []
+        found.last_evaluated_at = now
+        fates = _due(registry, name, now)
+        if not fates:
+            return []
+        lines = [_line(name, fate, now) for fate in fates]
+        expired = {fate.image.digest for fate in fates if fate.action is Action.EXPIRE}
+        for fate in fates:
+            if fate.action is Action.EXPIRE:
+                registry.backend.remove_image(name, fate.image.digest)
+            else:
+                fate.image.image_status, fate.image.last_archived_at = images.ARCHIVED, now
+        registry.unsaid = lines
+        registry.forget(name, expired)
+    registry.erase(name, expired)
+    for line in lines:
+        _say(registry, line)
+    with registry.guard:
+        registry.unsaid = []  # saved with the next change; until then the journal itself tells what was said
+    return lines
+
+
+def _due(registry: Registry, name: str, now: float) -> list[Fate]:
+    """What is to go on the night that ends at ``now``: by the policy, and artifacts whose subject was removed."""
+    with registry.guard:
+        stored, sizes = _images(registry, name)
+        text = registry.backend.find(name).lifecycle_policy
+        fates = evaluate(validation.lifecycle_policy(text), stored, sizes, now) if text else []
+        known = {fate.image.digest for fate in fates}
+        held = registry.backend.holders(name)
+        fates += [
+            Fate(image, Action.EXPIRE, None, FOLLOWS)
+            for image in stored
+            if image.subject_removed and image.digest not in known and image.digest not in held
+        ]
+        return fates
+
+
+def _images(registry: Registry, name: str) -> tuple[list[StoredImage], list[int]]:
+    stored = list(registry.backend.find(name).images)
+    return stored, [registry.backend.size(name, image) for image in stored]
+
+
+def _line(name: str, fate: Fate, now: float) -> dict[str, Any]:
+    return {
+        "repository": name,
+        "digest": fate.image.digest,
+        "tags": fate.image.tags,
+        "action": str(fate.action),
+        "rule": fate.rule,
+        "why": fate.why,
+        "when": _time(now).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _say(registry: Registry, line: dict[str, Any]) -> None:
+    detail = {"night": line["when"], "rule": line["rule"], "tags": line["tags"], "why": line["why"]}
+    registry.journal(WHO, line["action"], line["repository"], digest=line["digest"], **detail)
+
+
+def _expired(registry: Registry) -> list[dict[str, Any]]:
+    return [line for line in registry.context.journal.lines("ecr") if line["who"] == WHO]
+
+
+def _action(action: Action) -> dict[str, str]:
+    if action is Action.EXPIRE:
+        return {"type": "EXPIRE"}
+    return {"type": "TRANSITION", "targetStorageClass": "ARCHIVE"}
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _as_domain(image: StoredImage, size: int) -> Image:
+    return Image(
+        digest=image.digest,
+        pushed=_time(image.image_pushed_at),
+        tags=tuple(image.image_tags),
+        size=size,
+        media_type=image.image_manifest_media_type,
+        children=tuple(image.children),
+        subject=image.subject,
+        pulled=_time(image.last_recorded_pull_time) if image.last_recorded_pull_time else None,
+        archived_class=image.image_status == images.ARCHIVED,
+        archived=_time(image.last_archived_at) if image.last_archived_at else None,
+        restored=_time(image.last_activated_at) if image.last_activated_at else None,
+    )

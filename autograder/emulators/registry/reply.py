@@ -1,0 +1,112 @@
+"""Answers to a client: JSON, errors in the registry's form, and what the store said, passed on."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, BinaryIO
+
+from autograder.emulators.interface import Call, Refusal, StoreProblem
+from autograder.emulators.registry.store import PIECE, Answer
+
+# Docker's `manifest` command insists on it: "unsupported registry version" otherwise.
+VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
+# What travels from the store to the client; everything else stays behind.
+FROM_STORE = (
+    "accept-ranges",
+    "content-length",
+    "content-range",
+    "content-type",
+    "docker-content-digest",
+    "docker-upload-uuid",
+    "etag",
+    "oci-chunk-min-length",
+    "range",
+)
+
+
+class StoredBlob:
+    """A blob as a file of the store's: the kernel sends it, so that no byte passes through this process."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._file.read(PIECE):
+            yield piece
+
+    def send_to(self, client: socket.socket) -> None:
+        """Send all of it. Raises OSError when the client is gone or takes nothing for too long."""
+        client.sendfile(self._file)
+
+    def close(self) -> None:
+        """Let go of the file; WSGI servers call it."""
+        self._file.close()
+
+
+@dataclass
+class Reply:
+    """An answer to the client."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Iterable[bytes] = ()
+
+    def send(self, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Hand it to the WSGI server."""
+        start_response(f"{self.status} {HTTPStatus(self.status).phrase}", list({**VERSION, **self.headers}.items()))
+        return self.body
+
+
+def json_reply(status: int, value: object, headers: Mapping[str, str] | None = None) -> Reply:
+    """An answer with a JSON body."""
+    body = json.dumps(value).encode()
+    framing = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body))}
+    return Reply(status, {**framing, **(headers or {})}, [body])
+
+
+def error_reply(refusal: Refusal, method: str) -> Reply:
+    """An error in the form of the distribution specification, "Error Codes"."""
+    error: dict[str, object] = {"code": refusal.code, "message": refusal.message}
+    if refusal.detail is not None:
+        error["detail"] = refusal.detail
+    reply = json_reply(refusal.status, {"errors": [error]}, refusal.headers)
+    if method == "HEAD":
+        reply.body = ()
+    return reply
+
+
+def unknown_name(repository: str) -> Refusal:
+    """There is no such repository (distribution-spec, "Error Codes", code-7)."""
+    return Refusal(404, "NAME_UNKNOWN", "repository name not known to registry", {"name": repository})
+
+
+def store_refusal(problem: StoreProblem) -> Refusal:
+    """What a client sees when the store is out of reach."""
+    return Refusal(
+        503, "UNAVAILABLE", "the store behind this registry does not answer; run `course start`", str(problem)
+    )
+
+
+def stored(answer: Answer, file: BinaryIO) -> Reply:
+    """The store's answer to HEAD, with the blob it is about."""
+    return Reply(answer.status, _headers(answer), StoredBlob(file))
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    return {key.title(): answer.headers[key] for key in FROM_STORE if key in answer.headers}
+
+
+def passed_on(call: Call, answer: Answer, more: Mapping[str, str]) -> Reply:
+    """The store's answer with its body streaming."""
+    headers = _headers(answer)
+    if call.method == "HEAD" or answer.status in (204, 304):
+        answer.close()
+        return Reply(answer.status, {**headers, **more})
+    if answer.headers.get("content-length", "0") == "0":
+        answer.close()
+        return Reply(answer.status, {"Content-Length": "0", **headers, **more})
+    return Reply(answer.status, {**headers, **more}, answer.pieces())

@@ -1,0 +1,1 @@
+"""The OCI specifications in code: manifests, layers, and one client of the distribution API."""

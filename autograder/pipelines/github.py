@@ -1,0 +1,461 @@
+"""A GitHub workflow in one file: which jobs and steps a run has, and what they do to images.
+
+Sources: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax ,
+https://docs.github.com/actions/reference/workflows-and-actions/expressions#status-check-functions
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from autograder.domain.github_actions.contexts import Gap, build_contexts, interpolate, merged_environment
+from autograder.domain.github_actions.evaluate import Known, evaluate, text_of, truthy
+from autograder.domain.github_actions.triggers import why_no_run
+from autograder.domain.metadata_action import NotKnownHere, Run, WorkflowError
+from autograder.pipelines import actions, shell, tools
+from autograder.pipelines.desk import MAX_JOBS, MAX_STEPS, MAX_VARIABLES, Desk, Issue, NotJudged, Record, Work
+from autograder.pipelines.patterns import simple_filter
+from autograder.pipelines.script import follow
+from autograder.pipelines.shell import unknown
+
+MAX_COMBINATIONS: Final = 12
+_STATUS: Final = re.compile(r"\b(success|failure|always|cancelled)\s*\(\s*\)", re.IGNORECASE)
+_SECRET: Final = re.compile(r"secrets\s*(?:\.\s*(\w+)|\[\s*'(\w+)'\s*\])", re.IGNORECASE)
+_OWN_TOKEN: Final = "GITHUB_TOKEN"
+
+
+@dataclass
+class Outcome:
+    """A run.
+
+    Attributes:
+        not_started: why the event starts no run; nothing where it does.
+        record: what happened.
+        jobs: the ids of the jobs that ran.
+        secrets: secrets that a person stored, by the step that uses them.
+        failed: whether the run ends as failed.
+    """
+
+    not_started: str = ""
+    record: Record = field(default_factory=Record)
+    jobs: list[str] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+    failed: bool = False
+
+
+@dataclass
+class _Job:
+    """A job that runs, with its status."""
+
+    id: str
+    data: Mapping[str, Any]
+    desk: Desk
+    given: dict[str, str]
+    environment: dict[str, str]
+    failed: bool = False
+    builder: bool = False
+    checked_out: bool = False
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+def jobs(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The jobs by id."""
+    found = workflow.get("jobs")
+    return {str(id): job for id, job in found.items() if isinstance(job, Mapping)} if isinstance(found, Mapping) else {}
+
+
+def steps(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The steps of a job."""
+    found = job.get("steps")
+    return [step for step in found if isinstance(step, Mapping)] if isinstance(found, list) else []
+
+
+def uses(workflow: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each ``uses`` of the file, with its place."""
+    for id, job in jobs(workflow).items():
+        if isinstance(job.get("uses"), str):
+            yield f"the job {id}", job["uses"]
+        for number, step in enumerate(steps(job), 1):
+            if isinstance(step.get("uses"), str):
+                yield place(id, step, number), step["uses"]
+
+
+def place(job: str, step: Mapping[str, Any], number: int) -> str:
+    """A step in words."""
+    name = step.get("name") or step.get("id")
+    if not name:
+        what = str(step.get("uses") or step.get("run") or "").strip().partition("\n")[0].partition("@")[0]
+        name = what if len(what) < 50 else what[:49] + "…"
+    return f"the step “{name}” of the job {job}" if name else f"step {number} of the job {job}"
+
+
+def run(workflow: Mapping[str, Any], event: Run, *, gates_fail: bool = False) -> Outcome:
+    """Run a workflow in thought.
+
+    Args:
+        workflow: the file's data.
+        event: what starts it.
+        gates_fail: whether every gate finds something.
+
+    Raises:
+        NotJudged: it cannot be followed.
+    """
+    found = Outcome()
+    triggers = workflow.get("on")
+    _judge_filters(triggers)
+    branch = ((event.payload or {}).get("pull_request") or {}).get("base", {}).get("ref")
+    found.not_started = why_no_run(triggers, event.event_name, event.ref, branch) or ""
+    if found.not_started:
+        return found
+    try:
+        _Run(workflow, event, found, gates_fail).all()
+    except WorkflowError as problem:
+        raise NotJudged(str(problem)) from None
+    return found
+
+
+def _judge_filters(triggers: object) -> None:
+    for settings in triggers.values() if isinstance(triggers, Mapping) else ():
+        for value in settings.values() if isinstance(settings, Mapping) else ():
+            for pattern in value if isinstance(value, list) else [value]:
+                if isinstance(pattern, str) and not simple_filter(pattern):
+                    raise NotJudged(f"the filter {pattern[:60]} is more than this lab evaluates: write a simpler one")
+
+
+def _judge_size(workflow: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> None:
+    every = [step for job in found.values() for step in steps(job)]
+    if len(found) > MAX_JOBS or len(every) > MAX_STEPS:
+        raise NotJudged(f"it has more than {MAX_JOBS} jobs or {MAX_STEPS} steps")
+    for part in (workflow, *found.values(), *every):
+        for key in ("env", "with", "outputs"):
+            if isinstance(part.get(key), Mapping) and len(part[key]) > MAX_VARIABLES:
+                raise NotJudged(f"there are more than {MAX_VARIABLES} entries in one {key}")
+
+
+class _Run:
+    def __init__(self, workflow: Mapping[str, Any], event: Run, found: Outcome, gates_fail: bool) -> None:
+        self.workflow, self.event, self.found, self.gates_fail = workflow, event, found, gates_fail
+        self.results: dict[str, str] = {}
+        self.given: dict[str, str] = dict(event.given)
+        self.pushed: set[str] = set()
+        self.kept: dict[str, dict[str, dict[str, str]]] = {}
+        self.work = Work()
+
+    def all(self) -> None:
+        """Every job, those that are needed first."""
+        waiting = jobs(self.workflow)
+        if not waiting:
+            raise NotJudged("there is no job")
+        _judge_size(self.workflow, waiting)
+        while waiting:
+            id = next((id for id, job in waiting.items() if not any(n in waiting for n in _needs(job))), None)
+            if id is None:
+                raise NotJudged(f"the jobs {', '.join(list(waiting)[:4])} wait for each other")
+            job = waiting.pop(id)
+            missing = [name for name in _needs(job) if name not in self.results]
+            if missing:
+                raise NotJudged(f"the job {id} needs {missing[0]}, and there is no such job")
+            self.results[id] = self._job(id, job)
+            self.given[f"needs.{id}.result"] = self.results[id]
+        self.found.failed = "failure" in self.results.values()
+
+    def _job(self, id: str, job: Mapping[str, Any]) -> str:
+        needed = [self.results[name] for name in _needs(job)]
+        good = all(result == "success" for result in needed)
+        contexts = build_contexts(replace(self.event, given=self.given), self.workflow, id)
+        if not holds(job.get("if"), contexts, failed=not good, broken="failure" in needed):
+            return "skipped"
+        if "uses" in job:
+            raise NotJudged(f"the job {id} calls another workflow, which is not in the file")
+        self.found.jobs.append(id)
+        failed = False
+        for combination in self._combinations(job, contexts):
+            failed = self._one(id, job, combination) or failed
+        forgiven = failed and _forgives(job, contexts)
+        if forgiven:
+            self.found.record.ignored.append(f"the job {id}")
+        return "failure" if failed and not forgiven else "success"
+
+    def _combinations(self, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> list[dict[str, str]]:
+        """The values of each run of a matrix: ``include`` adds to them or makes new ones."""
+        strategy = job.get("strategy")
+        matrix = strategy.get("matrix") if isinstance(strategy, Mapping) else None
+        if isinstance(matrix, str):
+            raise NotJudged("a matrix that is an expression is not followed here: write its values")
+        if not isinstance(matrix, Mapping):
+            return [{}]
+        axes = {str(k): v for k, v in matrix.items() if k not in ("include", "exclude") and isinstance(v, list)}
+        if math.prod(map(len, axes.values())) > MAX_COMBINATIONS:
+            raise NotJudged(f"a matrix of more than {MAX_COMBINATIONS} combinations")
+        combined = (
+            [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())] if axes else []
+        )
+        listed = {
+            key: [one for one in matrix.get(key) or [] if isinstance(one, Mapping)] for key in ("include", "exclude")
+        }
+        if any(isinstance(matrix.get(key), str) for key in listed):
+            raise NotJudged("a matrix that is an expression is not followed here: write its values")
+        for extra in listed["include"]:
+            same = [one for one in combined if all(one.get(k, v) == v for k, v in extra.items() if k in axes)]
+            for one in same:
+                one.update(extra)
+            if not same:
+                combined.append(dict(extra))
+        left = [
+            one
+            for one in combined
+            if not any(all(one.get(k) == v for k, v in out.items()) for out in listed["exclude"])
+        ]
+        if len(left) > MAX_COMBINATIONS:
+            raise NotJudged(f"a matrix of more than {MAX_COMBINATIONS} combinations")
+        return [dict(_paths("matrix", one)) for one in left] or [{}]
+
+    def _one(self, id: str, data: Mapping[str, Any], combination: Mapping[str, str]) -> bool:
+        """One run of a job; whether it fails."""
+        given = {**self.given, **combination, "runner.os": "Linux", "job.status": "success"}
+        contexts = build_contexts(replace(self.event, given=given), self.workflow, id)
+        desk = Desk(self.found.record, _no_engine(id, data, contexts), self.pushed)
+        job = _Job(id, data, desk, given, _runner_environment(self.event))
+        for number, step in enumerate(steps(data), 1):
+            self._step(job, step, number)
+        if isinstance(data.get("outputs"), Mapping):
+            contexts = build_contexts(replace(self.event, given=job.given), self.workflow, id)
+            for name, value in data["outputs"].items():
+                self.given[f"needs.{id}.outputs.{name}"] = _text(value, contexts)
+        return job.failed
+
+    def _step(self, job: _Job, step: Mapping[str, Any], number: int) -> None:
+        contexts = build_contexts(replace(self.event, given=job.given), self.workflow, job.id)
+        layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
+        self.work.add(1 + sum(_size(part) for part in (*layers, step.get("with"), step.get("run"))))
+        merged = merged_environment([layer for layer in layers if isinstance(layer, Mapping)], contexts)
+        environment = {
+            name: unknown(value.what) if isinstance(value, NotKnownHere) else str(value)
+            for name, value in merged.items()
+        }
+        contexts["env"] = Known("env", environment, complete=True)
+        where = place(job.id, step, number)
+        id = str(step.get("id") or "")
+        if not holds(step.get("if"), contexts, failed=job.failed, broken=job.failed):
+            self._told(job, id, "skipped", "skipped")
+            return
+        self._note_secrets(job, step, where)
+        failed, gates = False, len(self.found.record.gates)
+        if isinstance(step.get("uses"), str):
+            failed = self._action(job, step, contexts, environment, where)
+        elif isinstance(step.get("run"), str):
+            failed = self._script(job, step, contexts, environment, where)
+        forgiven = failed and _forgives(step, contexts)
+        self._told(job, id, "failure" if failed else "success", "failure" if failed and not forgiven else "success")
+        if failed and not forgiven:
+            job.failed = True
+        elif self.gates_fail and len(self.found.record.gates) > gates:
+            self.found.record.ignored.append(where)
+
+    def _told(self, job: _Job, id: str, outcome: str, conclusion: str) -> None:
+        if id:
+            job.given[f"steps.{id}.outcome"], job.given[f"steps.{id}.conclusion"] = outcome, conclusion
+
+    def _note_secrets(self, job: _Job, step: Mapping[str, Any], where: str) -> None:
+        for part in (self.workflow.get("env"), job.data.get("env"), step):
+            for name in secrets(part):
+                if name.upper() != _OWN_TOKEN:
+                    self.found.secrets.setdefault(where, name)
+
+    def _script(
+        self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: Mapping[str, str], where: str
+    ) -> bool:
+        defaults = [part.get("defaults") for part in (job.data, self.workflow)]
+        chosen = [step.get("shell")]
+        chosen += [
+            d["run"].get("shell") for d in defaults if isinstance(d, Mapping) and isinstance(d.get("run"), Mapping)
+        ]
+        kind = str(next((one for one in chosen if one), ""))
+        text = _text(step["run"], contexts)
+        if kind and not kind.startswith(("bash", "sh")):
+            if re.search(r"\b(docker|podman|crane|skopeo|trivy)\b", text):
+                raise NotJudged(f"{where} is written for {kind}; scripts are followed for bash and sh")
+            return False
+        try:
+            found = shell.commands(text, env, errexit=" {0}" not in kind or "-e" in kind, pipefail=kind == "bash")
+        except shell.NotReadable as problem:
+            raise NotJudged(f"{where}: {problem}") from None
+        self.work.add(len(found))
+        if not job.checked_out and any(
+            effect.kind == "build" for command in found for effect in tools.effects(command, where)
+        ):
+            job.desk.lacks("checkout", f"{where} builds, and its job has checked nothing out.")
+        for command in found:
+            self._note_outputs(job, command, str(step.get("id") or ""))
+        before = len(job.desk.record.pushes)
+        failed = follow(found, job.desk, where, self.gates_fail)
+        self._permit(job, [push.image for push in job.desk.record.pushes[before:]], where)
+        return failed
+
+    def _note_outputs(self, job: _Job, command: shell.Command, id: str) -> None:
+        """``echo NAME=VALUE >> "$GITHUB_OUTPUT"`` or ``$GITHUB_ENV``."""
+        files = "".join(command.files)
+        name, equals, value = " ".join(command.words[1:]).partition("=")
+        if command.words[0] not in ("echo", "printf") or not equals:
+            return
+        if "GITHUB_OUTPUT" in files and id:
+            job.given[f"steps.{id}.outputs.{name}"] = value
+        elif "GITHUB_ENV" in files:
+            job.environment[name] = value
+
+    def _action(
+        self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: Mapping[str, str], where: str
+    ) -> bool:
+        given = step.get("with")
+        inputs = {str(k): _text(v, contexts) for k, v in given.items()} if isinstance(given, Mapping) else {}
+        call = actions.Call(str(step["uses"]), inputs, env, where, job.builder, job.checked_out)
+        if call.name == "docker/metadata-action":
+            layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
+            event = replace(self.event, given=job.given)
+            made = actions.metadata(self.workflow, job.id, step, layers, event, inputs)
+            id = str(step.get("id") or "")
+            for name, value in made.items():
+                if id:
+                    job.given[f"steps.{id}.outputs.{name}"] = value
+                job.environment[f"DOCKER_METADATA_OUTPUT_{name.upper()}"] = value
+            return False
+        result = actions.effects(call)
+        for kind, text in result.lacks:
+            job.desk.lacks(kind, text)
+        job.builder = job.builder or result.builder
+        if call.name == "actions/checkout":
+            job.checked_out = True
+            if not _allows(_permissions(self.workflow, job.data), "contents", "read"):
+                job.desk.lacks("permissions", f"{where} may not read a private repository: contents: read is missing.")
+        if call.name == "actions/download-artifact":
+            for name in [inputs["name"]] if "name" in inputs else list(self.kept):
+                job.desk.files |= self.kept.get(name, {})
+        if call.name == "actions/upload-artifact":
+            self.kept[inputs.get("name", "artifact")] = dict(job.desk.files)
+        failed = False
+        for effect in result.effects:
+            failed = failed or (self.gates_fail and job.desk.is_gate(effect))
+            job.desk.apply(effect)
+            if effect.kind == "push":
+                self._permit(job, effect.images, where)
+        return failed
+
+    def _permit(self, job: _Job, images: Sequence[str], where: str) -> None:
+        at_github = any(image.startswith("ghcr.io/") for image in images)
+        if at_github and not _allows(_permissions(self.workflow, job.data), "packages", "write"):
+            job.desk.lacks("permissions", f"{where} pushes to ghcr.io, and its job lacks packages: write.")
+
+
+def _size(value: object) -> int:
+    """How many lines and expressions a part of the file holds."""
+    if isinstance(value, Mapping):
+        return sum(map(_size, value.values()))
+    return 1 + value.count("\n") + value.count("${{") if isinstance(value, str) else 1
+
+
+def _forgives(part: Mapping[str, Any], contexts: Mapping[str, Known]) -> bool:
+    """Whether a run goes on when this job or step fails; a value that is not known might be true."""
+    text = _text(part.get("continue-on-error", False), contexts)
+    return text == "true" or not shell.is_known(text)
+
+
+def _needs(job: Mapping[str, Any]) -> list[str]:
+    given = job.get("needs") or []
+    return [given] if isinstance(given, str) else [str(name) for name in given] if isinstance(given, list) else []
+
+
+def _paths(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, below in value.items():
+        if isinstance(below, Mapping):
+            yield from _paths(f"{prefix}.{key}", below)
+        elif not isinstance(below, list):
+            yield f"{prefix}.{key}", text_of(below)
+
+
+def _text(value: object, contexts: Mapping[str, Known]) -> str:
+    """A scalar with its expressions filled in; what only a run has stands between its signs."""
+    gaps: dict[str, Gap] = {}
+    text = interpolate(value, contexts, gaps)
+    for sign, gap in gaps.items():
+        text = text.replace(sign, unknown(gap.expression.removeprefix("${{").removesuffix("}}").strip()))
+    return text
+
+
+def holds(condition: object, contexts: Mapping[str, Known], *, failed: bool, broken: bool) -> bool:
+    """Whether an ``if`` lets something run.
+
+    Args:
+        condition: its value; None where there is none.
+        contexts: what its expressions can name.
+        failed: whether something before it did not succeed.
+        broken: whether something before it failed; a job that was only skipped is no failure.
+    """
+    text = "" if condition is None else text_of(condition).strip()
+    whole = re.fullmatch(r"\$\{\{(.*)\}\}", text, re.DOTALL)
+    if whole and "${{" not in whole[1]:
+        text = whole[1].strip()
+    if not _STATUS.search(text) and failed:
+        return False
+    if not text or "${{" in text:  # text around an expression makes a text that is not empty
+        return True
+    values = {"success": not failed, "failure": broken, "always": True, "cancelled": False}
+    text = _STATUS.sub(lambda found: "true" if values[found[1].lower()] else "false", text)
+    try:
+        return truthy(evaluate(text, contexts))
+    except NotKnownHere:
+        return True  # so that what must not happen is seen when it might
+
+
+def _runner_environment(event: Run) -> dict[str, str]:
+    """The variables that each runner sets. Source: https://docs.github.com/actions/reference/workflows-and-actions/variables"""
+    name = event.ref.removeprefix("refs/").partition("/")[2]
+    repository = event.repository or ""
+    return {
+        "GITHUB_SHA": event.sha or "",
+        "GITHUB_REF": event.ref,
+        "GITHUB_REF_NAME": name,
+        "GITHUB_REPOSITORY": repository,
+        "GITHUB_REPOSITORY_OWNER": repository.partition("/")[0],
+        "GITHUB_EVENT_NAME": event.event_name,
+        "GITHUB_ACTOR": event.github.get("actor", ""),
+        "GITHUB_OUTPUT": "GITHUB_OUTPUT",
+        "GITHUB_ENV": "GITHUB_ENV",
+    }
+
+
+def secrets(part: object) -> Iterator[str]:
+    """The names of the secrets in a part of the file."""
+    if isinstance(part, Mapping):
+        for value in part.values():
+            yield from secrets(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from secrets(value)
+    elif isinstance(part, str):
+        yield from (found[1] or found[2] for found in _SECRET.finditer(part))
+
+
+def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> Issue | None:
+    runner = job.get("runs-on")
+    labels = [_text(one, contexts).lower() for one in (runner if isinstance(runner, list) else [runner]) if one]
+    for label in labels:
+        if label.startswith("macos"):
+            return Issue("engine", f"the job {id} runs on {label}, and GitHub's macOS runners have none.")
+        if label.startswith("windows"):
+            return Issue("engine", f"the job {id} runs on {label}, whose engine builds and runs no Linux images.")
+    return None
+
+
+def _permissions(workflow: Mapping[str, Any], job: Mapping[str, Any]) -> object:
+    return job["permissions"] if "permissions" in job else workflow.get("permissions", "unsaid")
+
+
+def _allows(permissions: object, scope: str, level: str) -> bool:
+    if isinstance(permissions, Mapping):
+        return permissions.get(scope) in (("write",) if level == "write" else ("read", "write"))
+    return permissions == "write-all" or (permissions in ("read-all", "unsaid") and level == "read")

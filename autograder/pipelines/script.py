@@ -1,0 +1,38 @@
+"""A script in a job: its commands act on the job's desk, in the order in which a shell runs them."""
+
+from __future__ import annotations
+
+from autograder.pipelines import shell, tools
+from autograder.pipelines.desk import Desk
+from autograder.pipelines.shell import Command
+
+SHOWN = 60  # characters of a command in a message
+
+
+def _shown(command: Command) -> str:
+    text = " ".join(command.words)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def follow(found: list[Command], desk: Desk, place: str, gates_fail: bool) -> bool:
+    """Let the commands of a script act; whether the script fails.
+
+    Args:
+        found: its commands.
+        desk: what the job has.
+        place: the job or step, for messages.
+        gates_fail: whether every gate finds something.
+    """
+    acted: dict[int, list[tools.Effect]] = {}
+    for command, plain in zip(found, shell.joined(found), strict=True):
+        acted[id(command)] = [effect for one in plain for effect in tools.effects(one, f"{place} ({_shown(one)})")]
+
+    def fails(command: Command) -> bool:
+        """Acts, and says whether a gate stops the script."""
+        stopped = False
+        for effect in acted[id(command)]:
+            stopped = stopped or (gates_fail and desk.is_gate(effect))
+            desk.apply(effect)
+        return stopped
+
+    return shell.ran(found, fails)[1]

@@ -1,1 +1,0 @@
-"""The look-alikes of Docker Hub, ECR, Artifact Registry and ACR: thin policy fronts over one real registry."""
