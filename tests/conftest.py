@@ -76,9 +76,9 @@ def registry(registry_session: str) -> str:
 
 @pytest.fixture(scope="session")
 def running(engine: DockerClient) -> Iterator[Installation]:
-    """All stand-ins in their container, as `course start` makes it; everything is removed at the end."""
+    """All emulators in their container, as `course start` makes it; everything is removed at the end."""
     with installation.change() as state:
-        for service in clouds.SERVICES:  # far from the defaults, where a student's own stand-ins may run
+        for service in clouds.SERVICES:  # far from the defaults, where a student's own emulators may run
             state.ports[service] = free_port()
     try:
         clouds.up(engine, state, lambda line: None)

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from autograder.labs import manifest, students
-from autograder.quality import rehearsal
-from autograder.quality.rehearsal import Rehearsal
+from autograder.quality import lab_runs
+from autograder.quality.lab_runs import LabRun
 
 GOAL_MS = 300.0
 CALLS = 20
@@ -46,14 +46,14 @@ def run() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for slug in manifest.slugs():
         lab = manifest.find(slug)
-        with tempfile.TemporaryDirectory(prefix="course-bench-") as place, rehearsal.services(Path(place)):
-            desk = Rehearsal(Path(place), students.issue(b"benchmark", "bench", "bench", [slug]))
-            desk.fresh(lab)
-            desk.run(lab, rehearsal.solved(lab))
+        with tempfile.TemporaryDirectory(prefix="course-bench-") as place, lab_runs.services(Path(place)):
+            lab_run = LabRun(Path(place), students.issue(b"benchmark", "bench", "bench", [slug]))
+            lab_run.fresh(lab)
+            lab_run.run(lab, lab_runs.solved(lab))
             done = subprocess.run(
                 [sys.executable, "-c", TIMED, json.dumps(list(lab.points)), str(CALLS)],
-                cwd=desk.folder(lab),
-                env=desk.environment(),
+                cwd=lab_run.folder(lab),
+                env=lab_run.environment(),
                 capture_output=True,
                 text=True,
                 encoding="utf-8",

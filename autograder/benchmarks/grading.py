@@ -13,7 +13,7 @@ from autograder.errors import EnvironmentProblem
 from autograder.grading import batch, gradebook, people, released
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs import manifest, release
-from autograder.quality import rehearsal, samples
+from autograder.quality import lab_runs, samples
 
 LAB = "01"
 WHOLE = ("ada", "dina", "emil", "jun")  # complete submissions: sandbox and round trip included
@@ -54,7 +54,7 @@ def _judged() -> float:
     course = people.Course(samples.COURSE, samples.KEY, None)
     files = [samples.folder(lab) / f"{lab.slug}-{student}.zip" for student in WHOLE]
     units = [Unit(WHOLE[n % len(WHOLE)], lab.slug, (Candidate(str(n), files[n % len(WHOLE)]),)) for n in range(JUDGED)]
-    with tempfile.TemporaryDirectory(prefix="course-bench-") as place, rehearsal.at(Path(place)):
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as place, lab_runs.at(Path(place)):
         work = batch.Batch(course, jobs=batch.default_jobs())
         with work.ready(batch.Plan(units, [], {lab.slug: lab})) as owners:
             for _, owner, _ in work.results(units[: batch.default_jobs() * 2]):  # workers up, images there
@@ -74,7 +74,7 @@ def _judged() -> float:
 
 
 def _synced() -> float:
-    with tempfile.TemporaryDirectory(prefix="course-bench-") as place, rehearsal.at(Path(place)):
+    with tempfile.TemporaryDirectory(prefix="course-bench-") as place, lab_runs.at(Path(place)):
         zips = samples.set_up(Path(place))
         course = people.load()
         rows = batch.Batch(course, jobs=batch.default_jobs()).run(zips, lambda plan: None, lambda row: None)
@@ -91,7 +91,7 @@ def _stock() -> float:
         home = Path(place)
         (home / "source" / lab.slug).mkdir(parents=True)
         (home / "source" / lab.slug / f"{lab.slug}.ipynb").write_bytes(release.content(release.source(lab)))
-        notebook = release.content(rehearsal.mixed(lab, CELL))
+        notebook = release.content(lab_runs.mixed(lab, CELL))
         for n in range(STOCK):
             folder = home / "submitted" / f"student-{n}" / lab.slug
             folder.mkdir(parents=True)
@@ -105,7 +105,7 @@ def _stock() -> float:
 def _nbgrader(home: Path, *arguments: str) -> None:
     # nbgrader calls alembic by name, so this environment's programs come first
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    environment = rehearsal.environment(home) | {"JUPYTER_CONFIG_DIR": str(home), "PATH": search}
+    environment = lab_runs.environment(home) | {"JUPYTER_CONFIG_DIR": str(home), "PATH": search}
     options = ["--CourseDirectory.course_id=bench"]
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments, *options],

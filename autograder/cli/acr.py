@@ -1,4 +1,4 @@
-"""``course acr``: what one does with az, on the stand-in of Azure Container Registry."""
+"""``course acr``: what one does with az, on the emulator of Azure Container Registry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACTIONS = ("content/read", "content/write", "content/delete", "metadata/read", "
 
 @click.group()
 def acr() -> None:
-    """Logins, tokens, locks and clean-up on the Azure Container Registry stand-in.
+    """Logins, tokens, locks and clean-up on the Azure Container Registry emulator.
 
     Each command prints, on stderr, the az command it stands for.
     """

@@ -1,4 +1,4 @@
-"""``course artifact-registry``: what one does with gcloud, on the Artifact Registry stand-in."""
+"""``course artifact-registry``: what one does with gcloud, on the Artifact Registry emulator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project_option(command: Any) -> Any:
 
 @click.group("artifact-registry")
 def artifact_registry() -> None:
-    """Repositories, logins and cleanup policies on the Artifact Registry stand-in.
+    """Repositories, logins and cleanup policies on the Artifact Registry emulator.
 
     Each command prints, on stderr, the gcloud command it stands for.
     """

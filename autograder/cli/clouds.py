@@ -1,4 +1,4 @@
-"""Commands about the clouds' stand-ins as a whole, ``clock`` and ``journal``, and what their other commands share."""
+"""Commands about the clouds' emulators as a whole, ``clock`` and ``journal``, and what their other commands share."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def duration(text: str) -> timedelta:
 
 @click.group()
 def clock() -> None:
-    """The stand-ins' time. Real time goes on; what you add stays added."""
+    """The emulators' time. Real time goes on; what you add stays added."""
 
 
 @clock.command("advance")
@@ -111,7 +111,7 @@ def clock_advance(by: str, as_json: bool) -> None:
         tags = ", ".join(entry.get("tags") or []) or "untagged"
         click.echo(f"{entry['service']}: {entry.get('repository', '')} {entry.get('digest', '')[:19]} ({tags}) is gone")
         click.echo(f"  rule {entry.get('rule')}: {entry.get('why', '')}")
-    click.echo(f"It is now {found['now']} for the stand-ins. {removed(len(found['gone']))}")
+    click.echo(f"It is now {found['now']} for the emulators. {removed(len(found['gone']))}")
 
 
 def removed(count: int) -> str:
@@ -122,7 +122,7 @@ def removed(count: int) -> str:
 @clock.command("show")
 @json_option
 def clock_show(as_json: bool) -> None:
-    """Tell the stand-ins' time."""
+    """Tell the emulators' time."""
     from autograder.services import cloud_admin
 
     found = cloud_admin.advance(0)
@@ -137,7 +137,7 @@ def clock_show(as_json: bool) -> None:
 @click.option("--last", type=click.IntRange(min=1), help="Only the last so many lines.")
 @json_option
 def journal(service: str | None, last: int | None, as_json: bool) -> None:
-    """Who did what to which image on the stand-ins, oldest first."""
+    """Who did what to which image on the emulators, oldest first."""
     from autograder.services import cloud_admin
 
     lines = cloud_admin.journal(service)[-(last or 0) :]

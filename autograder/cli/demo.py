@@ -23,7 +23,7 @@ def demo(keep: Path | None) -> None:
     submissions are graded as any class's, in a folder of their own. At the end each student's points are compared
     with what the script was meant to earn.
     """
-    from autograder.quality import rehearsal, samples
+    from autograder.quality import lab_runs, samples
 
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise CourseError(
@@ -35,7 +35,7 @@ def demo(keep: Path | None) -> None:
         graded = subprocess.run(
             [sys.executable, "-m", "autograder.cli", "grade", *map(str, zips)],
             cwd=paths.ROOT,
-            env=rehearsal.environment(home),
+            env=lab_runs.environment(home),
             check=False,
         )
         if graded.returncode not in (int(Exit.OK), int(Exit.NO)):

@@ -1,4 +1,4 @@
-"""``course hub``: what one does on hub.docker.com, on the Docker Hub stand-in."""
+"""``course hub``: what one does on hub.docker.com, on the Docker Hub emulator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCOPES = {"delete": "repo:admin", "write": "repo:write", "read": "repo:read", "p
 
 @click.group()
 def hub() -> None:
-    """Access tokens and repositories on the Docker Hub stand-in, as on hub.docker.com."""
+    """Access tokens and repositories on the Docker Hub emulator, as on hub.docker.com."""
 
 
 @hub.group()
@@ -35,7 +35,7 @@ def account_create(name: str, as_json: bool) -> None:
 @account.command("list")
 @json_option
 def account_list(as_json: bool) -> None:
-    """Every account of the stand-in."""
+    """Every account of the emulator."""
     show(call(SERVICE, "account-list"), as_json)
 
 

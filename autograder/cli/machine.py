@@ -109,7 +109,7 @@ def _publish_advisories(registry: str) -> None:
 
 
 def _scanner(report: Report) -> clouds.Scanner:
-    """What the ECR stand-in scans with: the pinned Trivy for Linux, and the course's database."""
+    """What the ECR emulator scans with: the pinned Trivy for Linux, and the course's database."""
     from autograder.scanning import grader, trivy_binary
     from autograder.services import clouds
 

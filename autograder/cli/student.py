@@ -165,7 +165,7 @@ def submit(lab: str, out: Path | None) -> None:
 def reset(lab: str | None, yes: bool) -> None:
     """Bring LAB back to its beginning. What is in your folder is moved to work/copies/.
 
-    What you pushed for the lab is removed from the local registry and the clouds' stand-ins. What your engine built
+    What you pushed for the lab is removed from the local registry and the clouds' emulators. What your engine built
     stays there. A notebook that is open keeps what it shows: load it again (File, Reload Notebook from Disk).
     """
     labs: list[Lab] = [manifest.find(lab)] if lab else [manifest.find(slug) for slug in manifest.slugs()]

@@ -37,7 +37,7 @@ class RegistryClient:
     Args:
         address: ``localhost:5001``, without scheme.
         auth: user name and password for Basic authentication, or None.
-        root: where the API is; elsewhere only in the clouds' stand-ins.
+        root: where the API is; elsewhere only in the clouds' emulators.
         bearer: a token that every request carries, or "".
         scheme: http or https.
     """
@@ -349,7 +349,7 @@ def export(client: RegistryClient, repository: Repository, folder: Path) -> None
 
 def service_document(repositories: Iterable[Repository], settings: object, catalog: Iterable[str]) -> bytes:
     """The bytes of ``evidence/SERVICE.json`` in a submission."""
-    document = {  # on few lines: of a stand-in's settings, blanks would be the larger part
+    document = {  # on few lines: of an emulator's settings, blanks would be the larger part
         "settings": settings,
         "catalog": sorted(catalog),
         "repositories": {

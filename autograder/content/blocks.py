@@ -31,7 +31,7 @@ A comment on the line above a fence, ``<!-- test: … -->``, changes that. Its w
 ``any-order``     the lines of the expected output may come in any order (on the output's fence), such as the rows of a
                   push; digests that the lesson shows elsewhere tell them apart
 ``exact``         nothing in the expected output is masked (on the output's fence)
-``local``         stand-ins are shown by their local addresses, localhost:5001 to 5005 (on the output's fence)
+``local``         emulators are shown by their local addresses, localhost:5001 to 5005 (on the output's fence)
 
 In expected output a line ``…`` stands for any number of lines and ``…`` inside a line for any text;
 what changes from run to run is masked (:mod:`autograder.content.expect`). Ports, ``my-…`` names, the clouds' hosts and
@@ -40,7 +40,7 @@ folders are translated (:mod:`autograder.content.names`): a container, volume or
 
 What a lesson needs besides Docker, curl and Python stands in its front matter (``needs``,
 :mod:`autograder.content.lessons`). A lesson that needs ``clouds`` finds the variables of ``course env`` set, and the
-stand-ins as earlier lessons left them, or empty. Its logins are kept apart from the reader's.
+emulators as earlier lessons left them, or empty. Its logins are kept apart from the reader's.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ T = TypeVar("T")
 NAME = re.compile(r"^(?P<number>[0-9]{2})-[a-z0-9]+(-[a-z0-9]+)*$")
 TIME = re.compile(r'^<p class="section-time">(?P<minutes>[0-9]+) minutes?(?P<core> · core)?</p>$')
 
-# What every reader has, and what a lesson's blocks may need besides: the stand-ins, or commands on the path.
+# What every reader has, and what a lesson's blocks may need besides: the emulators, or commands on the path.
 ALWAYS = ("bash", "curl", "docker", "python3", "sha256sum", "tar")
 CLOUDS = "clouds"
 NEEDS = (CLOUDS, "aws", "git", "jq", "openssl", "skopeo", "trivy")

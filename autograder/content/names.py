@@ -10,18 +10,18 @@ in the lesson                                     in the test
 ``my-registry``, ``my-…``                         a throw-away name; what is left under it is removed
 port 5010 to 5099, 5999, 8081 to 8099             a free port: after a colon, ``=``, ``-p``, ``port``; never the
                                                   second of ``5010:5000``, which is the container's own
-port 5001 to 5005                                 the throw-away installation's registry and stand-ins
-``123456789012.dkr.ecr.us-east-1.amazonaws.com``  the ECR stand-in
-``docker.io``, ``index.docker.io``,               the Docker Hub stand-in
+port 5001 to 5005                                 the throw-away installation's registry and emulators
+``123456789012.dkr.ecr.us-east-1.amazonaws.com``  the ECR emulator
+``docker.io``, ``index.docker.io``,               the Docker Hub emulator
 ``registry-1.docker.io``, ``auth.docker.io``
-``LOCATION-docker.pkg.dev``                       the Artifact Registry stand-in
-``mlregistry-HASH.azurecr.io``                    the ACR stand-in
+``LOCATION-docker.pkg.dev``                       the Artifact Registry emulator
+``mlregistry-HASH.azurecr.io``                    the ACR emulator
 ``https://`` before one of these hosts            ``http://``
 ``/home/you/course``, ``/home/you``               the folder that stands for the course's, and a home folder
 ================================================  =====================================================================
 
 The clouds' rules hold in lessons that need ``clouds``; elsewhere their names are only talked about. In an output a
-stand-in's address becomes the real name that the lesson uses first, or the default address (``localhost:5003``) where
+emulator's address becomes the real name that the lesson uses first, or the default address (``localhost:5003``) where
 it uses none.
 """
 
@@ -100,7 +100,7 @@ class Names:
 
         Args:
             text: what was printed.
-            local: whether stand-ins keep their local addresses (``localhost:5003``), as the lesson shows them here.
+            local: whether emulators keep their local addresses (``localhost:5003``), as the lesson shows them here.
         """
         shown_folders = {actual: shown for shown, actual in self.folders.items()}
         for actual in sorted(shown_folders, key=len, reverse=True):

@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from autograder.emulators.assembly import Configuration, Standins
+from autograder.emulators.assembly import Configuration, Emulators
 from autograder.emulators.interface import StoreProblem
 from autograder.emulators.server import Running, reconcile
 
@@ -21,14 +21,14 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    standins = Standins(configuration)
+    emulators = Emulators(configuration)
     try:
-        for line in reconcile(standins, STORE_SECONDS):
+        for line in reconcile(emulators, STORE_SECONDS):
             sys.stderr.write(f"repaired: {line}\n")
     except StoreProblem as problem:
         sys.stderr.write(f"the store at {configuration.store} does not answer: {problem}\n")
         return 1
-    with Running(standins, configuration.ports, host):
+    with Running(emulators, configuration.ports, host):
         sys.stderr.write("serving " + ", ".join(configuration.ports) + "\n")
         stop.wait()
     return 0

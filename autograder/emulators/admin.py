@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from autograder.emulators.clock import StandinClock, stamp
-from autograder.emulators.interface import Front, Journal, Refusal, StoreProblem
+from autograder.emulators.clock import EmulatorClock, stamp
+from autograder.emulators.interface import Backend, Journal, RegistryError, StoreProblem
 from autograder.emulators.registry.body import RequestBody
 from autograder.emulators.registry.reply import Reply, error_reply, json_reply, store_refusal
 from autograder.emulators.registry.store import RegistryClient
@@ -33,13 +33,13 @@ class Admin:
 
     def __init__(
         self,
-        fronts: Mapping[str, Front],
+        backends: Mapping[str, Backend],
         journal: Journal,
-        clock: StandinClock,
+        clock: EmulatorClock,
         store: RegistryClient,
         secret: str,
     ) -> None:
-        self._fronts = fronts
+        self._backends = backends
         self._journal = journal
         self._clock = clock
         self._store = store
@@ -56,7 +56,7 @@ class Admin:
                 return self._health().send(start_response)
             self._check(method, str(environ.get("HTTP_AUTHORIZATION", "")))
             return json_reply(200, self._answer(path.split("/"), _arguments(content))).send(start_response)
-        except Refusal as refusal:
+        except RegistryError as refusal:
             return error_reply(refusal, method).send(start_response)
         except StoreProblem as problem:
             return error_reply(store_refusal(problem), method).send(start_response)
@@ -64,13 +64,13 @@ class Admin:
     def _health(self) -> Reply:
         """503 while the store does not answer."""
         store = self._store.ready()
-        return json_reply(200 if store else 503, {"ready": store, "services": sorted(self._fronts)})
+        return json_reply(200 if store else 503, {"ready": store, "services": sorted(self._backends)})
 
     def _check(self, method: str, authorization: str) -> None:
         if not hmac.compare_digest(authorization.encode(), f"Bearer {self._secret}".encode()):
-            raise Refusal(401, "UNAUTHORIZED", "this installation's secret is needed")
+            raise RegistryError(401, "UNAUTHORIZED", "this installation's secret is needed")
         if method != "POST":
-            raise Refusal(405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": "POST"})
+            raise RegistryError(405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": "POST"})
 
     def _answer(self, path: list[str], arguments: dict[str, Any]) -> object:
         try:
@@ -78,17 +78,17 @@ class Admin:
                 return self._advance(**arguments)
             if path == ["journal"]:
                 return self._journal.lines(**arguments)
-            if len(path) == 2 and path[0] == "snapshot" and path[1] in self._fronts:
+            if len(path) == 2 and path[0] == "snapshot" and path[1] in self._backends:
                 return self._snapshot(path[1], **arguments)
-            if len(path) == 2 and path[0] in self._fronts and path[1] == "forget":
-                return {"gone": self._fronts[path[0]].forget(**arguments)}
-            if len(path) == 2 and path[0] in self._fronts:
-                return self._fronts[path[0]].admin(path[1], arguments)
+            if len(path) == 2 and path[0] in self._backends and path[1] == "forget":
+                return {"gone": self._backends[path[0]].forget(**arguments)}
+            if len(path) == 2 and path[0] in self._backends:
+                return self._backends[path[0]].admin(path[1], arguments)
         except LookupError as error:
-            raise Refusal(404, "NOT_FOUND", f"no such operation: {error}") from error
+            raise RegistryError(404, "NOT_FOUND", f"no such operation: {error}") from error
         except (TypeError, ValueError) as error:
-            raise Refusal(400, "INVALID_ARGUMENT", str(error)) from error
-        raise Refusal(404, "NOT_FOUND", "no such operation")
+            raise RegistryError(400, "INVALID_ARGUMENT", str(error)) from error
+        raise RegistryError(404, "NOT_FOUND", "no such operation")
 
     def _snapshot(self, service: str, journal: int | None = None) -> dict[str, Any]:
         """The whole state of one service, and its journal: every line, or the last ``journal`` ones."""
@@ -97,7 +97,7 @@ class Admin:
             "service": service,
             "taken": stamp(self._clock.now()),
             "clockOffsetSeconds": self._clock.offset().total_seconds(),
-            "state": self._fronts[service].snapshot(),
+            "state": self._backends[service].snapshot(),
             "journal": self._journal.lines(service, journal),
         }
 
@@ -114,8 +114,8 @@ class Admin:
                 step = min(by, DAY)
                 self._clock.advance(step)
                 by -= step
-                for service, front in self._fronts.items():
-                    gone += [{"service": service, **entry} for entry in front.overnight()]
+                for service, backend in self._backends.items():
+                    gone += [{"service": service, **entry} for entry in backend.overnight()]
         return {"now": stamp(self._clock.now()), "offset": self._clock.offset().total_seconds(), "gone": gone}
 
 
@@ -125,5 +125,5 @@ def _arguments(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise Refusal(400, "INVALID_ARGUMENT", "the request must be a JSON object")
+        raise RegistryError(400, "INVALID_ARGUMENT", "the request must be a JSON object")
     return value

@@ -1,4 +1,4 @@
-"""Puts the stand-ins together from one configuration: database, clock, journal, store, fronts, one application each."""
+"""Puts the emulators together from one configuration: database, clock, journal, store, one application a backend."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.emulators.acr.backend import AcrFront
+from autograder.emulators.acr.backend import AcrBackend
 from autograder.emulators.admin import PATH as ADMIN_PATH
 from autograder.emulators.admin import Admin
-from autograder.emulators.artifact_registry.backend import ArtifactRegistryFront
-from autograder.emulators.clock import StandinClock
+from autograder.emulators.artifact_registry.backend import ArtifactRegistryBackend
+from autograder.emulators.clock import EmulatorClock
 from autograder.emulators.database import Database
-from autograder.emulators.ecr.backend import EcrFront
+from autograder.emulators.ecr.backend import EcrBackend
 from autograder.emulators.ecr.trivy import TrivyScanner
 from autograder.emulators.ecr.work_queue import Later
-from autograder.emulators.hub.backend import HubFront
+from autograder.emulators.hub.backend import HubBackend
 from autograder.emulators.hub.limits import PullLimits
-from autograder.emulators.interface import Context, Front, Refusal, WSGIApp
+from autograder.emulators.interface import Backend, Context, RegistryError, WSGIApp
 from autograder.emulators.journal import SqliteJournal
 from autograder.emulators.locks import Locks
 from autograder.emulators.readonly import PATH as READING_PATH
@@ -37,7 +37,7 @@ SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
 
 @dataclass(frozen=True)
 class Configuration:
-    """What an installation gives its stand-ins.
+    """What an installation gives its emulators.
 
     Attributes:
         state: the folder for everything durable.
@@ -75,41 +75,41 @@ class Configuration:
         )
 
 
-class Standins:
-    """All fronts of an installation over one store."""
+class Emulators:
+    """All backends of an installation over one store."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         configuration.state.mkdir(parents=True, exist_ok=True)
         self.database = Database(configuration.state / "standins.sqlite3")
-        self.clock = StandinClock(configuration.state / "clock.json")
+        self.clock = EmulatorClock(configuration.state / "clock.json")
         self.journal = SqliteJournal(self.database, self.clock)
         self.store = RegistryClient(configuration.store, configuration.files)
         self._locks = Locks()
-        makers: dict[str, Callable[[Context], Front]] = {
+        makers: dict[str, Callable[[Context], Backend]] = {
             "dockerhub": self._hub,
             "ecr": self._ecr,
-            "artifact-registry": lambda context: ArtifactRegistryFront(context, self._catalog("artifact-registry")),
-            "acr": lambda context: AcrFront(context, self._catalog("acr")),
+            "artifact-registry": lambda context: ArtifactRegistryBackend(context, self._catalog("artifact-registry")),
+            "acr": lambda context: AcrBackend(context, self._catalog("acr")),
         }
         prefixes = {"dockerhub": "hub/", "ecr": "ecr/", "artifact-registry": "gar/", "acr": "acr/"}
-        self.fronts = {
+        self.backends = {
             service: makers[service](self._context(service, prefixes[service])) for service in configuration.ports
         }
-        self.admin = Admin(self.fronts, self.journal, self.clock, self.store, configuration.admin_secret)
+        self.admin = Admin(self.backends, self.journal, self.clock, self.store, configuration.admin_secret)
 
     def _catalog(self, service: str) -> Catalog:
         return Catalog(self.database, service, self.clock)
 
-    def _hub(self, context: Context) -> Front:
+    def _hub(self, context: Context) -> Backend:
         limits = PullLimits(self.database, self.clock, context.credentials["publisher"])
-        return HubFront(context, self._catalog("dockerhub"), limits)
+        return HubBackend(context, self._catalog("dockerhub"), limits)
 
-    def _ecr(self, context: Context) -> Front:
+    def _ecr(self, context: Context) -> Backend:
         if self._configuration.scanner is None:
-            return EcrFront(context)
+            return EcrBackend(context)
         program, cache = self._configuration.scanner
-        return EcrFront(context, TrivyScanner(program, cache, self._configuration.store, EcrFront.prefix), Later())
+        return EcrBackend(context, TrivyScanner(program, cache, self._configuration.store, EcrBackend.prefix), Later())
 
     def _context(self, service: str, prefix: str) -> Context:
         state = self._configuration.state / service
@@ -125,14 +125,14 @@ class Standins:
         )
 
     def reconcile(self) -> list[str]:
-        """Make every front agree with the store; raises StoreProblem if the store does not answer."""
-        return [line for front in self.fronts.values() for line in front.reconcile()]
+        """Make every backend agree with the store; raises StoreProblem if the store does not answer."""
+        return [line for backend in self.backends.values() for line in backend.reconcile()]
 
     def application(self, service: str) -> WSGIApp:
         """Everything on one service's port."""
-        front = self.fronts[service]
-        proxy = Proxy(front, self.store, self.journal, self._locks.of(service))
-        view = OwnersView(front, self._configuration.admin_secret)
+        backend = self.backends[service]
+        proxy = Proxy(backend, self.store, self.journal, self._locks.of(service))
+        view = OwnersView(backend, self._configuration.admin_secret)
         reading = Proxy(view, self.store, NoJournal(), self._locks.of(service))
 
         def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -141,11 +141,11 @@ class Standins:
                 return reading({**environ, "PATH_INFO": path.removeprefix(ROOT)}, start_response)
             if path.startswith(ADMIN_PATH):
                 return self.admin(environ, start_response)
-            if path not in front.api_paths and (path == "/v2" or path.startswith("/v2/")):
+            if path not in backend.api_paths and (path == "/v2" or path.startswith("/v2/")):
                 return proxy(environ, start_response)
-            if front.api is not None:
-                return front.api(environ, start_response)
-            return error_reply(Refusal(404, "UNSUPPORTED", "page not found"), "GET").send(start_response)
+            if backend.api is not None:
+                return backend.api(environ, start_response)
+            return error_reply(RegistryError(404, "UNSUPPORTED", "page not found"), "GET").send(start_response)
 
         def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             """A fault of ours is a 500 in the registry's form and a traceback in the container's log."""
@@ -155,7 +155,7 @@ class Standins:
                 raise
             except Exception:
                 sys.stderr.write(traceback.format_exc())
-                fault = Refusal(500, "UNKNOWN", f"the {service} stand-in failed; its log says why")
+                fault = RegistryError(500, "UNKNOWN", f"the {service} emulator failed; its log says why")
                 return error_reply(fault, str(environ["REQUEST_METHOD"])).send(start_response)
 
         return guarded

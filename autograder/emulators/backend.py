@@ -1,4 +1,4 @@
-"""A front with no rules of its own: the defaults that every cloud starts from."""
+"""A backend with no rules of its own: the defaults that every cloud starts from."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from autograder.emulators.interface import (
     Headers,
     ImageIndex,
     Manifest,
-    Refusal,
+    RegistryError,
     WSGIApp,
 )
 
 DENIED = "requested access to the resource is denied"
 
 
-class BaseFront:
-    """Defaults for :class:`interface.Front`: nobody gets in, and whoever does may do anything."""
+class BaseBackend:
+    """Defaults for :class:`interface.Backend`: nobody gets in, and whoever does may do anything."""
 
     service: str
     prefix: str
@@ -32,7 +32,7 @@ class BaseFront:
         self.context = context
 
     def authenticate(self, call: Call) -> Caller:
-        raise Refusal(401, "UNAUTHORIZED", "authentication required")
+        raise RegistryError(401, "UNAUTHORIZED", "authentication required")
 
     def authorise(self, caller: Caller, call: Call, action: Action) -> None:
         return None
@@ -65,7 +65,7 @@ class BaseFront:
         return None
 
     def catalog(self, caller: Caller) -> list[str]:
-        raise Refusal(401, "UNAUTHORIZED", "authentication required")
+        raise RegistryError(401, "UNAUTHORIZED", "authentication required")
 
     def reconcile(self) -> list[str]:
         return []

@@ -1,4 +1,4 @@
-"""The stand-ins' clock: real time plus an offset that is kept over restarts and only grows."""
+"""The emulators' clock: real time plus an offset that is kept over restarts and only grows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def real_time() -> datetime:
     return datetime.now(UTC)
 
 
-class StandinClock:
+class EmulatorClock:
     """Time that can be moved forward, never back: a token that has expired stays expired."""
 
     def __init__(self, path: Path, real: Callable[[], datetime] = real_time) -> None:
@@ -25,7 +25,7 @@ class StandinClock:
         self._offset = timedelta(seconds=float(read_json(path, {"offset_seconds": 0})["offset_seconds"]))
 
     def now(self) -> datetime:
-        """The stand-ins' time, UTC, aware."""
+        """The emulators' time, UTC, aware."""
         return self._real() + self._offset
 
     def offset(self) -> timedelta:

@@ -1,4 +1,4 @@
-"""The one SQLite file of the stand-ins: journal, catalog and pull counts, each change durable before it returns."""
+"""The one SQLite file of the emulators: journal, catalog and pull counts, each change durable before it returns."""
 
 from __future__ import annotations
 

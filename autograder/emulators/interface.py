@@ -1,11 +1,11 @@
-"""The contract between the shared proxy and a cloud's front: the calls a front gets and the tools it is given.
+"""The contract between the shared proxy and a cloud's backend: the calls a backend gets and the tools it is given.
 
-A front never talks HTTP to a client and never touches blob bytes. For each request to ``/v2/`` the proxy asks it, in
-this order: who is this (:meth:`Front.authenticate`), may they (:meth:`Front.authorise`), and for manifests a *check*
-before and a *commit* after the store has acted. A check or a commit refuses by raising :class:`Refusal`. The answer
-goes out only after the commit has returned, so what was acknowledged is durable.
+A backend never talks HTTP to a client and never touches blob bytes. For each request to ``/v2/`` the proxy asks it, in
+this order: who is this (:meth:`Backend.authenticate`), may they (:meth:`Backend.authorise`), and for manifests a
+*check* before and a *commit* after the store has acted. A check or a commit refuses by raising :class:`RegistryError`.
+The answer goes out only after the commit has returned, so what was acknowledged is durable.
 
-Tags live in the front's :class:`ImageIndex`, never in the store: the proxy writes and reads manifests of the store by
+Tags live in the backend's :class:`ImageIndex`, never in the store: the proxy writes and reads manifests of the store by
 digest only. So a tag is moved, made immutable or removed in one place, API and ``/v2/`` answer from the same data, and
 a process killed between the two writes leaves at worst bytes that no one was told about.
 """
@@ -47,7 +47,7 @@ class Kind(StrEnum):
     REFERRERS = "referrers"  # /v2/NAME/referrers/DIGEST
 
 
-class Refusal(Exception):
+class RegistryError(Exception):
     """An answer other than success, in the cloud's own words.
 
     Attributes:
@@ -96,7 +96,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. ``name`` is "" for an anonymous caller; ``claims`` is whatever the front's authenticate knows."""
+    """Who asks. ``name`` is "" for an anonymous caller; ``claims`` is whatever the backend's authenticate knows."""
 
     name: str
     claims: Mapping[str, Any] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Manifest:
 
 
 class ImageIndex(Protocol):
-    """Which manifests exist in a front's repositories and which tags point at them."""
+    """Which manifests exist in a backend's repositories and which tags point at them."""
 
     def tags(self, repository: str) -> list[str] | None:
         """All tags, or None if there is no such repository."""
@@ -135,7 +135,7 @@ class ImageIndex(Protocol):
 
 
 class Store(Protocol):
-    """The unpublished registry, seen through one front's prefix. Repository names are the client's.
+    """The unpublished registry, seen through one backend's prefix. Repository names are the client's.
 
     Every method raises :class:`StoreProblem` when the store does not answer or answers with a fault.
     """
@@ -144,7 +144,7 @@ class Store(Protocol):
         """Media type and exact bytes, or None."""
 
     def put_manifest(self, repository: str, digest: str, media_type: str, body: bytes) -> None:
-        """Write a manifest by digest. Raises :class:`Refusal` with the store's error (a missing blob, say)."""
+        """Write a manifest by digest. Raises :class:`RegistryError` with the store's error (a missing blob, say)."""
 
     def delete_manifest(self, repository: str, digest: str) -> bool:
         """Remove a manifest; False if it was not there."""
@@ -156,7 +156,7 @@ class Store(Protocol):
         """The blob in pieces, or None."""
 
     def put_blob(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
-        """Upload a blob in pieces; the store verifies the digest. Raises :class:`Refusal` if it does not fit."""
+        """Upload a blob in pieces; the store verifies the digest. Raises :class:`RegistryError` if it does not fit."""
 
 
 class StoreProblem(Exception):
@@ -177,7 +177,7 @@ class Journal(Protocol):
         digest: str = "",
         detail: Mapping[str, object] | None = None,
     ) -> None:
-        """Append one durable line, stamped with the stand-ins' clock.
+        """Append one durable line, stamped with the emulators' clock.
 
         ``what`` is a word: push, pull, resolve (a manifest's HEAD), delete, expire, login, refuse, create, configure, …
         """
@@ -188,10 +188,10 @@ class Journal(Protocol):
 
 
 class Clock(Protocol):
-    """The stand-ins' time: real time plus an offset that only grows."""
+    """The emulators' time: real time plus an offset that only grows."""
 
     def now(self) -> datetime:
-        """The stand-ins' time, UTC, aware."""
+        """The emulators' time, UTC, aware."""
 
     def offset(self) -> timedelta:
         """How far it is ahead of real time."""
@@ -199,14 +199,14 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """What a front is given when it is made.
+    """What a backend is given when it is made.
 
     Attributes:
-        state: a folder of the front's own for durable files; it exists. Write with ``state.write_json``.
-        store: the store through this front's prefix.
+        state: a folder of the backend's own for durable files; it exists. Write with ``state.write_json``.
+        store: the store through this backend's prefix.
         journal: the shared journal.
         clock: the shared clock.
-        lock: a context manager, one re-entrant lock a repository of this front: ``with context.lock(name):``. The proxy
+        lock: a context manager, one re-entrant lock for each repository: ``with context.lock(name):``. The proxy
             holds it around check, store and commit of a manifest's push and deletion. An API call that changes images
             takes it too. Never take two.
         credentials: this installation's secrets for this service (generated, never in the repository).
@@ -222,8 +222,8 @@ class Context:
     secret: bytes
 
 
-class Front(Protocol):
-    """A cloud's rules. ``front.BaseFront`` has a sensible default for every method; override what the cloud says."""
+class Backend(Protocol):
+    """A cloud's rules. ``backend.BaseBackend`` has a default for every method; override what the cloud says."""
 
     service: str  # "dockerhub", "ecr", "artifact-registry", "acr": the name in journal, Evidence and `course env`
     prefix: str  # where its repositories live in the store, with a slash at the end: "ecr/"
@@ -232,11 +232,11 @@ class Front(Protocol):
     api_paths: tuple[str, ...]  # paths that are the api's although they begin with /v2/ (a token endpoint)
 
     def authenticate(self, call: Call) -> Caller:
-        """Who is calling. Raises :class:`Refusal` 401 with the cloud's ``WWW-Authenticate``."""
+        """Who is calling. Raises :class:`RegistryError` 401 with the cloud's ``WWW-Authenticate``."""
 
     def authorise(self, caller: Caller, call: Call, action: Action) -> None:
-        """Raise :class:`Refusal` if the caller may not. Called for everything but BASE and CATALOG, before any other
-        hook; also the place to refuse a repository that must be created first."""
+        """Raise :class:`RegistryError` if the caller may not. Called for everything but BASE and CATALOG, before any
+        other hook; also the place to refuse a repository that must be created first."""
 
     def may_pull(self, caller: Caller, repository: str) -> bool:
         """Whether a blob may be mounted from there. Without the right the mount becomes a plain upload."""
@@ -271,7 +271,7 @@ class Front(Protocol):
         clients use the fallback tag (distribution-spec, "Listing Referrers")."""
 
     def catalog(self, caller: Caller) -> list[str]:
-        """Names for ``/v2/_catalog``; raise :class:`Refusal` where the cloud has none."""
+        """Names for ``/v2/_catalog``; raise :class:`RegistryError` where the cloud has none."""
 
     def reconcile(self) -> list[str]:
         """Called once before the first request: make index and store agree. Returns what was repaired, a line each."""
@@ -292,7 +292,7 @@ class Front(Protocol):
         """
 
     def admin(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """A helper command of `course`. Raises :class:`Refusal` with a text for the person.
+        """A helper command of `course`. Raises :class:`RegistryError` with a text for the person.
 
         Raises LookupError for an operation it does not know.
         """

@@ -12,7 +12,7 @@ from autograder.emulators.interface import Clock
 
 
 class SqliteJournal:
-    """Lines in the stand-ins' database; triggers refuse to change or delete one."""
+    """Lines in the emulators' database; triggers refuse to change or delete one."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -29,7 +29,7 @@ class SqliteJournal:
         digest: str = "",
         detail: Mapping[str, object] | None = None,
     ) -> None:
-        """Append one durable line, stamped with the stand-ins' clock."""
+        """Append one durable line, stamped with the emulators' clock."""
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO journal (moment, service, who, what, repository, tag, digest, detail)"

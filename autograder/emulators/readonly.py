@@ -1,4 +1,4 @@
-"""The owner's way to read a front's images: ``/_course/v2/…`` on its port, opened by this installation's secret.
+"""The owner's way to read a backend's images: ``/_course/v2/…`` on its port, opened by this installation's secret.
 
 What the kit looks at leaves no trace: no pull is counted, no pull time noted, no journal line written. What keeps a
 client out (private repositories, locks, archived images, tokens) does not apply. Nothing can be changed here.
@@ -10,31 +10,31 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.emulators.backend import BaseFront
-from autograder.emulators.interface import Action, Call, Caller, Front, Refusal
+from autograder.emulators.backend import BaseBackend
+from autograder.emulators.interface import Action, Backend, Call, Caller, RegistryError
 
 ROOT = "/_course"  # stands before the paths of the distribution API
 PATH = f"{ROOT}/v2/"
 
 
-class OwnersView(BaseFront):
-    """A front's repositories for whoever holds the installation's secret, to be read only."""
+class OwnersView(BaseBackend):
+    """A backend's repositories for whoever holds the installation's secret, to be read only."""
 
-    def __init__(self, front: Front, secret: str) -> None:
-        self.service, self.prefix, self.index = front.service, front.prefix, front.index
+    def __init__(self, backend: Backend, secret: str) -> None:
+        self.service, self.prefix, self.index = backend.service, backend.prefix, backend.index
         self._expected = f"Bearer {secret}".encode()
 
     def authenticate(self, call: Call) -> Caller:
         if not hmac.compare_digest(call.headers.get("authorization", "").encode(), self._expected):
-            raise Refusal(401, "UNAUTHORIZED", "this installation's secret is needed")
+            raise RegistryError(401, "UNAUTHORIZED", "this installation's secret is needed")
         return Caller("owner")
 
     def authorise(self, caller: Caller, call: Call, action: Action) -> None:
         if action is not Action.PULL:
-            raise Refusal(405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": "GET, HEAD"})
+            raise RegistryError(405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": "GET, HEAD"})
 
     def catalog(self, caller: Caller) -> list[str]:
-        raise Refusal(404, "UNSUPPORTED", "the snapshot lists the repositories")
+        raise RegistryError(404, "UNSUPPORTED", "the snapshot lists the repositories")
 
 
 class NoJournal:

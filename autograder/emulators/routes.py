@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from autograder.domain.references import grammar
-from autograder.emulators.interface import Call, Kind, Refusal
+from autograder.emulators.interface import Call, Kind, RegistryError
 
 METHODS = {
     Kind.BASE: ("GET", "HEAD"),
@@ -44,17 +44,19 @@ def parse(environ: dict[str, Any]) -> Call:
     """The call that a WSGI request stands for.
 
     Raises:
-        Refusal: NAME_INVALID, TAG_INVALID, DIGEST_INVALID or UNSUPPORTED in the words of the distribution
+        RegistryError: NAME_INVALID, TAG_INVALID, DIGEST_INVALID or UNSUPPORTED in the words of the distribution
             specification; 404 for a path that is no endpoint.
     """
     method = str(environ["REQUEST_METHOD"])
     path = str(environ.get("PATH_INFO", ""))
     host = str(environ.get("HTTP_HOST", ""))
     if not HOST.fullmatch(host):
-        raise Refusal(400, "UNSUPPORTED", "the Host header is missing or malformed")
+        raise RegistryError(400, "UNSUPPORTED", "the Host header is missing or malformed")
     kind, name, reference = _endpoint(path)
     if method not in METHODS[kind]:
-        raise Refusal(405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": ", ".join(METHODS[kind])})
+        raise RegistryError(
+            405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": ", ".join(METHODS[kind])}
+        )
     if kind not in (Kind.BASE, Kind.CATALOG):
         check_name(name)
     _check_reference(kind, method, reference)
@@ -71,9 +73,9 @@ def parse(environ: dict[str, Any]) -> Call:
 
 
 def check_name(name: str) -> None:
-    """Raise Refusal NAME_INVALID unless ``name`` is a repository name."""
+    """Raise RegistryError NAME_INVALID unless ``name`` is a repository name."""
     if not is_name(name):
-        raise Refusal(400, "NAME_INVALID", "invalid repository name", {"name": name[:300]})
+        raise RegistryError(400, "NAME_INVALID", "invalid repository name", {"name": name[:300]})
 
 
 def is_name(name: str) -> bool:
@@ -104,23 +106,23 @@ def _endpoint(path: str) -> tuple[Kind, str, str]:
         match = pattern.fullmatch(rest)
         if match:
             return kind, match["name"], match["reference"]
-    raise Refusal(404, "UNSUPPORTED", "page not found")
+    raise RegistryError(404, "UNSUPPORTED", "page not found")
 
 
 def _check_reference(kind: Kind, method: str, reference: str) -> None:
     if kind is Kind.MANIFEST:
         if ":" in reference and not (is_digest(reference) and reference.startswith("sha256:")):
-            raise Refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            raise RegistryError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
         if ":" not in reference and not is_tag(reference):
-            raise Refusal(400, "TAG_INVALID", "manifest tag did not match URI")
+            raise RegistryError(400, "TAG_INVALID", "manifest tag did not match URI")
     elif kind in (Kind.BLOB, Kind.REFERRERS):
         if not is_digest(reference):
-            raise Refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            raise RegistryError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
     elif kind is Kind.UPLOAD:
         if (method == "POST") != (reference == ""):
-            raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+            raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
         if reference and not UPLOAD_ID.fullmatch(reference):
-            raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+            raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
 
 
 def _query(text: str) -> dict[str, str]:
@@ -131,11 +133,11 @@ def _query(text: str) -> dict[str, str]:
             found.setdefault(key, value)
     for key in ("digest", "mount"):
         if key in found and not is_digest(found[key]):
-            raise Refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            raise RegistryError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
     if "from" in found:
         check_name(found["from"])
     if "_state" in found and not STATE.fullmatch(found["_state"]):
-        raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+        raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Serves every front on a port of its own, in one process.
+"""Serves every backend on a port of its own, in one process.
 
 The WSGI server is cheroot (CherryPy's): of the maintained ones it streams a request body in either framing to the
 application and an answer back without keeping them, works on all platforms, and has a bounded number of threads.
@@ -21,7 +21,7 @@ from cheroot.connections import ConnectionManager
 from cheroot.server import HTTPConnection
 from cheroot.wsgi import Gateway_10, Server
 
-from autograder.emulators.assembly import Standins
+from autograder.emulators.assembly import Emulators
 from autograder.emulators.interface import StoreProblem
 from autograder.emulators.registry.body import ClientGone
 from autograder.emulators.registry.reply import StoredBlob
@@ -68,7 +68,7 @@ class _Writer:
         return len(data)
 
 
-class FrontConnection(HTTPConnection):
+class BackendConnection(HTTPConnection):
     """A connection with a fast reader and writer."""
 
     def __init__(self, server: Server, sock: socket.socket, makefile: object = None) -> None:
@@ -84,7 +84,7 @@ class FrontConnection(HTTPConnection):
             self.socket.close()
 
 
-class FrontGateway(Gateway_10):
+class BackendGateway(Gateway_10):
     """Hands a stored blob to the connection itself; everything else as cheroot does it."""
 
     def respond(self) -> None:
@@ -103,11 +103,11 @@ class FrontGateway(Gateway_10):
                 response.close()
 
 
-class FrontServer(Server):
+class BackendServer(Server):
     """One port. A connection costs a thread only while there is something to read on it."""
 
     _connections: ConnectionManager
-    ConnectionClass = FrontConnection
+    ConnectionClass = BackendConnection
     keep_alive_conn_limit = 500
 
     def process_conn(self, conn: HTTPConnection) -> None:
@@ -141,26 +141,26 @@ def format_error() -> str:
 class Running:
     """The servers while they run; a context manager that stops them and closes the state."""
 
-    def __init__(self, standins: Standins, ports: dict[str, int], host: str) -> None:
-        self._standins = standins
-        self._servers: dict[str, FrontServer] = {}
+    def __init__(self, emulators: Emulators, ports: dict[str, int], host: str) -> None:
+        self._emulator = emulators
+        self._servers: dict[str, BackendServer] = {}
         self._stopping = False
         for service, port in ports.items():
-            server = FrontServer(
+            server = BackendServer(
                 (host, port),
-                standins.application(service),
+                emulators.application(service),
                 numthreads=THREADS,
                 server_name=service,
                 request_queue_size=BACKLOG,
                 timeout=SILENCE_SECONDS,
                 shutdown_timeout=2,
             )
-            server.gateway = FrontGateway
+            server.gateway = BackendGateway
             server.prepare()
             self._servers[service] = server
             threading.Thread(target=self._serve, args=(server,), name=service, daemon=True).start()
 
-    def _serve(self, server: FrontServer) -> None:
+    def _serve(self, server: BackendServer) -> None:
         """Serve until stopped. A server that ends by itself ends the process, and the engine starts it anew."""
         try:
             server.serve()
@@ -187,12 +187,12 @@ class Running:
             stopper.start()
         for stopper in stoppers:
             stopper.join()
-        self._standins.close()
+        self._emulator.close()
 
 
-def reconcile(standins: Standins, seconds: float) -> list[str]:
+def reconcile(emulators: Emulators, seconds: float) -> list[str]:
     """Make state and store agree, waiting up to ``seconds`` for the store. Raises StoreProblem after that."""
     until = time.monotonic() + seconds
-    while not standins.store.ready() and time.monotonic() < until:
+    while not emulators.store.ready() and time.monotonic() < until:
         time.sleep(0.05)
-    return standins.reconcile()
+    return emulators.reconcile()

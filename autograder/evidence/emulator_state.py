@@ -1,4 +1,4 @@
-"""The settings that a cloud's stand-in contributes to Evidence: their shape as types, and the check that they have it.
+"""The settings that a cloud's emulator contributes to Evidence: their shape as types, and the check that they have it.
 
 ``Evidence.services["ecr"].settings`` is what these types say, live and from a submission alike: a check may rely on
 every field named here and on its type. Further fields may be there, of any shape.
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from autograder.domain.references import grammar
 from autograder.oci import manifests
 
-MAX_STATE = 6 << 20  # bytes of one stand-in's settings as JSON
+MAX_STATE = 6 << 20  # bytes of one emulator's settings as JSON
 MAX_REPOSITORIES = 300  # of one service in one submission
 MAX_KEYS = 10_000  # of one mapping: repositories of ECR take more than MAX_STATE before there are so many
 MAX_LINES = 4_000  # journal lines: the newest ones travel
@@ -47,7 +47,7 @@ def _name(text: str) -> str:
     return text
 
 
-Moment = Annotated[str, AfterValidator(_moment)]  # ISO 8601 with its zone, on the stand-ins' clock
+Moment = Annotated[str, AfterValidator(_moment)]  # ISO 8601 with its zone, on the emulators' clock
 Digest = Annotated[str, AfterValidator(_digest)]
 Name = Annotated[str, AfterValidator(_name)]
 Attributes = dict[str, JsonValue]
@@ -314,12 +314,12 @@ ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "artifact-registry": TypeAdapter(Google),
     "acr": TypeAdapter(Acr),
 }
-STANDINS = tuple(ADAPTERS)
+EMULATORS = tuple(ADAPTERS)
 _LINES: TypeAdapter[Any] = TypeAdapter(Listed[Line])
 
 
 def problem(service: str, settings: object) -> str | None:
-    """What is wrong with a stand-in's settings: the place and the rule, on one line; None when all is well."""
+    """What is wrong with an emulator's settings: the place and the rule, on one line; None when all is well."""
     return _problem(ADAPTERS[service], settings)
 
 
@@ -340,13 +340,13 @@ def _problem(adapter: TypeAdapter[Any], value: object) -> str | None:
 
 
 def names(service: str, settings: Mapping[str, Any]) -> frozenset[str]:
-    """The repositories that a stand-in knows, empty ones included; none of what is no stand-in."""
-    listed = settings.get("repositories", ()) if service in STANDINS else ()
+    """The repositories that an emulator knows, empty ones included; none of what is no emulator."""
+    listed = settings.get("repositories", ()) if service in EMULATORS else ()
     return frozenset(listed if service == "ecr" else (found["name"] for found in listed))
 
 
 def images(service: str, settings: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What a stand-in says of its images: repository -> digest -> tags, untagged manifests included.
+    """What an emulator says of its images: repository -> digest -> tags, untagged manifests included.
 
     Args:
         service: its name.

@@ -161,7 +161,7 @@ class Service(Frozen):
 
     Attributes:
         repositories: name -> snapshot, for the repositories that the lab declares (absent ones are left out).
-        settings: what else the service knows, as the stand-in reports it (visibility, mutability, policies, ...).
+        settings: what else the service knows, as the emulator reports it (visibility, mutability, policies, ...).
         catalog: names of all repositories, when the lab asks for them (to find a push that went to a wrong name).
     """
 
@@ -269,7 +269,7 @@ class Evidence(Frozen):
             (except that what only a grader can recompute is absent when live).
         answer_inputs: answer name -> the tags it is about, as "SERVICE/REPOSITORY:TAG".
         probes: results that the grader recomputed, by name; live those that a notebook can compute as well.
-        journal: claimed journal lines of the stand-ins.
+        journal: claimed journal lines of the emulators.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case, TaskRun
 from autograder.grading.people import Course
 from autograder.labs import hidden
@@ -18,7 +18,7 @@ def all_cases(lab: Lab, course: Course, student: str, parameters: dict[str, Any]
     Raises:
         ValueError: hidden.py has cases for a task that lab.toml does not know.
     """
-    drawn = hidden.cases(lab, Draw(course.grading_seed(student, lab.slug)), parameters)
+    drawn = hidden.cases(lab, SeededRandom(course.grading_seed(student, lab.slug)), parameters)
     unknown = sorted(set(drawn) - set(lab.tasks))
     if unknown:
         raise ValueError(f"solutions/{lab.slug}/hidden.py has cases for {', '.join(unknown)}, not in lab.toml")

@@ -273,7 +273,7 @@ class _Reader:
             yield name, File(size=size, sha256=self._hash(path), text=text)
 
     def _journal(self, lab: Lab) -> tuple[dict[str, Any], ...]:
-        """The lines about the lab's stand-ins, in their order; none where one is not as the kit writes them."""
+        """The lines about the lab's emulators, in their order; none where one is not as the kit writes them."""
         found = self._json("evidence/journal.json", 2 * emulator_state.MAX_JOURNAL)  # blanks may have been added
         wrong = emulator_state.problem_of_lines(found) if found is not None else None
         if wrong is not None:
@@ -291,8 +291,8 @@ class _Reader:
             return None
 
     def _settings(self, service: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """A stand-in's settings; none, with a problem noted, where they have another form than the kit writes."""
-        if service not in emulator_state.STANDINS:
+        """An emulator's settings; none, with a problem noted, where they have another form than the kit writes."""
+        if service not in emulator_state.EMULATORS:
             return {}
         settings = document.get("settings")
         wrong = emulator_state.problem(service, settings)
@@ -312,7 +312,7 @@ class _Reader:
         settings: Mapping[str, Any],
     ) -> dict[str, LayerPolicy]:
         """The repositories to read: name -> which layers must be there."""
-        known = emulator_state.images(service, settings) if service in emulator_state.STANDINS else listed
+        known = emulator_state.images(service, settings) if service in emulator_state.EMULATORS else listed
         there = [name for name in listed if name in known and _is_name(name)]
         if lab.lists_all(service) and len(there) > emulator_state.MAX_REPOSITORIES:
             self.problems.append(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.collect import pipeline_probe, settings_probe
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.layout import LayoutSource
@@ -124,7 +124,7 @@ class HiddenProbe:
     def run(self, subject: Subject) -> JsonValue:
         """The values."""
         submission = subject.submission
-        return hidden.values(submission.lab, Draw(subject.seed), dict(submission.parameters))
+        return hidden.values(submission.lab, SeededRandom(subject.seed), dict(submission.parameters))
 
     def close(self) -> None:
         """Nothing is kept."""

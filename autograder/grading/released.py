@@ -158,9 +158,9 @@ def released_of(gradebook: Any, lab: Lab) -> Released:
     graded = {c.name: c.id for c in (*notebook.grade_cells, *notebook.task_cells)}
     commented = {c.name: c.id for c in (*notebook.solution_cells, *notebook.task_cells)}
     cells = source_cells(notebook)
-    print_ = hashlib.sha256(repr((cells, lab.version)).encode()).hexdigest()
+    fingerprint = hashlib.sha256(repr((cells, lab.version)).encode()).hexdigest()
     return Released(
-        lab.slug, assignment.id, notebook.id, cells, graded, commented, assignment.duedate is not None, print_
+        lab.slug, assignment.id, notebook.id, cells, graded, commented, assignment.duedate is not None, fingerprint
     )
 
 

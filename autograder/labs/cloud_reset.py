@@ -1,11 +1,11 @@
-"""A lab's repositories in the clouds' stand-ins, brought back to the beginning: they are gone."""
+"""A lab's repositories in the clouds' emulators, brought back to the beginning: they are gone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from autograder.errors import CourseError
-from autograder.evidence.emulator_state import STANDINS
+from autograder.evidence.emulator_state import EMULATORS
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
@@ -13,12 +13,12 @@ from autograder.services import cloud_admin
 
 
 def services(lab: Lab) -> list[str]:
-    """The stand-ins that a lab uses."""
-    return [service for service in lab.services if service in STANDINS]
+    """The emulators that a lab uses."""
+    return [service for service in lab.services if service in EMULATORS]
 
 
 def repositories(lab: Lab, student: Student) -> set[tuple[str, str]]:
-    """Service and name of every stand-in repository that a lab names; of Artifact Registry, PROJECT/REPOSITORY too.
+    """Service and name of every emulator repository that a lab names; of Artifact Registry, PROJECT/REPOSITORY too.
 
     Raises:
         CourseError: the student has no seed for the lab.
@@ -33,14 +33,14 @@ def repositories(lab: Lab, student: Student) -> set[tuple[str, str]]:
 
 
 def clear(labs: Sequence[Lab], student: Student) -> list[str]:
-    """Remove what the labs' students made in the stand-ins; what another lab names as well stays.
+    """Remove what the labs' students made in the emulators; what another lab names as well stays.
 
     Returns:
         sentences for the person at the keyboard.
 
     Raises:
-        CourseError: the student has no seed for a lab, or a stand-in refuses.
-        EnvironmentProblem: a stand-in does not answer.
+        CourseError: the student has no seed for a lab, or an emulator refuses.
+        EnvironmentProblem: an emulator does not answer.
     """
     mine = {entry for lab in labs for entry in repositories(lab, student)}
     others = [manifest.find(slug) for slug in manifest.slugs() if slug not in {lab.slug for lab in labs}]
@@ -60,12 +60,12 @@ def clear(labs: Sequence[Lab], student: Student) -> list[str]:
 
 
 def tokens(labs: Sequence[Lab], student: Student) -> list[str]:
-    """The tokens that the labs ask for in the ACR stand-in."""
+    """The tokens that the labs ask for in the ACR emulator."""
     return [name.format_map(lab.parameters(student.seed(lab.slug))) for lab in labs for name in lab.acr_tokens]
 
 
 def accounts(labs: Sequence[Lab], student: Student) -> list[str]:
-    """The accounts that belong to the labs on the Docker Hub stand-in."""
+    """The accounts that belong to the labs on the Docker Hub emulator."""
     return [name.format_map(lab.parameters(student.seed(lab.slug))) for lab in labs for name in lab.hub_accounts]
 
 
@@ -76,4 +76,4 @@ def cleared(labs: Sequence[Lab], student: Student) -> list[str]:
     try:
         return clear(labs, student)
     except CourseError as problem:
-        return [f"Repositories in the stand-ins stay: {problem.found}. {problem.next_step}, and reset again."]
+        return [f"Repositories in the emulators stay: {problem.found}. {problem.next_step}, and reset again."]

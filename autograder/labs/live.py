@@ -17,13 +17,13 @@ from autograder import __version__
 from autograder.checks.api import Check
 from autograder.collect import private
 from autograder.collect.registry import RegistryClient, snapshot
-from autograder.collect.standins import StandinClient, Told, merged
+from autograder.collect.emulators import EmulatorClient, Told, merged
 from autograder.domain import bases
 from autograder.oci import manifests
 from autograder.domain.bases import Base
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
-from autograder.evidence.emulator_state import MAX_REPOSITORIES, STANDINS
+from autograder.evidence.emulator_state import MAX_REPOSITORIES, EMULATORS
 from autograder.labs import answers, probing, tasks, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
@@ -93,8 +93,8 @@ class Live:
         if service == private.SERVICE:  # its settings may have changed since the last time
             return private.PrivateClient(self.folder, self.parameters())
         if service not in self.clients:
-            standin = service in STANDINS
-            self.clients[service] = StandinClient(service) if standin else RegistryClient(addresses.load().of(service))
+            emulator = service in EMULATORS
+            self.clients[service] = EmulatorClient(service) if emulator else RegistryClient(addresses.load().of(service))
         return self.clients[service]
 
     def collect(self, wanted: Wanted | None = None) -> Evidence:
@@ -134,8 +134,8 @@ class Live:
         parameters: Mapping[str, Any],
     ) -> dict[str, JsonValue]:
         """The results of those probes that a notebook can run itself."""
-        desk = probing.Desk(self.lab, self.folder, services, files, parameters, self.client, self.bases)
-        return {name: probing.run(name, desk) for name in sorted(names) if name in probing.LIVE}
+        context = probing.ProbeContext(self.lab, self.folder, services, files, parameters, self.client, self.bases)
+        return {name: probing.run(name, context) for name in sorted(names) if name in probing.LIVE}
 
     def base_configs(self) -> list[bytes]:
         """Configs of known bases that this machine has, where they prove something; none without an engine."""
@@ -166,17 +166,17 @@ class Live:
     def service(
         self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]
     ) -> Service:
-        """A service as it is now; a stand-in's journal is added to ``journals``."""
+        """A service as it is now; an emulator's journal is added to ``journals``."""
         client = self.client(name)
         told = Told({}, ())
-        if isinstance(client, StandinClient):
+        if isinstance(client, EmulatorClient):
             told = client.look(self.lab.listed(name, parameters))
             journals.append(told.journal)
         catalog = self._catalog(client) if name in self.lab.catalog or self.lab.lists_all(name) else []
         recorded = self._digests_in_answers()
         found: dict[str, Repository] = {}
         for repository, layers in self._repositories(name, parameters, catalog).items():
-            also = recorded | client.untagged(repository) if isinstance(client, StandinClient) else recorded
+            also = recorded | client.untagged(repository) if isinstance(client, EmulatorClient) else recorded
             known = self.bases() if layers == "above-base" else ()
             taken = snapshot(client, name, repository, layers=layers, bases=known, also=also)
             if taken is not None:

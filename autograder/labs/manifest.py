@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder import paths
 from autograder.checks.api import Check, checks_of
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.errors import CourseError
 from autograder.evidence.model import LayerPolicy
 
@@ -93,7 +93,7 @@ class Lab(_Part):
     catalog: tuple[str, ...] = ()
     repositories: tuple[RepositoryPart, ...] = ()
     acr_tokens: tuple[str, ...] = ()  # that the lab asks for ("{token}"): a reset deletes them
-    hub_accounts: tuple[str, ...] = ()  # of this lab alone on the Docker Hub stand-in ("{namespace}"): a reset ends them
+    hub_accounts: tuple[str, ...] = ()  # of this lab alone on the Docker Hub emulator ("{namespace}"): a reset ends them
     answers: dict[str, AnswerPart] = Field(default_factory=dict)
     tasks: dict[str, TaskPart] = Field(default_factory=dict)
     files: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ class Lab(_Part):
 
     def parameters(self, seed: str) -> dict[str, Any]:
         """The personal parameters that belong to a handed-out seed (64 hex digits)."""
-        result: dict[str, Any] = self.code().parameters(Draw(seed))
+        result: dict[str, Any] = self.code().parameters(SeededRandom(seed))
         return result
 
 

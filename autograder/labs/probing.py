@@ -23,7 +23,7 @@ from autograder.services.throwaway import ProbeFault
 
 
 @dataclass(frozen=True)
-class Desk:
+class ProbeContext:
     """What a probe works on.
 
     Attributes:
@@ -45,41 +45,41 @@ class Desk:
     bases: Callable[[], tuple[Base, ...]]
 
 
-def _rescan(desk: Desk) -> JsonValue:
+def _rescan(context: ProbeContext) -> JsonValue:
     from autograder.scanning import grader, rescan_probe
     from autograder.scanning.source import RegistrySource
 
     snapshots = {
-        f"{service}/{name}": rescan_probe.Snapshot(repository, RegistrySource(desk.client(service), name))
-        for service, state in desk.services.items()
+        f"{service}/{name}": rescan_probe.Snapshot(repository, RegistrySource(context.client(service), name))
+        for service, state in context.services.items()
         for name, repository in state.repositories.items()
     }
-    return rescan_probe.run(grader.here(), desk.bases(), snapshots)
+    return rescan_probe.run(grader.here(), context.bases(), snapshots)
 
 
-def _settings(desk: Desk) -> JsonValue:
+def _settings(context: ProbeContext) -> JsonValue:
     from autograder.collect import settings_probe
 
-    return settings_probe.probe(desk.files, desk.parameters)
+    return settings_probe.probe(context.files, context.parameters)
 
 
-def _pipelines(desk: Desk) -> JsonValue:
+def _pipelines(context: ProbeContext) -> JsonValue:
     from autograder.collect import pipeline_probe
 
-    return pipeline_probe.probe(desk.files)
+    return pipeline_probe.probe(context.files)
 
 
-LIVE: dict[str, Callable[[Desk], JsonValue]] = {
+LIVE: dict[str, Callable[[ProbeContext], JsonValue]] = {
     "rescan": _rescan,
     "settings": _settings,
     "pipelines": _pipelines,
 }
 
 
-def run(name: str, desk: Desk) -> JsonValue:
+def run(name: str, context: ProbeContext) -> JsonValue:
     """A probe's result; ``{"fault": TEXT}`` when it failed itself."""
     try:
-        return LIVE[name](desk)
+        return LIVE[name](context)
     except CourseError as problem:
         return {"fault": f"{problem.found}. {problem.next_step}"}
     except ProbeFault as fault:

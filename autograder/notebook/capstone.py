@@ -85,7 +85,7 @@ def _run(folder: Path, script: str, number: int) -> int:
 
 
 def _scanned(folder: Path, now: Evidence, began: datetime) -> str | None:
-    """When the report was written, on the stand-ins' clock; None without a report of this run that says so."""
+    """When the report was written, on the emulators' clock; None without a report of this run that says so."""
     try:
         document: Any = json.loads((folder / capstone.REPORT).read_text(encoding="utf-8"))
         written = datetime.fromisoformat(document["CreatedAt"])

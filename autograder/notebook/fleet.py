@@ -1,4 +1,4 @@
-"""Lab 08's fleet: fills the ECR stand-in with the student's images, as old as they should be, in seconds."""
+"""Lab 08's fleet: fills the ECR emulator with the student's images, as old as they should be, in seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Part = TypeVar("Part")
 
 
 def fill() -> Cards:
-    """Make the repository anew: about 60 real images, aged by the stand-in's clock, and the inherited policy.
+    """Make the repository anew: about 60 real images, aged by the emulator's clock, and the inherited policy.
 
     What was in the repository is removed first, so a second call brings the beginning back, whatever the clock says.
     """
@@ -47,7 +47,7 @@ def _repository(name: str, policy: dict[str, Any]) -> tuple[str, str]:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    variables.hand_out()  # the stand-in's address and keys, in a terminal as in a kernel
+    variables.hand_out()  # the emulator's address and keys, in a terminal as in a kernel
     try:
         ecr = boto3.client("ecr")
         ecr.create_repository(repositoryName=name)
@@ -55,7 +55,7 @@ def _repository(name: str, policy: dict[str, Any]) -> tuple[str, str]:
         token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     except (BotoCoreError, ClientError) as error:
         raise EnvironmentProblem(
-            expected=f"the ECR stand-in to create {name}",
+            expected=f"the ECR emulator to create {name}",
             found=str(error),
             next_step="Run `course start`, then try again.",
         ) from None

@@ -18,7 +18,16 @@ from autograder.domain.github_actions.evaluate import Known, evaluate, text_of, 
 from autograder.domain.github_actions.triggers import why_no_run
 from autograder.domain.metadata_action import NotKnownHere, Run, WorkflowError
 from autograder.pipelines import actions, shell, tools
-from autograder.pipelines.desk import MAX_JOBS, MAX_STEPS, MAX_VARIABLES, Desk, Issue, NotJudged, Record, Work
+from autograder.pipelines.job_state import (
+    MAX_JOBS,
+    MAX_STEPS,
+    MAX_VARIABLES,
+    Issue,
+    JobState,
+    Record,
+    Unsupported,
+    Work,
+)
 from autograder.pipelines.patterns import simple_filter
 from autograder.pipelines.script import follow
 from autograder.pipelines.shell import unknown
@@ -54,7 +63,7 @@ class _Job:
 
     id: str
     data: Mapping[str, Any]
-    desk: Desk
+    state: JobState
     given: dict[str, str]
     environment: dict[str, str]
     failed: bool = False
@@ -103,7 +112,7 @@ def run(workflow: Mapping[str, Any], event: Run, *, gates_fail: bool = False) ->
         gates_fail: whether every gate finds something.
 
     Raises:
-        NotJudged: it cannot be followed.
+        Unsupported: it cannot be followed.
     """
     found = Outcome()
     triggers = workflow.get("on")
@@ -115,7 +124,7 @@ def run(workflow: Mapping[str, Any], event: Run, *, gates_fail: bool = False) ->
     try:
         _Run(workflow, event, found, gates_fail).all()
     except WorkflowError as problem:
-        raise NotJudged(str(problem)) from None
+        raise Unsupported(str(problem)) from None
     return found
 
 
@@ -124,17 +133,17 @@ def _judge_filters(triggers: object) -> None:
         for value in settings.values() if isinstance(settings, Mapping) else ():
             for pattern in value if isinstance(value, list) else [value]:
                 if isinstance(pattern, str) and not simple_filter(pattern):
-                    raise NotJudged(f"the filter {pattern[:60]} is more than this lab evaluates: write a simpler one")
+                    raise Unsupported(f"the filter {pattern[:60]} is more than this lab evaluates: write a simpler one")
 
 
 def _judge_size(workflow: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> None:
     every = [step for job in found.values() for step in steps(job)]
     if len(found) > MAX_JOBS or len(every) > MAX_STEPS:
-        raise NotJudged(f"it has more than {MAX_JOBS} jobs or {MAX_STEPS} steps")
+        raise Unsupported(f"it has more than {MAX_JOBS} jobs or {MAX_STEPS} steps")
     for part in (workflow, *found.values(), *every):
         for key in ("env", "with", "outputs"):
             if isinstance(part.get(key), Mapping) and len(part[key]) > MAX_VARIABLES:
-                raise NotJudged(f"there are more than {MAX_VARIABLES} entries in one {key}")
+                raise Unsupported(f"there are more than {MAX_VARIABLES} entries in one {key}")
 
 
 class _Run:
@@ -150,16 +159,16 @@ class _Run:
         """Every job, those that are needed first."""
         waiting = jobs(self.workflow)
         if not waiting:
-            raise NotJudged("there is no job")
+            raise Unsupported("there is no job")
         _judge_size(self.workflow, waiting)
         while waiting:
             id = next((id for id, job in waiting.items() if not any(n in waiting for n in _needs(job))), None)
             if id is None:
-                raise NotJudged(f"the jobs {', '.join(list(waiting)[:4])} wait for each other")
+                raise Unsupported(f"the jobs {', '.join(list(waiting)[:4])} wait for each other")
             job = waiting.pop(id)
             missing = [name for name in _needs(job) if name not in self.results]
             if missing:
-                raise NotJudged(f"the job {id} needs {missing[0]}, and there is no such job")
+                raise Unsupported(f"the job {id} needs {missing[0]}, and there is no such job")
             self.results[id] = self._job(id, job)
             self.given[f"needs.{id}.result"] = self.results[id]
         self.found.failed = "failure" in self.results.values()
@@ -171,7 +180,7 @@ class _Run:
         if not holds(job.get("if"), contexts, failed=not good, broken="failure" in needed):
             return "skipped"
         if "uses" in job:
-            raise NotJudged(f"the job {id} calls another workflow, which is not in the file")
+            raise Unsupported(f"the job {id} calls another workflow, which is not in the file")
         self.found.jobs.append(id)
         failed = False
         for combination in self._combinations(job, contexts):
@@ -186,12 +195,12 @@ class _Run:
         strategy = job.get("strategy")
         matrix = strategy.get("matrix") if isinstance(strategy, Mapping) else None
         if isinstance(matrix, str):
-            raise NotJudged("a matrix that is an expression is not followed here: write its values")
+            raise Unsupported("a matrix that is an expression is not followed here: write its values")
         if not isinstance(matrix, Mapping):
             return [{}]
         axes = {str(k): v for k, v in matrix.items() if k not in ("include", "exclude") and isinstance(v, list)}
         if math.prod(map(len, axes.values())) > MAX_COMBINATIONS:
-            raise NotJudged(f"a matrix of more than {MAX_COMBINATIONS} combinations")
+            raise Unsupported(f"a matrix of more than {MAX_COMBINATIONS} combinations")
         combined = (
             [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())] if axes else []
         )
@@ -199,7 +208,7 @@ class _Run:
             key: [one for one in matrix.get(key) or [] if isinstance(one, Mapping)] for key in ("include", "exclude")
         }
         if any(isinstance(matrix.get(key), str) for key in listed):
-            raise NotJudged("a matrix that is an expression is not followed here: write its values")
+            raise Unsupported("a matrix that is an expression is not followed here: write its values")
         for extra in listed["include"]:
             same = [one for one in combined if all(one.get(k, v) == v for k, v in extra.items() if k in axes)]
             for one in same:
@@ -212,15 +221,15 @@ class _Run:
             if not any(all(one.get(k) == v for k, v in out.items()) for out in listed["exclude"])
         ]
         if len(left) > MAX_COMBINATIONS:
-            raise NotJudged(f"a matrix of more than {MAX_COMBINATIONS} combinations")
+            raise Unsupported(f"a matrix of more than {MAX_COMBINATIONS} combinations")
         return [dict(_paths("matrix", one)) for one in left] or [{}]
 
     def _one(self, id: str, data: Mapping[str, Any], combination: Mapping[str, str]) -> bool:
         """One run of a job; whether it fails."""
         given = {**self.given, **combination, "runner.os": "Linux", "job.status": "success"}
         contexts = build_contexts(replace(self.event, given=given), self.workflow, id)
-        desk = Desk(self.found.record, _no_engine(id, data, contexts), self.pushed)
-        job = _Job(id, data, desk, given, _runner_environment(self.event))
+        state = JobState(self.found.record, _no_engine(id, data, contexts), self.pushed)
+        job = _Job(id, data, state, given, _runner_environment(self.event))
         for number, step in enumerate(steps(data), 1):
             self._step(job, step, number)
         if isinstance(data.get("outputs"), Mapping):
@@ -279,22 +288,22 @@ class _Run:
         text = _text(step["run"], contexts)
         if kind and not kind.startswith(("bash", "sh")):
             if re.search(r"\b(docker|podman|crane|skopeo|trivy)\b", text):
-                raise NotJudged(f"{where} is written for {kind}; scripts are followed for bash and sh")
+                raise Unsupported(f"{where} is written for {kind}; scripts are followed for bash and sh")
             return False
         try:
             found = shell.commands(text, env, errexit=" {0}" not in kind or "-e" in kind, pipefail=kind == "bash")
         except shell.NotReadable as problem:
-            raise NotJudged(f"{where}: {problem}") from None
+            raise Unsupported(f"{where}: {problem}") from None
         self.work.add(len(found))
         if not job.checked_out and any(
             effect.kind == "build" for command in found for effect in tools.effects(command, where)
         ):
-            job.desk.lacks("checkout", f"{where} builds, and its job has checked nothing out.")
+            job.state.lacks("checkout", f"{where} builds, and its job has checked nothing out.")
         for command in found:
             self._note_outputs(job, command, str(step.get("id") or ""))
-        before = len(job.desk.record.pushes)
-        failed = follow(found, job.desk, where, self.gates_fail)
-        self._permit(job, [push.image for push in job.desk.record.pushes[before:]], where)
+        before = len(job.state.record.pushes)
+        failed = follow(found, job.state, where, self.gates_fail)
+        self._permit(job, [push.image for push in job.state.record.pushes[before:]], where)
         return failed
 
     def _note_outputs(self, job: _Job, command: shell.Command, id: str) -> None:
@@ -326,21 +335,21 @@ class _Run:
             return False
         result = actions.effects(call)
         for kind, text in result.lacks:
-            job.desk.lacks(kind, text)
+            job.state.lacks(kind, text)
         job.builder = job.builder or result.builder
         if call.name == "actions/checkout":
             job.checked_out = True
             if not _allows(_permissions(self.workflow, job.data), "contents", "read"):
-                job.desk.lacks("permissions", f"{where} may not read a private repository: contents: read is missing.")
+                job.state.lacks("permissions", f"{where} may not read a private repository: contents: read is missing.")
         if call.name == "actions/download-artifact":
             for name in [inputs["name"]] if "name" in inputs else list(self.kept):
-                job.desk.files |= self.kept.get(name, {})
+                job.state.files |= self.kept.get(name, {})
         if call.name == "actions/upload-artifact":
-            self.kept[inputs.get("name", "artifact")] = dict(job.desk.files)
+            self.kept[inputs.get("name", "artifact")] = dict(job.state.files)
         failed = False
         for effect in result.effects:
-            failed = failed or (self.gates_fail and job.desk.is_gate(effect))
-            job.desk.apply(effect)
+            failed = failed or (self.gates_fail and job.state.is_gate(effect))
+            job.state.apply(effect)
             if effect.kind == "push":
                 self._permit(job, effect.images, where)
         return failed
@@ -348,7 +357,7 @@ class _Run:
     def _permit(self, job: _Job, images: Sequence[str], where: str) -> None:
         at_github = any(image.startswith("ghcr.io/") for image in images)
         if at_github and not _allows(_permissions(self.workflow, job.data), "packages", "write"):
-            job.desk.lacks("permissions", f"{where} pushes to ghcr.io, and its job lacks packages: write.")
+            job.state.lacks("permissions", f"{where} pushes to ghcr.io, and its job lacks packages: write.")
 
 
 def _size(value: object) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from autograder.pipelines import conditions, shell
-from autograder.pipelines.desk import MAX_JOBS, MAX_VARIABLES, Desk, Issue, NotJudged, Record, Work
+from autograder.pipelines.job_state import MAX_JOBS, MAX_VARIABLES, Issue, JobState, Record, Unsupported, Work
 from autograder.pipelines.script import follow
 
 # Keys at the top that are no jobs. Source: https://docs.gitlab.com/ci/yaml/#keywords
@@ -83,16 +83,16 @@ def resolved(
         path: the jobs that extend this one.
 
     Raises:
-        NotJudged: it extends what is not there, or in a circle.
+        Unsupported: it extends what is not there, or in a circle.
     """
     done = {} if done is None else done
     if name in done:
         return done[name]
     job = data.get(name)
     if not isinstance(job, Mapping):
-        raise NotJudged(f"{name} is extended, and the file has no such job")
+        raise Unsupported(f"{name} is extended, and the file has no such job")
     if name in path or len(path) > MAX_EXTENDS:
-        raise NotJudged(f"{name} extends itself, or too many others")
+        raise Unsupported(f"{name} extends itself, or too many others")
     parents = job.get("extends") or []
     merged: dict[str, Any] = {}
     for parent in [parents] if isinstance(parents, str) else parents:
@@ -131,7 +131,7 @@ def _variables(given: object, known: Mapping[str, str]) -> dict[str, str]:
         plain = value.get("value", "") if isinstance(value, Mapping) else value
         block[str(name)] = _plain(plain)
     if len(block) > MAX_VARIABLES:
-        raise NotJudged(f"there are more than {MAX_VARIABLES} variables in one place")
+        raise Unsupported(f"there are more than {MAX_VARIABLES} variables in one place")
     for _ in range(4):  # a variable may name another that names a third
         everything = {**known, **block}
         block = {
@@ -139,7 +139,7 @@ def _variables(given: object, known: Mapping[str, str]) -> dict[str, str]:
             for name, value in block.items()
         }
         if sum(map(len, block.values())) > 20_000:
-            raise NotJudged("the variables hold each other too often")
+            raise Unsupported("the variables hold each other too often")
     return block
 
 
@@ -185,10 +185,10 @@ def pipeline(data: Mapping[str, Any], predefined: Mapping[str, str], *, gates_fa
         gates_fail: whether every gate finds something.
 
     Raises:
-        NotJudged: it cannot be followed.
+        Unsupported: it cannot be followed.
     """
     if "include" in data:
-        raise NotJudged("it includes other files; this lab's pipeline is one file")
+        raise Unsupported("it includes other files; this lab's pipeline is one file")
     known = {**predefined, **{k: v for k, v in _variables(data.get("variables"), predefined).items()}}
     workflow = data.get("workflow")
     rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
@@ -201,7 +201,7 @@ def pipeline(data: Mapping[str, Any], predefined: Mapping[str, str], *, gates_fa
             known |= _variables(decided[2], known)
         found.jobs = _jobs(data, known, has_rules=rules is not None)
     except conditions.NotReadable as problem:
-        raise NotJudged(str(problem)) from None
+        raise Unsupported(str(problem)) from None
     _run(found, gates_fail)
     return found
 
@@ -211,14 +211,14 @@ def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool)
     stages = [".pre", *map(str, given), ".post"] if isinstance(given, list) else list(STAGES)
     jobs = []
     if len(job_names(data)) > MAX_JOBS:
-        raise NotJudged(f"it has more than {MAX_JOBS} jobs")
+        raise Unsupported(f"it has more than {MAX_JOBS} jobs")
     for name in job_names(data):
         job = with_defaults(data, resolved(data, name))
         if "trigger" in job:
-            raise NotJudged(f"{name} starts another pipeline, which is not in the file")
+            raise Unsupported(f"{name} starts another pipeline, which is not in the file")
         stage = str(job.get("stage", "test"))
         if stage not in stages:
-            raise NotJudged(f"{name} has the stage {stage}, which is not among stages")
+            raise Unsupported(f"{name} has the stage {stage}, which is not among stages")
         own = {**known, "CI_JOB_NAME": name, "CI_JOB_STAGE": stage}
         own |= _variables(job.get("variables"), own)
         when, may_fail = str(job.get("when", "on_success")), bool(job.get("allow_failure"))
@@ -229,7 +229,7 @@ def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool)
             own |= _variables(decided[2], own)
             when, may_fail = decided[0], may_fail or decided[1]
         elif "only" in job or "except" in job:
-            raise NotJudged(f"{name} says when it runs with only or except; say it with rules")
+            raise Unsupported(f"{name} says when it runs with only or except; say it with rules")
         elif not has_rules and own.get("CI_PIPELINE_SOURCE") == "merge_request_event":
             continue  # https://docs.gitlab.com/ci/yaml/deprecated_keywords/: the default is branches and tags
         if when != "never":
@@ -254,24 +254,24 @@ def _run(found: Pipeline, gates_fail: bool) -> None:
     while waiting:
         job = next((one for one in waiting if _ready(one, waiting, found.jobs)), None)
         if job is None:
-            raise NotJudged(f"the jobs {', '.join(one.name for one in waiting[:4])} wait for each other")
+            raise Unsupported(f"the jobs {', '.join(one.name for one in waiting[:4])} wait for each other")
         waiting.remove(job)
         if not _starts(job, found.jobs, results):
             results[job.name] = "skipped"
             continue
-        desk = Desk(found.record, no_engine(job), pushed)
+        state = JobState(found.record, no_engine(job), pushed)
         for name in fetched(job, found.jobs):
-            desk.files |= kept.get(name, {})
+            state.files |= kept.get(name, {})
         entry = entry_point(job)
         if entry:
-            desk.lacks("shell", entry)
+            state.lacks("shell", entry)
         found.ran.append(job.name)
         gates = len(found.record.gates)
-        failed = _script(job, desk, gates_fail, work)
+        failed = _script(job, state, gates_fail, work)
         results[job.name] = "failed" if failed and not job.may_fail else "done"
         if gates_fail and len(found.record.gates) > gates and results[job.name] == "done":
             found.record.ignored.append(f"the job {job.name}")
-        kept[job.name] = _kept(job, desk)
+        kept[job.name] = _kept(job, state)
     found.failed = "failed" in results.values()
 
 
@@ -285,9 +285,9 @@ def _ready(job: Job, waiting: list[Job], jobs: list[Job]) -> bool:
     }
     for name in names:
         if name not in there and name not in optional:
-            raise NotJudged(f"{job.name} needs {name}, and this pipeline has no such job")
+            raise Unsupported(f"{job.name} needs {name}, and this pipeline has no such job")
         if any(one.name == name and one.stage > job.stage for one in jobs):
-            raise NotJudged(f"{job.name} needs {name}, which is of a later stage")
+            raise Unsupported(f"{job.name} needs {name}, which is of a later stage")
     return not any(one.name in names for one in waiting)
 
 
@@ -322,12 +322,12 @@ def fetched(job: Job, jobs: list[Job]) -> list[str]:
     return before if wanted is None else [name for name in before if name in wanted]
 
 
-def _kept(job: Job, desk: Desk) -> dict[str, dict[str, str]]:
+def _kept(job: Job, state: JobState) -> dict[str, dict[str, str]]:
     artifacts = job.data.get("artifacts")
     given = artifacts.get("paths") if isinstance(artifacts, Mapping) else None
     paths = [filled(str(path), job.variables) for path in given or []]
     found = {}
-    for name, images in desk.files.items():
+    for name, images in state.files.items():
         for path in paths:
             last = path.rstrip("/").rpartition("/")[2]
             star = re.escape(last).replace(r"\*", ".*") if last.count("*") <= 2 else ""
@@ -426,12 +426,12 @@ def lines(job: Mapping[str, Any], *keys: str) -> list[str]:
     return found
 
 
-def _script(job: Job, desk: Desk, gates_fail: bool, work: Work) -> bool:
+def _script(job: Job, state: JobState, gates_fail: bool, work: Work) -> bool:
     """Run a job's script; whether it fails."""
     text = "\n".join(lines(job.data, "before_script", "script"))
     try:
         found = shell.commands(text, {**job.variables}, pipefail=True)
     except shell.NotReadable as problem:
-        raise NotJudged(f"the script of {job.name}: {problem}") from None
+        raise Unsupported(f"the script of {job.name}: {problem}") from None
     work.add(len(found))
-    return follow(found, desk, f"the job {job.name}", gates_fail)
+    return follow(found, state, f"the job {job.name}", gates_fail)

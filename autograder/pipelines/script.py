@@ -1,9 +1,9 @@
-"""A script in a job: its commands act on the job's desk, in the order in which a shell runs them."""
+"""A script in a job: its commands act on the job's state, in the order in which a shell runs them."""
 
 from __future__ import annotations
 
 from autograder.pipelines import shell, tools
-from autograder.pipelines.desk import Desk
+from autograder.pipelines.job_state import JobState
 from autograder.pipelines.shell import Command
 
 SHOWN = 60  # characters of a command in a message
@@ -14,12 +14,12 @@ def _shown(command: Command) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def follow(found: list[Command], desk: Desk, place: str, gates_fail: bool) -> bool:
+def follow(found: list[Command], state: JobState, place: str, gates_fail: bool) -> bool:
     """Let the commands of a script act; whether the script fails.
 
     Args:
         found: its commands.
-        desk: what the job has.
+        state: what the job has.
         place: the job or step, for messages.
         gates_fail: whether every gate finds something.
     """
@@ -31,8 +31,8 @@ def follow(found: list[Command], desk: Desk, place: str, gates_fail: bool) -> bo
         """Acts, and says whether a gate stops the script."""
         stopped = False
         for effect in acted[id(command)]:
-            stopped = stopped or (gates_fail and desk.is_gate(effect))
-            desk.apply(effect)
+            stopped = stopped or (gates_fail and state.is_gate(effect))
+            state.apply(effect)
         return stopped
 
     return shell.ran(found, fails)[1]

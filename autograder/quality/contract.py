@@ -1,6 +1,6 @@
 """The content contract: every lab is whole and honest. Each finding says what to do about it.
 
-The static part needs neither engine nor network; the live part (:mod:`autograder.quality.rehearsal`) does each lab
+The static part needs neither engine nor network; the live part (:mod:`autograder.quality.lab_runs`) does each lab
 for real.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from autograder import paths
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.errors import CourseError
 from autograder.evidence.model import Case
 from autograder.grading.probes import PROBES
@@ -142,7 +142,7 @@ def _probes(lab: Lab) -> Iterator[tuple[str, str]]:
             yield f"there is no probe {name}", f"lab.toml may name {', '.join(PROBES)}"
     if "hidden" in lab.probes:
         parameters = lab.parameters(seed(SAMPLE_KEY, "student", "a", lab.slug))
-        one, other = (Draw(seed(SAMPLE_KEY, "grading", who, lab.slug)) for who in ("a", "b"))
+        one, other = (SeededRandom(seed(SAMPLE_KEY, "grading", who, lab.slug)) for who in ("a", "b"))
         if hidden.values(lab, one, dict(parameters)) == hidden.values(lab, other, dict(parameters)):
             yield "hidden.py draws the same values for every student", "draw them from the seed"
 
@@ -214,7 +214,7 @@ RULES: tuple[Rule, ...] = (
 def hidden_cases(lab: Lab, student: str, key: bytes = SAMPLE_KEY) -> dict[str, list[Case]]:
     """The hidden cases of a student under a key."""
     parameters = lab.parameters(seed(key, "student", student, lab.slug))
-    return hidden.cases(lab, Draw(seed(key, "grading", student, lab.slug)), parameters)
+    return hidden.cases(lab, SeededRandom(seed(key, "grading", student, lab.slug)), parameters)
 
 
 def static(lab: Lab) -> list[Finding]:

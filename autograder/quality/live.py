@@ -1,4 +1,4 @@
-"""The live part of the content contract: do the labs with a real engine, registry and kernel, all at one desk."""
+"""The live part of the content contract: do the labs with a real engine, registry and kernel, all at one lab_run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from autograder.checks.api import Verdict
 from autograder.labs import students
 from autograder.labs.manifest import Lab
-from autograder.quality import rehearsal
+from autograder.quality import lab_runs
 from autograder.quality.contract import SAMPLE_KEY, Finding
-from autograder.quality.rehearsal import Rehearsal
+from autograder.quality.lab_runs import LabRun
 
 COURSE = "contract"
 BEGINNING = "every check fails with a message that helps"
@@ -40,23 +40,23 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="course-verify-") as folder:
         home = Path(folder)
         began = time.monotonic()
-        with rehearsal.services(home, needed=any(lab.engine for lab in labs)):
+        with lab_runs.services(home, needed=any(lab.engine for lab in labs)):
             report(f"started ({time.monotonic() - began:.0f} s)")
-            desk = Rehearsal(home, students.issue(SAMPLE_KEY, COURSE, student))
+            lab_run = LabRun(home, students.issue(SAMPLE_KEY, COURSE, student))
             for lab in labs:
                 began = time.monotonic()
-                desk.fresh(lab)
-                desk.run(lab, rehearsal.shipped(lab))
-                found += _at_its_beginning(lab, desk.verdicts(lab), "as shipped")
-                found += _solved(desk, lab, "solved")
+                lab_run.fresh(lab)
+                lab_run.run(lab, lab_runs.shipped(lab))
+                found += _at_its_beginning(lab, lab_run.verdicts(lab), "as shipped")
+                found += _solved(lab_run, lab, "solved")
                 if submissions is not None:
-                    desk.submit(lab, submissions)
+                    lab_run.submit(lab, submissions)
                 report(f"{lab.slug}: as shipped, then solved ({time.monotonic() - began:.0f} s)")
             for lab in reversed(labs):
                 began = time.monotonic()
-                found += _solved(desk, lab, "solved again")
-                desk.course("reset", lab.slug, "--yes")
-                found += _at_its_beginning(lab, desk.verdicts(lab), "after a reset")
+                found += _solved(lab_run, lab, "solved again")
+                lab_run.course("reset", lab.slug, "--yes")
+                found += _at_its_beginning(lab, lab_run.verdicts(lab), "after a reset")
                 report(f"{lab.slug}: solved again, then reset ({time.monotonic() - began:.0f} s)")
     return found
 
@@ -71,8 +71,8 @@ def _at_its_beginning(lab: Lab, verdicts: Mapping[str, Verdict], when: str) -> l
     return found
 
 
-def _solved(desk: Rehearsal, lab: Lab, when: str) -> list[Finding]:
-    desk.run(lab, rehearsal.solved(lab))
+def _solved(lab_run: LabRun, lab: Lab, when: str) -> list[Finding]:
+    lab_run.run(lab, lab_runs.solved(lab))
     return [
         Finding(
             lab.slug,
@@ -80,6 +80,6 @@ def _solved(desk: Rehearsal, lab: Lab, when: str) -> list[Finding]:
             f"{id} is {verdict.status}: {verdict.expected} / {verdict.found}",
             "repair the solution or the check",
         )
-        for id, verdict in desk.verdicts(lab).items()
+        for id, verdict in lab_run.verdicts(lab).items()
         if verdict.status != "passed"
     ]

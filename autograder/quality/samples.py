@@ -22,8 +22,8 @@ from autograder.errors import CourseError
 from autograder.labs import manifest, students
 from autograder.labs.hidden import load_module
 from autograder.labs.manifest import Lab
-from autograder.quality import rehearsal
-from autograder.quality.rehearsal import Rehearsal
+from autograder.quality import lab_runs
+from autograder.quality.lab_runs import LabRun
 from autograder.services import engine, images
 
 # The key of the sample class. Like the public key it protects nothing: the class exists to be looked at.
@@ -66,41 +66,41 @@ class Scripted:
 
 @dataclass
 class Stage:
-    """What a script works with: the student's desk, the lab, and the folder that submissions go to."""
+    """What a script works with: the student's run of the lab, the lab, and the folder that submissions go to."""
 
-    desk: Rehearsal
+    lab_run: LabRun
     lab: Lab
     out: Path
 
     @property
     def me(self) -> dict[str, Any]:
         """The student's personal parameters."""
-        return self.lab.parameters(self.desk.student.seed(self.lab.slug))
+        return self.lab.parameters(self.lab_run.student.seed(self.lab.slug))
 
     @property
     def folder(self) -> Path:
         """The student's folder of the lab."""
-        return self.desk.folder(self.lab)
+        return self.lab_run.folder(self.lab)
 
     def solved(self) -> Any:
         """The notebook with every solution in place."""
-        return rehearsal.solved(self.lab)
+        return lab_runs.solved(self.lab)
 
     def shipped(self) -> Any:
         """The notebook as handed out."""
-        return rehearsal.shipped(self.lab)
+        return lab_runs.shipped(self.lab)
 
     def mixed(self, *solved_ids: str) -> Any:
         """The notebook as handed out, with the named cells solved."""
-        return rehearsal.mixed(self.lab, *solved_ids)
+        return lab_runs.mixed(self.lab, *solved_ids)
 
     def run(self, notebook: Any) -> Any:
         """Save and run a notebook."""
-        return self.desk.run(self.lab, notebook)
+        return self.lab_run.run(self.lab, notebook)
 
     def submit(self) -> Path:
         """Write the submission."""
-        return self.desk.submit(self.lab, self.out)
+        return self.lab_run.submit(self.lab, self.out)
 
 
 def load(lab: Lab) -> list[Scripted]:
@@ -133,11 +133,11 @@ def make(lab: Lab, out: Path, report: Callable[[str], None], only: tuple[str, ..
         report(f"{lab.slug}: {one.student}: {one.story}")
         with (
             tempfile.TemporaryDirectory(prefix="course-sample-") as place,
-            rehearsal.services(Path(place), needed=lab.engine),
+            lab_runs.services(Path(place), needed=lab.engine),
         ):
-            desk = Rehearsal(Path(place), students.issue(KEY, COURSE, one.student, [lab.slug]))
-            desk.fresh(lab)
-            one.act(Stage(desk, lab, out))
+            lab_run = LabRun(Path(place), students.issue(KEY, COURSE, one.student, [lab.slug]))
+            lab_run.fresh(lab)
+            one.act(Stage(lab_run, lab, out))
         made.append(out / f"{lab.slug}-{one.student}.zip")
     return made
 
@@ -209,9 +209,9 @@ def nothing(s: Stage) -> None:
 
 def copied(s: Stage) -> None:
     """Takes ada's zip and writes an own name into it."""
-    mine = s.out / f"{s.lab.slug}-{s.desk.student.student}.zip"
+    mine = s.out / f"{s.lab.slug}-{s.lab_run.student.student}.zip"
     shutil.copyfile(s.out / f"{s.lab.slug}-ada.zip", mine)
-    rewrite(mine, lambda content: header(content, student=s.desk.student.student))
+    rewrite(mine, lambda content: header(content, student=s.lab_run.student.student))
 
 
 def roster() -> str:
@@ -230,7 +230,7 @@ def set_up(home: Path) -> list[Path]:
 
     classroom = home / "class"
     people.write_course(classroom / people.COURSE_FILE, COURSE, KEY)
-    with rehearsal.at(home):
+    with lab_runs.at(home):
         people.register(people.parse_roster(roster().encode(), "roster"))
     return [file for lab in _labs() for file in sorted(folder(lab).glob("*.zip"))]
 

@@ -70,5 +70,5 @@ def here() -> Rescanner:
 
 def _made(runner: Runner, program: Trivy, folder: Path, remember: bool) -> Rescanner:
     cache, results = folder / "trivy", folder / "results"
-    made, print_ = prepare(cache), trivy.fingerprint(program)
-    return Rescanner(runner, cache, made, print_, results if remember else None, wheels.marks())
+    made, fingerprint = prepare(cache), trivy.fingerprint(program)
+    return Rescanner(runner, cache, made, fingerprint, results if remember else None, wheels.marks())

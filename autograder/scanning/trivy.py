@@ -62,7 +62,7 @@ def candidates(path: str | None = None) -> list[tuple[Path, str]]:
     """
     found = shutil.which("trivy", path=path)
     if found and Path(found).parent.resolve() == paths.programs():
-        found = None  # the kit's own stand-in for it, which asks here
+        found = None  # the kit's own emulator for it, which asks here
     wheel = Path(sys.executable).parent / COMMAND
     places = [(Path(found), "PATH")] if found else []
     if wheel.is_file() and not any(place.samefile(wheel) for place, _ in places):

@@ -1,4 +1,4 @@
-"""Asks the stand-ins to do what a cloud's console or command would: the client of their ``/_course/`` address."""
+"""Asks the emulators to do what a cloud's console or command would: the client of their ``/_course/`` address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECONDS = 600.0  # advancing the clock by years takes a while
 
 
 def healthy(port: int) -> bool:
-    """Whether the front on a port answers and has its store behind it."""
+    """Whether the backend on a port answers and has its store behind it."""
     return http.ask(addresses.url(port, "/_course/health")).status == 200
 
 
@@ -44,7 +44,7 @@ def journal(service: str | None = None) -> list[dict[str, Any]]:
 
 
 def advance(seconds: float) -> dict[str, Any]:
-    """Move the stand-ins' clock; 0 only tells the time. Returns ``now``, ``offset`` (s) and ``gone``."""
+    """Move the emulators' clock; 0 only tells the time. Returns ``now``, ``offset`` (s) and ``gone``."""
     return dict(_post("dockerhub", "clock", {"seconds": seconds}))
 
 
@@ -78,7 +78,7 @@ def _refused(service: str, path: str, error: urllib.error.HTTPError) -> CourseEr
     if error.code >= 500:
         return _down(service, text)
     return CourseError(
-        expected=f"the {service} stand-in to do {path.rpartition('/')[2]}",
+        expected=f"the {service} emulator to do {path.rpartition('/')[2]}",
         found=text,
         next_step="Correct the command, then run it again.",
         exit_code=Exit.NO if error.code in (402, 403, 405, 409) else Exit.USAGE,
@@ -87,5 +87,5 @@ def _refused(service: str, path: str, error: urllib.error.HTTPError) -> CourseEr
 
 def _down(service: str, found: str) -> EnvironmentProblem:
     return EnvironmentProblem(
-        expected=f"the {service} stand-in to answer", found=found, next_step="Run: python3 course.py start"
+        expected=f"the {service} emulator to answer", found=found, next_step="Run: python3 course.py start"
     )

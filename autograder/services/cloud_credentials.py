@@ -26,7 +26,7 @@ def load() -> dict[str, Any]:
     """The secrets of this installation, made at the first call.
 
     Returns:
-        ``admin_secret``, ``secret`` (hex) and ``credentials`` (service -> its own), as the stand-ins'
+        ``admin_secret``, ``secret`` (hex) and ``credentials`` (service -> its own), as the emulators'
         ``Configuration`` takes them.
 
     Raises:

@@ -15,7 +15,7 @@ from autograder.emulators.ecr import aws_config
 from autograder.services import addresses, cloud_credentials, docker_config
 from autograder.services.installation import Installation, write_private
 
-REGION = "us-east-1"  # as in standins.ecr.identity, which needs moto
+REGION = "us-east-1"  # as in emulators.ecr.identity, which needs moto
 CONFIG, CREDENTIALS = "aws-config", "aws-credentials"  # below the installation's state; the second never exists
 # No provenance with every build, so that each builder makes a single image; attestations are a subject of their own.
 # Students in other terminals may build with them all the same.

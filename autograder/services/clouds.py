@@ -1,4 +1,4 @@
-"""The clouds' stand-ins: one container with all fronts, published on 127.0.0.1, and the store behind it, on no port.
+"""The clouds' emulators: one container with all backends, published on 127.0.0.1, and the store behind it, on no port.
 
 Whatever happens to the containers, their two volumes stay: they hold what was pushed and what the clouds know of it.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
 STORE, FRONTS = "store", "clouds"  # the two containers, as in their names
 STORE_ADDRESS = "http://store:5000"
-FILES = "/store"  # where the fronts see the store's volume, to be read only
+FILES = "/store"  # where the backends see the store's volume, to be read only
 INSIDE = dict(zip(SERVICES, (5002, 5003, 5004, 5005), strict=True))  # ports within the container
 CONFIGURATION = "configuration.json"
 USER = 10001  # of the image
@@ -73,8 +73,8 @@ def _store(installation: Installation, image: str, secret: str) -> dict[str, Any
     }
 
 
-def _fronts(installation: Installation, image: str, scanner: Scanner | None) -> dict[str, Any]:
-    """The fronts' whole configuration: no rights, no writable place but their volume."""
+def _backends(installation: Installation, image: str, scanner: Scanner | None) -> dict[str, Any]:
+    """The backends' whole configuration: no rights, no writable place but their volume."""
     name = installation.object_name(FRONTS)
     volumes = {
         name: {"bind": "/state", "mode": "rw"},
@@ -99,7 +99,7 @@ def _fronts(installation: Installation, image: str, scanner: Scanner | None) -> 
 def configuration(
     installation: Installation, secrets: dict[str, Any], scanner: Scanner | None = None
 ) -> dict[str, Any]:
-    """What the process inside reads (``standins.assembly.Configuration``)."""
+    """What the process inside reads (``emulators.assembly.Configuration``)."""
     credentials = {service: dict(secrets["credentials"][service]) for service in SERVICES}
     credentials["acr"]["host"] = f"localhost:{installation.ports['acr']}"
     return {
@@ -115,13 +115,13 @@ def configuration(
 
 
 def answers(installation: Installation) -> bool:
-    """Whether every front answers and has its store behind it."""
+    """Whether every backend answers and has its store behind it."""
     found = (installation.ports.get(service) for service in SERVICES)
     return all(port is not None and cloud_admin.healthy(port) for port in found)
 
 
 def running(client: DockerClient, installation: Installation) -> bool:
-    """Whether this installation's fronts run; they hold their ports even while one does not answer."""
+    """Whether this installation's backends run; they hold their ports even while one does not answer."""
     container = _find(client, installation, FRONTS)
     return container is not None and container.status == "running"
 
@@ -137,17 +137,17 @@ def up(
     scanner: Scanner | None = None,
     step: Callable[[str], AbstractContextManager[None]] = _unmeasured,
 ) -> None:
-    """Have all stand-ins running and answering; containers of another configuration are made anew.
+    """Have all emulators running and answering; containers of another configuration are made anew.
 
     Args:
         client: the engine.
-        installation: whose stand-ins; a port for each of :data:`SERVICES` is chosen already.
+        installation: whose emulators; a port for each of :data:`SERVICES` is chosen already.
         report: called with one line for each step that takes time.
         scanner: what ECR's scans are made with; without one they end as failed, and say so.
         step: measures what is done in the block, by its name.
 
     Raises:
-        EnvironmentProblem: an image cannot be had, a port is taken, or a front does not answer in time.
+        EnvironmentProblem: an image cannot be had, a port is taken, or a backend does not answer in time.
     """
     secrets = cloud_credentials.load()
     base = images.ensure(client, images.REGISTRY, report)
@@ -157,12 +157,12 @@ def up(
         claims.make(client, installation, image)  # before it is there, or another installation could remove it
         services_image.ensure(client, image, report)
     store = _store(installation, base, hashlib.sha256(secrets["secret"].encode()).hexdigest())
-    fronts = _fronts(installation, image, scanner)
+    backends = _backends(installation, image, scanner)
     inside = configuration(installation, secrets, scanner)
     with step("clouds"):
         network = _network(client, installation)
         _have(client, installation, STORE, store, network, {})
-        container = _have(client, installation, FRONTS, fronts, network, inside)
+        container = _have(client, installation, FRONTS, backends, network, inside)
         if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
             raise _silent(container)
     for name in former - {image}:
@@ -172,7 +172,7 @@ def up(
 
 
 def down(client: DockerClient, installation: Installation) -> bool:
-    """Stop the fronts, then the store; containers and volumes stay. Returns whether anything was running."""
+    """Stop the backends, then the store; containers and volumes stay. Returns whether anything was running."""
     stopped = False
     for part in (FRONTS, STORE):
         container = _find(client, installation, part)
@@ -183,7 +183,7 @@ def down(client: DockerClient, installation: Installation) -> bool:
 
 
 def publish(client: DockerClient, installation: Installation, secrets: dict[str, Any], report: images.Report) -> None:
-    """Push the course's base images to the Docker Hub stand-in's ``library/``, those that are not there yet."""
+    """Push the course's base images to the Docker Hub emulator's ``library/``, those that are not there yet."""
     known = cloud_admin.call("dockerhub", "repository-list")
     there = {f"{repository['name']}:{tag}" for repository in known for tag in repository["tags"]}
     hub = secrets["credentials"]["dockerhub"]
@@ -193,12 +193,12 @@ def publish(client: DockerClient, installation: Installation, secrets: dict[str,
     def push(base: str) -> None:
         name, _, tag = base.partition(":")
         repository = f"localhost:{installation.ports['dockerhub']}/library/{name}"
-        report(f"{base}: publishing as library/{base} on the Docker Hub stand-in")
+        report(f"{base}: publishing as library/{base} on the Docker Hub emulator")
         client.images.get(base).tag(repository, tag)
         for line in client.images.push(repository, tag, auth_config=login, stream=True, decode=True):
             if "error" in line:
                 raise EnvironmentProblem(
-                    expected=f"the Docker Hub stand-in to take library/{base}",
+                    expected=f"the Docker Hub emulator to take library/{base}",
                     found=str(line["error"]),
                     next_step="Run `python3 course.py stop`, then `python3 course.py start`.",
                 )
@@ -218,14 +218,14 @@ def _find(client: DockerClient, installation: Installation, part: str) -> Contai
 
 
 def _ran_on(client: DockerClient, installation: Installation) -> set[str]:
-    """Names of the images that the fronts had until now: as claimed, and as their container says."""
+    """Names of the images that the backends had until now: as claimed, and as their container says."""
     container = _find(client, installation, FRONTS)
     named = str(container.attrs["Config"]["Image"]) if container is not None else ""
     return {claims.of(client, installation).image, named} - {""}
 
 
 def _network(client: DockerClient, installation: Installation) -> str:
-    """The private network of store and fronts."""
+    """The private network of store and backends."""
     name = installation.object_name(FRONTS)
     if not any(network.name == name for network in client.networks.list(names=[name])):
         client.networks.create(name, labels={claims.INSTALLATION_LABEL: installation.id})
@@ -305,7 +305,7 @@ def _alive(container: Container) -> bool:
 def _silent(container: Container) -> CourseError:
     log = container.logs(tail=4).decode(errors="replace").strip().replace("\n", " / ")
     return EnvironmentProblem(
-        expected=f"the clouds' stand-ins to answer within {HEALTH_SECONDS:.0f} seconds",
+        expected=f"the clouds' emulators to answer within {HEALTH_SECONDS:.0f} seconds",
         found=f"they do not; their container is {container.status}" + (f"; its log ends: {log}" if log else ""),
         next_step="Run `python3 course.py stop`, then `python3 course.py start`.",
     )

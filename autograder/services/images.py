@@ -84,9 +84,9 @@ def find(client: DockerClient, tag: str) -> Image | None:
         return None
 
 
-def is_standin(image: Image) -> bool:
+def was_built_here(image: Image) -> bool:
     """Whether an image was built by the kit instead of pulled."""
-    return image.labels.get(offline_images.STANDIN_LABEL) == "true"
+    return image.labels.get(offline_images.OFFLINE_LABEL) == "true"
 
 
 def ensure(client: DockerClient, tag: str, report: Report = _quiet) -> str:
@@ -241,7 +241,7 @@ def row(client: DockerClient, tag: str, taken: dict[str, Any]) -> Row:
         return Row(tag, BASES[tag], present=False)
     record = taken.get(tag, {})
     known = record if record.get("id") == image.id else {}
-    recipe = str(image.labels.get(offline_images.RECIPE_LABEL, "")) if is_standin(image) else ""
+    recipe = str(image.labels.get(offline_images.RECIPE_LABEL, "")) if was_built_here(image) else ""
     origin = known.get("source") or (PACKAGES if recipe else PRESENT)
     return Row(
         name=tag,

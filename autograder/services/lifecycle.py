@@ -67,10 +67,10 @@ class Plan:
         prepare: makes the student's folder ready and returns notes about it; None leaves it alone.
         build_site: builds the site; None serves none.
         with_jupyter: whether JupyterLab is started.
-        with_clouds: whether the clouds' stand-ins are started.
+        with_clouds: whether the clouds' emulators are started.
         move: services that take another port than the one they have.
         stock: puts the course's own repositories into the local registry, given its address; None leaves it alone.
-        scanner: finds what the ECR stand-in scans with; None: nothing.
+        scanner: finds what the ECR emulator scans with; None: nothing.
     """
 
     prepare: Callable[[], list[str]] | None = None
@@ -318,7 +318,7 @@ def _scanner(plan: Plan, started: Started, steps: Steps) -> clouds.Scanner | Non
         with steps.step("scanner"):
             return plan.scanner(steps.say)
     except CourseError as problem:
-        started.notes.append(f"The ECR stand-in has no scanner: {problem.found}. {problem.next_step}")
+        started.notes.append(f"The ECR emulator has no scanner: {problem.found}. {problem.next_step}")
         return None
 
 
@@ -363,7 +363,7 @@ def stop(report: Report) -> list[str]:
             found, client = engine.probe()
             if client is not None:
                 with closing(client):
-                    report("stopping the clouds' stand-ins")
+                    report("stopping the clouds' emulators")
                     stopped += clouds.SERVICES if clouds.down(client, state) else ()
                     stopped += compose.stop_all(client, state)
                     report("stopping the registry")

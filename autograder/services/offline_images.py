@@ -1,4 +1,4 @@
-"""Stand-in base images under the official names, built from Debian's packages where Docker Hub cannot be reached.
+"""Base images under the official names, built from Debian's packages where Docker Hub cannot be reached.
 
 ``docker/offline/recipes.toml`` says what goes in. ``mmdebstrap`` makes the file tree as a tar stream; it is filtered,
 completed and stamped here, and the engine imports it. Nothing is downloaded but packages that apt verifies.
@@ -26,7 +26,7 @@ from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
 
 OFFLINE = paths.DOCKER / "offline"
-STANDIN_LABEL = "org.course.standin"
+OFFLINE_LABEL = "org.course.standin"
 RECIPE_LABEL = "org.course.recipe"
 
 Report = Callable[[str], None]
@@ -34,7 +34,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What one stand-in image consists of; the keys of ``recipes.toml``."""
+    """What one image consists of; the keys of ``recipes.toml``."""
 
     tag: str
     suite: str
@@ -157,7 +157,7 @@ def command(recipe: Recipe) -> list[str]:
 
 
 def build(client: DockerClient, recipe: Recipe, report: Report) -> str:
-    """Build a stand-in and tag it with the official name.
+    """Build an image and tag it with the official name.
 
     Args:
         client: the engine that imports the image.
@@ -200,6 +200,6 @@ def build(client: DockerClient, recipe: Recipe, report: Report) -> str:
         layer.seek(0)
         report(f"{recipe.tag}: importing into the engine")
         repository, _, tag = recipe.tag.partition(":")
-        labels = (f"LABEL {STANDIN_LABEL}=true", f"LABEL {RECIPE_LABEL}={recipe.fingerprint()}")
+        labels = (f"LABEL {OFFLINE_LABEL}=true", f"LABEL {RECIPE_LABEL}={recipe.fingerprint()}")
         client.api.import_image(src=layer, repository=repository, tag=tag, changes=[*recipe.changes, *labels])
     return str(client.images.get(recipe.tag).id)

@@ -1,4 +1,4 @@
-"""Builds the image of the clouds' stand-ins: wheels fetched and unpacked here, so that the build needs no network."""
+"""Builds the image of the clouds' emulators: wheels fetched and unpacked here, so that the build needs no network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64"
 GLIBC = ("2_28", "2_17", "2014")  # wheels for older C libraries fit too
 # Everything of the kit that runs inside; nothing else of it goes into the image.
 KIT = ("__init__.py", "oci", "domain", "emulators")
-# boto's descriptions of all of AWS are 100 MB; the ECR stand-in reads these.
+# boto's descriptions of all of AWS are 100 MB; the ECR emulator reads these.
 AWS_SERVICES = ("ecr", "iam", "sts")
 
 
@@ -153,7 +153,7 @@ def wheels(machine: str, report: images.Report) -> Path:
     folder = paths.state() / "wheels" / f"{mark}-{machine}"
     if folder.is_dir():
         return folder
-    report("fetching the packages of the clouds' stand-ins (about 25 MB, once)")
+    report("fetching the packages of the clouds' emulators (about 25 MB, once)")
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]

@@ -20,7 +20,7 @@ from autograder.notebook import (
     variables,
 )
 
-variables.hand_out()  # in a terminal, too, aws must ask the stand-in and no account of yours
+variables.hand_out()  # in a terminal, too, aws must ask the emulator and no account of yours
 
 # The image's name in each of the four, without a tag.
 IMAGES = {

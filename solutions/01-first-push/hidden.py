@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case
 
 OCI = "application/vnd.oci.image."
@@ -18,7 +18,7 @@ EMPTY = {
 }
 
 
-def blob(draw: Draw, name: str, *, docker: bool = False, config: bool = False) -> dict[str, Any]:
+def blob(draw: SeededRandom, name: str, *, docker: bool = False, config: bool = False) -> dict[str, Any]:
     """A descriptor with a drawn digest and size."""
     if docker:
         kind = DOCKER + ("container.image.v1+json" if config else "image.rootfs.diff.tar.gzip")
@@ -35,7 +35,7 @@ def manifest(config: dict[str, Any], *layers: dict[str, Any]) -> dict[str, Any]:
     return {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": list(layers)}
 
 
-def cases(draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Case]]:
+def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
     """Cases of ``bytes_to_push``; each kind is a way to be wrong that the visible ones leave open."""
 
     def case(kind: str, old: Any, new: Any, *sent: dict[str, Any]) -> Case:

@@ -22,7 +22,7 @@ def without_check_cells(s: Stage) -> None:
     notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith("check(")]
     for cell in notebook.cells:
         cell.metadata.clear()
-    s.desk.save(s.lab, notebook)
+    s.lab_run.save(s.lab, notebook)
     s.submit()
 
 
@@ -41,7 +41,7 @@ def split_and_duplicated(s: Stage) -> None:
         if cell.source.startswith("check("):
             cells.append(new_code_cell(cell.source, id=f"{cell.id}-again", metadata=dict(cell.metadata)))
     notebook.cells = cells
-    s.desk.save(s.lab, notebook)
+    s.lab_run.save(s.lab, notebook)
     s.submit()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import references
 from autograder.evidence.model import Case
 
@@ -22,7 +22,7 @@ def case(kind: str, text: str) -> Case:
     return Case(kind=kind, args=(text,), expected=parts)
 
 
-def cases(draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Case]]:
+def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
     """Cases of ``parse_reference``; each kind is a way to be wrong that the visible ones leave open."""
     one, two, three = draw.sample("words", WORDS, 3)
     company = draw.choice("company", COMPANIES)

@@ -9,13 +9,13 @@
 # %% [markdown] id="title"
 # # Lab 03: Docker Hub
 #
-# **About 35 minutes, 8 points.** You need a container engine that runs, and the stand-in of Docker Hub: `course start` has
+# **About 35 minutes, 8 points.** You need a container engine that runs, and the emulator of Docker Hub: `course start` has
 # started it. Lesson 03 explains every word used here. The lab is not on the core path.
 #
 # Your team shows its model to the world, and keeps one repository to itself. You give your laptop and a server a token each,
 # push, look at what Docker writes down about you, count a pull, and take a token back.
 #
-# Every task says what to achieve. The checks look at what the stand-in holds. If you are stuck, `hint("token")` gives the
+# Every task says what to achieve. The checks look at what the emulator holds. If you are stuck, `hint("token")` gives the
 # first of three hints for that check.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -34,7 +34,7 @@ me
 
 # %% [markdown] id="values"
 # These values are yours alone. Use them by name: in Python as `me.namespace`, and in a line that begins with `!` as
-# `{me.namespace}`. `DOCKERHUB` is the stand-in's address; image names begin with it, as they would with `docker.io`.
+# `{me.namespace}`. `DOCKERHUB` is the emulator's address; image names begin with it, as they would with `docker.io`.
 #
 # The next cell signs you up: the account `me.namespace` has no password and logs in with access tokens alone. What you would
 # click on hub.docker.com, `course hub` does here: `!course hub --help`.
@@ -277,4 +277,4 @@ check("revoked")
 # course submit 03-docker-hub
 # ```
 #
-# Your engine still has a login: `docker logout` and the stand-in's address make it forget.
+# Your engine still has a login: `docker logout` and the emulator's address make it forget.

@@ -51,7 +51,7 @@ def almost(s: Stage) -> None:
 
 
 def forged(s: Stage) -> None:
-    """Does the first two tasks, then writes a state of the stand-in that only looks like one."""
+    """Does the first two tasks, then writes a state of the emulator that only looks like one."""
     s.run(s.mixed("make-token", "push-tags"))
     zipped = s.submit()
 
@@ -129,7 +129,7 @@ STUDENTS = [
     Scripted("fay", "runs the notebook as it came", nothing),
     Scripted(
         "gus",
-        "pushes, then forges the state of the stand-in",
+        "pushes, then forges the state of the emulator",
         forged,
         says={"token": "not in the form"},
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.checks.tagging.rules import Spec
 from autograder.evidence.model import Case
 
@@ -31,7 +31,7 @@ def release_tags(spec: Spec, version: str | None, commit: str, branch: str | Non
     return sorted(spec.tags(kinds, version, commit))
 
 
-def cases(draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Case]]:
+def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
     """Cases of ``release_tags``; each kind is a way to be wrong that the visible ones leave open."""
     spec, found = Spec.of(parameters), []
 

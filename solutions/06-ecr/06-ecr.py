@@ -12,7 +12,7 @@
 # **About 60 minutes, 10 points.** Your team gets a registry on AWS. You set up a repository that keeps what it promises,
 # push three releases of an image, meet the refusal that protects them, and decide who may come in.
 #
-# All of it runs on your machine: `ECR` is the address of a stand-in that behaves as ECR does. The real `aws` and `docker`
+# All of it runs on your machine: `ECR` is the address of an emulator that behaves as ECR does. The real `aws` and `docker`
 # work with it, and so does `boto3`. Use what you like, in any mix; the checks look at the result.
 #
 # Tasks marked *core* come first when your time is short. Lesson 06 explains all of it, and `hint("repository")` gives the

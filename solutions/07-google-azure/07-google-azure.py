@@ -13,7 +13,7 @@
 # your image. Then you protect it, translate the names in an old script, clean up by policy in both dialects, and give a
 # device a token that can do one thing.
 #
-# All of it runs on your machine: `ARTIFACT_REGISTRY` and `ACR` are the addresses of stand-ins. `docker` works with them as
+# All of it runs on your machine: `ARTIFACT_REGISTRY` and `ACR` are the addresses of emulators. `docker` works with them as
 # it is. Instead of `gcloud` and `az` you use `course artifact-registry …` and `course acr …`; each prints the command that
 # it stands for. The checks look at the result.
 #

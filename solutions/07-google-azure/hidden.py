@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.checks.google_azure import fleets
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 
 
-def values(draw: Draw, parameters: dict[str, Any]) -> dict[str, Any]:
+def values(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, Any]:
     """Three fleets for each of the two policies."""
     kinds = {"google": fleets.google, "azure": fleets.azure}
     return {
-        kind: [fleets.packed(make(Draw(draw.hex(f"{kind} {n}", 64)), parameters)) for n in range(3)]
+        kind: [fleets.packed(make(SeededRandom(draw.hex(f"{kind} {n}", 64)), parameters)) for n in range(3)]
         for kind, make in kinds.items()
     }

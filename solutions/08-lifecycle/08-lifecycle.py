@@ -13,7 +13,7 @@
 # colleague left behind. It has not acted yet. You find out what it would do tonight, write a better one, and let thirty
 # days pass.
 #
-# The real `aws` and `boto3` work with the ECR stand-in; use what you like. Tasks marked *core* come first when your time
+# The real `aws` and `boto3` work with the ECR emulator; use what you like. Tasks marked *core* come first when your time
 # is short. Lesson 08 explains all of it, and `hint("inherited")` gives the first of three hints for that check.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -34,7 +34,7 @@ me
 # ## Your fleet
 #
 # The next cell fills the repository `me.repository` in a few seconds: small but real images, some of them indexes for two
-# platforms, as old as two days or as a year by the stand-in's clock. It also puts the inherited policy on the repository.
+# platforms, as old as two days or as a year by the emulator's clock. It also puts the inherited policy on the repository.
 #
 # Run it again whenever you want the beginning back, for example after a policy that took too much. It removes what is
 # there, your own policy too.
@@ -161,8 +161,8 @@ check("other-fleets")
 #
 # *5 minutes · core*
 #
-# ECR would act within 24 hours. The stand-in acts at the end of each day by which its clock moves. The clock is shared by
-# all stand-ins and only goes forward, so logins end with it. In the same cell, note what `describe-images` lists before:
+# ECR would act within 24 hours. The emulator acts at the end of each day by which its clock moves. The clock is shared by
+# all emulators and only goes forward, so logins end with it. In the same cell, note what `describe-images` lists before:
 # the last task asks for it.
 #
 # **Achieve:** thirty days have passed with your policy on the repository. What has to stay is there, what has to go is gone.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.checks.scanning.cases import SHUT, case, finding, report, result
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case
 
 
-def cases(draw: Draw, parameters: dict[str, Any]) -> dict[str, list[Case]]:
+def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
     """Cases of ``gate``: good, bad, malformed and empty reports."""
     year = draw.integer("year", 2019, 2025)
     one, two, three = sorted(f"CVE-{year + n}-{draw.integer(f'number {n}', 10000, 99999)}" for n in range(3))

@@ -30,7 +30,7 @@ me
 #
 # The four registries are not empty. The next cell runs `shop.py`, which makes the state that you find: the release
 # `me.previous`, which is in production; two development builds of 40 days ago, `me.old_builds`; and today's,
-# `me.new_build`. For that it lets 40 days pass on the stand-ins. It takes about a minute, and a second time it does nothing.
+# `me.new_build`. For that it lets 40 days pass on the emulators. It takes about a minute, and a second time it does nothing.
 #
 # Read `shop.py`: your script may import from it. `shop.IMAGES` are the names in the four registries, `shop.login()` logs in
 # at all four, `shop.run(…)` and `shop.course(…)` run a command and stop the script when it fails.

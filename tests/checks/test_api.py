@@ -8,7 +8,7 @@ import pytest
 
 from autograder.checks import api
 from autograder.checks.api import Failure, NotGraded, check
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.evidence.model import Answer, Case, CaseResult, Evidence, Repository, Service, TaskRun
 
 
@@ -206,7 +206,7 @@ def test_a_sandbox_fault_is_not_graded():
 
 
 def test_draws_are_pinned():
-    drawn = Draw(seed(b"key", "student", "ada", "01-first-push"))
+    drawn = SeededRandom(seed(b"key", "student", "ada", "01-first-push"))
     assert (drawn.integer("n", 1, 6), drawn.choice("c", "abc"), drawn.sample("s", range(9), 3), drawn.hex("h", 4)) == (
         PINNED
     )

@@ -11,7 +11,7 @@ import pytest
 from autograder.checks.api import Verdict
 from autograder.checks.capstone import checks as capstone
 from autograder.checks.capstone.data import PINS
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.evidence import emulator_state as shapes
 from autograder.evidence.model import File, Service
 from autograder.labs import manifest
@@ -240,7 +240,7 @@ def test_a_build_for_each_registry():
     world.push("acr", "3.4.0", layer="built again")
     judged = world.judge()
     one, other = world.digest("dockerhub", "3.4.0")[:19], world.digest("acr", "3.4.0")[:19]
-    failed(judged["one-digest"], f"In the ACR stand-in it is {other}…, in the Docker Hub stand-in {one}….")
+    failed(judged["one-digest"], f"In the ACR emulator it is {other}…, in the Docker Hub emulator {one}….")
     assert "other three agree" in judged["one-digest"].next_step
     assert len(judged["one-digest"].table) == 5
     assert {judged[id].blocked_by for id in ("tags", "scan-report", "promoted")} == {"one-digest"}
@@ -418,7 +418,7 @@ def test_no_policy_that_acts():
 def test_a_policy_that_takes_the_wrong_images(selection, found):
     world = World()
     world.ecr_policy = {"rules": [{"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}]}
-    failed(world.judge()["policies"], f"In the ECR stand-in {found}")
+    failed(world.judge()["policies"], f"In the ECR emulator {found}")
 
 
 @pytest.mark.parametrize("policy", [5, "x", [5], {"rules": 3}, {"rules": [{}]}, [{"name": 5}], [[]], {"a": {}}])
@@ -437,7 +437,7 @@ def test_a_google_policy_that_takes_everything_old():
     world = World()
     world.google_policy = [{"name": "x", "action": {"type": "Delete"}, "condition": {"olderThan": "30d"}}]
     found = "a release of last year (0.9.0, sha-0badc0ffee12, 380 days) would go."
-    failed(world.judge()["policies"], f"In the Artifact Registry stand-in {found}")
+    failed(world.judge()["policies"], f"In the Artifact Registry emulator {found}")
 
 
 def test_a_policy_that_takes_what_lost_its_tag_as_well():
@@ -445,13 +445,13 @@ def test_a_policy_that_takes_what_lost_its_tag_as_well():
     untagged = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}
     rule = {"rulePriority": 2, "selection": untagged, "action": {"type": "expire"}}
     world.ecr_policy = {"rules": [*ECR_POLICY["rules"], rule]}
-    failed(world.judge()["policies"], "In the ECR stand-in an image that lost its tag (60 days) would go.")
+    failed(world.judge()["policies"], "In the ECR emulator an image that lost its tag (60 days) would go.")
 
 
 def test_a_script_that_only_says_that_all_is_done():
     world = World()
     world.idle = ("acr",)
-    found = "In these runs the release was neither pushed to the ACR stand-in nor asked for there."
+    found = "In these runs the release was neither pushed to the ACR emulator nor asked for there."
     failed(world.judge()["second-run"], found)
 
 
@@ -497,7 +497,7 @@ def test_a_run_that_failed():
 def test_the_second_run_built_again():
     world = World()
     world.changed = lambda state: state["acr"].update({digest_of(b"new"): ["3.4.0"]})
-    failed(world.judge()["second-run"], "After the second run the ACR stand-in is not as after the first.")
+    failed(world.judge()["second-run"], "After the second run the ACR emulator is not as after the first.")
 
 
 def test_the_second_run_changed_a_policy():
@@ -597,7 +597,7 @@ def test_the_order_cannot_be_told():
 
 
 def test_everybody_has_repositories_of_their_own():
-    drawn = [capstone.parameters(Draw(seed(b"key", "course", "12-multi-registry", f"s{n}"))) for n in range(50)]
+    drawn = [capstone.parameters(SeededRandom(seed(b"key", "course", "12-multi-registry", f"s{n}"))) for n in range(50)]
     assert len({one["repository"] for one in drawn}) == 50
     assert {one["pin"] for one in drawn} == set(PINS)
     for one in drawn:

@@ -19,7 +19,7 @@ from autograder.collect import pipeline_probe, safe_yaml
 from autograder.evidence.model import File
 from autograder.labs import manifest
 from autograder.labs.hidden import load_module
-from autograder.quality import rehearsal
+from autograder.quality import lab_runs
 
 from . import solved
 from .solved import failed
@@ -75,7 +75,7 @@ def from_cells(parameters: dict[str, Any], folder: Path, *sources: str) -> Pair:
 
 def lesson(parameters: dict[str, Any], folder: Path) -> Pair:
     """As lesson 10 shows it: one job with actions; four jobs with docker and dind."""
-    cells = {cell.id: cell.source for cell in rehearsal.solved(LAB).cells}
+    cells = {cell.id: cell.source for cell in lab_runs.solved(LAB).cells}
     return from_cells(parameters, folder, cells["repair-workflow"], cells["repair-pipeline"])
 
 

@@ -1,4 +1,4 @@
-"""Lab 03's checks: right ways that differ, and each way to be wrong with its message. No stand-in is started here."""
+"""Lab 03's checks: right ways that differ, and each way to be wrong with its message. No emulator is started here."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class World:
             "tokens": self.tokens,
             "revoked": self.revoked,
         }
-        emulator_state.ADAPTERS["dockerhub"].validate_python(found)  # what the stand-in really gives has this form
+        emulator_state.ADAPTERS["dockerhub"].validate_python(found)  # what the emulator really gives has this form
         return found
 
     def evidence(self) -> Evidence:
@@ -281,7 +281,7 @@ def test_a_wrong_limit(world: World, value: Any, found: str) -> None:
 
 
 def test_a_limit_without_any_pull(world: World) -> None:
-    """Numbers alone are soon written down; the stand-in knows whether anything was pulled."""
+    """Numbers alone are soon written down; the emulator knows whether anything was pulled."""
     world.pulled = None
     failed(world.verdict("limit"), "Nobody has pulled an image from there yet.")
     assert "with GET" in world.verdict("limit").next_step  # an engine that kept the manifest never pulls it again
@@ -413,7 +413,7 @@ def test_tokens_that_live_too_long(world: World, tokens: list[Any], revoked: lis
 def test_a_submission_without_a_valid_state_gets_nothing_and_is_told(world: World) -> None:
     world.settings = {}
     assert {verdict.status for verdict in world.verdicts().values()} == {"failed"}
-    failed(world.verdict("token"), "It is not there, or not in the form that the stand-in gives it.")
+    failed(world.verdict("token"), "It is not there, or not in the form that the emulator gives it.")
 
 
 def test_answers_that_were_never_given(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.checks.api import Verdict
 from autograder.checks.ecr import checks as ecr
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.evidence.model import Service
 from autograder.labs import manifest
 from autograder.oci import manifests
@@ -236,7 +236,7 @@ def test_latest_that_is_something_else():
 def test_a_refusal_that_is_not_there():
     world = World()
     world.journal = [{**REFUSAL, "repository": "another/one"}]
-    failed(world.judge()["refused"], "The stand-in's journal has no such refusal.")
+    failed(world.judge()["refused"], "The emulator's journal has no such refusal.")
     world.journal = [{**REFUSAL, "tag": "2.9.9"}]
     failed(world.judge()["refused"], "The registry refused a push under another tag.")
 
@@ -420,7 +420,7 @@ def test_an_image_that_lost_another_tag_is_not_the_build_that_is_asked_for():
         (NAMES[0].replace("eu-west-1", "us-east-1"), "the region is us-east-1, and me.region is asked for."),
         (NAMES[0].replace(NAME, "ml-model"), "the repository is ml-model, and me.repository is asked for."),
         (NAMES[0].replace("2.3.0", "v2.3.0"), "the tag is v2.3.0, and here it is the turn of 2.3.0."),
-        (f"localhost:5003/{NAME}:2.3.0", "that is the stand-in's address, and AWS's is asked for."),
+        (f"localhost:5003/{NAME}:2.3.0", "that is the emulator's address, and AWS's is asked for."),
         (f"{NAME}:2.3.0", "docker.io is no address of an ECR registry."),
         (
             NAMES[0].replace(".com/", ".com.cn/"),
@@ -448,7 +448,7 @@ def test_not_three_names():
 
 
 def test_parameters_are_personal_and_the_account_begins_with_a_zero():
-    drawn = [ecr.parameters(Draw(seed(b"key", "student", who, LAB.slug))) for who in "abc"]
+    drawn = [ecr.parameters(SeededRandom(seed(b"key", "student", who, LAB.slug))) for who in "abc"]
     assert len({one["repository"] for one in drawn}) == 3
     for one in drawn:
         assert len(one["account"]) == 12 and one["account"][0] == "0"

@@ -14,7 +14,7 @@ from autograder.checks.api import Verdict
 from autograder.checks.first_push import checks as first_push
 from autograder.checks.first_push.data import DEFAULT_GREETING, PREDICTIONS
 from autograder.checks.shared.images import listed
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.domain import references
 from autograder.evidence.model import Answer, Case, CaseResult, Evidence, Problem, TaskRun
 from autograder.labs import manifest
@@ -644,7 +644,7 @@ def test_a_broken_neighbour_in_the_repository_is_named(world: World) -> None:
 
 
 def test_parameters_are_personal_and_well_formed() -> None:
-    drawn = [first_push.parameters(Draw(seed(b"k", "student", f"s{n}", LAB.slug))) for n in range(200)]
+    drawn = [first_push.parameters(SeededRandom(seed(b"k", "student", f"s{n}", LAB.slug))) for n in range(200)]
     assert len({found["repository"] for found in drawn}) == 200
     for found in drawn:
         assert found["v1"] != found["v2"]

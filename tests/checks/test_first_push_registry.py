@@ -43,23 +43,23 @@ def releases(
     """Parameters, and the three images of a student, built with the docker SDK under local names."""
     images.ensure(engine, images.PYTHON_BASE)
     p = LAB.parameters(seed(b"registry test", "student", "ada", LAB.slug))
-    desk = tmp_path_factory.mktemp("a desk")
+    state = tmp_path_factory.mktemp("a state")
     for name, source in workspace.starter_files(LAB).items():
-        (desk / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, desk / name)
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, state / name)
     arguments = {"OWNER": p["team"]}
     names = [f"course-test-{uuid4().hex}:{part}" for part in ("v1", "v2", "hello")]
     engine.images.build(
-        rm=True, path=str(desk / "ml-model"), tag=names[0], buildargs=arguments | {"MODEL_VERSION": p["v1"]}
+        rm=True, path=str(state / "ml-model"), tag=names[0], buildargs=arguments | {"MODEL_VERSION": p["v1"]}
     )
-    code = desk / "ml-model" / "app" / "answer.py"
+    code = state / "ml-model" / "app" / "answer.py"
     text = code.read_text(encoding="utf-8")
     code.write_text(text.replace("    return {", f'    return {{"{p["field"]}": prediction["runner_up"],', 1), "utf-8")
     engine.images.build(
-        rm=True, path=str(desk / "ml-model"), tag=names[1], buildargs=arguments | {"MODEL_VERSION": p["v2"]}
+        rm=True, path=str(state / "ml-model"), tag=names[1], buildargs=arguments | {"MODEL_VERSION": p["v2"]}
     )
-    (desk / "hello" / "greeting.txt").write_text(p["greeting"], encoding="utf-8")
-    engine.images.build(rm=True, path=str(desk / "hello"), tag=names[2])
+    (state / "hello" / "greeting.txt").write_text(p["greeting"], encoding="utf-8")
+    engine.images.build(rm=True, path=str(state / "hello"), tag=names[2])
     yield p, names
     for name in names:
         engine.images.remove(name, force=True)

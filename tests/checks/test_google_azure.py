@@ -9,7 +9,7 @@ import pytest
 
 from autograder.checks.api import Verdict
 from autograder.checks.google_azure import checks as lab07
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Service
 from autograder.labs import hidden, manifest
 from tests.evidence import emulator_states as states
@@ -131,7 +131,7 @@ class World:
         return verdicts(LAB, made)
 
     def graded(self, seed: str = "seed") -> dict[str, Verdict]:
-        return self.judge("submission", {"hidden": hidden.values(LAB, Draw(seed), P)})
+        return self.judge("submission", {"hidden": hidden.values(LAB, SeededRandom(seed), P)})
 
 
 def all_passed(judged: dict[str, Verdict]) -> bool:
@@ -185,7 +185,7 @@ def test_of_a_hidden_fleet_only_the_kind_of_image_is_told():
     world, judged = World(), World().graded()
     assert judged["purge"].status == "passed"
     # right on the personal fleet alone, by the numbers in its tags
-    fleet = lab07.fleets.azure(Draw("heron-1a2b3 azure"), P)
+    fleet = lab07.fleets.azure(SeededRandom("heron-1a2b3 azure"), P)
     seen = "|".join(tag for one in fleet for tag in one.gone if tag)
     world.answers["purge"] = f"acr purge --filter '{NAME}:^({seen})$' --ago 30d --untagged"
     assert world.judge()["purge"].status == "passed"
@@ -259,7 +259,7 @@ def test_another_tag_locked():
     [
         (0, "gcr.io/shop-1a2b3/images/ml-model:2.3.0", "the host is still gcr.io, which takes no writes any more."),
         (0, "localhost:5004/shop-1a2b3/images/ml-model:2.3.0",
-         "that is the stand-in's address, and Google's is asked for."),
+         "that is the emulator's address, and Google's is asked for."),
         (0, "europe-docker.pkg.dev/shop-1a2b3/images/ml-model:2.3.0",
          "the host is europe-docker.pkg.dev, and the old host's images lie elsewhere."),
         (0, "us-docker.pkg.dev/shop-1a2b3/ml-model:2.3.0", "the repository is missing between project and image."),
@@ -413,7 +413,7 @@ def test_a_purge_that_takes_the_wrong_images(command, what, would, next_step):
 @pytest.mark.parametrize("seed", ["seed 0", "seed 1"])
 @pytest.mark.parametrize("number", range(3))
 def test_each_wrong_policy_is_wrong_on_every_hidden_fleet(seed, number, monkeypatch):
-    drawn, world = hidden.values(LAB, Draw(seed), P), World()
+    drawn, world = hidden.values(LAB, SeededRandom(seed), P), World()
     assert isinstance(drawn, dict)
 
     def alone(e: Any, kind: str) -> list[tuple[str, list[lab07.Entry]]]:
@@ -430,7 +430,7 @@ def test_each_wrong_policy_is_wrong_on_every_hidden_fleet(seed, number, monkeypa
 
 
 def test_hidden_fleets_differ_in_what_a_policy_could_have_learned():
-    drawn = hidden.values(LAB, Draw("seed"), P)
+    drawn = hidden.values(LAB, SeededRandom("seed"), P)
     assert isinstance(drawn, dict)
     for kind in ("google", "azure"):
         seen = [{tag for one in lab07.fleets.unpacked(fleet) for tag in one.tags} for fleet in drawn[kind]]

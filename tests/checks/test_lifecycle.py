@@ -10,7 +10,7 @@ from autograder.checks.api import Verdict
 from autograder.checks.lifecycle import checks as lifecycle
 from autograder.checks.lifecycle import fleet as fleets
 from autograder.checks.lifecycle import images as lifecycle_images
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Manifest, Repository, Service
 from autograder.labs import hidden, manifest
 from tests.evidence import emulator_states as states
@@ -18,7 +18,7 @@ from tests.evidence import emulator_states as states
 from .solved import evidence, failed, verdicts
 
 LAB = manifest.find("08-lifecycle")
-P = fleets.parameters(Draw("ab" * 32))
+P = fleets.parameters(SeededRandom("ab" * 32))
 NAME = P["repository"]
 FLEET = lifecycle_images.fleet(P)
 DUE = sum(fleets.goes([built.entry for built in FLEET], P))
@@ -108,7 +108,7 @@ def backwards() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("rules", [lambda: POLICY, prefixes, backwards], ids=["patterns", "prefixes", "backwards"])
 def test_right_policies_of_several_forms(rules):
-    probe = {"hidden": hidden.values(LAB, Draw("cd" * 32), P)}
+    probe = {"hidden": hidden.values(LAB, SeededRandom("cd" * 32), P)}
     assert {verdict.status for verdict in World(rules()).judge("submission", probe).values()} == {"passed"}
     assert {verdict.status for verdict in World(rules()).judge().values()} == {"passed"}
 

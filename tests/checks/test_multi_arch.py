@@ -12,7 +12,7 @@ import pytest
 
 from autograder.checks.api import Verdict
 from autograder.checks.multi_arch.checks import ABOUT, ORDERS, parameters
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.evidence.model import Evidence, Manifest, Repository, Service
 from autograder.labs import manifest
 from autograder.oci import manifests
@@ -581,7 +581,7 @@ def test_a_wrong_note(way: Callable[[World, dict[str, Any]], str]) -> None:
 
 
 def drawn(count: int) -> list[dict[str, Any]]:
-    return [parameters(Draw(seed(b"tests", "student", f"student {n}", LAB.slug))) for n in range(count)]
+    return [parameters(SeededRandom(seed(b"tests", "student", f"student {n}", LAB.slug))) for n in range(count)]
 
 
 def test_no_place_tells_which_attestation_belongs_to_which_image() -> None:

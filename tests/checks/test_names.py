@@ -9,7 +9,7 @@ import pytest
 
 from autograder.checks.api import Verdict
 from autograder.checks.names import checks as names
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.domain import references
 from autograder.labs import live, manifest
 from autograder.quality import contract
@@ -406,7 +406,7 @@ def test_a_tag_beside_the_digest_changes_nothing() -> None:
 
 
 def test_parameters_are_personal_and_true() -> None:
-    drawn = [names.parameters(Draw(seed(b"k", "student", f"s{n}", LAB.slug))) for n in range(300)]
+    drawn = [names.parameters(SeededRandom(seed(b"k", "student", f"s{n}", LAB.slug))) for n in range(300)]
     assert len({found["team"] for found in drawn}) > 290
     for found in drawn:
         assert len(set(found["names"])) == 8 and len(found["broken"]) == 5

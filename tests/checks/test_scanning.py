@@ -10,7 +10,7 @@ import pytest
 
 from autograder.checks.api import Verdict
 from autograder.checks.scanning import checks as scanning
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.domain import advisories
 from autograder.evidence.model import File
 from autograder.labs import manifest
@@ -247,7 +247,7 @@ def test_parameters_are_personal_and_solvable():
         rated = {pin: {a.severity.value for a in advisories.affecting(*pin.split("=="))} for pin in one["pins"]}
         assert not rated[one["kept"]] & {"HIGH", "CRITICAL"} and rated[one["kept"]]
         assert all(rated[pin] & {"HIGH", "CRITICAL"} for pin in one["pins"] if pin != one["kept"])
-    assert scanning.parameters(Draw("a")) == scanning.parameters(Draw("a"))
+    assert scanning.parameters(SeededRandom("a")) == scanning.parameters(SeededRandom("a"))
 
 
 # -- wrong -----------------------------------------------------------------------------------------------------------

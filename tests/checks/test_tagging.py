@@ -12,7 +12,7 @@ import pytest
 
 from autograder import paths
 from autograder.checks.api import Verdict
-from autograder.checks.shared.seeded_random import Draw, seed
+from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.checks.tagging import checks as tagging
 from autograder.checks.tagging.rules import Spec, visible_cases
 from autograder.domain import tags as kit
@@ -508,7 +508,7 @@ def run_task(source: str, values: dict[str, Any]) -> TaskRun:
     part = LAB.tasks[TASK]
     cases = visible_cases(Spec.of(values)) + [
         case.model_copy(update={"hidden": True})
-        for case in HIDDEN.cases(Draw(seed(b"k", "grading", "ada", LAB.slug)), values)[TASK]
+        for case in HIDDEN.cases(SeededRandom(seed(b"k", "grading", "ada", LAB.slug)), values)[TASK]
     ]
     return tasks.run_locally(tasks.Extracted("found", source), part.function, cases, part.seconds)
 
@@ -568,7 +568,7 @@ def test_a_right_function_passes(function: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("number", range(6))
 def test_the_labs_own_function_is_right_by_every_specification(number: int) -> None:
-    spec = Spec.drawn(Draw(seed(b"own", "student", str(number), LAB.slug)))
+    spec = Spec.drawn(SeededRandom(seed(b"own", "student", str(number), LAB.slug)))
     [cell] = [cell for cell in release.source(LAB).cells if "task:release_tags" in cell.metadata.get("tags", [])]
     assert judged(cell.source.replace("me._spec", repr(spec.as_parameter())), spec).found == ""
 
@@ -610,7 +610,7 @@ def test_a_wrong_rule_is_found_by_a_case_of_its_kind(old: str, new: str, visible
 def test_the_kits_function_fails_by_every_specification() -> None:
     """Whatever it is told: it knows other rules than any student's."""
     for number in range(200):
-        spec = Spec.drawn(Draw(seed(b"kit", "student", str(number), LAB.slug)))
+        spec = Spec.drawn(SeededRandom(seed(b"kit", "student", str(number), LAB.slug)))
         for case in visible_cases(spec):
             version, commit, branch, published = case.args
             got = []
@@ -641,9 +641,9 @@ def test_me_is_not_there() -> None:
 
 def test_a_neighbours_function_fails() -> None:
     """In a class of 300: whoever has other rules has other results, on a visible case and on a hidden one."""
-    specs = [Spec.drawn(Draw(seed(b"class", "student", f"s{n}", LAB.slug))) for n in range(300)]
+    specs = [Spec.drawn(SeededRandom(seed(b"class", "student", f"s{n}", LAB.slug))) for n in range(300)]
     assert len(set(specs)) >= 298
-    grading = Draw(seed(b"class", "grading", "s0", LAB.slug))
+    grading = SeededRandom(seed(b"class", "grading", "s0", LAB.slug))
     cases = [case.args for case in HIDDEN.cases(grading, {"_spec": specs[0].as_parameter()})[TASK]]
 
     def results(spec: Spec) -> list[list[str]]:
@@ -664,7 +664,7 @@ def test_a_neighbours_function_fails() -> None:
 
 def test_the_table_of_visible_cases_agrees_with_the_graders_rules() -> None:
     for number in range(100):
-        spec = Spec.drawn(Draw(seed(b"table", "student", str(number), LAB.slug)))
+        spec = Spec.drawn(SeededRandom(seed(b"table", "student", str(number), LAB.slug)))
         for case in visible_cases(spec):
             version, commit, branch, published = case.args
             assert case.expected == HIDDEN.release_tags(spec, version, commit, branch, published), case
@@ -698,7 +698,7 @@ def test_the_three_releases_agree_with_the_graders_rules() -> None:
 
 
 def test_parameters_are_personal_and_each_a_trap() -> None:
-    drawn = [tagging.parameters(Draw(seed(b"k", "student", f"s{n}", LAB.slug))) for n in range(200)]
+    drawn = [tagging.parameters(SeededRandom(seed(b"k", "student", f"s{n}", LAB.slug))) for n in range(200)]
     assert len({found["repository"] for found in drawn}) == 200
     for found in drawn:
         new, candidate, old = (release["version"] for release in found["releases"])

@@ -122,7 +122,7 @@ def test_services_start_push_stop_start(engine, up):
     engine.images.pull(name, "1")
     done = course("stop", "--remove", "--yes")
     assert (done.returncode, done.stdout.endswith(" Your files stay where they are.\n")) == (0, True), done.stdout
-    # Registry, stand-ins and their store; what was pulled; and their volumes, with the installation's claim.
+    # Registry, emulators and their store; what was pulled; and their volumes, with the installation's claim.
     assert re.match(r"Removed: 3 containers, 4 volumes, \d images?, 1 network\.", done.stdout), done.stdout
     assert of_installation(engine, installation.load()) == []
     listed = [

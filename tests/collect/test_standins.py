@@ -1,4 +1,4 @@
-"""What of a stand-in's state and journal travels, and how much of it."""
+"""What of an emulator's state and journal travels, and how much of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from autograder.collect import standins
+from autograder.collect import emulators
+from autograder.collect.emulators import EmulatorClient
 from autograder.collect.registry import Missing, RegistryClient
-from autograder.collect.standins import StandinClient
 from autograder.errors import CourseError
 from autograder.evidence import emulator_state
 from autograder.evidence.model import Manifest
@@ -25,12 +25,12 @@ def client(monkeypatch):
         "mine": ecr_repository("mine", ecr_image("1", scan=SCAN), ecr_image(digest="sha256:" + "a" * 64)),
         "other": ecr_repository("other", ecr_image("1", scan=SCAN)),
     }
-    monkeypatch.setattr(standins.cloud_admin, "snapshot", lambda service, lines: told)
-    monkeypatch.setattr(standins.cloud_credentials, "find", lambda: {"admin_secret": "s"})
+    monkeypatch.setattr(emulators.cloud_admin, "snapshot", lambda service, lines: told)
+    monkeypatch.setattr(emulators.cloud_credentials, "find", lambda: {"admin_secret": "s"})
     monkeypatch.setattr(
-        standins.addresses, "load", lambda: standins.addresses.Addresses({"ecr": "localhost:1"}, "", "")
+        emulators.addresses, "load", lambda: emulators.addresses.Addresses({"ecr": "localhost:1"}, "", "")
     )
-    made = StandinClient("ecr")
+    made = EmulatorClient("ecr")
     made.said = told
     return made
 
@@ -69,11 +69,11 @@ def test_a_state_that_fits_into_no_submission_is_told_with_what_to_do(client, mo
 def test_of_a_long_journal_the_newest_lines_travel(monkeypatch):
     lines = [line(number) for number in range(1, 11)]
     monkeypatch.setattr(emulator_state, "MAX_LINES", 5)
-    assert [each["number"] for each in standins.newest(lines)] == [6, 7, 8, 9, 10]
+    assert [each["number"] for each in emulators.newest(lines)] == [6, 7, 8, 9, 10]
     monkeypatch.setattr(emulator_state, "MAX_JOURNAL", 3 * (len(json.dumps(line(9))) + 2) + 20)
-    assert [each["number"] for each in standins.newest(lines)] == [8, 9, 10]
+    assert [each["number"] for each in emulators.newest(lines)] == [8, 9, 10]
 
 
 def test_journals_of_several_services_are_in_the_order_of_what_happened():
-    found = standins.merged([(line(1), line(4)), (line(2), line(3))])
+    found = emulators.merged([(line(1), line(4)), (line(2), line(3))])
     assert [each["number"] for each in found] == [1, 2, 3, 4]

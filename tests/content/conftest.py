@@ -1,4 +1,4 @@
-"""A reader's desk for one lesson: folder, home, names of its own, and the stand-ins that all lessons of a run share."""
+"""A reader's desk for one lesson: folder, home, names of its own, and the emulators that all lessons of a run share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autograder import paths
 from autograder.content import awscli, blocks, lessons, names
 from autograder.content.names import Names
 from autograder.content.runner import Session, require
-from autograder.quality import rehearsal
+from autograder.quality import lab_runs
 from autograder.services import addresses, endpoint, images
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ NO_TAG = "<none>:<none>"  # in the engine's list, of an image that lost its name
 
 
 @pytest.fixture(scope="session")
-def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rehearsal.Rehearsal]:
-    """One installation with its stand-ins up, for all lessons of the run; removed afterwards."""
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab_runs.LabRun]:
+    """One installation with its emulators up, for all lessons of the run; removed afterwards."""
     home = tmp_path_factory.mktemp("clouds")
-    with rehearsal.services(home):
-        yield rehearsal.Rehearsal(home, None)  # type: ignore[arg-type]  # a reader is no student of a class
+    with lab_runs.services(home):
+        yield lab_runs.LabRun(home, None)  # type: ignore[arg-type]  # a reader is no student of a class
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +65,9 @@ def desk(
         for base in (images.REGISTRY, images.PYTHON_BASE):
             images.ensure(engine, base)
         home, course = tmp_path / "home", tmp_path / "course"
-        environment = rehearsal.environment(tmp_path / "installation") | private_home(home)
+        environment = lab_runs.environment(tmp_path / "installation") | private_home(home)
         if lessons.CLOUDS in lesson.needs:
-            up: rehearsal.Rehearsal = request.getfixturevalue("clouds")
+            up: lab_runs.LabRun = request.getfixturevalue("clouds")
             variables = json.loads(up.course("env", "--json").stdout)
             taken = {name: value for name, value in variables.items() if value is not None}
             environment |= up.environment() | taken | private_home(home)

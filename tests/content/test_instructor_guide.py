@@ -11,7 +11,7 @@ from autograder import paths
 from autograder.content import lessons, markdown, pages
 from autograder.content.runner import Session, run_lesson
 from autograder.labs import manifest
-from autograder.quality import rehearsal
+from autograder.quality import lab_runs
 
 PAGE = paths.LESSONS / "instructor-guide.md"
 ROW = re.compile(
@@ -70,7 +70,7 @@ def test_what_it_says_of_the_core_path():
 @pytest.mark.engine
 def test_the_dry_run_works_as_printed(desk, tmp_path):
     session: Session = desk(lessons.load_page(PAGE))
-    with rehearsal.services(tmp_path / "course" / "dry-run"):
+    with lab_runs.services(tmp_path / "course" / "dry-run"):
         report = run_lesson(PAGE, session)
     assert not report.problems, "\n\n".join(report.problems)
     assert report.counts["run"] == 6 and report.counts["marked"] == 0

@@ -11,15 +11,15 @@ from nbformat.v4 import new_output
 from autograder.checks.api import Verdict
 from autograder.labs import manifest, students
 from autograder.notebook.cards import Card, Cards
-from autograder.quality import rehearsal
-from autograder.quality.rehearsal import Rehearsal
+from autograder.quality import lab_runs
+from autograder.quality.lab_runs import LabRun
 
 pytestmark = pytest.mark.engine
 
 
 def with_expected_outputs(lab):
     """The solved notebook, each check's cell with the output of a pass, marked for comparison."""
-    notebook, declared = rehearsal.solved(lab), lab.declared_checks()
+    notebook, declared = lab_runs.solved(lab), lab.declared_checks()
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -42,25 +42,25 @@ def with_expected_outputs(lab):
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    """One desk for all labs: they do not disturb each other."""
+def lab_run(tmp_path_factory):
+    """One lab_run for all labs: they do not disturb each other."""
     home = tmp_path_factory.mktemp("nbval home")
-    with rehearsal.services(home):
-        yield Rehearsal(home, students.issue(b"nbval", "test", "nbval"))
+    with lab_runs.services(home):
+        yield LabRun(home, students.issue(b"nbval", "test", "nbval"))
 
 
 @pytest.mark.parametrize("slug", manifest.slugs())
-def test_the_solution_passes_under_nbval(slug, desk):
+def test_the_solution_passes_under_nbval(slug, lab_run):
     lab = manifest.find(slug)
-    desk.fresh(lab)
-    desk.save(lab, with_expected_outputs(lab))
-    (desk.folder(lab) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # not the kit's own settings
+    lab_run.fresh(lab)
+    lab_run.save(lab, with_expected_outputs(lab))
+    (lab_run.folder(lab) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # not the kit's own settings
     options = ["--nbval-lax", "--nbval-cell-timeout=300", "-q", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", *options, f"{slug}.ipynb"]
     done = subprocess.run(
         command,
-        cwd=desk.folder(lab),
-        env=desk.environment(),
+        cwd=lab_run.folder(lab),
+        env=lab_run.environment(),
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -293,12 +293,12 @@ def mutants() -> Iterator[tuple[str, Any, str, object]]:
     yield "flavor is ignored", outputs, "parse_flavor", lambda _: rules.Flavor()
     yield "images are ignored", outputs, "parse_images", lambda _: [rules.Image("name/app")]
     for kind, producer in produce._PRODUCERS.items():
-        silent = produce._PRODUCERS | {kind: lambda *_: produce.Nothing("broken")}
+        silent = produce._PRODUCERS | {kind: lambda *_: produce.Skipped("broken")}
         yield f"{kind} gives nothing", produce, "_PRODUCERS", silent
 
         def flipped(rule: Any, run: Any, made: Any = producer) -> Any:
             found = made(rule, run)
-            return produce.Made(found.value, not found.latest) if isinstance(found, produce.Made) else found
+            return produce.TagValue(found.value, not found.latest) if isinstance(found, produce.TagValue) else found
 
         yield f"{kind} decides the other way on latest", produce, "_PRODUCERS", produce._PRODUCERS | {kind: flipped}
 

@@ -1,4 +1,4 @@
-"""Fixtures of the fronts' tests: a front without HTTP, and each front of the real container."""
+"""Fixtures of the backends' tests: a backend without HTTP, and each front of the real container."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .support import PLACES, Bench, Place
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """Clock, database, journal and state folders for a front without HTTP."""
+    """Clock, database, journal and state folders for a backend without HTTP."""
     return Bench(tmp_path)
 
 
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, running: Installation) -> Place:
-    """Each front that needs no AWS API, one after the other."""
+    """Each backend that needs no AWS API, one after the other."""
     return PLACES[request.param](f"localhost:{running.ports[request.param]}")
 
 

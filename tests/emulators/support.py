@@ -1,4 +1,4 @@
-"""What the tests of the fronts share: a frozen clock, a front without HTTP, a tiny registry client, their logins."""
+"""What the tests of the backends share: a frozen clock, a backend without HTTP, a small registry client, logins."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from autograder.emulators.clock import StandinClock
+from autograder.emulators.clock import EmulatorClock
 from autograder.emulators.database import Database
-from autograder.emulators.interface import Context, Manifest, Refusal
+from autograder.emulators.interface import Context, Manifest, RegistryError
 from autograder.emulators.journal import SqliteJournal
 from autograder.oci.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.services import cloud_admin, cloud_credentials, ports
@@ -57,14 +57,14 @@ class NoStore:
 
 @dataclass
 class Bench:
-    """Everything a front is given, over a folder; the real time stands still until :meth:`advance`."""
+    """Everything a backend is given, over a folder; the real time stands still until :meth:`advance`."""
 
     folder: Path
     real: datetime = START
     store: NoStore = field(default_factory=NoStore)
 
     def __post_init__(self) -> None:
-        self.clock = StandinClock(self.folder / "clock.json", lambda: self.real)
+        self.clock = EmulatorClock(self.folder / "clock.json", lambda: self.real)
         self.database = Database(self.folder / "standins.sqlite3")
         self.journal = SqliteJournal(self.database, self.clock)
         self.locks: dict[str, AbstractContextManager[object]] = defaultdict(threading.RLock)
@@ -179,7 +179,7 @@ class RegistryHttp:
         headers = {"Authorization": f"Basic {credentials}"} if self.user else {}
         answer = self.raw("GET", f"{told['realm']}?{query}", None, headers)
         if answer.status != 200:
-            raise Refusal(answer.status, answer.code, str(answer.json["errors"][0]["message"]))
+            raise RegistryError(answer.status, answer.code, str(answer.json["errors"][0]["message"]))
         return f"Bearer {answer.json['token']}"
 
     # whole steps
@@ -232,7 +232,7 @@ PROJECT, LOCATION = "ml-course-1", "models"
 
 @dataclass(frozen=True)
 class Place:
-    """A front with a login that may push below ``namespace``."""
+    """A backend with a login that may push below ``namespace``."""
 
     service: str
     address: str
@@ -263,7 +263,7 @@ def _azure(address: str) -> Place:
 
 
 def amazon_api(address: str, profile: str = "admin") -> Any:
-    """boto3's client of the ECR stand-in."""
+    """boto3's client of the ECR emulator."""
     import boto3
 
     keys = cloud_credentials.load()["credentials"]["ecr"]["profiles"][profile]
@@ -272,7 +272,7 @@ def amazon_api(address: str, profile: str = "admin") -> Any:
 
 
 def amazon(address: str, *repositories: str) -> Place:
-    """The ECR stand-in, where repositories are made first."""
+    """The ECR emulator, where repositories are made first."""
     client = amazon_api(address)
     for name in repositories:
         client.create_repository(repositoryName=name)
@@ -280,7 +280,7 @@ def amazon(address: str, *repositories: str) -> Place:
 
 
 def amazon_login(address: str, profile: str = "admin") -> Place:
-    """The ECR stand-in with the authorization token of a profile."""
+    """The ECR emulator with the authorization token of a profile."""
     token = amazon_api(address, profile).get_authorization_token()["authorizationData"][0]["authorizationToken"]
     return Place("ecr", address, "team", *base64.b64decode(token).decode().split(":", 1))
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from autograder.emulators.acr.backend import DISALLOWED, EVERYTHING, AcrFront
+from autograder.emulators.acr.backend import DISALLOWED, EVERYTHING, AcrBackend
 from autograder.emulators.acr.settings import NOBODY
-from autograder.emulators.interface import Action, Call, Caller, Kind, Refusal
+from autograder.emulators.interface import Action, Call, Caller, Kind, RegistryError
 from autograder.emulators.registry.bearer import Identity
 from autograder.emulators.registry.catalog import Catalog
 from autograder.oci.manifests import DOCKER_MANIFEST
@@ -23,27 +23,27 @@ OWNER = Caller("owner", {"identity": Identity("owner", {"kind": "entra"}), "host
 
 
 @pytest.fixture
-def acr(bench: Bench) -> AcrFront:
-    return AcrFront(bench.context("acr", CREDENTIALS), Catalog(bench.database, "acr", bench.clock))
+def acr(bench: Bench) -> AcrBackend:
+    return AcrBackend(bench.context("acr", CREDENTIALS), Catalog(bench.database, "acr", bench.clock))
 
 
 @pytest.fixture
-def web(acr: AcrFront) -> Client:
+def web(acr: AcrBackend) -> Client:
     assert acr.api is not None
     return Client(acr.api)
 
 
-def do(acr: AcrFront, operation: str, **arguments: Any) -> Any:
+def do(acr: AcrBackend, operation: str, **arguments: Any) -> Any:
     return acr.admin(operation, arguments)
 
 
-def refused(acr: AcrFront, operation: str, **arguments: Any) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refused(acr: AcrBackend, operation: str, **arguments: Any) -> RegistryError:
+    with pytest.raises(RegistryError) as caught:
         acr.admin(operation, arguments)
     return caught.value
 
 
-def token(acr: AcrFront, name: str, *entries: list[str], days: float | None = None) -> Identity:
+def token(acr: AcrBackend, name: str, *entries: list[str], days: float | None = None) -> Identity:
     made = do(acr, "token-create", name=name, scope_map=None, repositories=list(entries), days=days)
     identity = acr.identify(name, made["password"])
     assert identity is not None
@@ -58,7 +58,7 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-def test_an_entra_token_is_exchanged_and_the_zero_guid_logs_in(bench: Bench, acr: AcrFront, web: Client) -> None:
+def test_an_entra_token_is_exchanged_and_the_zero_guid_logs_in(bench: Bench, acr: AcrBackend, web: Client) -> None:
     answer = web.post("/oauth2/exchange", data={"grant_type": "access_token", "access_token": "ent"})
     assert answer.json is not None
     refresh = answer.json["refresh_token"]
@@ -77,7 +77,7 @@ def test_an_entra_token_is_exchanged_and_the_zero_guid_logs_in(bench: Bench, acr
     assert acr.identify(NOBODY, refresh) is None and web.post("/oauth2/token", data=form).status_code == 401
 
 
-def test_without_a_login_there_is_no_token(acr: AcrFront, web: Client) -> None:
+def test_without_a_login_there_is_no_token(acr: AcrBackend, web: Client) -> None:
     answer = web.get("/oauth2/token?scope=repository:a:pull")
     assert answer.status_code == 401 and "https://aka.ms/acr/authorization" in answer.text
     do(acr, "update", admin_enabled=None, anonymous_pull_enabled=True)
@@ -86,7 +86,7 @@ def test_without_a_login_there_is_no_token(acr: AcrFront, web: Client) -> None:
     assert acr.rights(None, "a") == {"pull", "metadata_read"}
 
 
-def test_the_admin_user_is_off_until_it_is_turned_on(acr: AcrFront) -> None:
+def test_the_admin_user_is_off_until_it_is_turned_on(acr: AcrBackend) -> None:
     assert acr.identify("mlregistry", "apw") is None
     assert refused(acr, "credential").status == 403
     do(acr, "update", admin_enabled=True, anonymous_pull_enabled=None)
@@ -96,7 +96,7 @@ def test_the_admin_user_is_off_until_it_is_turned_on(acr: AcrFront) -> None:
     assert do(acr, "credential") == {"username": "mlregistry", "password": "apw"}
 
 
-def test_a_token_may_what_its_scope_map_says_where_it_says_it(acr: AcrFront) -> None:
+def test_a_token_may_what_its_scope_map_says_where_it_says_it(acr: AcrBackend) -> None:
     reader = token(acr, "reader", ["team/app", "content/read"])
     assert acr.rights(reader, "team/app") == {"pull"}
     assert acr.rights(reader, "team/app2") == acr.rights(reader, "team") == set()
@@ -110,7 +110,7 @@ def test_a_token_may_what_its_scope_map_says_where_it_says_it(acr: AcrFront) -> 
     assert acr.rights(acr.identify("pullall", made["password"]), "any/thing") == {"pull"}
 
 
-def test_tokens_expire_are_deleted_and_follow_their_scope_map(bench: Bench, acr: AcrFront) -> None:
+def test_tokens_expire_are_deleted_and_follow_their_scope_map(bench: Bench, acr: AcrBackend) -> None:
     identity = token(acr, "reader", ["a", "content/read"], days=1)
     do(acr, "scope-map-create", name="reader-scope-map", actions=["repositories/b/content/read"])
     assert acr.rights(identity, "a") == set() and acr.rights(identity, "b") == {"pull"}
@@ -134,13 +134,13 @@ def test_tokens_expire_are_deleted_and_follow_their_scope_map(bench: Bench, acr:
         {"scope_map": None, "repositories": [["A!", "content/read"]]},
     ],
 )
-def test_what_is_no_token_is_refused(acr: AcrFront, arguments: dict[str, Any]) -> None:
+def test_what_is_no_token_is_refused(acr: AcrBackend, arguments: dict[str, Any]) -> None:
     given = {"name": "reader", "scope_map": "_repositories_pull", "repositories": [], "days": None, **arguments}
     assert refused(acr, "token-create", **given).status in (400, 404)
     assert do(acr, "token-list") == []
 
 
-def test_listing_tags_takes_metadata_read(acr: AcrFront) -> None:
+def test_listing_tags_takes_metadata_read(acr: AcrBackend) -> None:
     acr.commit_push(OWNER, manifest("a", "1"))
     for entries, allowed in ((["content/read"], False), (["content/read", "metadata/read"], True)):
         identity = token(acr, f"token{len(entries)}", ["a", *entries])
@@ -150,37 +150,37 @@ def test_listing_tags_takes_metadata_read(acr: AcrFront) -> None:
         if allowed:
             acr.authorise(caller, call(Kind.TAGS, "a"), Action.PULL)
         else:
-            with pytest.raises(Refusal) as caught:
+            with pytest.raises(RegistryError) as caught:
                 acr.authorise(caller, call(Kind.TAGS, "a"), Action.PULL)
             assert caught.value.status == 401
 
 
-def test_the_catalog_is_for_who_may_do_everything(acr: AcrFront) -> None:
+def test_the_catalog_is_for_who_may_do_everything(acr: AcrBackend) -> None:
     acr.commit_push(OWNER, manifest("a", "1"))
     assert acr.catalog(OWNER) == ["a"]
     whole = {"access": [{"type": "registry", "name": "catalog", "actions": ["*"]}], "host": "localhost:5005"}
     assert acr.catalog(Caller("owner", whole)) == ["a"]
     identity = token(acr, "reader", ["a", "content/read"])
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         acr.catalog(Caller("reader", {"identity": identity, "host": "localhost:5005"}))
     assert 'scope="registry:catalog:*"' in caught.value.headers["WWW-Authenticate"]
 
 
-def locked(acr: AcrFront, image: str, **attributes: bool) -> None:
+def locked(acr: AcrBackend, image: str, **attributes: bool) -> None:
     do(acr, "repository-update", image=image, attributes=attributes)
 
 
-def test_a_locked_tag_cannot_be_moved_or_deleted_but_another_tag_can(acr: AcrFront) -> None:
+def test_a_locked_tag_cannot_be_moved_or_deleted_but_another_tag_can(acr: AcrBackend) -> None:
     first = manifest("a", "1.0", "x")
     acr.commit_push(OWNER, first)
     acr.commit_push(OWNER, manifest("a", "latest", "x"))
     locked(acr, "a:1.0", writeEnabled=False)
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         acr.check_push(OWNER, manifest("a", "1.0", "y"))
     assert (caught.value.code, caught.value.message) == ("REGISTRY_DISALLOWED_OPERATION", DISALLOWED)
     acr.check_push(OWNER, manifest("a", "latest", "y"))
     for tag in ("1.0", None):
-        with pytest.raises(Refusal):
+        with pytest.raises(RegistryError):
             acr.check_delete(OWNER, "a", tag, first.digest)
     acr.check_delete(OWNER, "a", "latest", first.digest)
     assert refused(acr, "repository-delete", image="a").code == "REGISTRY_DISALLOWED_OPERATION"
@@ -189,18 +189,18 @@ def test_a_locked_tag_cannot_be_moved_or_deleted_but_another_tag_can(acr: AcrFro
     acr.check_push(OWNER, manifest("a", "1.0", "y"))
 
 
-def test_locks_on_manifest_and_repository(acr: AcrFront) -> None:
+def test_locks_on_manifest_and_repository(acr: AcrBackend) -> None:
     image = manifest("a", "1", "x")
     acr.commit_push(OWNER, image)
     locked(acr, f"a@{image.digest}", deleteEnabled=False)
-    with pytest.raises(Refusal):
+    with pytest.raises(RegistryError):
         acr.check_delete(OWNER, "a", None, image.digest)
     locked(acr, f"a@{image.digest}", deleteEnabled=True)
     locked(acr, "a", writeEnabled=False)
-    with pytest.raises(Refusal):
+    with pytest.raises(RegistryError):
         acr.check_push(OWNER, manifest("a", "2", "y"))
     locked(acr, "a", writeEnabled=True, readEnabled=False)
-    with pytest.raises(Refusal):
+    with pytest.raises(RegistryError):
         acr.check_pull(OWNER, call(Kind.MANIFEST, "a"), image.digest)
     locked(acr, "a", readEnabled=True)
     acr.check_pull(OWNER, call(Kind.MANIFEST, "a"), image.digest)
@@ -208,7 +208,7 @@ def test_locks_on_manifest_and_repository(acr: AcrFront) -> None:
     assert refused(acr, "repository-update", image="a:2", attributes={"readEnabled": False}).status == 404
 
 
-def test_metadata_is_shaped_as_az_prints_it(bench: Bench, acr: AcrFront) -> None:
+def test_metadata_is_shaped_as_az_prints_it(bench: Bench, acr: AcrBackend) -> None:
     image = manifest("a", "1", "xyz")
     acr.commit_push(OWNER, image)
     bench.advance(hours=1)
@@ -228,7 +228,7 @@ def test_metadata_is_shaped_as_az_prints_it(bench: Bench, acr: AcrFront) -> None
     assert acr.names.tags("a") == [] and bench.store.deleted == [("a", image.digest)]
 
 
-def test_purge_is_evaluated_by_the_course_and_spares_what_is_locked(bench: Bench, acr: AcrFront) -> None:
+def test_purge_is_evaluated_by_the_course_and_spares_what_is_locked(bench: Bench, acr: AcrBackend) -> None:
     for tag in ("dev-1", "dev-2", "1.0"):
         acr.commit_push(OWNER, manifest("a", tag, tag))
     locked(acr, "a:dev-2", writeEnabled=False)
@@ -245,7 +245,7 @@ def test_purge_is_evaluated_by_the_course_and_spares_what_is_locked(bench: Bench
 
 
 def test_the_retention_policy_sees_docker_media_types_that_lost_their_tag_after_it_was_enabled(
-    bench: Bench, acr: AcrFront
+    bench: Bench, acr: AcrBackend
 ) -> None:
     assert acr.overnight() == []
     do(acr, "retention-update", status="enabled", days=7)
@@ -262,9 +262,9 @@ def test_the_retention_policy_sees_docker_media_types_that_lost_their_tag_after_
     assert refused(acr, "retention-update", status="enabled", days=366).status == 400
 
 
-def test_settings_survive_the_process(bench: Bench, acr: AcrFront) -> None:
+def test_settings_survive_the_process(bench: Bench, acr: AcrBackend) -> None:
     do(acr, "update", admin_enabled=True, anonymous_pull_enabled=True)
     do(acr, "scope-map-create", name="cleaners", actions=["repositories/old/content/delete"])
-    again = AcrFront(acr.context, Catalog(bench.database, "acr", bench.clock))
+    again = AcrBackend(acr.context, Catalog(bench.database, "acr", bench.clock))
     assert again.snapshot() == acr.snapshot()
     assert refused(again, "scope-map-create", name="_mine_", actions=[]).status == 400

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from autograder.emulators.artifact_registry.backend import ArtifactRegistryFront
-from autograder.emulators.interface import Action, Call, Caller, Kind, Refusal
+from autograder.emulators.artifact_registry.backend import ArtifactRegistryBackend
+from autograder.emulators.interface import Action, Call, Caller, Kind, RegistryError
 from autograder.emulators.registry.bearer import Identity
 from autograder.emulators.registry.catalog import Catalog
 
@@ -23,79 +23,79 @@ KEEP_LAST = {"name": "last", "action": {"type": "Keep"}, "mostRecentVersions": {
 
 
 @pytest.fixture
-def front(bench: Bench) -> ArtifactRegistryFront:
+def backend(bench: Bench) -> ArtifactRegistryBackend:
     catalog = Catalog(bench.database, "artifact-registry", bench.clock)
-    return ArtifactRegistryFront(bench.context("artifact-registry", {}), catalog)
+    return ArtifactRegistryBackend(bench.context("artifact-registry", {}), catalog)
 
 
 @pytest.fixture
-def models(front: ArtifactRegistryFront) -> ArtifactRegistryFront:
-    create(front)
-    return front
+def models(backend: ArtifactRegistryBackend) -> ArtifactRegistryBackend:
+    create(backend)
+    return backend
 
 
-def create(front: ArtifactRegistryFront, repository: str = "models", **more: Any) -> Any:
+def create(backend: ArtifactRegistryBackend, repository: str = "models", **more: Any) -> Any:
     arguments = {"project": "ml-course-1", "location": "us-central1", "immutable_tags": False, **more}
-    return front.admin("repository-create", {"repository": repository, **arguments})
+    return backend.admin("repository-create", {"repository": repository, **arguments})
 
 
 def asked(repository: str, method: str = "PUT") -> Call:
     return Call(method=method, kind=Kind.MANIFEST, repository=repository, reference="1", host="localhost:5004")
 
 
-def refused(front: ArtifactRegistryFront, caller: Caller, repository: str, action: Action) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        front.authorise(caller, asked(repository), action)
+def refused(backend: ArtifactRegistryBackend, caller: Caller, repository: str, action: Action) -> RegistryError:
+    with pytest.raises(RegistryError) as caught:
+        backend.authorise(caller, asked(repository), action)
     return caught.value
 
 
-def test_the_access_token_lives_an_hour(bench: Bench, front: ArtifactRegistryFront) -> None:
-    token = front.admin("token", {"account": "student@example.com"})["token"]
-    identity = front.identify("oauth2accesstoken", token + "\n")
+def test_the_access_token_lives_an_hour(bench: Bench, backend: ArtifactRegistryBackend) -> None:
+    token = backend.admin("token", {"account": "student@example.com"})["token"]
+    identity = backend.identify("oauth2accesstoken", token + "\n")
     assert identity is not None and identity.name == "student@example.com"
-    assert front.identify("student", token) is None, "the user name is fixed"
+    assert backend.identify("student", token) is None, "the user name is fixed"
     bench.advance(minutes=60)
-    assert front.identify("oauth2accesstoken", token) is None
+    assert backend.identify("oauth2accesstoken", token) is None
 
 
 @pytest.mark.parametrize(
     ("role", "rights"),
     [("reader", {"pull"}), ("writer", {"pull", "push"}), ("repoAdmin", {"pull", "push", "delete"})],
 )
-def test_keys_log_in_with_their_role(front: ArtifactRegistryFront, role: str, rights: set[str]) -> None:
+def test_keys_log_in_with_their_role(backend: ArtifactRegistryBackend, role: str, rights: set[str]) -> None:
     arguments = {"project": "ml-course-1", "account": "ci-runner", "role": f"roles/artifactregistry.{role}"}
-    key = json.dumps(front.admin("key-create", arguments))
-    identity = front.identify("_json_key", key)
+    key = json.dumps(backend.admin("key-create", arguments))
+    identity = backend.identify("_json_key", key)
     assert identity is not None and identity.name == "ci-runner@ml-course-1.iam.gserviceaccount.com"
-    assert front.rights(identity, PATH) == rights
-    assert front.identify("_json_key_base64", base64.b64encode(key.encode()).decode()) == identity
-    assert front.identify("_json_key_base64", key) is None
+    assert backend.rights(identity, PATH) == rights
+    assert backend.identify("_json_key_base64", base64.b64encode(key.encode()).decode()) == identity
+    assert backend.identify("_json_key_base64", key) is None
     changed = json.dumps({**json.loads(key), "private_key": "x"})
-    assert front.identify("_json_key", changed) is None
-    assert json.loads(key)["private_key"] not in json.dumps(front.snapshot())
+    assert backend.identify("_json_key", changed) is None
+    assert json.loads(key)["private_key"] not in json.dumps(backend.snapshot())
     for nonsense in ("", "{", "[]", "{}", '{"private_key": 1}'):
-        assert front.identify("_json_key", nonsense) is None
+        assert backend.identify("_json_key", nonsense) is None
 
 
-def test_a_repository_must_exist_first(front: ArtifactRegistryFront) -> None:
-    missing = refused(front, OWNER, PATH, Action.PUSH)
+def test_a_repository_must_exist_first(backend: ArtifactRegistryBackend) -> None:
+    missing = refused(backend, OWNER, PATH, Action.PUSH)
     assert (missing.status, missing.code, missing.message) == (404, "NAME_UNKNOWN", 'Repository "models" not found')
-    create(front)
-    front.authorise(OWNER, asked(PATH), Action.PUSH)
-    front.authorise(OWNER, asked(f"{PATH}/deeper"), Action.PUSH)
-    with pytest.raises(Refusal, match="already exists"):
-        create(front)
+    create(backend)
+    backend.authorise(OWNER, asked(PATH), Action.PUSH)
+    backend.authorise(OWNER, asked(f"{PATH}/deeper"), Action.PUSH)
+    with pytest.raises(RegistryError, match="already exists"):
+        create(backend)
 
 
 @pytest.mark.parametrize("name", ["ml-course-1/app", "app", "gcr.io/ml-course-1/app", "eu.gcr.io/ml-course-1/a/b"])
-def test_names_of_container_registry_meet_the_migration_hint(models: ArtifactRegistryFront, name: str) -> None:
+def test_names_of_container_registry_meet_the_migration_hint(models: ArtifactRegistryBackend, name: str) -> None:
     found = refused(models, OWNER, name, Action.PULL)
     assert found.status == 412 and "Container Registry is deprecated and shutting down" in found.message
     if "/" in name:
         assert "--projects='ml-course-1'" in found.message
 
 
-def test_missing_rights_are_told_as_google_tells_them(models: ArtifactRegistryFront) -> None:
+def test_missing_rights_are_told_as_google_tells_them(models: ArtifactRegistryBackend) -> None:
     reader = Caller("r", {"identity": Identity("r", {"role": "roles/artifactregistry.reader"})})
     models.authorise(reader, asked(PATH), Action.PULL)
     found = refused(models, reader, PATH, Action.PUSH)
@@ -105,11 +105,11 @@ def test_missing_rights_are_told_as_google_tells_them(models: ArtifactRegistryFr
     assert refused(models, Caller(""), PATH, Action.PULL).message.startswith("Unauthenticated request.")
 
 
-def token_request(front: ArtifactRegistryFront, *scopes: str, password: str = "") -> Any:
+def token_request(backend: ArtifactRegistryBackend, *scopes: str, password: str = "") -> Any:
     encoded = base64.b64encode(f"oauth2accesstoken:{password}".encode()).decode()
     headers = {"Authorization": f"Basic {encoded}"} if password else {}
-    assert front.api is not None
-    return Client(front.api).get("/v2/token", query_string={"scope": list(scopes)}, headers=headers)
+    assert backend.api is not None
+    return Client(backend.api).get("/v2/token", query_string={"scope": list(scopes)}, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def token_request(front: ArtifactRegistryFront, *scopes: str, password: str = ""
     ],
 )
 def test_the_token_endpoint_says_what_a_head_cannot(
-    bench: Bench, models: ArtifactRegistryFront, scopes: list[str], permission: str
+    bench: Bench, models: ArtifactRegistryBackend, scopes: list[str], permission: str
 ) -> None:
     answer = token_request(models, *scopes)
     [error] = answer.json["errors"]
@@ -133,7 +133,7 @@ def test_the_token_endpoint_says_what_a_head_cannot(
     assert [line["repository"] for line in lines] == ([PATH] if permission == "uploadArtifacts" else [])
 
 
-def test_a_token_for_less_than_the_source_of_a_mount_is_a_token(models: ArtifactRegistryFront) -> None:
+def test_a_token_for_less_than_the_source_of_a_mount_is_a_token(models: ArtifactRegistryBackend) -> None:
     password = models.admin("token", {"account": "student@example.com"})["token"]
     other = "repository:library/python:pull"  # two parts: no name of this registry
     answer = token_request(models, other, f"repository:{PATH}:pull,push", password=password)
@@ -142,7 +142,7 @@ def test_a_token_for_less_than_the_source_of_a_mount_is_a_token(models: Artifact
     assert token_request(models).status_code == 200, "docker login asks for no scope"
 
 
-def test_the_role_decides_whatever_a_token_was_asked_for(models: ArtifactRegistryFront) -> None:
+def test_the_role_decides_whatever_a_token_was_asked_for(models: ArtifactRegistryBackend) -> None:
     password = models.admin("token", {"account": "student@example.com"})["token"]
     answer = token_request(models, f"repository:{PATH}:push,pull", password=password)
     headers = {"authorization": f"Bearer {answer.json['token']}"}
@@ -153,48 +153,48 @@ def test_the_role_decides_whatever_a_token_was_asked_for(models: ArtifactRegistr
     assert refused(models, nobody, PATH, Action.PULL).status == 403
 
 
-def test_the_token_endpoint_speaks_for_container_registry(models: ArtifactRegistryFront) -> None:
+def test_the_token_endpoint_speaks_for_container_registry(models: ArtifactRegistryBackend) -> None:
     password = models.admin("token", {"account": "student@example.com"})["token"]
     answer = token_request(models, "repository:gcr.io/shop-ml/app:pull,push", password=password)
     assert answer.status_code == 412 and "--projects='shop-ml'" in answer.json["errors"][0]["message"]
 
 
-def test_immutable_tags_are_neither_moved_nor_deleted(front: ArtifactRegistryFront) -> None:
-    create(front, immutable_tags=True)
+def test_immutable_tags_are_neither_moved_nor_deleted(backend: ArtifactRegistryBackend) -> None:
+    create(backend, immutable_tags=True)
     first = manifest(PATH, "1", "a")
-    front.commit_push(OWNER, first)
-    front.check_push(OWNER, first)
-    front.check_push(OWNER, manifest(PATH, "2", "b"))
-    with pytest.raises(Refusal) as caught:
-        front.check_push(OWNER, manifest(PATH, "1", "b"))
+    backend.commit_push(OWNER, first)
+    backend.check_push(OWNER, first)
+    backend.check_push(OWNER, manifest(PATH, "2", "b"))
+    with pytest.raises(RegistryError) as caught:
+        backend.check_push(OWNER, manifest(PATH, "1", "b"))
     text = "cannot update tag 1. The repository has enabled tag immutability"
     assert (caught.value.status, caught.value.code, caught.value.message) == (400, "MANIFEST_INVALID", text)
     for tag in ("1", None):
-        with pytest.raises(Refusal, match="tag immutability"):
-            front.check_delete(OWNER, PATH, tag, first.digest)
+        with pytest.raises(RegistryError, match="tag immutability"):
+            backend.check_delete(OWNER, PATH, tag, first.digest)
     untagged = manifest(PATH, None, "c")
-    front.commit_push(OWNER, untagged)
-    front.check_delete(OWNER, PATH, None, untagged.digest)
-    front.admin("repository-immutable", {"name": "ml-course-1/models", "immutable_tags": False})
-    front.check_push(OWNER, manifest(PATH, "1", "b"))
+    backend.commit_push(OWNER, untagged)
+    backend.check_delete(OWNER, PATH, None, untagged.digest)
+    backend.admin("repository-immutable", {"name": "ml-course-1/models", "immutable_tags": False})
+    backend.check_push(OWNER, manifest(PATH, "1", "b"))
 
 
-def test_a_child_goes_after_its_index(models: ArtifactRegistryFront) -> None:
+def test_a_child_goes_after_its_index(models: ArtifactRegistryBackend) -> None:
     child = manifest(PATH, None, "a")
     both = index(PATH, "multi", child)
     models.commit_push(OWNER, child)
     models.commit_push(OWNER, both)
-    with pytest.raises(Refusal, match="manifest list"):
+    with pytest.raises(RegistryError, match="manifest list"):
         models.check_delete(OWNER, PATH, None, child.digest)
     models.commit_delete(OWNER, PATH, None, both.digest)
     models.check_delete(OWNER, PATH, None, child.digest)
 
 
-def set_policies(front: ArtifactRegistryFront, *policies: Any, dry_run: bool = False) -> Any:
-    return front.admin("cleanup-set", {"name": "ml-course-1/models", "policies": list(policies), "dry_run": dry_run})
+def set_policies(backend: ArtifactRegistryBackend, *policies: Any, dry_run: bool = False) -> Any:
+    return backend.admin("cleanup-set", {"name": "ml-course-1/models", "policies": list(policies), "dry_run": dry_run})
 
 
-def test_cleanup_runs_overnight_and_says_which_policy_took_what(bench: Bench, models: ArtifactRegistryFront) -> None:
+def test_cleanup_runs_overnight_and_says_which_policy_took_what(bench: Bench, models: ArtifactRegistryBackend) -> None:
     old = [manifest(PATH, f"v{number}", str(number)) for number in range(3)]
     for image in old:
         models.commit_push(OWNER, image)
@@ -212,7 +212,7 @@ def test_cleanup_runs_overnight_and_says_which_policy_took_what(bench: Bench, mo
     assert models.overnight() == [], "a second night finds nothing"
 
 
-def test_a_dry_run_deletes_nothing_and_logs(bench: Bench, models: ArtifactRegistryFront) -> None:
+def test_a_dry_run_deletes_nothing_and_logs(bench: Bench, models: ArtifactRegistryBackend) -> None:
     models.commit_push(OWNER, manifest(PATH, "1"))
     set_policies(models, DELETE_OLD, dry_run=True)
     bench.advance(days=31)
@@ -221,7 +221,7 @@ def test_a_dry_run_deletes_nothing_and_logs(bench: Bench, models: ArtifactRegist
     assert [entry["action"] for entry in models.admin("cleanup-preview", {"name": "ml-course-1/models"})] == ["expire"]
 
 
-def test_an_index_goes_one_night_before_its_children(bench: Bench, models: ArtifactRegistryFront) -> None:
+def test_an_index_goes_one_night_before_its_children(bench: Bench, models: ArtifactRegistryBackend) -> None:
     child = manifest(PATH, None, "a")
     models.commit_push(OWNER, child)
     models.commit_push(OWNER, index(PATH, "multi", child))
@@ -231,24 +231,26 @@ def test_an_index_goes_one_night_before_its_children(bench: Bench, models: Artif
     assert [entry["digest"] for entry in models.overnight()] == [child.digest]
 
 
-def test_settings_survive_the_process_and_invalid_ones_are_refused(bench: Bench, models: ArtifactRegistryFront) -> None:
+def test_settings_survive_the_process_and_invalid_ones_are_refused(
+    bench: Bench, models: ArtifactRegistryBackend
+) -> None:
     set_policies(models, DELETE_OLD)
     catalog = Catalog(bench.database, "artifact-registry", bench.clock)
-    again = ArtifactRegistryFront(models.context, catalog)
+    again = ArtifactRegistryBackend(models.context, catalog)
     assert again.admin("repository-describe", {"name": "ml-course-1/models"})["cleanupPolicies"] == [DELETE_OLD]
     for wrong in ([{"name": "x"}], {}, [DELETE_OLD, {**DELETE_OLD, "condition": {}}] * 6):
-        with pytest.raises(Refusal):
+        with pytest.raises(RegistryError):
             models.admin("cleanup-set", {"name": "ml-course-1/models", "policies": wrong, "dry_run": True})
     for project, repository, location in (
         ("P", "models2", "us"),
         ("ml-course-1", "A", "us"),
         ("ml-course-1", "a", "U"),
     ):
-        with pytest.raises(Refusal):
+        with pytest.raises(RegistryError):
             create(models, repository, project=project, location=location)
 
 
-def test_deleting_a_repository_takes_its_images(bench: Bench, models: ArtifactRegistryFront) -> None:
+def test_deleting_a_repository_takes_its_images(bench: Bench, models: ArtifactRegistryBackend) -> None:
     image = manifest(PATH, "1")
     models.commit_push(OWNER, image)
     models.admin("repository-delete", {"name": "ml-course-1/models"})

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from autograder.emulators.hub.backend import HubFront
+from autograder.emulators.hub.backend import HubBackend
 from autograder.emulators.hub.limits import PullLimits
-from autograder.emulators.interface import Action, Call, Kind, Refusal
+from autograder.emulators.interface import Action, Call, Kind, RegistryError
 from autograder.emulators.registry.bearer import parse_scopes
 from autograder.emulators.registry.catalog import Catalog
 
@@ -20,14 +20,14 @@ CREDENTIALS = {"accounts": {"student": "pw", "colleague": "pw2", "publisher": "p
 
 
 @pytest.fixture
-def hub(bench: Bench) -> HubFront:
+def hub(bench: Bench) -> HubBackend:
     limits = PullLimits(bench.database, bench.clock, "publisher")
     catalog = Catalog(bench.database, "dockerhub", bench.clock)
-    return HubFront(bench.context("dockerhub", CREDENTIALS), catalog, limits)
+    return HubBackend(bench.context("dockerhub", CREDENTIALS), catalog, limits)
 
 
 @pytest.fixture
-def web(hub: HubFront) -> Client:
+def web(hub: HubBackend) -> Client:
     assert hub.api is not None
     return Client(hub.api)
 
@@ -48,18 +48,18 @@ def token_for(web: Client, user: str, password: str, *scopes: str) -> str:
     return "Bearer " + answer.json["token"]  # type: ignore[index]
 
 
-def test_the_challenge_names_realm_service_and_scope(hub: HubFront) -> None:
-    with pytest.raises(Refusal) as caught:
+def test_the_challenge_names_realm_service_and_scope(hub: HubBackend) -> None:
+    with pytest.raises(RegistryError) as caught:
         hub.authenticate(call())
     assert caught.value.status == 401
     realm = 'Bearer realm="http://localhost:5002/token",service="registry.docker.io"'
     assert caught.value.headers == {"WWW-Authenticate": realm}
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         hub.authenticate(call(kind=Kind.UPLOAD, method="POST", repository="a/b"))
     assert caught.value.headers["WWW-Authenticate"] == f'{realm},scope="repository:a/b:pull,push"'
 
 
-def test_login_without_a_scope_gives_a_token_that_the_base_takes(hub: HubFront, web: Client) -> None:
+def test_login_without_a_scope_gives_a_token_that_the_base_takes(hub: HubBackend, web: Client) -> None:
     answer = web.get("/token?account=student&client_id=docker&offline_token=true", headers=basic("student", "pw"))
     assert answer.json is not None
     assert answer.json["expires_in"] >= 60, "a shorter one breaks pushes"
@@ -84,17 +84,17 @@ def test_wrong_credentials_are_refused_with_dockers_text(web: Client, headers: d
     assert answer.json == {"errors": [{"code": "UNAUTHORIZED", "message": "incorrect username or password"}]}
 
 
-def test_less_than_asked_is_granted_without_an_error(hub: HubFront, web: Client) -> None:
+def test_less_than_asked_is_granted_without_an_error(hub: HubBackend, web: Client) -> None:
     token = token_for(web, "student", "pw", "repository:colleague/app:pull,push", "repository:student/app:pull,push")
     caller = hub.authenticate(call(token))
     assert not hub.allows(caller, "colleague/app", "push") and hub.allows(caller, "student/app", "push")
     wanted = call(token, kind=Kind.MANIFEST, method="PUT", repository="colleague/app", reference="1")
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         hub.authorise(caller, wanted, Action.PUSH)
     assert caught.value.status == 401 and 'error="insufficient_scope"' in caught.value.headers["WWW-Authenticate"]
 
 
-def test_post_takes_a_password_and_scopes_joined_by_blanks(hub: HubFront, web: Client) -> None:
+def test_post_takes_a_password_and_scopes_joined_by_blanks(hub: HubBackend, web: Client) -> None:
     form = {
         "grant_type": "password",
         "username": "student",
@@ -111,11 +111,11 @@ def test_post_takes_a_password_and_scopes_joined_by_blanks(hub: HubFront, web: C
     assert web.post("/token", data={"grant_type": "magic"}).status_code == 400
 
 
-def test_a_token_dies_with_the_clock(bench: Bench, hub: HubFront, web: Client) -> None:
+def test_a_token_dies_with_the_clock(bench: Bench, hub: HubBackend, web: Client) -> None:
     token = token_for(web, "student", "pw", "repository:student/a:pull")
     hub.authenticate(call(token))
     bench.advance(minutes=5)
-    with pytest.raises(Refusal):
+    with pytest.raises(RegistryError):
         hub.authenticate(call(token))
 
 
@@ -135,7 +135,7 @@ def test_scopes_are_read_leniently() -> None:
     ]
 
 
-def test_anonymous_callers_get_a_token_for_what_is_public(hub: HubFront, web: Client) -> None:
+def test_anonymous_callers_get_a_token_for_what_is_public(hub: HubBackend, web: Client) -> None:
     hub.commit_push(hub.authenticate(call(token_for(web, "student", "pw"))), manifest("student/app", "1"))
     answer = web.get("/token?scope=repository:student/app:pull,push")
     assert answer.json is not None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 from autograder.emulators.registry.body import ClientGone, RequestBody
 from autograder.emulators.registry.store import PIECE
 
@@ -89,6 +89,6 @@ def test_a_body_shorter_than_declared_is_no_body() -> None:
 def test_a_manifest_has_a_limit_in_both_framings() -> None:
     assert known(b"x" * 10).whole(10) == b"x" * 10
     for body in (known(b"x" * 11), chunked(encode([b"x" * 6, b"y" * 5]))[0]):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(RegistryError) as caught:
             body.whole(10)
         assert caught.value.status == 413

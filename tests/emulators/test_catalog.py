@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.emulators.database import Database
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 from autograder.emulators.registry.catalog import Catalog
 from autograder.oci.manifests import DOCKER_MANIFEST
 
@@ -70,7 +70,7 @@ def test_an_index_knows_its_children_and_an_artifact_its_subject(catalog: Catalo
 
 def test_bytes_that_are_no_manifest_are_refused(catalog: Catalog) -> None:
     broken = manifest("a", "1", media_type="application/x-unknown")
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         catalog.push(broken)
     assert (caught.value.status, caught.value.code) == (400, "MANIFEST_INVALID")
     assert not catalog.exists("a"), "nothing of it stays"

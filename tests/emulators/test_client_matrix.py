@@ -1,4 +1,4 @@
-"""Five clients that are not Docker, against the local registry and the four stand-ins.
+"""Five clients that are not Docker, against the local registry and the four emulators.
 
 Each logs in, pushes or copies, pulls, lists, and deletes; artifacts are attached, images signed and verified with a key
 of one's own; and what may not be pushed is refused in words.

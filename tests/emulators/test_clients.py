@@ -1,4 +1,4 @@
-"""The real clients against each front: docker, skopeo, trivy, oras (its SDK; its command where there is one)."""
+"""The real clients against each backend: docker, skopeo, trivy, oras (its SDK; its command where there is one)."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_acr_commands_print_the_az_line(running: Installation) -> None:
 def test_the_clock_moves_and_the_journal_tells(running: Installation) -> None:
     before = data("clock", "show")
     out, _ = course("clock", "advance", "90m")
-    assert "for the stand-ins" in out
+    assert "for the emulators" in out
     after = data("clock", "show")
     assert after["offset"] == before["offset"] + 5400
     _, err = course("clock", "advance", "soon", status=2)

@@ -25,7 +25,7 @@ import pytest
 from werkzeug.test import Client
 
 from autograder import paths
-from autograder.emulators.assembly import Configuration, Standins
+from autograder.emulators.assembly import Configuration, Emulators
 from autograder.emulators.database import Database
 from autograder.emulators.interface import Caller
 from autograder.emulators.registry.bearer import Identity
@@ -53,7 +53,7 @@ def configuration(folder: Path, registry: str) -> dict[str, Any]:
 
 @contextmanager
 def process(folder: Path, settings: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """The stand-ins as a process of their own; killed without a warning at the end."""
+    """The emulators as a process of their own; killed without a warning at the end."""
     file = folder / "configuration.json"
     file.write_text(json.dumps(settings))
     command = [sys.executable, "-m", "autograder.emulators", str(file)]
@@ -86,7 +86,7 @@ class Pusher(threading.Thread):
             while True:
                 self.number += 1
                 self.step(self.number)
-        except Exception as error:  # the front is gone, as a rule
+        except Exception as error:  # the backend is gone, as a rule
             self.error = error
 
     def step(self, number: int) -> None:
@@ -185,11 +185,11 @@ def cut_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield seen
 
 
-def standins(folder: Path, registry: str) -> Standins:
+def emulators(folder: Path, registry: str) -> Emulators:
     settings = configuration(folder, registry)
     file = folder / "configuration.json"
     file.write_text(json.dumps(settings))
-    made = Standins(Configuration.read(file))
+    made = Emulators(Configuration.read(file))
     made.reconcile()
     return made
 
@@ -203,7 +203,7 @@ def test_a_push_or_deletion_cut_between_any_two_steps_leaves_names_and_store_in_
         while cut:
             step += 1
             cut = False
-            made = standins(tmp_path, registry)
+            made = emulators(tmp_path, registry)
             web = Client(made.application("dockerhub"))
             bearer = _bearer(web, name)
             store = RegistryHttp(registry)
@@ -217,9 +217,9 @@ def test_a_push_or_deletion_cut_between_any_two_steps_leaves_names_and_store_in_
                 except Cut:
                     cut = True
             made.database.close()
-            again = standins(tmp_path, registry)
+            again = emulators(tmp_path, registry)
             _agree(again, registry, name)
-            tagged = again.fronts["dockerhub"].index.resolve(name, "t") == digest_of(body)
+            tagged = again.backends["dockerhub"].index.resolve(name, "t") == digest_of(body)
             if not cut:
                 assert status in (201, 202) and tagged == (operation == "PUT"), "what was acknowledged holds"
             again.database.close()
@@ -230,39 +230,39 @@ def test_an_expiry_run_cut_at_any_step_is_finished_later_and_takes_nothing_else(
     tmp_path: Path, registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = [{"name": "old", "action": {"type": "Delete"}, "condition": {"tagState": "any", "olderThan": "30d"}}]
-    made = standins(tmp_path, registry)
-    front = made.fronts["artifact-registry"]
+    made = emulators(tmp_path, registry)
+    backend = made.backends["artifact-registry"]
     arguments = {"project": "ml-course-1", "location": "us-central1", "immutable_tags": False}
-    front.admin("repository-create", {"repository": "models", **arguments})
-    front.admin("cleanup-set", {"name": "ml-course-1/models", "policies": policy, "dry_run": False})
+    backend.admin("repository-create", {"repository": "models", **arguments})
+    backend.admin("cleanup-set", {"name": "ml-course-1/models", "policies": policy, "dry_run": False})
     name = f"ml-course-1/models/e{uuid4().hex[:8]}"
     owner = Caller("owner", {"identity": Identity("owner", {"role": "roles/artifactregistry.repoAdmin"})})
     made.database.close()
     step, cut = 0, True
     while cut:
         step += 1
-        made = standins(tmp_path, registry)
-        front, store = made.fronts["artifact-registry"], RegistryHttp(registry)
+        made = emulators(tmp_path, registry)
+        backend, store = made.backends["artifact-registry"], RegistryHttp(registry)
         for age in (31, 0):
             for number in range(3):
                 body = _image(store, f"gar/{name}", f"{step} {age} {number}")
-                front.context.store.put_manifest(name, digest_of(body), _TYPE, body)  # type: ignore[attr-defined]
+                backend.context.store.put_manifest(name, digest_of(body), _TYPE, body)  # type: ignore[attr-defined]
                 image = manifest(name, f"a{age}-{step}-{number}")
-                front.commit_push(owner, type(image)(name, image.tag, digest_of(body), _TYPE, body))
+                backend.commit_push(owner, type(image)(name, image.tag, digest_of(body), _TYPE, body))
             made.clock.advance(timedelta(days=age))
         cut = False
         with cut_at(step, monkeypatch):
             try:
-                front.overnight()
+                backend.overnight()
             except Cut:
                 cut = True
         made.database.close()
-        again = standins(tmp_path, registry)
+        again = emulators(tmp_path, registry)
         _agree(again, registry, name, "artifact-registry", "gar/")
-        kept = again.fronts["artifact-registry"].index.tags(name) or []
+        kept = again.backends["artifact-registry"].index.tags(name) or []
         assert {tag for tag in kept if tag.startswith(f"a0-{step}-")} == {f"a0-{step}-{n}" for n in range(3)}
-        again.fronts["artifact-registry"].overnight()
-        kept = again.fronts["artifact-registry"].index.tags(name) or []
+        again.backends["artifact-registry"].overnight()
+        kept = again.backends["artifact-registry"].index.tags(name) or []
         assert not [tag for tag in kept if tag.startswith(f"a31-{step}-")]
         _agree(again, registry, name, "artifact-registry", "gar/")
         again.database.close()
@@ -299,10 +299,12 @@ def _delete(web: Client, path: str, headers: dict[str, str]) -> int:
     return web.delete(path, headers=headers).status_code
 
 
-def _agree(made: Standins, registry: str, name: str, service: str = "dockerhub", prefix: str = "hub/") -> None:
+def _agree(made: Emulators, registry: str, name: str, service: str = "dockerhub", prefix: str = "hub/") -> None:
     """Every manifest that the names know is in the store; what was removed is not; a second look finds nothing."""
-    store, front = RegistryHttp(registry), made.fronts[service]
-    known = [image for entry in front.snapshot()["repositories"] if entry["name"] == name for image in entry["images"]]
+    store, backend = RegistryHttp(registry), made.backends[service]
+    known = [
+        image for entry in backend.snapshot()["repositories"] if entry["name"] == name for image in entry["images"]
+    ]
     for image in known:
         assert store.send("HEAD", f"/v2/{prefix}{name}/manifests/{image['digest']}", None, Accept=ACCEPT).status == 200
     gone = {
@@ -312,4 +314,4 @@ def _agree(made: Standins, registry: str, name: str, service: str = "dockerhub",
     } - {image["digest"] for image in known}
     for digest in gone:
         assert store.send("HEAD", f"/v2/{prefix}{name}/manifests/{digest}", None, Accept=ACCEPT).status == 404
-    assert front.reconcile() == []
+    assert backend.reconcile() == []

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.emulators.clock import StandinClock, moment, stamp
+from autograder.emulators.clock import EmulatorClock, moment, stamp
 from autograder.emulators.database import Database
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 from autograder.emulators.json_store import read_json, write_json
 from autograder.emulators.locks import Locks
 from autograder.emulators.registry.access_tokens import AccessTokens
@@ -33,12 +33,12 @@ def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
 
 
 def test_the_clock_only_moves_forward_and_remembers(tmp_path: Path) -> None:
-    clock = StandinClock(tmp_path / "clock.json", lambda: START)
+    clock = EmulatorClock(tmp_path / "clock.json", lambda: START)
     assert clock.advance(timedelta(days=30)) == START + timedelta(days=30)
     for wrong in (timedelta(seconds=-1), timedelta(days=10_000_000)):
         with pytest.raises(ValueError):
             clock.advance(wrong)
-    assert StandinClock(tmp_path / "clock.json", lambda: START).now() == START + timedelta(days=30)
+    assert EmulatorClock(tmp_path / "clock.json", lambda: START).now() == START + timedelta(days=30)
 
 
 TIMES = st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC))
@@ -140,7 +140,7 @@ def test_access_tokens_are_kept_as_hashes(bench: Bench, tmp_path: Path) -> None:
     assert again.find(secret) is None and again.expired(token)
     assert again.revoke("laptop") == token
     assert AccessTokens(file, bench.clock).all() == []
-    with pytest.raises(Refusal, match="no token"):
+    with pytest.raises(RegistryError, match="no token"):
         again.revoke("laptop")
 
 
@@ -148,7 +148,7 @@ def test_a_name_that_fits_two_tokens_revokes_neither(bench: Bench, tmp_path: Pat
     tokens = AccessTokens(tmp_path / "tokens.json", bench.clock)
     first, _ = tokens.create("student", "ci", ["repo:read"], None, "")
     tokens.create("student", "ci", ["repo:read"], None, "")
-    with pytest.raises(Refusal, match="2 tokens"):
+    with pytest.raises(RegistryError, match="2 tokens"):
         tokens.revoke("ci")
     assert tokens.revoke(first.id) == first and len(tokens.all()) == 1
     assert json.loads((tmp_path / "tokens.json").read_text("utf-8"))[0]["expires"] == ""

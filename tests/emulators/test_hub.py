@@ -9,9 +9,9 @@ import pytest
 from autograder.domain.dockerhub import ANONYMOUS_PULLS as ANONYMOUS
 from autograder.domain.dockerhub import PERSONAL_PULLS as PERSONAL
 from autograder.domain.dockerhub import fingerprint
-from autograder.emulators.hub.backend import IMMUTABLE, HubFront
+from autograder.emulators.hub.backend import IMMUTABLE, HubBackend
 from autograder.emulators.hub.limits import PullLimits
-from autograder.emulators.interface import Call, Caller, Kind, Refusal
+from autograder.emulators.interface import Call, Caller, Kind, RegistryError
 from autograder.emulators.registry.access_tokens import REMEMBERED
 from autograder.emulators.registry.bearer import Identity
 from autograder.emulators.registry.catalog import Catalog
@@ -23,13 +23,13 @@ STUDENT = Caller("student")
 
 
 @pytest.fixture
-def hub(bench: Bench) -> HubFront:
+def hub(bench: Bench) -> HubBackend:
     limits = PullLimits(bench.database, bench.clock, "publisher")
     catalog = Catalog(bench.database, "dockerhub", bench.clock)
-    return HubFront(bench.context("dockerhub", CREDENTIALS), catalog, limits)
+    return HubBackend(bench.context("dockerhub", CREDENTIALS), catalog, limits)
 
 
-def who(hub: HubFront, user: str, password: str) -> Identity:
+def who(hub: HubBackend, user: str, password: str) -> Identity:
     identity = hub.identify(user, password)
     assert identity is not None
     return identity
@@ -39,20 +39,20 @@ def get(repository: str, reference: str, client: str = "10.0.0.1", method: str =
     return Call(method=method, kind=Kind.MANIFEST, repository=repository, reference=reference, client=client)
 
 
-def refusal(hub: HubFront, operation: str, **arguments: Any) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refusal(hub: HubBackend, operation: str, **arguments: Any) -> RegistryError:
+    with pytest.raises(RegistryError) as caught:
         hub.admin(operation, arguments)
     return caught.value
 
 
-def test_each_writes_into_their_own_namespace_only(hub: HubFront) -> None:
+def test_each_writes_into_their_own_namespace_only(hub: HubBackend) -> None:
     student = who(hub, "student", "pw")
     assert hub.rights(student, "student/app") == {"pull", "push", "delete"}
     for foreign in ("colleague/app", "library/python", "app", "student/a/b", "students/app", "student"):
         assert hub.rights(student, foreign) == set(), foreign
 
 
-def test_library_is_the_publishers_and_everyones_to_pull(hub: HubFront) -> None:
+def test_library_is_the_publishers_and_everyones_to_pull(hub: HubBackend) -> None:
     assert hub.rights(who(hub, "publisher", "pw3"), "library/python") == {"pull", "push", "delete"}
     assert hub.rights(who(hub, "publisher", "pw3"), "student/app") == set()
     hub.commit_push(Caller("publisher"), manifest("library/python", "3.11"))
@@ -60,7 +60,7 @@ def test_library_is_the_publishers_and_everyones_to_pull(hub: HubFront) -> None:
     assert hub.rights(who(hub, "student", "pw"), "library/python") == {"pull"}
 
 
-def test_a_private_repository_does_not_exist_for_others(hub: HubFront) -> None:
+def test_a_private_repository_does_not_exist_for_others(hub: HubBackend) -> None:
     hub.commit_push(STUDENT, manifest("student/app", "1"))
     other = who(hub, "colleague", "pw2")
     assert hub.rights(None, "student/app") == hub.rights(other, "student/app") == {"pull"}
@@ -70,7 +70,7 @@ def test_a_private_repository_does_not_exist_for_others(hub: HubFront) -> None:
     assert hub.rights(who(hub, "student", "pw"), "student/app") == {"pull", "push", "delete"}
 
 
-def test_the_personal_plan_has_one_private_repository(hub: HubFront) -> None:
+def test_the_personal_plan_has_one_private_repository(hub: HubBackend) -> None:
     hub.admin("repository-create", {"name": "student/one", "private": True})
     assert refusal(hub, "repository-create", name="student/two", private=True).status == 402
     hub.admin("repository-create", {"name": "student/two", "private": False})
@@ -90,7 +90,7 @@ def test_the_personal_plan_has_one_private_repository(hub: HubFront) -> None:
         ("repo:public_read", {"pull"}, set()),
     ],
 )
-def test_an_access_token_may_what_its_scope_says(hub: HubFront, scope: str, own: set[str], private: set[str]) -> None:
+def test_an_access_token_may_what_its_scope_says(hub: HubBackend, scope: str, own: set[str], private: set[str]) -> None:
     hub.commit_push(STUDENT, manifest("student/app", "1"))
     hub.admin("repository-create", {"name": "student/secret", "private": True})
     made = hub.admin("token-create", {"owner": "student", "name": "ci", "scope": scope, "days": None})
@@ -101,7 +101,7 @@ def test_an_access_token_may_what_its_scope_says(hub: HubFront, scope: str, own:
     assert made["secret"] not in str(hub.snapshot()) and "secret" not in hub.admin("token-list", {})[0]
 
 
-def test_access_tokens_expire_and_can_be_revoked(bench: Bench, hub: HubFront) -> None:
+def test_access_tokens_expire_and_can_be_revoked(bench: Bench, hub: HubBackend) -> None:
     made = hub.admin("token-create", {"owner": "student", "name": "ci", "scope": "repo:read", "days": 1})
     kept = hub.admin("token-create", {"owner": "student", "name": "laptop", "scope": "repo:read", "days": None})
     hub.admin("token-revoke", {"token": "laptop"})
@@ -115,7 +115,7 @@ def test_access_tokens_expire_and_can_be_revoked(bench: Bench, hub: HubFront) ->
     assert refusal(hub, "token-revoke", token="laptop").status == 404
 
 
-def test_immutable_tags_are_neither_moved_nor_deleted(hub: HubFront) -> None:
+def test_immutable_tags_are_neither_moved_nor_deleted(hub: HubBackend) -> None:
     first = manifest("student/app", "1.0", "a")
     hub.commit_push(STUDENT, first)
     hub.commit_push(STUDENT, manifest("student/app", "latest", "a"))
@@ -123,11 +123,11 @@ def test_immutable_tags_are_neither_moved_nor_deleted(hub: HubFront) -> None:
     hub.check_push(STUDENT, first)  # the same image again changes nothing
     hub.check_push(STUDENT, manifest("student/app", "latest", "b"))
     hub.check_push(STUDENT, manifest("student/app", "2.0", "b"))
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         hub.check_push(STUDENT, manifest("student/app", "1.0", "b"))
     assert (caught.value.status, caught.value.code, caught.value.message) == (403, "DENIED", IMMUTABLE)
     for tag in ("1.0", None):
-        with pytest.raises(Refusal, match="immutable"):
+        with pytest.raises(RegistryError, match="immutable"):
             hub.check_delete(STUDENT, "student/app", tag, first.digest)
     hub.check_delete(STUDENT, "student/app", "latest", first.digest)
     hub.admin("repository-immutable", {"name": "student/app", "rules": []})
@@ -135,7 +135,7 @@ def test_immutable_tags_are_neither_moved_nor_deleted(hub: HubFront) -> None:
     assert refusal(hub, "repository-immutable", name="student/app", rules=["("]).status == 400
 
 
-def test_pulls_are_counted_by_account_or_address_and_refused_with_hubs_texts(bench: Bench, hub: HubFront) -> None:
+def test_pulls_are_counted_by_account_or_address_and_refused_with_hubs_texts(bench: Bench, hub: HubBackend) -> None:
     image = manifest("student/app", "1")
     hub.commit_push(STUDENT, image)
     anonymous = Caller("")
@@ -144,7 +144,7 @@ def test_pulls_are_counted_by_account_or_address_and_refused_with_hubs_texts(ben
         headers = hub.commit_pull(anonymous, get("student/app", "1"), image.digest, image.media_type)
     assert headers["ratelimit-limit"] == "100;w=21600" and headers["ratelimit-remaining"] == "0;w=21600"
     assert headers["docker-ratelimit-source"] == "10.0.0.1"
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         hub.check_pull(anonymous, get("student/app", "1"), image.digest)
     assert (caught.value.status, caught.value.code) == (429, "TOOMANYREQUESTS")
     assert caught.value.message.startswith("You have reached your unauthenticated pull rate limit.")
@@ -156,7 +156,7 @@ def test_pulls_are_counted_by_account_or_address_and_refused_with_hubs_texts(ben
     hub.check_pull(anonymous, get("student/app", "1"), image.digest)
 
 
-def test_asking_is_free_and_an_index_counts_by_its_platforms(hub: HubFront) -> None:
+def test_asking_is_free_and_an_index_counts_by_its_platforms(hub: HubBackend) -> None:
     one = manifest("student/app", None, "1")
     both = index("student/app", "multi", one)
     hub.commit_push(STUDENT, one)
@@ -171,7 +171,7 @@ def test_asking_is_free_and_an_index_counts_by_its_platforms(hub: HubFront) -> N
     assert hub.commit_pull(Caller("publisher"), get("student/app", "multi"), both.digest, both.media_type) == {}
 
 
-def test_counts_survive_the_process(bench: Bench, hub: HubFront) -> None:
+def test_counts_survive_the_process(bench: Bench, hub: HubBackend) -> None:
     image = manifest("student/app", "1")
     hub.commit_push(STUDENT, image)
     hub.commit_pull(Caller(""), get("student/app", "1"), image.digest, image.media_type)
@@ -179,7 +179,7 @@ def test_counts_survive_the_process(bench: Bench, hub: HubFront) -> None:
     assert again.headers("", "10.0.0.1")["ratelimit-remaining"] == "99;w=21600"
 
 
-def test_names_in_commands_are_checked(hub: HubFront) -> None:
+def test_names_in_commands_are_checked(hub: HubBackend) -> None:
     for wrong in ("app", "nobody/app", "student/a/b", "student/"):
         assert refusal(hub, "repository-create", name=wrong, private=False).status in (400, 404), wrong
     assert refusal(hub, "repository-privacy", name="student/none", private=True).status == 404
@@ -187,7 +187,9 @@ def test_names_in_commands_are_checked(hub: HubFront) -> None:
         hub.admin("nonsense", {})
 
 
-def test_an_account_that_signed_up_logs_in_with_tokens_alone_and_can_be_forgotten(bench: Bench, hub: HubFront) -> None:
+def test_an_account_that_signed_up_logs_in_with_tokens_alone_and_can_be_forgotten(
+    bench: Bench, hub: HubBackend
+) -> None:
     assert hub.admin("account-create", {"name": "heron1a2b"}) == {"name": "heron1a2b", "created": True}
     assert hub.admin("account-create", {"name": "heron1a2b"}) == {"name": "heron1a2b", "created": False}
     assert "heron1a2b" in hub.admin("account-list", {}) and hub.identify("heron1a2b", "") is None
@@ -206,17 +208,17 @@ def test_an_account_that_signed_up_logs_in_with_tokens_alone_and_can_be_forgotte
 
 
 @pytest.mark.parametrize("name", ["abc", "Heron", "heron-1", "x" * 31, "library", ""])
-def test_a_docker_id_has_a_form(hub: HubFront, name: str) -> None:
+def test_a_docker_id_has_a_form(hub: HubBackend, name: str) -> None:
     assert refusal(hub, "account-create", name=name).status in (400, 409)
 
 
-def test_accounts_and_revoked_tokens_outlive_a_restart(bench: Bench, hub: HubFront) -> None:
+def test_accounts_and_revoked_tokens_outlive_a_restart(bench: Bench, hub: HubBackend) -> None:
     hub.admin("account-create", {"name": "heron"})
     made = hub.admin("token-create", {"owner": "heron", "name": "laptop", "scope": "repo:write", "days": 30})
     hub.admin("token-revoke", {"token": "laptop"})
     catalog = Catalog(bench.database, "dockerhub", bench.clock)
     limits = PullLimits(bench.database, bench.clock, "publisher")
-    again = HubFront(bench.context("dockerhub", CREDENTIALS), catalog, limits)
+    again = HubBackend(bench.context("dockerhub", CREDENTIALS), catalog, limits)
     [gone] = again.snapshot()["revoked"]
     assert (
         gone["fingerprint"] == fingerprint(made["secret"])
@@ -229,7 +231,7 @@ def test_accounts_and_revoked_tokens_outlive_a_restart(bench: Bench, hub: HubFro
     assert again.admin("token-revoke", {"token": "laptop"})["name"] == "laptop"
 
 
-def test_only_the_last_revoked_tokens_are_remembered(hub: HubFront) -> None:
+def test_only_the_last_revoked_tokens_are_remembered(hub: HubBackend) -> None:
     for n in range(REMEMBERED + 5):
         hub.admin("token-create", {"owner": "student", "name": f"t{n}", "scope": "repo:read", "days": 1})
         hub.admin("token-revoke", {"token": f"t{n}"})

@@ -1,4 +1,4 @@
-"""What must not be possible through a front: reach the store, another's images, a file, or the helper commands."""
+"""What must not be possible through a backend: reach the store, another's images, a file, or the helper commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from autograder import paths
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 from autograder.errors import CourseError, EnvironmentProblem, Exit
 from autograder.oci.manifests import digest_of
 from autograder.services import addresses, cloud_admin, cloud_credentials, clouds
@@ -30,7 +30,7 @@ PREFIXES = ("hub/", "gar/", "acr/", "ecr/")
 
 @pytest.fixture(params=clouds.SERVICES)
 def address(request: pytest.FixtureRequest, running: Installation) -> str:
-    """Each front's address."""
+    """Each backend's address."""
     return f"localhost:{running.ports[request.param]}"
 
 
@@ -39,7 +39,7 @@ def fresh(place: Place) -> str:
 
 
 def on_the_wire(address: str, request: bytes) -> bytes:
-    """Send raw bytes and read until the front closes or has answered once."""
+    """Send raw bytes and read until the backend closes or has answered once."""
     host, _, port = address.partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(request)
@@ -186,14 +186,14 @@ def test_wrong_arguments_of_a_helper_command_are_told(running: Installation) -> 
 
 
 def test_everything_is_on_loopback_and_the_store_on_no_port(engine: DockerClient, running: Installation) -> None:
-    fronts = engine.containers.get(running.object_name(clouds.FRONTS))
-    bound = [binding for bindings in fronts.ports.values() for binding in bindings or []]
+    backends = engine.containers.get(running.object_name(clouds.FRONTS))
+    bound = [binding for bindings in backends.ports.values() for binding in bindings or []]
     assert len(bound) == 4 and {binding["HostIp"] for binding in bound} == {"127.0.0.1"}
     store = engine.containers.get(running.object_name(clouds.STORE))
     assert not any(store.ports.values())
-    host = fronts.attrs["HostConfig"]
+    host = backends.attrs["HostConfig"]
     assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["Privileged"]
-    assert fronts.attrs["Config"]["User"] == "10001:10001"
+    assert backends.attrs["Config"]["User"] == "10001:10001"
 
 
 def test_secrets_are_the_owners_alone_and_differ_by_installation(
@@ -215,7 +215,7 @@ def test_before_the_first_start_the_commands_say_so(home: object) -> None:
 
 
 def test_a_refused_upload_leaves_the_connection_usable(place: Place) -> None:
-    """Docker sends layers before it reads an answer; the front reads them to the end and keeps nothing."""
+    """Docker sends layers before it reads an answer; the backend reads them to the end and keeps nothing."""
     connection = http.client.HTTPConnection(place.address, timeout=60)
     path = f"/v2/{fresh(place)}/blobs/uploads/11111111-1111-1111-1111-111111111111"
     for body in (b"x" * 3_000_000, iter([b"y" * 1_000_000] * 3)):
@@ -258,7 +258,7 @@ def answers(http: RegistryHttp, repository: str, reference: str) -> list[tuple[i
             answer = http.send(method, path, None, f"repository:{repository}:pull")
             challenge = answer.headers.get("WWW-Authenticate", "").replace(repository, "NAME")
             found.append((answer.status, challenge, answer.body.decode().replace(repository, "NAME")))
-        except Refusal as refusal:  # of the token
+        except RegistryError as refusal:  # of the token
             found.append((refusal.status, "", refusal.message.replace(repository, "NAME")))
     return found
 

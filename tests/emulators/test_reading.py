@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from autograder.collect.emulators import EmulatorClient
 from autograder.collect.registry import Missing
-from autograder.collect.standins import StandinClient
 from autograder.oci.manifests import OCI_INDEX, digest_of
 from autograder.services import cloud_admin, cloud_credentials
 from autograder.services import http as local
@@ -22,7 +22,7 @@ def test_looking_leaves_no_trace(place: Place) -> None:
     place.http().push_image(name, "1")
     digest = place.http().push_image(name, "1", "two")
     before = cloud_admin.snapshot(place.service)
-    client = StandinClient(place.service)
+    client = EmulatorClient(place.service)
     client.look()
     assert client.head(name, "1") == digest
     assert client.tags(name) == ["1"] and name in client.catalog()
@@ -38,7 +38,7 @@ def test_looking_leaves_no_trace(place: Place) -> None:
     assert (after["state"], after["journal"]) == (before["state"], before["journal"])
 
 
-def _config(client: StandinClient, name: str) -> str:
+def _config(client: EmulatorClient, name: str) -> str:
     from autograder.oci import manifests
 
     found = manifests.parse(client.manifest(name, "1").raw)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.emulators.server import FrontConnection, FrontServer
+from autograder.emulators.server import BackendConnection, BackendServer
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
             yield server, client
 
 
-def connection(end: socket.socket) -> FrontConnection:
+def connection(end: socket.socket) -> BackendConnection:
     owner = SimpleNamespace(peercreds_enabled=False, peercreds_resolve_enabled=False)
-    return FrontConnection(owner, end)  # type: ignore[arg-type]
+    return BackendConnection(owner, end)  # type: ignore[arg-type]
 
 
 def reset(client: socket.socket) -> None:
@@ -56,17 +56,17 @@ def test_a_reset_connection_is_to_be_read_and_closes_quietly(pair: tuple[socket.
 
 def test_a_connection_that_broke_before_it_is_kept_is_closed(pair: tuple[socket.socket, socket.socket]) -> None:
     server, client = pair
-    front = FrontServer(("127.0.0.1", 0), lambda environ, start: [], numthreads=1)
-    front.prepare()
+    backend = BackendServer(("127.0.0.1", 0), lambda environ, start: [], numthreads=1)
+    backend.prepare()
     try:
         found = connection(server)
         found.rfile.close()
         server.close()
         reset(client)
-        front.put_conn(found)
-        assert front.interrupt is None
+        backend.put_conn(found)
+        assert backend.interrupt is None
     finally:
-        front.stop()
+        backend.stop()
 
 
 def test_everything_written_arrives(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -1,7 +1,7 @@
-"""What clients rely on in the distribution API, asked of each front and of a real registry:2: the answers must agree.
+"""What clients rely on in the distribution API, asked of each backend and of a real registry:2: the answers must agree.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
-Where a front differs on purpose, a test of its own says so.
+Where a backend differs on purpose, a test of its own says so.
 """
 
 from __future__ import annotations
@@ -210,9 +210,9 @@ SCENARIOS: list[Steps] = [
 def test_the_front_answers_as_the_registry_does(place: Place, registry: str, steps: Steps) -> None:
     name = f"s{uuid4().hex[:10]}"
     real = list(steps(RegistryHttp(registry), f"team/{name}"))
-    front = list(steps(place.http(), f"{place.namespace}/{name}"))
+    backend = list(steps(place.http(), f"{place.namespace}/{name}"))
     assert len(real) > 0
-    for number, (expected, found) in enumerate(zip(real, front, strict=True)):
+    for number, (expected, found) in enumerate(zip(real, backend, strict=True)):
         assert found == expected, f"answer {number} of {steps.__name__}"
 
 
@@ -231,13 +231,13 @@ def test_ecr_answers_as_the_registry_does(running: Installation, registry: str, 
     name = f"team/s{uuid4().hex[:10]}"
     place = amazon(f"localhost:{running.ports['ecr']}", name)
     real = list(steps(RegistryHttp(registry), name))
-    front = list(steps(place.http(), name))
-    for number, (expected, found) in enumerate(zip(real, front, strict=True)):
+    backend = list(steps(place.http(), name))
+    for number, (expected, found) in enumerate(zip(real, backend, strict=True)):
         assert found == IN_ECR.get((steps, number), expected), f"answer {number} of {steps.__name__}"
 
 
 def test_tags_come_in_pages_with_a_link(place: Place) -> None:
-    """registry:2 ignores ``n``; the fronts page as the specification says ("Listing Tags")."""
+    """registry:2 ignores ``n``; the backends page as the specification says ("Listing Tags")."""
     client, name = place.http(), f"{place.namespace}/s{uuid4().hex[:10]}"
     for tag in ("e", "a", "c", "b", "d"):
         client.push_image(name, tag)

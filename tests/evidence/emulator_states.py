@@ -1,4 +1,4 @@
-"""A small valid state of each stand-in, as its snapshot gives it with ``now`` added."""
+"""A small valid state of each emulator, as its snapshot gives it with ``now`` added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of the stand-ins' settings: what they write is accepted, and nothing else gets as far as a check."""
+"""The form of the emulators' settings: what they write is accepted, and nothing else gets as far as a check."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@pytest.mark.parametrize("service", emulator_state.STANDINS)
+@pytest.mark.parametrize("service", emulator_state.EMULATORS)
 def test_a_state_is_accepted_and_lists_its_images(service):
     found = state(service)
     assert emulator_state.problem(service, found) is None
@@ -38,7 +38,7 @@ def test_a_state_is_accepted_and_lists_its_images(service):
     assert emulator_state.images(service, {}) == {}
 
 
-@pytest.mark.parametrize("service", emulator_state.STANDINS)
+@pytest.mark.parametrize("service", emulator_state.EMULATORS)
 @given(data=st.data())
 def test_whatever_stands_in_a_state_is_refused_or_can_be_read(service, data):
     whole = copy.deepcopy({"s": state(service)})

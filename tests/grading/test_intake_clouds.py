@@ -1,4 +1,4 @@
-"""What a submission says of the clouds' stand-ins: of the form that the kit writes, or none of it counts."""
+"""What a submission says of the clouds' emulators: of the form that the kit writes, or none of it counts."""
 
 from __future__ import annotations
 

@@ -61,5 +61,5 @@ def test_a_probe_that_fails_itself_says_so(live, monkeypatch):
         raise EnvironmentProblem(expected="x", found="no Trivy", next_step="Install it.")
 
     monkeypatch.setattr(grader, "here", fail)
-    desk = probing.Desk(live.lab, live.folder, {}, {}, {}, live.client, tuple)
-    assert probing.run("rescan", desk) == {"fault": "no Trivy. Install it."}
+    context = probing.ProbeContext(live.lab, live.folder, {}, {}, {}, live.client, tuple)
+    assert probing.run("rescan", context) == {"fault": "no Trivy. Install it."}

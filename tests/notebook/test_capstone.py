@@ -1,4 +1,4 @@
-"""The capstone's two runs: fresh processes, exit codes, and the time of the scan on the stand-ins' clock."""
+"""The capstone's two runs: fresh processes, exit codes, and the time of the scan on the emulators' clock."""
 
 from __future__ import annotations
 

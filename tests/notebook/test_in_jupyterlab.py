@@ -10,8 +10,8 @@ import pytest
 
 from autograder import paths
 from autograder.labs import manifest, students
-from autograder.quality import rehearsal
-from autograder.quality.rehearsal import Rehearsal
+from autograder.quality import lab_runs
+from autograder.quality.lab_runs import LabRun
 from autograder.services import addresses, machine_setup
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
@@ -21,20 +21,20 @@ SECONDS = 120_000  # milliseconds: two image builds, on a busy machine
 
 
 @pytest.fixture
-def desk(tmp_path_factory):
+def lab_run(tmp_path_factory):
     home = tmp_path_factory.mktemp("a students home")
     lab = manifest.find("01")
-    with rehearsal.services(home):
-        desk = Rehearsal(home, students.issue(b"browser test", "test", "browser"))
-        desk.fresh(lab)
-        desk.save(lab, rehearsal.solved(lab))
-        done = desk.course("start", "--no-browser")
+    with lab_runs.services(home):
+        lab_run = LabRun(home, students.issue(b"browser test", "test", "browser"))
+        lab_run.fresh(lab)
+        lab_run.save(lab, lab_runs.solved(lab))
+        done = lab_run.course("start", "--no-browser")
         assert done.returncode == 0, done.stderr + done.stdout
-        yield desk
+        yield lab_run
 
 
 @pytest.fixture
-def page(desk):
+def page(lab_run):
     from playwright.sync_api import sync_playwright
 
     chromium = machine_setup.chromium()
@@ -48,11 +48,11 @@ def page(desk):
         browser.close()
 
 
-def test_the_lab_in_jupyterlab(desk, page):
+def test_the_lab_in_jupyterlab(lab_run, page):
     lab = manifest.find("01")
     foreign = []
     page.on("request", lambda r: foreign.append(r.url) if urlsplit(r.url).hostname not in ("localhost", None) else None)
-    with rehearsal.at(desk.home):
+    with lab_runs.at(lab_run.home):
         address = addresses.load().jupyter
     assert address
     page.goto(address.replace("/lab?", f"/lab/tree/{lab.slug}/{lab.slug}.ipynb?"))
@@ -69,35 +69,35 @@ def test_the_lab_in_jupyterlab(desk, page):
     assert page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1500)
-    verdicts = desk.verdicts(lab)
+    verdicts = lab_run.verdicts(lab)
     assert {id: v.status for id, v in verdicts.items()} == dict.fromkeys(lab.points, "passed")
-    status = json.loads(desk.course("status", "--json").stdout)
+    status = json.loads(lab_run.course("status", "--json").stdout)
     assert status[0]["points"] == lab.total
-    done = desk.course("submit", "01", "--out", str(desk.home / "out"))
+    done = lab_run.course("submit", "01", "--out", str(lab_run.home / "out"))
     assert done.returncode == 0 and "Missing" not in done.stdout, done.stdout
-    assert (desk.home / "out" / "01-first-push-browser.zip").stat().st_size < 100_000
+    assert (lab_run.home / "out" / "01-first-push-browser.zip").stat().st_size < 100_000
 
 
-def test_what_is_not_saved_is_noticed(desk):
+def test_what_is_not_saved_is_noticed(lab_run):
     lab = manifest.find("01")
-    notebook = rehearsal.mixed(lab, "push-hello")
-    desk.run(lab, notebook)
-    file = desk.folder(lab) / f"{lab.slug}.ipynb"
-    desk.save(lab, rehearsal.shipped(lab))  # what the student saved before the last change
-    noted = desk.folder(lab) / ".kernel.json"
+    notebook = lab_runs.mixed(lab, "push-hello")
+    lab_run.run(lab, notebook)
+    file = lab_run.folder(lab) / f"{lab.slug}.ipynb"
+    lab_run.save(lab, lab_runs.shipped(lab))  # what the student saved before the last change
+    noted = lab_run.folder(lab) / ".kernel.json"
     os.utime(file, (noted.stat().st_mtime - 60,) * 2)
-    told = desk.course("submit", "01", "--out", str(desk.home / "out")).stdout
+    told = lab_run.course("submit", "01", "--out", str(lab_run.home / "out")).stdout
     assert "older than what the kernel ran" in told and "1 cell you ran is not in the file" in told
 
 
-def test_every_notebook_is_readable(desk, page):
+def test_every_notebook_is_readable(lab_run, page):
     """Headings, tables and hints are there as shipped; the screenshots are looked at by people."""
-    with rehearsal.at(desk.home):
+    with lab_runs.at(lab_run.home):
         address = addresses.load().jupyter
     REPORT.mkdir(exist_ok=True)
     for slug in manifest.slugs():
         lab = manifest.find(slug)
-        desk.save(lab, rehearsal.shipped(lab))
+        lab_run.save(lab, lab_runs.shipped(lab))
         page.goto(address.replace("/lab?", f"/lab/tree/{slug}/{slug}.ipynb?reset&"))
         page.locator(".jp-Notebook h1", has_text=f"Lab {slug[:2]}: {lab.title}").wait_for(timeout=SECONDS)
         assert page.locator(".jp-Notebook h1").count() == 1, slug

@@ -21,7 +21,7 @@ import pytest
 
 from autograder import paths
 from autograder.launcher import apt
-from autograder.quality import rehearsal
+from autograder.quality import lab_runs
 from autograder.services import http, images, installation, jupyter
 
 pytest.importorskip("fcntl", reason="network namespaces are Linux's")
@@ -103,7 +103,7 @@ def accounts(person: Path) -> dict[str, str]:
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home whose services are up."""
     home = tmp_path_factory.mktemp("a students home")
-    with rehearsal.services(home):
+    with lab_runs.services(home):
         yield home
 
 
@@ -174,7 +174,7 @@ def test_an_attempt_to_leave_is_seen(run, tmp_path):
 def test_terminal_and_kernel_work_with_the_courses_services_alone(run, started, person, engine):
     images.ensure(engine, images.REGISTRY)
     before = accounts(person)
-    with rehearsal.at(started):
+    with lab_runs.at(started):
         ports = installation.load().ports
     name = f"day-one-{uuid.uuid4().hex[:8]}"
     done, attempts = run(started, [*ports.values()], sys.executable, __file__, name)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autograder.domain.metadata_action import Run
 from autograder.pipelines import conditions, github, gitlab, patterns, shell, tools
-from autograder.pipelines.desk import Desk, NotJudged, Record
+from autograder.pipelines.job_state import JobState, Record, Unsupported
 from autograder.pipelines.script import follow
 
 PIECES = (
@@ -132,11 +132,11 @@ def test_when_a_failure_ends_a_script(script: str, fails: bool) -> None:
     ],
 )
 def test_what_goes_through_a_pipe(script: str, pushed: list[str], read: bool) -> None:
-    desk = Desk(Record())
-    follow(shell.commands(f"docker build -t a .\n{script}", {"TAGS": "r/a:1 r/a:2"}), desk, "here", False)
-    assert [push.image for push in desk.record.pushes] == pushed
-    assert ("file" not in {issue.kind for issue in desk.record.issues}) is read
-    assert "image" not in {issue.kind for issue in desk.record.issues}
+    state = JobState(Record())
+    follow(shell.commands(f"docker build -t a .\n{script}", {"TAGS": "r/a:1 r/a:2"}), state, "here", False)
+    assert [push.image for push in state.record.pushes] == pushed
+    assert ("file" not in {issue.kind for issue in state.record.issues}) is read
+    assert "image" not in {issue.kind for issue in state.record.issues}
 
 
 @given(SCRIPTS)
@@ -145,8 +145,8 @@ def test_any_script_is_read_or_refused(script: str) -> None:
         found = shell.commands(script, {"X": "v1 'x", "Y": "$X"})
     except shell.NotReadable:
         return
-    desk = Desk(Record())
-    follow(found, desk, "here", True)
+    state = JobState(Record())
+    follow(found, state, "here", True)
     assert all(command.words for command in found)
 
 
@@ -259,7 +259,7 @@ GITLAB_MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main", "CI_PIPE
 @given(VALUES, VALUES, VALUES)
 def test_any_workflow_is_followed_or_refused(top: Any, job: Any, step: Any) -> None:
     data = {"on": "push", "env": top, "jobs": {"x": job, "y": {"runs-on": "ubuntu", "steps": [step, {"run": "a"}]}}}
-    with suppress(NotJudged):
+    with suppress(Unsupported):
         assert isinstance(github.run(data, PUSH).record, Record)
 
 
@@ -267,7 +267,7 @@ def test_any_workflow_is_followed_or_refused(top: Any, job: Any, step: Any) -> N
 @given(VALUES, VALUES, VALUES)
 def test_any_pipeline_is_followed_or_refused(top: Any, job: Any, other: Any) -> None:
     data = {"variables": top, "x": job, "y": {"script": ["a"], "needs": other}}
-    with suppress(NotJudged):
+    with suppress(Unsupported):
         assert isinstance(gitlab.pipeline(data, GITLAB_MAIN).record, Record)
 
 
@@ -309,7 +309,7 @@ def test_jobs_of_github_run_after_what_they_need_and_not_after_a_failure() -> No
     ],
 )
 def test_workflows_that_are_refused(data: dict[str, Any], why: str) -> None:
-    with pytest.raises(NotJudged, match=why):
+    with pytest.raises(Unsupported, match=why):
         github.run(data, PUSH)
 
 
@@ -355,7 +355,7 @@ def test_which_jobs_of_gitlab_run(data: dict[str, Any], ran: list[str]) -> None:
     ],
 )
 def test_pipelines_that_are_refused(data: dict[str, Any], why: str) -> None:
-    with pytest.raises(NotJudged, match=why):
+    with pytest.raises(Unsupported, match=why):
         gitlab.pipeline(data, GITLAB_MAIN)
 
 
@@ -363,7 +363,7 @@ def test_jobs_that_extend_each_other_many_times_take_no_time() -> None:
     chain: dict[str, Any] = {f".a{n}": {"extends": [f".a{n + 1}"] * 50} for n in range(10)}
     data = {**chain, ".a10": job(stage="deploy"), "a": {"extends": ".a0"}}
     assert gitlab.pipeline(data, GITLAB_MAIN).jobs[0].data["stage"] == "deploy"
-    with pytest.raises(NotJudged, match="extends itself"):
+    with pytest.raises(Unsupported, match="extends itself"):
         gitlab.pipeline({**data, ".a10": {"extends": [".a5"] * 50}}, GITLAB_MAIN)
 
 
@@ -382,5 +382,5 @@ def test_a_run_that_a_gate_does_not_end_is_told() -> None:
 
 def test_variables_that_hold_each_other_do_not_grow_without_end() -> None:
     many = {f"V{n}": f"$V{n + 1}" * 50 for n in range(30)}
-    with pytest.raises(NotJudged, match="too often"):
+    with pytest.raises(Unsupported, match="too often"):
         gitlab.pipeline({"variables": many, "a": job()}, GITLAB_MAIN)

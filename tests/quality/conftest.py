@@ -61,7 +61,7 @@ def wanted_labs():
 
 @pytest.fixture(scope="session")
 def done(request, tmp_path_factory):
-    """The wanted labs as shipped, solved and submitted, solved again backwards, and reset, at one desk."""
+    """The wanted labs as shipped, solved and submitted, solved again backwards, and reset, at one lab_run."""
     folder, student = tmp_path_factory.mktemp("submissions"), "verifier"
     lines: list[str] = []
     bytes_then: list[int] = []

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.domain import bases
 from autograder.labs import manifest
-from autograder.quality import rehearsal, samples
+from autograder.quality import lab_runs, samples
 from tests.quality.other_base import OtherBase, moved
 from tests.scanning.built import SITE, package, tar
 
@@ -70,8 +70,8 @@ def test_the_sample_class_on_another_base_gets_the_same_points(tmp_path):
                 archive.writestr(name, data)
     assert sum(file.stat().st_size for file in zips.glob("*.zip")) > sum(file.stat().st_size for file in given)
 
-    desk = rehearsal.Rehearsal(home, None)  # type: ignore[arg-type]  # the instructor is no student
-    done = desk.course("grade", str(zips))
+    lab_run = lab_runs.LabRun(home, None)  # type: ignore[arg-type]  # the instructor is no student
+    done = lab_run.course("grade", str(zips))
     assert done.returncode in (0, 1), done.stdout + done.stderr
 
     names = [manifest.find(lab).slug for lab in LABS]

@@ -11,7 +11,7 @@ import pytest
 
 from autograder.labs import manifest, students
 from autograder.quality import samples
-from autograder.quality.rehearsal import Rehearsal
+from autograder.quality.lab_runs import LabRun
 from autograder.quality.samples import Scripted, Stage
 
 
@@ -39,7 +39,7 @@ def scripts() -> Iterator[Any]:
 @pytest.mark.parametrize(("slug", "one"), list(scripts()))
 def test_each_change_finds_what_it_replaces(slug: str, one: Scripted, tmp_path: Path) -> None:
     lab = manifest.find(slug)
-    desk = MagicMock(spec=Rehearsal, student=students.issue(samples.KEY, samples.COURSE, one.student))
-    desk.folder.return_value = tmp_path
+    lab_run = MagicMock(spec=LabRun, student=students.issue(samples.KEY, samples.COURSE, one.student))
+    lab_run.folder.return_value = tmp_path
     with pytest.raises(HandedIn):
-        one.act(Dry(desk, lab, tmp_path))
+        one.act(Dry(lab_run, lab, tmp_path))

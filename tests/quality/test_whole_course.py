@@ -12,7 +12,7 @@ import pytest
 from autograder import paths
 from autograder.grading import people
 from autograder.labs import manifest
-from autograder.quality import live, rehearsal
+from autograder.quality import lab_runs, live
 from autograder.quality.contract import SAMPLE_KEY
 
 # An image or the packages of an environment would be more; what a machine says on its network meanwhile is less.
@@ -27,13 +27,13 @@ def test_from_start_to_the_grades(done, tmp_path, capsys):
     assert [file.name for file in handed_in] == [f"{lab.slug}-{done.student}.zip" for lab in labs]
 
     people.write_course(tmp_path / "class" / people.COURSE_FILE, live.COURSE, SAMPLE_KEY)
-    with rehearsal.at(tmp_path):
+    with lab_runs.at(tmp_path):
         people.register(people.parse_roster(f"id\n{done.student}\n".encode(), "roster"))
     began = time.monotonic()
     graded = subprocess.run(
         [sys.executable, "-m", "autograder.cli", "grade", str(done.submissions), "--json"],
         cwd=paths.ROOT,
-        env=rehearsal.environment(tmp_path),
+        env=lab_runs.environment(tmp_path),
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -91,7 +91,7 @@ def test_that_program_passes_everything_on(started, tmp_path, monkeypatch):
 
 @pytest.mark.engine
 def test_in_a_container_arguments_files_and_status_come_through(without, started, tmp_path, engine, monkeypatch):
-    """With a stand-in for the image, which cannot be had without internet."""
+    """With an emulator for the image, which cannot be had without internet."""
     images.ensure(engine, images.REGISTRY)
     (tmp_path / "Dockerfile").write_text(
         f"FROM {images.REGISTRY}\n"

@@ -10,7 +10,7 @@ from autograder.errors import CourseError, EnvironmentProblem
 from autograder.scanning import trivy
 from autograder.scanning.trivy import Trivy
 
-POSIX = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in program is a shell script")
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="the emulator program is a shell script")
 
 
 def stand_in(folder, text, name="trivy"):

@@ -54,7 +54,7 @@ class FakeEngine:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the stand-ins that were asked for; nothing is built."""
+    """Names of the emulators that were asked for; nothing is built."""
     names: list[str] = []
     monkeypatch.setattr(images, "_build", lambda client, tag, report: names.append(tag) or "sha256:built")
     return names

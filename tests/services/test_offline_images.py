@@ -1,4 +1,4 @@
-"""Stand-in images: what a recipe takes and adds, the same bytes each time; and a real image that behaves."""
+"""Emulator images: what a recipe takes and adds, the same bytes each time; and a real image that behaves."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_without_mmdebstrap_it_says_what_to_do(monkeypatch):
 @pytest.mark.engine
 @pytest.mark.both_engines
 def test_a_build_that_cannot_fetch_says_why(engine):
-    wrong = dataclasses.replace(PLAIN, tag=f"course-test-standin:{uuid4().hex}", mirror="http://127.0.0.1:9/debian")
+    wrong = dataclasses.replace(PLAIN, tag=f"course-test-emulator:{uuid4().hex}", mirror="http://127.0.0.1:9/debian")
     with pytest.raises(EnvironmentProblem, match="it failed: "):
         offline_images.build(engine, wrong, lambda _: None)
 
@@ -113,12 +113,12 @@ def test_a_build_that_cannot_fetch_says_why(engine):
 @pytest.mark.engine
 @pytest.mark.both_engines
 def test_the_registry_is_built_and_behaves_like_the_official_one(engine):
-    recipe = dataclasses.replace(offline_images.recipes()[images.REGISTRY], tag=f"course-test-standin:{uuid4().hex}")
+    recipe = dataclasses.replace(offline_images.recipes()[images.REGISTRY], tag=f"course-test-emulator:{uuid4().hex}")
     said: list[str] = []
     try:
         id = offline_images.build(engine, recipe, said.append)
         image = engine.images.get(id)
-        assert images.is_standin(image) and len(said) == 2
+        assert images.was_built_here(image) and len(said) == 2
         config = image.attrs["Config"]
         assert config["ExposedPorts"] == {"5000/tcp": {}} and config["Volumes"] == {"/var/lib/registry": {}}
         run = partial(engine.containers.run, recipe.tag, remove=True, tmpfs={"/var/lib/registry": ""})

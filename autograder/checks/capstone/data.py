@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autograder.checks.first_push.data import BIRDS
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import retention
 
 # Old pins with a published advisory of HIGH severity that has a fix (domain/advisories/planted.toml).
@@ -27,7 +27,7 @@ FLEET = (
 )
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team with a repository in each registry, two releases, development builds, and a pin that the gate refuses."""
     bird, digits = draw.choice("bird", BIRDS), draw.hex("team", 5)
     team = f"{bird}-{digits}"
@@ -63,6 +63,6 @@ def fleet_digest(number: int) -> str:
 
 
 def fleet(now: datetime) -> Iterable[retention.Image]:
-    """The images that a policy is held against, at a time of the stand-ins."""
+    """The images that a policy is held against, at a time of the emulators."""
     for number, (_, held, days, _) in enumerate(FLEET):
         yield retention.Image(fleet_digest(number), now - timedelta(days=days), held, "ml-model", 1000)

@@ -31,7 +31,7 @@ from autograder.domain.metadata_action import NotKnownHere, WorkflowError, previ
 from autograder.domain.metadata_action.steps import Step
 from autograder.evidence.model import Evidence
 from autograder.pipelines import github
-from autograder.pipelines.desk import NotJudged, Record, canonical, repository
+from autograder.pipelines.job_state import Record, Unsupported, canonical, repository
 
 UNPINNED = "unpinned-uses"  # zizmor's rule that the check of the pins is about
 MAX_BRANCHES = 8  # of a workflow's filter, that are looked at
@@ -168,7 +168,7 @@ def _workflow_run(e: Evidence, event: Event, *, gates_fail: bool = False) -> git
     data = json.dumps(readable(e, WORKFLOW))
     try:
         return _followed(data, event, str(e.parameters["repository"]), gates_fail)
-    except (NotJudged, WorkflowError, NotKnownHere, RecursionError) as problem:
+    except (Unsupported, WorkflowError, NotKnownHere, RecursionError) as problem:
         raise refused(WORKFLOW, problem) from None
 
 

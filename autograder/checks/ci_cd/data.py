@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from autograder.checks.first_push.data import BIRDS
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.metadata_action import Run
 
 MODELS: Final = ("router", "tokenizer", "ranker", "embedder", "summarizer", "classifier")
@@ -52,7 +52,7 @@ class Spec:
     latest: str
 
     @classmethod
-    def drawn(cls, draw: Draw) -> Spec:
+    def drawn(cls, draw: SeededRandom) -> Spec:
         """A specification."""
         return cls(
             moving=draw.choice("moving", (MAIN, "edge", "nightly")),
@@ -224,7 +224,7 @@ def events(parameters: Mapping[str, Any]) -> list[Event]:
     return found + [Event(**entry, shown=False) for entry in parameters["_more"]]
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, a model, rules for its tags, the inherited tag rules, a commit and versions."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     model = draw.choice("model", MODELS)
@@ -255,7 +255,7 @@ def parameters(draw: Draw) -> dict[str, Any]:
     }
 
 
-def inherited_rules(draw: Draw) -> list[str]:
+def inherited_rules(draw: SeededRandom) -> list[str]:
     """The tag rules of the inherited step: valid, and not what the team wants."""
     numbers = draw.choice("inherited numbers", ("{{major}}.{{minor}}", "{{major}}"))
     sha = draw.choice("inherited sha", ("type=sha", "type=sha,prefix=", "type=sha,format=long"))

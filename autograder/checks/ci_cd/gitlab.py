@@ -25,7 +25,7 @@ from autograder.checks.ci_cd.shared import (
 )
 from autograder.evidence.model import Evidence
 from autograder.pipelines import gitlab
-from autograder.pipelines.desk import NotJudged, Record, canonical, repository
+from autograder.pipelines.job_state import Record, Unsupported, canonical, repository
 
 
 def valid(e: Evidence) -> None:
@@ -60,7 +60,7 @@ def _pipeline_run(e: Evidence, event: Event, *, gates_fail: bool = False) -> git
     data = json.dumps(readable(e, PIPELINE))
     try:
         return _followed(data, event, str(e.parameters["team"]), str(e.parameters["model"]), gates_fail)
-    except (NotJudged, RecursionError) as problem:
+    except (Unsupported, RecursionError) as problem:
         raise refused(PIPELINE, problem) from None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from autograder.checks.api import Failure, NotGraded
 from autograder.checks.ci_cd.data import Event
 from autograder.evidence.model import Evidence
-from autograder.pipelines.desk import Record
+from autograder.pipelines.job_state import Record
 from autograder.pipelines.shell import is_known
 
 PROBE: Final = "pipelines"

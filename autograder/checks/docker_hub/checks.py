@@ -13,7 +13,7 @@ from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.images import image, listed
 from autograder.checks.shared.pointers import images_of
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.dockerhub import ANONYMOUS_PULLS, PERSONAL_PULLS, account_id
 from autograder.evidence import emulator_state
 from autograder.evidence.model import Evidence
@@ -37,7 +37,7 @@ MONTH = 31  # days
 ADDRESS = re.compile(r"[0-9a-f.:]+\Z")  # of a network
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team with an account, a public and a private repository, a release, and the names of two tokens."""
     bird, digits = draw.choice("bird", BIRDS), draw.hex("team", 4)
     namespace = f"{bird}{digits}"
@@ -59,12 +59,12 @@ def _text(e: Evidence, name: str) -> str:
 
 
 def _hub(e: Evidence) -> dict[str, Any]:
-    """The stand-in's state; :class:`autograder.evidence.emulator_state.Hub` says its form."""
+    """The emulator's state; :class:`autograder.evidence.emulator_state.Hub` says its form."""
     found = e.services.get(SERVICE)
     if found is None or not found.settings:
         raise Failure(
-            expected="The state of the Docker Hub stand-in.",
-            found="It is not there, or not in the form that the stand-in gives it.",
+            expected="The state of the Docker Hub emulator.",
+            found="It is not there, or not in the form that the emulator gives it.",
             next_step="Start the services with `course start`, then check or submit again.",
         )
     return dict(found.settings)
@@ -143,7 +143,7 @@ def _days(token: dict[str, Any]) -> int | None:
     """Whole days from a token's making to its end; None for one without an end that can be read."""
     try:
         return (datetime.fromisoformat(str(token["expires"])) - datetime.fromisoformat(str(token["created"]))).days
-    except (ValueError, TypeError):  # TypeError: a time without a zone, which the stand-in never writes
+    except (ValueError, TypeError):  # TypeError: a time without a zone, which the emulator never writes
         return None
 
 
@@ -235,7 +235,7 @@ def stored(e: Evidence) -> None:
     """You found the secret of your login where Docker keeps it"""
     name = _text(e, "laptop")
     value = require_answer(e, "stored", "The fingerprint of the secret that Docker stored")
-    expected = f"fingerprint(…) of the secret that Docker keeps for the stand-in after the login with {name}."
+    expected = f"fingerprint(…) of the secret that Docker keeps for the emulator after the login with {name}."
 
     def failure(found: str, next_step: str) -> Failure:
         return Failure(expected=expected, found=found, next_step=next_step)
@@ -436,7 +436,7 @@ def refused(e: Evidence) -> None:
         raise Failure(
             expected=expected,
             found="That pull went to the real Docker Hub.",
-            next_step=f"The name begins with the stand-in's address: DOCKERHUB, a slash, {name}. Pull that.",
+            next_step=f"The name begins with the emulator's address: DOCKERHUB, a slash, {name}. Pull that.",
         )
     if "manifest unknown" in text.lower() or "not found" in text.lower():
         found = "That is the answer to a tag that does not exist, to someone who may look."
@@ -479,7 +479,7 @@ def revoked(e: Evidence) -> None:
     if any(not one["expires"] for one in alive):
         raise failure(f"{server} never ends.", "Revoke it and make one that ends.")
     if all(one["expired"] for one in alive):
-        raise failure(f"{server} has expired.", "Make it anew; the stand-ins' clock says which day it is there.")
+        raise failure(f"{server} has expired.", "Make it anew; the emulators' clock says which day it is there.")
     left = _tokens(e, laptop, which="tokens")
     if left:
         dead = all(one["expired"] for one in left)

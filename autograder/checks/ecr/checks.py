@@ -10,21 +10,21 @@ from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.images import image, listed, lookalikes, require_round_trip
 from autograder.checks.shared.pointers import images_of
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import access, clouds, references
 from autograder.domain.access_policy import InvalidPolicy, wildcard
 from autograder.evidence.model import Evidence, Repository
 from autograder.oci.manifests import ImageIndex, is_digest
 
 SERVICE = "ecr"
-PLACE = "the ECR stand-in"
+PLACE = "the ECR emulator"
 VERSION_LABEL = "org.opencontainers.image.version"
 OWNER_LABEL = "course.owner"
 MOVING = ("latest", "dev-*")
 # Regions whose registries end in .amazonaws.com: https://docs.aws.amazon.com/general/latest/gr/ecr.html
 REGIONS = ("us-east-2", "us-west-2", "eu-central-1", "eu-west-1", "eu-north-1", "ap-southeast-2", "ca-central-1")
 
-ACCOUNT, PARTNER = "123456789012", "210987654321"  # the stand-in's own account, and that of its profile other-account
+ACCOUNT, PARTNER = "123456789012", "210987654321"  # the emulator's own account, and that of its profile other-account
 # What docker push and docker pull ask of ECR:
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 PUSH = (
@@ -73,7 +73,7 @@ STRANGERS = {
 }
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team's repository, three releases, a development tag, and a real account and region to name."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     major, minor, patch = draw.integer("major", 1, 4), draw.integer("minor", 0, 8), draw.integer("patch", 0, 5)
@@ -103,7 +103,7 @@ def _releases(e: Evidence) -> list[str]:
 
 
 def _lines(e: Evidence) -> list[Mapping[str, Any]]:
-    """What the stand-in's journal tells of the repository."""
+    """What the emulator's journal tells of the repository."""
     name = _text(e, "repository")
     return [line for line in e.journal if line.get("service") == SERVICE and line.get("repository") == name]
 
@@ -294,7 +294,7 @@ def refused(e: Evidence) -> None:
         )
     raise Failure(
         expected=expected,
-        found="The stand-in's journal has no such refusal.",
+        found="The emulator's journal has no such refusal.",
         next_step="Push an image with another label under the first release's tag. The same image again is no change, "
         "so nothing would be refused.",
     )
@@ -543,7 +543,7 @@ def _name_fault(text: str, account: str, region: str, name: str, version: str) -
         return f"that is no image reference: {error}"
     host = reference.registry.split(".")
     if reference.registry.startswith("localhost"):
-        return "that is the stand-in's address, and AWS's is asked for."
+        return "that is the emulator's address, and AWS's is asked for."
     if host[0].isdecimal() and len(host[0]) != len(account):
         return f"the account has {len(host[0])} digits; an account has 12, and a zero in front is one of them."
     described = clouds.describe(reference)

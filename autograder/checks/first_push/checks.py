@@ -16,7 +16,7 @@ from autograder.checks.first_push.data import (
 )
 from autograder.checks.shared.digests import require_digest
 from autograder.checks.shared.images import image, listed, require_round_trip, text_files
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.checks.shared.sharing import blobs, blobs_of_tag, compressed_again, layer_sizes, layer_table
 from autograder.domain import references
 from autograder.evidence.model import Evidence, Repository
@@ -32,7 +32,7 @@ AFTER_NO_CACHE = (
 )
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, its repositories, two releases, the new field, a message to route and a greeting."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     major, minor = draw.integer("major", 1, 4), draw.integer("minor", 0, 8)

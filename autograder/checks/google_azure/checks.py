@@ -12,7 +12,7 @@ from autograder.checks.first_push.data import BIRDS
 from autograder.checks.google_azure import fleets
 from autograder.checks.google_azure.fleets import Entry
 from autograder.checks.shared.images import SERVICES, image, listed
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import references, retention
 from autograder.domain.clouds import GCR_LOCATIONS
 from autograder.domain.retention import acr_command, acr_policy
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)  # ages are what counts; any moment d
 LOCATIONS = ("europe-west1", "europe-west4", "us-central1", "us-east1", "asia-northeast1")
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team with a project, a release, five old names, two clean-up rules and a device that pulls."""
     bird, digits = draw.choice("bird", BIRDS), draw.hex("team", 5)
     team, project = f"{bird}-{digits}", f"shop-{digits}"
@@ -208,7 +208,7 @@ def _name_fault(text: str, wanted: str) -> str | None:
         if found.registry.endswith("gcr.io"):
             return f"the host is still {found.registry}, which takes no writes any more."
         if found.registry.startswith(("localhost", "127.0.0.1")):
-            return "that is the stand-in's address, and Google's is asked for."
+            return "that is the emulator's address, and Google's is asked for."
         return f"the host is {found.registry}, and the old host's images lie elsewhere."
     project, repository, rest = right.repository.split("/", 2)
     parts = found.repository.split("/", 2)
@@ -233,7 +233,7 @@ def _held_against(e: Evidence, kind: str) -> list[tuple[str, list[Entry]]]:
     Raises:
         NotGraded: a submission whose hidden fleets were not drawn.
     """
-    draw = Draw(f"{_text(e, 'team')} {kind}")
+    draw = SeededRandom(f"{_text(e, 'team')} {kind}")
     found = [("your fleet", {"google": fleets.google, "azure": fleets.azure}[kind](draw, e.parameters))]
     if e.origin == "submission":
         probe: Any = e.probes.get("hidden")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.retention import Image
 
 NOISE = 0.01  # days between two pushes, so that no two images of a fleet are equally old
@@ -79,7 +79,7 @@ def images(fleet: Iterable[Entry], now: datetime) -> list[Image]:
     ]
 
 
-def google(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
+def google(draw: SeededRandom, p: Mapping[str, Any]) -> list[Entry]:
     """A fleet of the repository ``dev``: one package that is built every day, two that are not built any more.
 
     Required: images with a tag that begins with the prefix go after ``days`` days, untagged ones after
@@ -92,7 +92,7 @@ def google(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
     return draw.shuffle("order", fleet)
 
 
-def _daily(draw: Draw, p: Mapping[str, Any], package: str) -> list[Entry]:
+def _daily(draw: SeededRandom, p: Mapping[str, Any], package: str) -> list[Entry]:
     """Its newest images are too young to go, so each other sentence of the task shows here."""
     prefix, limit, untagged = p["prefix"], p["days"], p["untagged_days"]
     build = draw.integer("build", 100, 80_000)
@@ -124,7 +124,7 @@ def _daily(draw: Draw, p: Mapping[str, Any], package: str) -> list[Entry]:
     ]
 
 
-def _given_up(draw: Draw, p: Mapping[str, Any], package: str) -> list[Entry]:
+def _given_up(draw: SeededRandom, p: Mapping[str, Any], package: str) -> list[Entry]:
     """Every image is old enough to go, with a tag or without; the newest stay all the same."""
     newest, build = p["newest"], draw.integer(f"{package} build", 100, 8_000)
     bare = {draw.integer(f"{package} newest", 0, newest - 1), newest + draw.integer(f"{package} rest", 0, 2)}
@@ -142,7 +142,7 @@ def _given_up(draw: Draw, p: Mapping[str, Any], package: str) -> list[Entry]:
     return fleet
 
 
-def azure(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
+def azure(draw: SeededRandom, p: Mapping[str, Any]) -> list[Entry]:
     """A fleet of the ACR.
 
     Required: in the one repository, tags that are the prefix and digits go after ``days`` days, and images of that age

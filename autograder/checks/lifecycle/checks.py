@@ -38,7 +38,7 @@ def _repository(e: Evidence) -> Mapping[str, Any]:
     found: Mapping[str, Any] | None = settings.get("repositories", {}).get(name)
     if found is None:
         raise Failure(
-            expected=f"The repository {name} in the ECR stand-in, with your fleet in it.",
+            expected=f"The repository {name} in the ECR emulator, with your fleet in it.",
             found="No such repository is there.",
             next_step="Run the cell with fill().",
         )
@@ -348,7 +348,7 @@ def applied(e: Evidence) -> None:
     fleet = lifecycle_images.fleet(p)
     left = _left(fleet, p)
     mine = {digest for built in fleet for digest in built.digests}
-    expected = f"After {AFTER} days by the stand-in's clock, the {len(left)} manifests that have to stay, and no other "
+    expected = f"After {AFTER} days by the emulator's clock, the {len(left)} manifests that have to stay, and no other "
     expected += "of the fleet."
     if not mine & there:
         raise Failure(
@@ -371,7 +371,7 @@ def applied(e: Evidence) -> None:
             found="No night has passed since the repository was filled."
             if never
             else f"{len(late)} images that have to go are still there. {_named(late[0])} is one of them.",
-            next_step=f"Move the stand-ins' clock on by {AFTER} days, with `course clock advance`."
+            next_step=f"Move the emulators' clock on by {AFTER} days, with `course clock advance`."
             + ("" if never else " If it was moved on, see what your policy does with that image."),
         )
 

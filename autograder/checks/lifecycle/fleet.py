@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autograder.checks.first_push.data import BIRDS
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.retention import Image
 
 AFTER = 30  # days by which the clock is moved on; every age that the requirement names is smaller
@@ -63,7 +63,7 @@ class Entry:
         return 3 if self.index else 1
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A repository, how its tags begin, and the four numbers of the requirement."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     found: dict[str, Any] = {
@@ -96,7 +96,7 @@ def parameters(draw: Draw) -> dict[str, Any]:
 
 def visible(p: Mapping[str, Any]) -> list[Entry]:
     """The student's own fleet. Its ages keep away from every limit, so that a few days of work change nothing."""
-    draw = Draw(str(p["_fleet"]))
+    draw = SeededRandom(str(p["_fleet"]))
     places = draw.sample("places", PLACES, 3)
     x = draw.integer("major", 1, 4)
     ages: list[float] = [
@@ -133,7 +133,7 @@ def visible(p: Mapping[str, Any]) -> list[Entry]:
     return _apart(draw, shapes)
 
 
-def _builds(draw: Draw, p: Mapping[str, Any], number: int, deployed: str) -> list[Entry]:
+def _builds(draw: SeededRandom, p: Mapping[str, Any], number: int, deployed: str) -> list[Entry]:
     """The development builds of the student's own fleet."""
     build = p["build"]
     young, old = "a build that is not old enough", "a build that is old enough to go"
@@ -147,7 +147,7 @@ def _builds(draw: Draw, p: Mapping[str, Any], number: int, deployed: str) -> lis
     return shapes
 
 
-def _unruled(draw: Draw, p: Mapping[str, Any], ages: Sequence[float]) -> list[Entry]:
+def _unruled(draw: SeededRandom, p: Mapping[str, Any], ages: Sequence[float]) -> list[Entry]:
     """Images that no paragraph of the requirement is about; two of them only look as if one were."""
     other = draw.sample("others", OTHERS, 2)
     return [
@@ -158,7 +158,7 @@ def _unruled(draw: Draw, p: Mapping[str, Any], ages: Sequence[float]) -> list[En
     ]
 
 
-def another(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
+def another(draw: SeededRandom, p: Mapping[str, Any]) -> list[Entry]:
     """A fleet that the same requirement is for: other numbers of images, other tags, ages close to the limits."""
     release, candidate, build, deployed = (str(p[name]) for name in ("release", "candidate", "build", "deployed"))
     limit, rc_limit, none_limit, n = p["build_days"], p["candidate_days"], p["untagged_days"], p["newest"]
@@ -208,10 +208,10 @@ def another(draw: Draw, p: Mapping[str, Any]) -> list[Entry]:
 
 def practice(p: Mapping[str, Any]) -> list[Entry]:
     """The other fleet that a student's own check uses; the grader draws more, with a seed that no student has."""
-    return another(Draw(str(p["_practice"])), p)
+    return another(SeededRandom(str(p["_practice"])), p)
 
 
-def _apart(draw: Draw, shapes: Sequence[Entry]) -> list[Entry]:
+def _apart(draw: SeededRandom, shapes: Sequence[Entry]) -> list[Entry]:
     """No two images equally old, in no order."""
     return draw.shuffle("order", [replace(entry, days=entry.days + 0.002 * k) for k, entry in enumerate(shapes)])
 

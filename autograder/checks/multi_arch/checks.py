@@ -9,7 +9,7 @@ from typing import Any
 from autograder.checks.api import Failure, check, require_answer, shown
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.images import image, listed, require_round_trip, text_files
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.advisories import sbom as documents
 from autograder.evidence.model import Evidence, Repository
 from autograder.oci.manifests import OCI_MANIFEST, Descriptor, ImageIndex, ImageManifest, is_digest
@@ -25,7 +25,7 @@ ORDERS = ("iiiaaa", "iiaaia", "iaiaia", "iaaiia", "iaiaai")
 FURTHER = ("linux/arm/v7", "linux/arm/v6", "linux/ppc64le", "linux/s390x")
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, its repository and tag, a line for each platform, another team's index, and a part for the SBOM."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     entries, asked = _index_of_another_team(draw)
@@ -43,7 +43,7 @@ def parameters(draw: Draw) -> dict[str, Any]:
     }
 
 
-def _index_of_another_team(draw: Draw) -> tuple[list[dict[str, Any]], str]:
+def _index_of_another_team(draw: SeededRandom) -> tuple[list[dict[str, Any]], str]:
     """The entries of an index as BuildKit writes them, in an order by which no place tells what belongs together.
 
     Returns:
@@ -62,7 +62,7 @@ def _index_of_another_team(draw: Draw) -> tuple[list[dict[str, Any]], str]:
     return [next(waiting[kind]) for kind in draw.choice("order", ORDERS)], names[asked]
 
 
-def _entry(draw: Draw, name: str, platform: str) -> dict[str, Any]:
+def _entry(draw: SeededRandom, name: str, platform: str) -> dict[str, Any]:
     system, architecture, *variant = platform.split("/")
     return {
         "mediaType": OCI_MANIFEST,

@@ -18,7 +18,7 @@ from autograder.checks.names.data import (
     PLUS,
     VERSION_AS_PATH,
 )
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import references
 from autograder.domain.references import InvalidReference, Reference
 from autograder.evidence.model import Evidence
@@ -29,7 +29,7 @@ NO_NAMESPACE = "on Docker Hub a repository has a namespace; one is filled in whe
 SHOWN = 120  # characters of a recorded text inside a table
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, a model, a registry of the team's, eight names to read and five broken ones with what they mean."""
     bird = draw.choice("bird", BIRDS)
     place = draw.choice("place", PLACES)

@@ -13,7 +13,7 @@ from autograder.checks.first_push.data import BIRDS
 from autograder.checks.private_registry.data import ASKED, BREAKS, BROKEN, REFUSED
 from autograder.checks.shared import garbage_collection
 from autograder.checks.shared.images import image, listed
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Evidence, Repository
 from autograder.oci.manifests import ImageManifest
 
@@ -29,7 +29,7 @@ FILE_SETTINGS = {
 }
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, its registry's name, port, realm and login, two releases, and three things to break."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     major, minor = draw.integer("major", 1, 4), draw.integer("minor", 0, 8)

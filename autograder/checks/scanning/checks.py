@@ -13,7 +13,7 @@ from autograder.checks.scanning.cases import visible
 from autograder.checks.shared.images import image, listed
 from autograder.checks.shared.pointers import images_of
 from autograder.checks.shared.scanned import Finding, Scanned, scanned
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import advisories
 from autograder.domain.advisories import gate as gates
 from autograder.domain.advisories.wheels import choices
@@ -26,7 +26,7 @@ LONGEST = 90  # days that an exception may last
 HEAVY = ("pygments",)  # its wheels have a megabyte each, and both images travel
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, two releases, and three old pins: two with a finding of HIGH or CRITICAL, one that has to stay."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     major, minor = draw.integer("major", 1, 5), draw.integer("minor", 0, 9)
@@ -318,7 +318,7 @@ def _wrong(one: Mapping[str, Any], installed: Mapping[str, str]) -> str:
 
 @check(
     "compared",
-    trust="claimed",  # that ECR scanned it, and what it found, is told by the stand-in on the student's machine alone
+    trust="claimed",  # that ECR scanned it, and what it found, is told by the emulator on the student's machine alone
     why="ECR's basic scan reads the system's packages only. What came through pip is not on its list, whatever it has.",
 )
 def compared(e: Evidence) -> None:

@@ -15,10 +15,10 @@ from autograder.oci.manifests import ImageIndex, ImageManifest
 SERVICES = {
     "registry": "the local registry",
     "private": "your private registry",
-    "dockerhub": "the Docker Hub stand-in",
-    "ecr": "the ECR stand-in",
-    "artifact-registry": "the Artifact Registry stand-in",
-    "acr": "the ACR stand-in",
+    "dockerhub": "the Docker Hub emulator",
+    "ecr": "the ECR emulator",
+    "artifact-registry": "the Artifact Registry emulator",
+    "acr": "the ACR emulator",
 }
 
 

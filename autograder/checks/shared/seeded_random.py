@@ -19,7 +19,7 @@ def seed(key: bytes, purpose: str, student: str, lab: str) -> str:
     return hmac.new(key, f"{purpose}|{student}|{lab}".encode(), hashlib.sha256).hexdigest()
 
 
-class Draw:
+class SeededRandom:
     """Named draws. A draw depends on the seed and its name only, so adding one changes no other.
 
     ``random.Random`` is not used: its algorithms for choice and shuffle are not promised to stay the same.

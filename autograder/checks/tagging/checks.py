@@ -13,7 +13,7 @@ from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.digests import require_digest
 from autograder.checks.shared.images import image, listed, repository, require_round_trip
 from autograder.checks.shared.pointers import difference
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.checks.tagging.rules import Spec
 from autograder.checks.tagging.rules import visible_cases as cases_of
 from autograder.evidence.model import Case, Evidence, Repository
@@ -52,7 +52,7 @@ class Releases:
         return iter((self.newest, self.candidate, self.fix))
 
 
-def parameters(draw: Draw) -> dict[str, Any]:
+def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, its repository, three releases, two regions, and the specification in words and as data."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     spec = Spec.drawn(draw)

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import JsonValue
 
-from autograder.checks.shared.seeded_random import Draw
+from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case
 
 Candidate = Literal["nothing", "next", "line"]
@@ -55,7 +55,7 @@ class Spec:
     length: int
 
     @classmethod
-    def drawn(cls, draw: Draw) -> Spec:
+    def drawn(cls, draw: SeededRandom) -> Spec:
         """The specification that belongs to a seed."""
         return cls(
             digits=draw.choice("digits", DIGITS),

@@ -13,7 +13,7 @@ from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.javascript import locale_key
 from autograder.domain.metadata_action.context import Context, as_the_action_sees_it, expand
 from autograder.domain.metadata_action.lists import input_lines
-from autograder.domain.metadata_action.produce import Made, produce
+from autograder.domain.metadata_action.produce import TagValue, produce
 from autograder.domain.metadata_action.rules import (
     DEFAULT_RULES,
     Flavor,
@@ -203,7 +203,7 @@ class _Run:
         if enabled == "false":
             return None, "enable is false", False
         made = produce(rule, self.context)
-        if not isinstance(made, Made):
+        if not isinstance(made, TagValue):
             if made.warning:
                 self.warnings.append(made.why)
             return None, made.why, False

@@ -24,7 +24,7 @@ _NO_TEXT: Final = "an empty value"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class TagValue:
     """A value before prefix, suffix and sanitising, and whether ``latest=auto`` follows from it."""
 
     value: str
@@ -32,7 +32,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class Skipped:
     """No value.
 
     Attributes:
@@ -44,7 +44,7 @@ class Nothing:
     warning: bool = False
 
 
-def produce(rule: Rule, context: Context) -> Made | Nothing:
+def produce(rule: Rule, context: Context) -> TagValue | Skipped:
     """The value of one rule.
 
     Raises:
@@ -54,10 +54,10 @@ def produce(rule: Rule, context: Context) -> Made | Nothing:
     return _PRODUCERS[rule.type](rule, context)
 
 
-def _schedule(rule: Rule, context: Context) -> Made | Nothing:
+def _schedule(rule: Rule, context: Context) -> TagValue | Skipped:
     if "schedule" not in context.event_name:
-        return Nothing("no schedule event")
-    return Made(render(rule.attributes["pattern"], dates(context)))
+        return Skipped("no schedule event")
+    return TagValue(render(rule.attributes["pattern"], dates(context)))
 
 
 def _named_version(rule: Rule, context: Context) -> str | None:
@@ -81,33 +81,33 @@ def _matched_part(rule: Rule, text: str) -> tuple[str, str | None]:
     return text.replace("/", "-"), warning
 
 
-def _semver(rule: Rule, context: Context) -> Made | Nothing:
+def _semver(rule: Rule, context: Context) -> TagValue | Skipped:
     text = _named_version(rule, context)
     if text is None:
-        return Nothing("no tag event, and no value attribute")
+        return Skipped("no tag event, and no value attribute")
     text, warning = _matched_part(rule, text)
     values = semver_values(text)
     if values is None:
-        return Nothing(" ".join(filter(None, [warning, f"{text or _NO_TEXT} is not a valid semver."])), warning=True)
+        return Skipped(" ".join(filter(None, [warning, f"{text or _NO_TEXT} is not a valid semver."])), warning=True)
     pattern = rule.attributes["pattern"]
     if values["prerelease"]:  # only the whole version: its parts would move tags that stable releases own
-        return Made(render(pattern if is_single_name(pattern, "raw") else "{{version}}", values))
-    return Made(render(pattern, values), latest=True)
+        return TagValue(render(pattern if is_single_name(pattern, "raw") else "{{version}}", values))
+    return TagValue(render(pattern, values), latest=True)
 
 
-def _pep440(rule: Rule, context: Context) -> Made | Nothing:
+def _pep440(rule: Rule, context: Context) -> TagValue | Skipped:
     text = _named_version(rule, context)
     if text is None:
-        return Nothing("no tag event, and no value attribute")
+        return Skipped("no tag event, and no value attribute")
     text, warning = _matched_part(rule, text)
     version = read_pep440(text)
     if version is None:
-        return Nothing(
+        return Skipped(
             " ".join(filter(None, [warning, f"{text or _NO_TEXT} does not conform to PEP 440."])), warning=True
         )
     pattern = rule.attributes["pattern"]
     if not version.final:
-        return Made(text if is_single_name(pattern, "raw") else version.clean)
+        return TagValue(text if is_single_name(pattern, "raw") else version.clean)
     parts = {
         "raw": lambda *_: text,
         "version": lambda *_: version.clean,
@@ -115,56 +115,56 @@ def _pep440(rule: Rule, context: Context) -> Made | Nothing:
         "minor": lambda *_: version.number(1),
         "patch": lambda *_: version.number(2),
     }
-    return Made(render(pattern, parts), latest=True)
+    return TagValue(render(pattern, parts), latest=True)
 
 
-def _match(rule: Rule, context: Context) -> Made | Nothing:
+def _match(rule: Rule, context: Context) -> TagValue | Skipped:
     text = _named_version(rule, context)
     if text is None:
-        return Nothing("no tag event, and no value attribute")
+        return Skipped("no tag event, and no value attribute")
     pattern, group = rule.attributes["pattern"], rule.attributes["group"]
     literal = re.fullmatch(r"/(.+)/(.*)", pattern)
     found = match(literal[1], literal[2], text) if literal else match(pattern, "", text)
     if found is None:
-        return Nothing(f"{pattern} does not match {text}.", warning=True)
+        return Skipped(f"{pattern} does not match {text}.", warning=True)
     index = int(group) if re.fullmatch(r"0|[1-9][0-9]{0,5}", group) else len(found)
     value = found[index] if index < len(found) else None
     if value is None:
-        return Nothing(f"Group {group} does not exist for {pattern} pattern.", warning=True)
-    return Made(value, latest=True)
+        return Skipped(f"Group {group} does not exist for {pattern} pattern.", warning=True)
+    return TagValue(value, latest=True)
 
 
-def _edge(rule: Rule, context: Context) -> Made | Nothing:
+def _edge(rule: Rule, context: Context) -> TagValue | Skipped:
     if not context.ref.startswith(BRANCH):
-        return Nothing("no branch event")
+        return Skipped("no branch event")
     branch = rule.attributes["branch"] or context.repository.default_branch
     if branch is None:
         raise NotKnownHere("the default branch (--default-branch, or the event file)")
     if branch != context.ref.removeprefix(BRANCH):
-        return Nothing(f"the branch is not {branch}")
-    return Made("edge")
+        return Skipped(f"the branch is not {branch}")
+    return TagValue("edge")
 
 
-def _ref(rule: Rule, context: Context) -> Made | Nothing:
+def _ref(rule: Rule, context: Context) -> TagValue | Skipped:
     event = rule.attributes["event"]
     prefix = {"branch": BRANCH, "tag": TAG, "pr": PULL}[event]
     if not context.ref.startswith(prefix):
-        return Nothing({"branch": "no branch event", "tag": "no tag event", "pr": "no pull request event"}[event])
+        return Skipped({"branch": "no branch event", "tag": "no tag event", "pr": "no pull request event"}[event])
     value = context.ref.removeprefix(prefix)
-    return Made(value.removesuffix("/merge") if event == "pr" else value, latest=event == "tag")
+    return TagValue(value.removesuffix("/merge") if event == "pr" else value, latest=event == "tag")
 
 
-def _raw(rule: Rule, context: Context) -> Made | Nothing:
-    return Made(expand(rule.attributes["value"], context))
+def _raw(rule: Rule, context: Context) -> TagValue | Skipped:
+    return TagValue(expand(rule.attributes["value"], context))
 
 
-def _sha(rule: Rule, context: Context) -> Made | Nothing:
+def _sha(rule: Rule, context: Context) -> TagValue | Skipped:
     if not known_sha(context):
-        return Nothing("no commit")
-    return Made(short_sha(context) if rule.attributes["format"] == "short" else known_sha(context))
+        return Skipped("no commit")
+    return TagValue(short_sha(context) if rule.attributes["format"] == "short" else known_sha(context))
 
 
-_PRODUCERS: Final[dict[str, Callable[[Rule, Context], Made | Nothing]]] = {
+_PRODUCERS: Final[dict[str, Callable[[Rule, Context], TagValue | Skipped]]] = {
     "schedule": _schedule,
     "semver": _semver,
     "pep440": _pep440,

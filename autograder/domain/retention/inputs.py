@@ -200,11 +200,11 @@ def _from_short_form(entry: Entry, now: datetime) -> dict[str, Any]:
 def _package_name(package: str) -> str:
     """The package inside its repository: what follows HOST/PROJECT/REPOSITORY, or HOST/PROJECT on ``gcr.io``.
 
-    A host with a port is the stand-in's.
+    A host with a port is the emulator's.
     """
     parts = package.replace("%2F", "/").split("/")
-    standin = parts[0].startswith("localhost:")
-    before = 3 if standin or parts[0].endswith("docker.pkg.dev") else 2 if parts[0].endswith("gcr.io") else 0
+    emulator = parts[0].startswith("localhost:")
+    before = 3 if emulator or parts[0].endswith("docker.pkg.dev") else 2 if parts[0].endswith("gcr.io") else 0
     return "/".join(parts[before:]) or package
 
 

@@ -14,8 +14,8 @@ from werkzeug.wrappers import Request
 
 from autograder.emulators.acr.images import AcrImages
 from autograder.emulators.acr.settings import NOBODY, OWNER, AcrSettings
-from autograder.emulators.interface import Action, Call, Caller, Context, Kind, Manifest, Refusal
-from autograder.emulators.registry.bearer import BearerFront, Identity
+from autograder.emulators.interface import Action, Call, Caller, Context, Kind, Manifest, RegistryError
+from autograder.emulators.registry.bearer import BearerBackend, Identity
 from autograder.emulators.registry.catalog import Catalog
 from autograder.emulators.registry.catalog_backend import is_locked
 from autograder.emulators.registry.reply import Reply, json_reply
@@ -41,7 +41,7 @@ ACTIONS = {
 EVERYTHING = frozenset(ACTIONS.values())
 
 
-class AcrFront(BearerFront):
+class AcrBackend(BearerBackend):
     """One registry of ACR."""
 
     service = "acr"
@@ -88,8 +88,8 @@ class AcrFront(BearerFront):
     def welcomes_anonymous(self) -> bool:
         return self.settings.anonymous_pull
 
-    def refused_login(self) -> Refusal:
-        return Refusal(401, "UNAUTHORIZED", UNAUTHORIZED)
+    def refused_login(self) -> RegistryError:
+        return RegistryError(401, "UNAUTHORIZED", UNAUTHORIZED)
 
     def respond(self, request: Request) -> Reply:
         if request.path != EXCHANGE:
@@ -183,6 +183,6 @@ class AcrFront(BearerFront):
         return {**super().snapshot(), **self.settings.snapshot()}
 
 
-def disallowed() -> Refusal:
+def disallowed() -> RegistryError:
     """What a lock answers."""
-    return Refusal(405, "REGISTRY_DISALLOWED_OPERATION", DISALLOWED)
+    return RegistryError(405, "REGISTRY_DISALLOWED_OPERATION", DISALLOWED)

@@ -11,8 +11,8 @@ from autograder.domain.retention.acr_policy import AcrPolicy
 from autograder.domain.retention.model import Action, Image, InvalidPolicy, Preview
 from autograder.emulators.acr.settings import OWNER, AcrSettings
 from autograder.emulators.clock import stamp
-from autograder.emulators.interface import Caller, Refusal
-from autograder.emulators.registry.catalog_backend import CatalogFront, is_locked
+from autograder.emulators.interface import Caller, RegistryError
+from autograder.emulators.registry.catalog_backend import CatalogBackend, is_locked
 
 # https://learn.microsoft.com/azure/container-registry/container-registry-image-lock
 ATTRIBUTES = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
@@ -22,14 +22,14 @@ LOCKS = ATTRIBUTES[:3]  # hiding an image from lists is not in this mock
 class AcrImages:
     """The registry's repositories, tags and manifests as `az acr` sees them."""
 
-    def __init__(self, backend: CatalogFront, settings: AcrSettings) -> None:
+    def __init__(self, backend: CatalogBackend, settings: AcrSettings) -> None:
         self._backend = backend
         self._settings = settings
         self._context = backend.context
         self._names = backend.names
 
     def commands(self) -> dict[str, Callable[..., Any]]:
-        """The helper commands of this module. They raise Refusal."""
+        """The helper commands of this module. They raise RegistryError."""
         return {
             "repository-list": self._names.repositories,
             "repository-show": self._repository_show,
@@ -89,7 +89,7 @@ class AcrImages:
         """https://learn.microsoft.com/azure/container-registry/container-registry-image-lock"""
         unknown = [key for key in attributes if key not in LOCKS]
         if unknown or not attributes:
-            raise Refusal(400, "INVALID_ARGUMENT", f"give at least one of {', '.join(LOCKS)}")
+            raise RegistryError(400, "INVALID_ARGUMENT", f"give at least one of {', '.join(LOCKS)}")
         repository, tag, digest = self._find(image)
         with self._context.lock(repository):
             record = self._names.record(repository, digest) if digest else None
@@ -119,7 +119,7 @@ class AcrImages:
         repository, tag, _ = self._find(image)
         digest = self._names.resolve(repository, tag)
         if digest is None:
-            raise Refusal(400, "INVALID_ARGUMENT", "name an image with its tag: NAME:TAG")
+            raise RegistryError(400, "INVALID_ARGUMENT", "name an image with its tag: NAME:TAG")
         with self._context.lock(repository):
             self._backend.check_delete(Caller(OWNER), repository, tag, digest)
             self._names.untag(repository, tag)
@@ -147,7 +147,7 @@ class AcrImages:
         try:
             purge = parse_purge(cmd)
         except InvalidPolicy as error:
-            raise Refusal(400, "INVALID_ARGUMENT", str(error)) from None
+            raise RegistryError(400, "INVALID_ARGUMENT", str(error)) from None
         policy = AcrPolicy(purge=purge)
         _, preview = self._preview(policy)
         listed = [
@@ -160,12 +160,12 @@ class AcrImages:
     # plumbing
 
     def _find(self, image: str) -> tuple[str, str, str]:
-        """Repository, tag and digest of NAME, NAME:TAG or NAME@DIGEST. Raises Refusal 404 unless it exists."""
+        """Repository, tag and digest of NAME, NAME:TAG or NAME@DIGEST. Raises RegistryError 404 unless it exists."""
         name, _, digest = image.partition("@")
         repository, _, tag = name.partition(":")
         known = self._names.exists(repository) and (not digest or self._names.has(repository, digest))
         if not known or (tag and self._names.resolve(repository, tag) is None):
-            raise Refusal(404, "NAME_UNKNOWN", f"there is no {image} in this registry")
+            raise RegistryError(404, "NAME_UNKNOWN", f"there is no {image} in this registry")
         return repository, tag, digest
 
     def _noted(self, operation: str, repository: str, image: str, **detail: object) -> None:

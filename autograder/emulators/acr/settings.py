@@ -10,7 +10,7 @@ from typing import Any
 
 from autograder.domain.retention.acr_policy import Retention
 from autograder.emulators.clock import moment, stamp
-from autograder.emulators.interface import Context, Refusal
+from autograder.emulators.interface import Context, RegistryError
 from autograder.emulators.json_store import read_json, write_json
 from autograder.emulators.registry.access_tokens import AccessToken, AccessTokens
 
@@ -87,7 +87,7 @@ class AcrSettings:
     # helper commands
 
     def commands(self) -> dict[str, Callable[..., Any]]:
-        """The helper commands of this module. They raise Refusal."""
+        """The helper commands of this module. They raise RegistryError."""
         return {
             "show": self._show,
             "update": self._update,
@@ -117,13 +117,13 @@ class AcrSettings:
 
     def _credential(self) -> dict[str, Any]:
         if not self._values["adminUserEnabled"]:
-            raise Refusal(403, "UNAUTHORIZED", "the admin user is off (acr update --admin-enabled)")
+            raise RegistryError(403, "UNAUTHORIZED", "the admin user is off (acr update --admin-enabled)")
         credentials = self._context.credentials
         return {"username": credentials["registry"], "password": credentials["admin_password"]}
 
     def _scope_map_create(self, name: str, actions: list[str]) -> dict[str, Any]:
         if not NAME.fullmatch(name) or name.startswith("_"):
-            raise Refusal(400, "INVALID_ARGUMENT", "a scope map's name is 5 to 50 of letters, digits, - and _")
+            raise RegistryError(400, "INVALID_ARGUMENT", "a scope map's name is 5 to 50 of letters, digits, - and _")
         self._check_actions(actions)
         self._save({"scopeMaps": {**self._values["scopeMaps"], name: sorted(set(actions))}})
         self._configured("scope-map-create", name=name, actions=sorted(set(actions)))
@@ -138,11 +138,11 @@ class AcrSettings:
     ) -> dict[str, Any]:
         """``repositories`` are lists of a name and its actions, as after ``--repository``."""
         if not NAME.fullmatch(name):
-            raise Refusal(400, "INVALID_ARGUMENT", "a token's name is 5 to 50 of letters, digits, - and _")
+            raise RegistryError(400, "INVALID_ARGUMENT", "a token's name is 5 to 50 of letters, digits, - and _")
         if any(token.name == name for token in self.tokens.all()):
-            raise Refusal(409, "CONFLICT", f"the token {name} exists already")
+            raise RegistryError(409, "CONFLICT", f"the token {name} exists already")
         if (scope_map is None) == (not repositories):
-            raise Refusal(400, "INVALID_ARGUMENT", "give either --scope-map or --repository")
+            raise RegistryError(400, "INVALID_ARGUMENT", "give either --scope-map or --repository")
         if scope_map is None:  # az then makes a scope map of its own for the token
             actions = [f"repositories/{entry[0]}/{action}" for entry in repositories for action in entry[1:]]
             scope_map = self._scope_map_create(f"{name[:41]}-scope-map", actions)["name"]
@@ -165,7 +165,7 @@ class AcrSettings:
     def _scope_map(self, name: str) -> list[str]:
         known = {**SYSTEM_SCOPE_MAPS, **self._values["scopeMaps"]}
         if name not in known:
-            raise Refusal(404, "NOT_FOUND", f"there is no scope map {name}")
+            raise RegistryError(404, "NOT_FOUND", f"there is no scope map {name}")
         return list(known[name])
 
     def _check_actions(self, actions: Iterable[str]) -> None:
@@ -173,12 +173,12 @@ class AcrSettings:
             match = ACTION.fullmatch(action)
             if match is None or match["action"] not in CONTENT:
                 text = f"{action!r} is not repositories/NAME/ACTION with an action of {', '.join(CONTENT)}"
-                raise Refusal(400, "INVALID_ARGUMENT", text)
+                raise RegistryError(400, "INVALID_ARGUMENT", text)
 
     def _retention_update(self, status: str, days: int) -> dict[str, Any]:
         """https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy"""
         if status not in ("enabled", "disabled") or not 0 <= days <= 365:
-            raise Refusal(400, "INVALID_ARGUMENT", "status is enabled or disabled, days are 0 to 365")
+            raise RegistryError(400, "INVALID_ARGUMENT", "status is enabled or disabled, days are 0 to 365")
         policy: dict[str, Any] = {"status": status, "days": days, "lastUpdatedTime": stamp(self._context.clock.now())}
         self._save({"retentionPolicy": policy})
         self._configured("retention-update", policy=policy)

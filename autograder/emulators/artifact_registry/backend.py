@@ -19,10 +19,10 @@ from autograder.domain.retention.gar_validate import parse_document, validate
 from autograder.domain.retention.model import Action as Fate
 from autograder.domain.retention.model import Image, Preview
 from autograder.emulators.clock import stamp
-from autograder.emulators.interface import Action, Call, Caller, Context, Manifest, Refusal
+from autograder.emulators.interface import Action, Call, Caller, Context, Manifest, RegistryError
 from autograder.emulators.json_store import read_json, write_json
 from autograder.emulators.registry.access_tokens import AccessTokens
-from autograder.emulators.registry.bearer import BearerFront, Identity, Scope
+from autograder.emulators.registry.bearer import BearerBackend, Identity, Scope
 from autograder.emulators.registry.catalog import Catalog
 
 # https://docs.cloud.google.com/artifact-registry/docs/docker/authentication
@@ -55,7 +55,7 @@ MIGRATE = (
 )
 
 
-class ArtifactRegistryFront(BearerFront):
+class ArtifactRegistryBackend(BearerBackend):
     """Docker repositories of Artifact Registry, all locations behind one address."""
 
     service = "artifact-registry"
@@ -93,7 +93,7 @@ class ArtifactRegistryFront(BearerFront):
         identity = Identity(caller.name, caller.claims["facts"]) if caller.name else None
         return action in self.rights(identity, repository)
 
-    def refused_scope(self, identity: Identity | None, scope: Scope) -> Refusal | None:
+    def refused_scope(self, identity: Identity | None, scope: Scope) -> RegistryError | None:
         """The token endpoint refuses what the role does not hold, gcr.io's what it no longer takes: 403 and 412.
 
         So containerd, which asks by HEAD first and reads no body there, gets the reason with the token's refusal.
@@ -118,18 +118,18 @@ class ArtifactRegistryFront(BearerFront):
         project, repository, *_ = call.repository.split("/")
         if f"{project}/{repository}" not in self.repositories:
             # https://cloud.google.com/artifact-registry/docs/docker/troubleshoot
-            raise Refusal(404, "NAME_UNKNOWN", f'Repository "{repository}" not found')
+            raise RegistryError(404, "NAME_UNKNOWN", f'Repository "{repository}" not found')
 
-    def _denied(self, who: str, name: str, action: Action) -> Refusal:
+    def _denied(self, who: str, name: str, action: Action) -> RegistryError:
         project, repository, *_ = name.split("/")
         settings = self.repositories.get(f"{project}/{repository}")
         location = settings["location"] if settings else "us-central1"
         permission = f'"artifactregistry.repositories.{PERMISSIONS[action]}"'
         resource = f'"projects/{project}/locations/{location}/repositories/{repository}" (or it may not exist)'
         if who:
-            return Refusal(403, "DENIED", f"Permission {permission} denied on resource {resource}")
+            return RegistryError(403, "DENIED", f"Permission {permission} denied on resource {resource}")
         stranger = "Unauthenticated request. Unauthenticated requests do not have permission"
-        return Refusal(403, "DENIED", f"{stranger} {permission} on resource {resource}")
+        return RegistryError(403, "DENIED", f"{stranger} {permission} on resource {resource}")
 
     # what
 
@@ -139,7 +139,7 @@ class ArtifactRegistryFront(BearerFront):
         before = self.names.resolve(manifest.repository, manifest.tag) if manifest.tag else None
         if before not in (None, manifest.digest) and self._immutable(manifest.repository):
             text = f"cannot update tag {manifest.tag}. The repository has enabled tag immutability"
-            raise Refusal(400, "MANIFEST_INVALID", text)
+            raise RegistryError(400, "MANIFEST_INVALID", text)
 
     def check_delete(self, caller: Caller, repository: str, tag: str | None, digest: str) -> None:
         """With immutable tags neither a tag nor a tagged image can be deleted; a child goes after its index.
@@ -150,9 +150,11 @@ class ArtifactRegistryFront(BearerFront):
             record = self.names.record(repository, digest)
             if tag is not None or (record and record.tags):
                 text = f"cannot delete {tag or digest}. The repository has enabled tag immutability"
-                raise Refusal(400, "MANIFEST_INVALID", text)
+                raise RegistryError(400, "MANIFEST_INVALID", text)
         if tag is None and any(digest in other.children for other in self.names.records(repository)):
-            raise Refusal(400, "MANIFEST_INVALID", f"{digest} is still referenced by a manifest list; delete it first")
+            raise RegistryError(
+                400, "MANIFEST_INVALID", f"{digest} is still referenced by a manifest list; delete it first"
+            )
 
     def _immutable(self, repository: str) -> bool:
         return bool(self.repositories["/".join(repository.split("/")[:2])]["immutableTags"])
@@ -221,9 +223,9 @@ class ArtifactRegistryFront(BearerFront):
 
     def _key_create(self, project: str, account: str, role: str) -> dict[str, Any]:
         if role not in ROLES:
-            raise Refusal(400, "INVALID_ARGUMENT", f"a role is one of {', '.join(ROLES)}")
+            raise RegistryError(400, "INVALID_ARGUMENT", f"a role is one of {', '.join(ROLES)}")
         if not PROJECT.fullmatch(project) or not PROJECT.fullmatch(account):
-            raise Refusal(400, "INVALID_ARGUMENT", "project and account are 6 to 30 of a-z, 0-9 and -")
+            raise RegistryError(400, "INVALID_ARGUMENT", "project and account are 6 to 30 of a-z, 0-9 and -")
         email = f"{account}@{project}.iam.gserviceaccount.com"
         key, secret = self.keys.create(email, account, [role], None, "")
         self._configured("key-create", account=email, role=role, key=key.id)
@@ -243,11 +245,11 @@ class ArtifactRegistryFront(BearerFront):
             (location, LOCATION, "a location is a region such as us-central1, or us, europe, asia"),
         ):
             if not form.fullmatch(text):
-                raise Refusal(400, "INVALID_ARGUMENT", f"{text!r}: {what}")
+                raise RegistryError(400, "INVALID_ARGUMENT", f"{text!r}: {what}")
         name = f"{project}/{repository}"
         with self.context.lock(""):
             if name in self.repositories:
-                raise Refusal(409, "ALREADY_EXISTS", "the repository already exists")
+                raise RegistryError(409, "ALREADY_EXISTS", "the repository already exists")
             settings: dict[str, Any] = {
                 "location": location,
                 "format": "DOCKER",
@@ -293,7 +295,9 @@ class ArtifactRegistryFront(BearerFront):
         self._settings(name)
         errors = validate(policies)
         if errors or not isinstance(policies, list):
-            raise Refusal(400, "INVALID_ARGUMENT", "; ".join(f"{error.path}: {error.message}" for error in errors))
+            raise RegistryError(
+                400, "INVALID_ARGUMENT", "; ".join(f"{error.path}: {error.message}" for error in errors)
+            )
         return self._change(name, "cleanup-set", {"cleanupPolicies": policies, "cleanupPolicyDryRun": dry_run})
 
     def _show_preview(self, name: str) -> list[dict[str, object]]:
@@ -308,7 +312,7 @@ class ArtifactRegistryFront(BearerFront):
 
     def _settings(self, name: str) -> dict[str, Any]:
         if name not in self.repositories:
-            raise Refusal(404, "NOT_FOUND", f"there is no repository {name}")
+            raise RegistryError(404, "NOT_FOUND", f"there is no repository {name}")
         return self.repositories[name]
 
     def _save(self, repositories: dict[str, dict[str, Any]]) -> None:
@@ -324,13 +328,13 @@ class ArtifactRegistryFront(BearerFront):
         return {**super().snapshot(), "settings": self._list(), "keys": [key.public() for key in self.keys.all()]}
 
 
-def _container_registry(name: str) -> Refusal | None:
+def _container_registry(name: str) -> RegistryError | None:
     """What a name of Container Registry's form (HOST/PROJECT/…, or fewer than three parts) meets; None for others."""
     parts = name.split("/")
     if parts[0] not in GCR_HOSTS and len(parts) >= 3:
         return None
     project = parts[1] if parts[0] in GCR_HOSTS and len(parts) > 1 else parts[0]
-    return Refusal(412, "DENIED", MIGRATE.format(project=project))
+    return RegistryError(412, "DENIED", MIGRATE.format(project=project))
 
 
 def _private_key(password: str, encoded: bool) -> str:

@@ -1,1 +1,1 @@
-"""The ECR stand-in: moto answers AWS's API, a real registry keeps what is pushed, and both tell the same story."""
+"""The ECR emulator: moto answers AWS's API, a real registry keeps what is pushed, and both tell the same story."""

@@ -20,7 +20,7 @@ from autograder.emulators.ecr.identity import REGION, Identities, Profile, Signe
 from autograder.emulators.ecr.operations import Response
 from autograder.emulators.ecr.registry import Registry
 from autograder.emulators.ecr.tokens import LAYERS
-from autograder.emulators.interface import Refusal, StoreProblem
+from autograder.emulators.interface import RegistryError, StoreProblem
 
 TARGET = "AmazonEC2ContainerRegistry_V20150921."
 LARGEST_REQUEST = 32 * 1024 * 1024  # bytes; a layer part of 20 MiB in base64
@@ -55,7 +55,7 @@ class Api:
     """A WSGI application: ECR's and STS's operations, and links to layers.
 
     Args:
-        registry: the stand-in's state.
+        registry: the emulator's state.
         identities: the installation's access keys.
     """
 
@@ -77,7 +77,7 @@ class Api:
     def _answer(self, environ: dict[str, Any], path: str) -> Answer:
         try:
             body = _body(environ)
-        except Refusal as refusal:
+        except RegistryError as refusal:
             return _json_error(refusal.code, refusal.message, refusal.status)
         request = _signed(environ, path, body)
         form = dict(parse_qsl(body.decode("utf-8", "replace"))) if "x-amz-target" not in request.headers else {}
@@ -92,7 +92,7 @@ class Api:
             return self._call(request, profile, operation)
         except ServiceException as problem:
             return as_error(problem.code, str(problem.message), 400)
-        except Refusal as refusal:  # the store refused a manifest or a layer
+        except RegistryError as refusal:  # the store refused a manifest or a layer
             return as_error("InvalidParameterException", refusal.message, 400)
         except StoreProblem as problem:
             log.warning("store: %s", problem)
@@ -100,7 +100,7 @@ class Api:
             return as_error("ServerException", text, 503)
         except Exception:
             log.exception("%s failed", request.headers.get("x-amz-target", form.get("Action", path)))
-            return as_error("ServerException", "The ECR stand-in failed; its log says why.", 500)
+            return as_error("ServerException", "The ECR emulator failed; its log says why.", 500)
 
     def _operation(self, request: Signed, service: str, region: str) -> str:
         target = request.headers.get("x-amz-target", "")
@@ -141,7 +141,7 @@ class Api:
     def _check_registry(self, profile: Profile, operation: str, given: dict[str, Any], name: str | None) -> None:
         """A caller from another account means its own registry unless it names this one; it has none here."""
         registry_id = given.get("registryId") or profile.account
-        if registry_id == self._registry.backend.account_id or operation == "GetAuthorizationToken":
+        if registry_id == self._registry.moto.account_id or operation == "GetAuthorizationToken":
             return
         if name and operation != "CreateRepository":
             raise problems.repository_missing(name, registry_id)
@@ -215,10 +215,10 @@ def _xml_error(code: str, message: str, status: int) -> Answer:
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """The request's body. Raises Refusal when it is too large or comes without a length."""
+    """The request's body. Raises RegistryError when it is too large or comes without a length."""
     length = str(environ.get("CONTENT_LENGTH") or "0")
     if not length.isdigit() or int(length) > LARGEST_REQUEST or environ.get("HTTP_TRANSFER_ENCODING"):
-        raise Refusal(413, "RequestEntityTooLargeException", f"A request has at most {LARGEST_REQUEST} bytes.")
+        raise RegistryError(413, "RequestEntityTooLargeException", f"A request has at most {LARGEST_REQUEST} bytes.")
     found: bytes = environ["wsgi.input"].read(int(length))
     return found
 

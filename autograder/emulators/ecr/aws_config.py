@@ -16,7 +16,7 @@ def text(profiles: Mapping[str, Mapping[str, str]], endpoint: str, region: str) 
     Args:
         profiles: profile name -> ``access_key_id`` and ``secret_access_key``, as the installation's credentials have
             them; ``admin`` becomes the default too.
-        endpoint: the stand-in's address, ``http://127.0.0.1:5003``.
+        endpoint: the emulator's address, ``http://127.0.0.1:5003``.
         region: an AWS region's name.
 
     Source: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html and, for the endpoint,

@@ -7,14 +7,14 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 
-from autograder.emulators.backend import BaseFront
+from autograder.emulators.backend import BaseBackend
 from autograder.emulators.ecr import images, lifecycle, policies, problems, view
 from autograder.emulators.ecr.api import Api
 from autograder.emulators.ecr.identity import PROFILES, Identities
 from autograder.emulators.ecr.registry import SERVICE, Registry
 from autograder.emulators.ecr.scanning import Scanner
 from autograder.emulators.ecr.work_queue import Work, at_once
-from autograder.emulators.interface import Action, Call, Caller, Context, Headers, Kind, Manifest, Refusal
+from autograder.emulators.interface import Action, Call, Caller, Context, Headers, Kind, Manifest, RegistryError
 
 # What an IAM policy must allow for each request of the distribution API.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
@@ -36,8 +36,8 @@ PERMISSIONS = {
 }
 
 
-class EcrFront(BaseFront):
-    """The ECR stand-in's part of the shared proxy.
+class EcrBackend(BaseBackend):
+    """The ECR emulator's part of the shared proxy.
 
     Args:
         scanner: finds vulnerabilities; None: scans end as failed, with the reason.
@@ -65,11 +65,11 @@ class EcrFront(BaseFront):
         try:
             policies.authorise(PROFILES[caller.name], permission, arn, self.registry.policy(arn))
             if self.registry.tags(name) is None:
-                raise problems.repository_missing(name, self.registry.backend.account_id)
+                raise problems.repository_missing(name, self.registry.moto.account_id)
         except ServiceException as problem:
-            raise problems.as_refusal(problem) from None
+            raise problems.as_registry_error(problem) from None
         if call.kind is Kind.MANIFEST and call.method != "PUT" and not self._exists(call):
-            raise Refusal(404, "MANIFEST_UNKNOWN", "Requested image not found")
+            raise RegistryError(404, "MANIFEST_UNKNOWN", "Requested image not found")
 
     def _exists(self, call: Call) -> bool:
         if ":" in call.reference:
@@ -83,7 +83,7 @@ class EcrFront(BaseFront):
             facts = images.read(manifest.body, manifest.media_type)
             self.registry.before_push(manifest.repository, manifest.tag, facts, again=True)
         except ServiceException as problem:
-            raise problems.as_refusal(problem) from None
+            raise problems.as_registry_error(problem) from None
 
     def commit_push(self, caller: Caller, manifest: Manifest) -> Headers:
         facts = images.read(manifest.body, manifest.media_type)
@@ -94,9 +94,9 @@ class EcrFront(BaseFront):
 
     def check_pull(self, caller: Caller, call: Call, digest: str) -> None:
         with self.registry.guard:
-            image = self.registry.backend.image(call.repository, digest)
+            image = self.registry.moto.image(call.repository, digest)
             if image is not None and image.image_status == images.ARCHIVED:
-                raise problems.as_refusal(problems.archived(digest, call.repository))
+                raise problems.as_registry_error(problems.archived(digest, call.repository))
 
     def commit_pull(self, caller: Caller, call: Call, digest: str, media_type: str) -> Headers:
         if call.method == "GET":
@@ -106,11 +106,11 @@ class EcrFront(BaseFront):
     def check_delete(self, caller: Caller, repository: str, tag: str | None, digest: str) -> None:
         """An image that an index refers to stays (https://github.com/aws/containers-roadmap/issues/1567)."""
         with self.registry.guard:
-            image = self.registry.backend.image(repository, digest)
+            image = self.registry.moto.image(repository, digest)
             last = tag is None or (image is not None and image.image_tags == [tag])
-            holders = self.registry.backend.holders(repository).get(digest)
+            holders = self.registry.moto.holders(repository).get(digest)
         if holders and last:
-            raise problems.as_refusal(problems.referenced(holders))
+            raise problems.as_registry_error(problems.referenced(holders))
 
     def commit_delete(self, caller: Caller, repository: str, tag: str | None, digest: str) -> None:
         self.registry.delete_images(repository, [{"imageTag": tag} if tag else {"imageDigest": digest}])
@@ -118,7 +118,7 @@ class EcrFront(BaseFront):
     def referrers(self, caller: Caller, repository: str, digest: str) -> list[dict[str, Any]]:
         """Descriptors of the artifacts about an image, for ``/v2/NAME/referrers/DIGEST``."""
         with self.registry.guard:
-            return [view.descriptor(image) for image in self.registry.backend.referrers(repository, digest)]
+            return [view.descriptor(image) for image in self.registry.moto.referrers(repository, digest)]
 
     # Everything else
 
@@ -126,9 +126,9 @@ class EcrFront(BaseFront):
         try:
             policies.authorise(PROFILES[caller.name], "ecr:DescribeRepositories", self.registry.arn("*"), None)
         except ServiceException as problem:
-            raise problems.as_refusal(problem) from None
+            raise problems.as_registry_error(problem) from None
         with self.registry.guard:
-            return sorted(self.registry.backend.repositories)
+            return sorted(self.registry.moto.repositories)
 
     def reconcile(self) -> list[str]:
         repaired = self.registry.reconcile()
@@ -141,14 +141,14 @@ class EcrFront(BaseFront):
         return lifecycle.overnight(self.registry)
 
     def forget(self, repository: str) -> bool:
-        with self.registry.changing() as backend:
-            backend.drop_scanning_filters(repository)
+        with self.registry.changing() as moto:
+            moto.drop_scanning_filters(repository)
         if self.registry.tags(repository) is None:
             return False
         try:
             self.registry.delete_repository("owner", repository, force=True)
         except ServiceException as problem:
-            raise problems.as_refusal(problem) from None
+            raise problems.as_registry_error(problem) from None
         return True
 
     def snapshot(self) -> dict[str, Any]:
@@ -162,4 +162,4 @@ class EcrFront(BaseFront):
         try:
             return {"changed": self.registry.backdate(**arguments)}
         except ServiceException as problem:
-            raise problems.as_refusal(problem) from None
+            raise problems.as_registry_error(problem) from None

@@ -63,7 +63,7 @@ def read(body: bytes, media_type: str | None) -> Facts:
 class StoredImage(Image):  # type: ignore[misc]
     """moto's image with a true digest, size, push time (with fractions) and what newer ECR adds.
 
-    Times are seconds since the epoch on the stand-in's clock. Lists are never changed in place without setting an
+    Times are seconds since the epoch on the emulator's clock. Lists are never changed in place without setting an
     attribute afterwards: that is how ``saved``, the image's text in the state file, is known to be out of date.
     """
 

@@ -1,4 +1,4 @@
-"""Lifecycle policies at work: what a preview lists, and what goes overnight when the stand-in's clock is moved on.
+"""Lifecycle policies at work: what a preview lists, and what goes overnight when the emulator's clock is moved on.
 
 ECR acts within 24 hours; here every day that the clock is advanced ends with a night. The rules themselves are
 :mod:`autograder.domain.retention.ecr`.
@@ -75,7 +75,7 @@ def overnight(registry: Registry) -> list[dict[str, Any]]:
     """
     offset, now = registry.context.clock.offset().total_seconds(), registry.now()
     with registry.guard:
-        names = sorted(registry.backend.repositories)
+        names = sorted(registry.moto.repositories)
     gone: list[dict[str, Any]] = []
     for name in names:
         with registry.context.lock(name):
@@ -110,7 +110,7 @@ def _say_unsaid(registry: Registry) -> None:
 def _night(registry: Registry, name: str, now: float) -> list[dict[str, Any]]:
     """One repository's night: change the record, save, clear the store, write the journal."""
     with registry.guard:
-        found = registry.backend.repositories.get(name)
+        found = registry.moto.repositories.get(name)
         if found is None:
             return []
         found.last_evaluated_at = now
@@ -121,7 +121,7 @@ def _night(registry: Registry, name: str, now: float) -> list[dict[str, Any]]:
         expired = {fate.image.digest for fate in fates if fate.action is Action.EXPIRE}
         for fate in fates:
             if fate.action is Action.EXPIRE:
-                registry.backend.remove_image(name, fate.image.digest)
+                registry.moto.remove_image(name, fate.image.digest)
             else:
                 fate.image.image_status, fate.image.last_archived_at = images.ARCHIVED, now
         registry.unsaid = lines
@@ -138,10 +138,10 @@ def _due(registry: Registry, name: str, now: float) -> list[Fate]:
     """What is to go on the night that ends at ``now``: by the policy, and artifacts whose subject was removed."""
     with registry.guard:
         stored, sizes = _images(registry, name)
-        text = registry.backend.find(name).lifecycle_policy
+        text = registry.moto.find(name).lifecycle_policy
         fates = evaluate(validation.lifecycle_policy(text), stored, sizes, now) if text else []
         known = {fate.image.digest for fate in fates}
-        held = registry.backend.holders(name)
+        held = registry.moto.holders(name)
         fates += [
             Fate(image, Action.EXPIRE, None, FOLLOWS)
             for image in stored
@@ -151,8 +151,8 @@ def _due(registry: Registry, name: str, now: float) -> list[Fate]:
 
 
 def _images(registry: Registry, name: str) -> tuple[list[StoredImage], list[int]]:
-    stored = list(registry.backend.find(name).images)
-    return stored, [registry.backend.size(name, image) for image in stored]
+    stored = list(registry.moto.find(name).images)
+    return stored, [registry.moto.size(name, image) for image in stored]
 
 
 def _line(name: str, fate: Fate, now: float) -> dict[str, Any]:

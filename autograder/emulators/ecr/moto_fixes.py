@@ -28,13 +28,13 @@ ENCRYPTION = ("AES256", "KMS", "KMS_DSSE")
 ImageId = dict[str, str]
 
 
-class Backend(ECRBackend):  # type: ignore[misc]
+class MotoBackend(ECRBackend):  # type: ignore[misc]
     """The ECR of one account and region.
 
     Args:
         region: an AWS region's name.
         account: the registry's id, twelve digits.
-        now: the stand-in's time, seconds since the epoch.
+        now: the emulator's time, seconds since the epoch.
     """
 
     repositories: dict[str, Any]

@@ -18,7 +18,7 @@ from autograder.emulators.ecr.tokens import USER
 
 
 class Response(ImageResponse):
-    """One request to the API; every operation of the stand-in."""
+    """One request to the API; every operation of the emulator."""
 
     # Tokens
 

@@ -11,7 +11,7 @@ import json
 
 from moto.core.exceptions import ServiceException
 
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 
 JSON = "application/x-amz-json-1.1"
 # API error -> HTTP status and distribution error code of the same refusal at /v2/.
@@ -29,10 +29,10 @@ AT_REGISTRY = {
 }
 
 
-def as_refusal(problem: ServiceException) -> Refusal:
+def as_registry_error(problem: ServiceException) -> RegistryError:
     """The same refusal for a client of ``/v2/``."""
     status, code = AT_REGISTRY.get(problem.code, (400, "UNKNOWN"))
-    return Refusal(status, code, str(problem.message))
+    return RegistryError(status, code, str(problem.message))
 
 
 def as_json(problem: ServiceException, status: int = 400) -> tuple[int, dict[str, str], str]:
@@ -141,10 +141,10 @@ def policy_missing(repository: str, registry_id: str) -> ServiceException:
 
 
 def not_here(operation: str) -> ServiceException:
-    """For what this stand-in does not do: a plain client error, which no client retries."""
+    """For what this emulator does not do: a plain client error, which no client retries."""
     return ServiceException(
         "NotInThisMockException",
-        f"{operation} is not in this mock. It exists in AWS; the course's stand-in does not imitate it.",
+        f"{operation} is not in this mock. It exists in AWS; the course's emulator does not imitate it.",
     )
 
 

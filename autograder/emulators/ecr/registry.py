@@ -1,4 +1,4 @@
-"""The stand-in's state: moto's record made durable and kept in step with the store.
+"""The emulator's state: moto's record made durable and kept in step with the store.
 
 The record decides what exists and which tag points where; the store holds bytes by digest. A push writes the bytes
 first and the record second, a deletion the record first and the bytes second, so at any moment a process may be killed:
@@ -22,7 +22,7 @@ from autograder.emulators.ecr import problems, scanning, snapshot
 from autograder.emulators.ecr.identity import ACCOUNT, REGION
 from autograder.emulators.ecr.images import Facts, StoredImage
 from autograder.emulators.ecr.layers import Uploads
-from autograder.emulators.ecr.moto_fixes import Backend, ImageId
+from autograder.emulators.ecr.moto_fixes import ImageId, MotoBackend
 from autograder.emulators.ecr.tokens import Tokens
 from autograder.emulators.ecr.work_queue import Work, at_once
 from autograder.emulators.interface import Context
@@ -63,7 +63,7 @@ class Registry:
     """What the AWS API and ``/v2/`` share.
 
     Attributes:
-        backend: moto's record, corrected.
+        moto: moto's record, corrected.
         guard: held around every look at or change of the record; the innermost lock.
         offset_done: the clock's offset, in seconds, when the last night was over.
         unsaid: journal lines that belong to the last saved state and may not have been written yet.
@@ -80,37 +80,37 @@ class Registry:
         self._later = later
         self.tokens = Tokens(context.secret)
         self.guard = threading.RLock()
-        self.backend = Backend(REGION, ACCOUNT, self.now)
+        self.moto = MotoBackend(REGION, ACCOUNT, self.now)
         self.uploads = Uploads(context.state / "uploads", ACCOUNT)
         self.touched = Touched(context.state / "touched.log")
         self._path = context.state / "ecr.json"
-        extra = snapshot.load(self._path, self.backend)
+        extra = snapshot.load(self._path, self.moto)
         self.offset_done = float(extra.get("offset_done", context.clock.offset().total_seconds()))
         self.unsaid: list[dict[str, Any]] = list(extra.get("unsaid", ()))
 
     def now(self) -> float:
-        """The stand-in's time, seconds since the epoch, to the millisecond that AWS prints."""
+        """The emulator's time, seconds since the epoch, to the millisecond that AWS prints."""
         return round(self.context.clock.now().timestamp(), 3)
 
     def save(self) -> None:
         """Make the record durable. Call with the guard held, after each change and before its answer."""
-        snapshot.save(self._path, snapshot.dump(self.backend, {"offset_done": self.offset_done, "unsaid": self.unsaid}))
+        snapshot.save(self._path, snapshot.dump(self.moto, {"offset_done": self.offset_done, "unsaid": self.unsaid}))
 
     def arn(self, repository: str) -> str:
         """A repository's ARN."""
-        return f"arn:aws:ecr:{self.backend.region_name}:{self.backend.account_id}:repository/{repository}"
+        return f"arn:aws:ecr:{self.moto.region_name}:{self.moto.account_id}:repository/{repository}"
 
     def policy(self, arn: str) -> str | None:
         """The policy of the repository with that ARN; None if there is none."""
         with self.guard:
-            found = self.backend.repositories.get(arn.removeprefix(self.arn("")))
+            found = self.moto.repositories.get(arn.removeprefix(self.arn("")))
             return found.policy if found else None
 
     @contextmanager
-    def changing(self) -> Iterator[Backend]:
+    def changing(self) -> Iterator[MotoBackend]:
         """The record, to be changed; durable when the block ends."""
         with self.guard:
-            yield self.backend
+            yield self.moto
             self.save()
 
     # What the proxy asks (interface.ImageIndex). An archived image cannot be pulled, but keeps its tags.
@@ -118,34 +118,34 @@ class Registry:
     def tags(self, repository: str) -> list[str] | None:
         """All tags, or None if there is no such repository."""
         with self.guard:
-            found = self.backend.repositories.get(repository)
+            found = self.moto.repositories.get(repository)
             return None if found is None else sorted(tag for image in found.images for tag in image.image_tags)
 
     def resolve(self, repository: str, tag: str) -> str | None:
         """The digest a tag points at, or None."""
         with self.guard:
-            image = self.backend.image(repository, tag=tag) if repository in self.backend.repositories else None
+            image = self.moto.image(repository, tag=tag) if repository in self.moto.repositories else None
             return image.digest if image else None
 
     def has(self, repository: str, digest: str) -> bool:
         """Whether the manifest exists, tagged or not."""
         with self.guard:
-            return repository in self.backend.repositories and self.backend.image(repository, digest) is not None
+            return repository in self.moto.repositories and self.moto.image(repository, digest) is not None
 
     # Pushes, from either side
 
     def before_push(self, repository: str, tag: str | None, facts: Facts, *, again: bool) -> None:
         """Refuse or note. Call under the repository's lock, before the store gets the bytes."""
         with self.guard:
-            self.backend.check_image(repository, tag, facts, again=again)
+            self.moto.check_image(repository, tag, facts, again=again)
         self.touched.add(repository, facts.digest)
 
     def after_push(self, repository: str, tag: str | None, text: str, facts: Facts) -> StoredImage:
         """The store has the bytes: put the image on record, durably."""
-        with self.changing() as backend:
-            image = backend.record_image(repository, text, tag, facts)
-            on_push = backend.find(repository).image_scanning_configuration.get("scanOnPush")
-            due = on_push or backend.scan_frequency(repository)[0] != "MANUAL"
+        with self.changing() as moto:
+            image = moto.record_image(repository, text, tag, facts)
+            on_push = moto.find(repository).image_scanning_configuration.get("scanOnPush")
+            due = on_push or moto.scan_frequency(repository)[0] != "MANUAL"
         if due and image.scan is None and facts.size is not None:
             self.scan(repository, image)
         return image
@@ -156,7 +156,7 @@ class Registry:
         """PutImage: as strict as a push, and the image can be pulled afterwards."""
         with self.context.lock(repository):
             with self.guard:
-                facts = self.backend.read_image(repository, manifest, media_type, digest)
+                facts = self.moto.read_image(repository, manifest, media_type, digest)
             self.before_push(repository, tag, facts, again=False)
             missing = [part for part in facts.parts if self.context.store.blob_size(repository, part) is None]
             if missing:
@@ -172,9 +172,9 @@ class Registry:
         """BatchDeleteImage, in the store too."""
         with self.context.lock(repository):
             with self.guard:
-                before = {image.digest for image in self.backend.find(repository).images}
-                answer = self.backend.batch_delete_image(repository, None, image_ids)
-                gone = before - {image.digest for image in self.backend.find(repository).images}
+                before = {image.digest for image in self.moto.find(repository).images}
+                answer = self.moto.batch_delete_image(repository, None, image_ids)
+                gone = before - {image.digest for image in self.moto.find(repository).images}
                 if answer["imageIds"]:
                     self.forget(repository, gone)
             self.erase(repository, gone)
@@ -184,7 +184,7 @@ class Registry:
         """DeleteRepository, in the store too. Returns moto's object of what is gone."""
         with self.context.lock(repository):
             with self.guard:
-                gone = self.backend.delete_repository(repository, None, force)
+                gone = self.moto.delete_repository(repository, None, force)
                 digests = {image.digest for image in gone.images}
                 self.forget(repository, digests)
             self.erase(repository, digests)
@@ -207,13 +207,13 @@ class Registry:
 
         Args:
             repository: its name.
-            days: digest -> age in days by the stand-in's clock; digests that are not there are passed over.
+            days: digest -> age in days by the emulator's clock; digests that are not there are passed over.
         """
         ages = {digest: float(age) for digest, age in days.items()}
         if not all(0 <= age <= MOST_DAYS for age in ages.values()):
             raise ValueError(f"an age is 0 to {MOST_DAYS} days")
-        with self.changing() as backend:
-            now, found = self.now(), backend.find(repository)
+        with self.changing() as moto:
+            now, found = self.now(), moto.find(repository)
             changed = [image for image in found.images if image.digest in ages]
             for image in changed:
                 image.image_pushed_at = round(now - ages[image.digest] * 86_400, 3)
@@ -227,7 +227,7 @@ class Registry:
     def pulled(self, repository: str, digest: str) -> None:
         """Note a pull."""
         with self.guard:
-            image = self.backend.image(repository, digest)
+            image = self.moto.image(repository, digest)
             if image is not None and self.now() - (image.last_recorded_pull_time or 0.0) >= PULL_GRAIN:
                 image.last_recorded_pull_time = self.now()
                 self.save()
@@ -242,7 +242,7 @@ class Registry:
     def _scan(self, repository: str, digest: str, began: float) -> None:
         outcome = scanning.run(self.scanner, repository, digest, began)
         with self.guard:
-            image = self.backend.image(repository, digest) if repository in self.backend.repositories else None
+            image = self.moto.image(repository, digest) if repository in self.moto.repositories else None
             if image is not None:  # it may have been deleted meanwhile
                 image.scan = outcome
                 self.save()
@@ -252,7 +252,7 @@ class Registry:
         with self.guard:
             unfinished = [
                 (name, image.digest, image.scan["at"])
-                for name, found in self.backend.repositories.items()
+                for name, found in self.moto.repositories.items()
                 for image in found.images
                 if image.scan and image.scan["status"] == scanning.IN_PROGRESS
             ]
@@ -277,8 +277,8 @@ class Registry:
             if not self.has(repository, digest) and self.context.store.delete_manifest(repository, digest):
                 repaired.append(f"removed left-over bytes of {repository}@{digest}")
         for name, digest in self._lost():
-            with self.changing() as backend:
-                backend.remove_image(name, digest)
+            with self.changing() as moto:
+                moto.remove_image(name, digest)
             self.journal("reconciliation", "lost", name, digest=digest)
             repaired.append(f"{name}@{digest} is no longer in the store and was struck off")
         self.touched.clear()
@@ -289,7 +289,7 @@ class Registry:
         """Images on record whose manifest the store does not have."""
         with self.guard:
             recorded = [
-                (name, image.digest) for name, found in self.backend.repositories.items() for image in found.images
+                (name, image.digest) for name, found in self.moto.repositories.items() for image in found.images
             ]
         with ThreadPoolExecutor(8) as pool:
             there = pool.map(lambda image: self.context.store.get_manifest(*image) is not None, recorded)

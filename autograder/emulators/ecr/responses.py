@@ -11,7 +11,7 @@ from moto.ecr.responses import ECRResponse
 from autograder.emulators.ecr import images, problems
 from autograder.emulators.ecr.identity import Profile
 from autograder.emulators.ecr.images import StoredImage
-from autograder.emulators.ecr.moto_fixes import Backend
+from autograder.emulators.ecr.moto_fixes import MotoBackend
 from autograder.emulators.ecr.paging import page
 from autograder.emulators.ecr.registry import Registry
 
@@ -20,7 +20,7 @@ class ImageResponse(ECRResponse):  # type: ignore[misc]
     """One request to the API.
 
     Args:
-        registry: the stand-in's state.
+        registry: the emulator's state.
         profile: who calls.
         host: the address the client used; repository URIs begin with it, so that they can be pushed to.
     """
@@ -32,8 +32,8 @@ class ImageResponse(ECRResponse):  # type: ignore[misc]
         self.host = host
 
     @property
-    def ecr_backend(self) -> Backend:
-        return self.registry.backend
+    def ecr_backend(self) -> MotoBackend:
+        return self.registry.moto
 
     def get_current_account(self) -> str:
         return str(self.ecr_backend.account_id)
@@ -42,7 +42,7 @@ class ImageResponse(ECRResponse):  # type: ignore[misc]
         return str(self.ecr_backend.region_name)
 
     def serialized(self, action_result: ActionResult) -> Any:
-        """moto's serializer, except for the stand-in's own refusals: moto looks errors up by their Python module."""
+        """moto's serializer, except for the emulator's own refusals: moto looks errors up by their Python module."""
         problem = action_result.result
         if isinstance(problem, ServiceException) and not type(problem).__module__.startswith("moto.ecr."):
             return problems.as_json(problem)

@@ -42,7 +42,7 @@ class NoScanner:
         return 0.0
 
     def findings_for(self, repository: str, digest: str) -> list[Finding]:
-        raise CannotScan("This stand-in has no scanner of its own. Scan the image with trivy instead.")
+        raise CannotScan("This emulator has no scanner of its own. Scan the image with trivy instead.")
 
 
 def check(image: StoredImage, repository: str, scan_type: str, now: float, last: float | None) -> None:

@@ -16,7 +16,7 @@ from moto.ecr.models import Repository
 from moto.utilities.tagging_service import TaggingService
 
 from autograder.emulators.ecr.images import StoredImage
-from autograder.emulators.ecr.moto_fixes import Backend
+from autograder.emulators.ecr.moto_fixes import MotoBackend
 from autograder.emulators.json_store import sync_folder
 
 SCHEMA = 1
@@ -35,13 +35,13 @@ class SnapshotProblem(Exception):
     """The state file is damaged or of another schema."""
 
 
-def dump(backend: Backend, extra: dict[str, Any]) -> str:
+def dump(moto: MotoBackend, extra: dict[str, Any]) -> str:
     """The state as JSON text. ``extra`` is stored beside it and must be JSON already.
 
     An image that has not changed is not encoded again: with many images that is most of the work.
     """
-    state = {name: getattr(backend, name) for name in STATE if name != "repositories"}
-    repositories = ",".join(f"{_text(name)}:{_repository(found)}" for name, found in backend.repositories.items())
+    state = {name: getattr(moto, name) for name in STATE if name != "repositories"}
+    repositories = ",".join(f"{_text(name)}:{_repository(found)}" for name, found in moto.repositories.items())
     backend_text = f'{_text(state)[:-1]},"repositories":{{{repositories}}}}}'
     return f'{{"schema":{SCHEMA},"extra":{_text(extra)},"backend":{backend_text}}}'
 
@@ -57,7 +57,7 @@ def save(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
-def load(path: Path, backend: Backend) -> dict[str, Any]:
+def load(path: Path, moto: MotoBackend) -> dict[str, Any]:
     """Fill the backend from the file; returns ``extra``. Nothing happens if there is no file.
 
     Raises:
@@ -73,10 +73,10 @@ def load(path: Path, backend: Backend) -> dict[str, Any]:
             raise KeyError(document["schema"])
         state = document["backend"]
         for name in STATE:
-            setattr(backend, name, state[name])
+            setattr(moto, name, state[name])
         return dict(document["extra"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SnapshotProblem(f"{path} was not written by this version of the stand-in: {error!r}") from None
+        raise SnapshotProblem(f"{path} was not written by this version of the emulator: {error!r}") from None
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlencode
 
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 
 LIFETIME = 12 * 3600  # seconds
 LINK_LIFETIME = 3600  # seconds
@@ -43,8 +43,8 @@ class Tokens:
         """The profile a Basic ``Authorization`` header speaks for.
 
         Raises:
-            Refusal: 401 without credentials, 400 for a token that was never issued (what `docker login` shows for a
-                mistyped one, https://github.com/aws/aws-cli/issues/5317), 403 for one that has expired.
+            RegistryError: 401 without credentials, 400 for a token that was never issued (what `docker login` shows for
+                a mistyped one, https://github.com/aws/aws-cli/issues/5317), 403 for one that has expired.
         """
         kind, _, encoded = authorization.partition(" ")
         if kind.lower() != "basic":
@@ -57,10 +57,10 @@ class Tokens:
         except (ValueError, KeyError, TypeError, RecursionError):
             genuine, user, payload = False, "", ""
         if not genuine or user != USER:
-            raise Refusal(400, "UNAUTHORIZED", "The authorization token is not valid for this registry.")
+            raise RegistryError(400, "UNAUTHORIZED", "The authorization token is not valid for this registry.")
         claims = json.loads(payload)
         if now >= claims["expiration"]:
-            raise Refusal(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
+            raise RegistryError(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
         return str(claims["who"])
 
     def link(self, repository: str, digest: str, now: float) -> str:
@@ -82,7 +82,7 @@ class Tokens:
         return hmac.new(self.secret, b"ecr-token:" + text.encode("utf-8"), sha256).hexdigest()
 
 
-def challenge(host: str) -> Refusal:
+def challenge(host: str) -> RegistryError:
     """What ECR answers without credentials; `docker push` then says "no basic auth credentials"."""
     header = f'Basic realm="http://{host}/",service="ecr.amazonaws.com"'
-    return Refusal(401, "UNAUTHORIZED", "Not Authorized", headers={"WWW-Authenticate": header})
+    return RegistryError(401, "UNAUTHORIZED", "Not Authorized", headers={"WWW-Authenticate": header})

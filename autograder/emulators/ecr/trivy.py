@@ -39,7 +39,7 @@ class TrivyScanner:
         program: a Trivy for this machine; it may be absent.
         cache: its cache folder with the course's database in ``db``.
         store: the store's address, ``http://HOST:PORT``.
-        prefix: of this front's repositories there.
+        prefix: of this backend's repositories there.
     """
 
     def __init__(self, program: Path, cache: Path, store: str, prefix: str) -> None:
@@ -63,7 +63,7 @@ class TrivyScanner:
         except subprocess.TimeoutExpired:
             raise CannotScan(f"The scan did not end within {SECONDS:.0f} s.") from None
         except OSError as error:
-            raise CannotScan(f"This stand-in's scanner does not run here ({error.strerror}).") from None
+            raise CannotScan(f"This emulator's scanner does not run here ({error.strerror}).") from None
         if done.returncode != 0:
             raise CannotScan(_last_words(done.stderr))
         return findings(_report(done.stdout))

@@ -1,4 +1,4 @@
-"""The stand-in's state as plain data, for Evidence and for the referrers endpoint. No port and no secret is in it."""
+"""The emulator's state as plain data, for Evidence and for the referrers endpoint. No port and no secret is in it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from autograder.emulators.ecr.registry import Registry
 def snapshot(registry: Registry) -> dict[str, Any]:
     """Registry settings, and every repository with its settings, policies and images. JSON-serialisable.
 
-    Policies are given as data where their text is JSON. Times are ISO 8601 on the stand-in's clock.
+    Policies are given as data where their text is JSON. Times are ISO 8601 on the emulator's clock.
     """
-    backend = registry.backend
+    moto = registry.moto
     return {
-        "account": backend.account_id,
-        "region": backend.region_name,
+        "account": moto.account_id,
+        "region": moto.region_name,
         "time": _time(registry.now()),
         "profiles": {name: {"account": each.account, "arn": each.arn} for name, each in PROFILES.items()},
-        "scanning": backend.registry_scanning_configuration,
-        "replication": backend.replication_config,
-        "registryPolicy": _document(backend.registry_policy),
-        "repositories": {name: _repository(registry, found) for name, found in sorted(backend.repositories.items())},
+        "scanning": moto.registry_scanning_configuration,
+        "replication": moto.replication_config,
+        "registryPolicy": _document(moto.registry_policy),
+        "repositories": {name: _repository(registry, found) for name, found in sorted(moto.repositories.items())},
     }
 
 
@@ -48,9 +48,9 @@ def _repository(registry: Registry, found: Any) -> dict[str, Any]:
         "imageTagMutability": found.image_tag_mutability,
         "imageTagMutabilityExclusionFilters": found.image_tag_mutability_exclusion_filters or [],
         "imageScanningConfiguration": found.image_scanning_configuration,
-        "scanFrequency": registry.backend.scan_frequency(found.name)[0],
+        "scanFrequency": registry.moto.scan_frequency(found.name)[0],
         "encryptionConfiguration": found.encryption_configuration,
-        "resourceTags": registry.backend.tagger.get_tag_dict_for_resource(found.arn),
+        "resourceTags": registry.moto.tagger.get_tag_dict_for_resource(found.arn),
         "policy": _document(found.policy),
         "lifecyclePolicy": _document(found.lifecycle_policy),
         "lifecycleEvaluatedAt": _time(found.last_evaluated_at),
@@ -64,7 +64,7 @@ def _image(registry: Registry, name: str, image: StoredImage) -> dict[str, Any]:
         "tags": image.tags,
         "mediaType": image.image_manifest_media_type,
         "artifactType": image.artifact_type,
-        "size": registry.backend.size(name, image),
+        "size": registry.moto.size(name, image),
         "pushedAt": _time(image.image_pushed_at),
         "lastPulledAt": _time(image.last_recorded_pull_time),
         "status": image.image_status,

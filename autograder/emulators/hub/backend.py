@@ -13,10 +13,10 @@ from typing import Any
 from autograder.domain.dockerhub import USERNAME
 from autograder.domain.retention.regex import compile_regex
 from autograder.emulators.hub.limits import PullLimits
-from autograder.emulators.interface import Action, Call, Caller, Context, Headers, Manifest, Refusal
+from autograder.emulators.interface import Action, Call, Caller, Context, Headers, Manifest, RegistryError
 from autograder.emulators.json_store import read_json, write_json
 from autograder.emulators.registry.access_tokens import AccessToken, AccessTokens
-from autograder.emulators.registry.bearer import BearerFront, Identity
+from autograder.emulators.registry.bearer import BearerBackend, Identity
 from autograder.emulators.registry.catalog import Catalog
 from autograder.oci import manifests
 
@@ -41,7 +41,7 @@ IMMUTABLE = (
 )
 
 
-class HubFront(BearerFront):
+class HubBackend(BearerBackend):
     """Docker Hub on the free plan."""
 
     service = "dockerhub"
@@ -93,7 +93,7 @@ class HubFront(BearerFront):
             return
         before = self.names.resolve(manifest.repository, manifest.tag)
         if before not in (None, manifest.digest) and self.is_immutable(manifest.repository, manifest.tag):
-            raise Refusal(403, "DENIED", IMMUTABLE)
+            raise RegistryError(403, "DENIED", IMMUTABLE)
 
     def check_delete(self, caller: Caller, repository: str, tag: str | None, digest: str) -> None:
         """Immutable tags can be neither overwritten nor deleted.
@@ -103,7 +103,7 @@ class HubFront(BearerFront):
         record = self.names.record(repository, digest)
         touched = [tag] if tag else [entry.name for entry in record.tags] if record else []
         if any(self.is_immutable(repository, name) for name in touched):
-            raise Refusal(403, "DENIED", f"{DENIED} - an immutable tag cannot be deleted")
+            raise RegistryError(403, "DENIED", f"{DENIED} - an immutable tag cannot be deleted")
 
     def is_immutable(self, repository: str, tag: str) -> bool:
         """Whether a rule of the repository covers the tag: Go regular expressions, matching anywhere in it."""
@@ -157,9 +157,11 @@ class HubFront(BearerFront):
     def _account_create(self, name: str) -> dict[str, Any]:
         """Sign up; harmless when the account is there already."""
         if not USERNAME.match(name):
-            raise Refusal(400, "NAME_INVALID", "a Docker ID has 4 to 30 characters, digits and lower-case letters")
+            raise RegistryError(
+                400, "NAME_INVALID", "a Docker ID has 4 to 30 characters, digits and lower-case letters"
+            )
         if name == LIBRARY:
-            raise Refusal(409, "CONFLICT", f"{name} is reserved")
+            raise RegistryError(409, "CONFLICT", f"{name} is reserved")
         with self.context.lock(""):
             new = name not in self._account_list()
             if new:
@@ -185,7 +187,7 @@ class HubFront(BearerFront):
     def _token_create(self, owner: str, name: str, scope: str, days: float | None) -> dict[str, Any]:
         self._account(owner)
         if scope not in SCOPES:
-            raise Refusal(400, "UNSUPPORTED", f"a token's scope is one of {', '.join(SCOPES)}")
+            raise RegistryError(400, "UNSUPPORTED", f"a token's scope is one of {', '.join(SCOPES)}")
         lifetime = None if days is None else timedelta(days=days)
         token, secret = self.tokens.create(owner, name, [scope], lifetime, "dckr_pat_")
         self._configured(owner, "token-create", token=token.id, name=name, scope=scope)
@@ -208,7 +210,7 @@ class HubFront(BearerFront):
             if private:
                 self._room_for_private(name)
             if not self.names.create(name, {"private": private}):
-                raise Refusal(409, "CONFLICT", f"the repository {name} exists already")
+                raise RegistryError(409, "CONFLICT", f"the repository {name} exists already")
         self._configured(name.partition("/")[0], "repository-create", repository=name, private=private)
         return self._described(name)
 
@@ -239,7 +241,7 @@ class HubFront(BearerFront):
             try:
                 compile_regex(rule)
             except ValueError as error:
-                raise Refusal(400, "UNSUPPORTED", f"{rule!r} is not a regular expression: {error}") from None
+                raise RegistryError(400, "UNSUPPORTED", f"{rule!r} is not a regular expression: {error}") from None
         self.names.set_attributes(name, {**self.names.attributes(name), "immutable": rules})
         self._configured(name.partition("/")[0], "repository-immutable", repository=name, rules=rules)
         return self._described(name)
@@ -258,22 +260,22 @@ class HubFront(BearerFront):
         ]
         if len(taken) >= FREE_PRIVATE_REPOSITORIES:
             text = f"the Personal plan has {FREE_PRIVATE_REPOSITORIES} private repository, and {taken[0]} is it"
-            raise Refusal(402, "DENIED", text)
+            raise RegistryError(402, "DENIED", text)
 
     def _account(self, name: str) -> None:
         if name not in self._account_list():
-            raise Refusal(404, "NOT_FOUND", f"there is no account {name}")
+            raise RegistryError(404, "NOT_FOUND", f"there is no account {name}")
 
     def _own(self, name: str) -> None:
         namespace, _, rest = name.partition("/")
         self._account(namespace)
         if not rest or "/" in rest:
-            raise Refusal(400, "NAME_INVALID", "a Docker Hub repository is called NAMESPACE/NAME")
+            raise RegistryError(400, "NAME_INVALID", "a Docker Hub repository is called NAMESPACE/NAME")
 
     def _existing(self, name: str) -> None:
         self._own(name)
         if not self.names.exists(name):
-            raise Refusal(404, "NAME_UNKNOWN", f"there is no repository {name}")
+            raise RegistryError(404, "NAME_UNKNOWN", f"there is no repository {name}")
 
     def _configured(self, who: str, operation: str, repository: str = "", **detail: object) -> None:
         self.context.journal.record(

@@ -11,7 +11,7 @@ from datetime import timedelta
 from autograder.domain.dockerhub import ANONYMOUS_PULLS, PERSONAL_PULLS, account_id
 from autograder.emulators.clock import stamp
 from autograder.emulators.database import Database
-from autograder.emulators.interface import Clock, Headers, Refusal
+from autograder.emulators.interface import Clock, Headers, RegistryError
 
 WINDOW = timedelta(hours=6)
 HELP = "https://www.docker.com/increase-rate-limit"
@@ -29,11 +29,11 @@ class PullLimits:
         self._unlimited = unlimited
 
     def check(self, user: str, client: str) -> None:
-        """Raise Refusal 429 if nothing is left."""
+        """Raise RegistryError 429 if nothing is left."""
         if user == self._unlimited or self._left(user, client) > 0:
             return
         message = OVER_PERSONAL.format(user=user) if user else OVER_ANONYMOUS
-        raise Refusal(429, "TOOMANYREQUESTS", message, headers=self.headers(user, client))
+        raise RegistryError(429, "TOOMANYREQUESTS", message, headers=self.headers(user, client))
 
     def count(self, user: str, client: str) -> None:
         """One pull more, durably."""

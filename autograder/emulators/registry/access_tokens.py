@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.emulators.clock import moment, stamp
-from autograder.emulators.interface import Clock, Refusal
+from autograder.emulators.interface import Clock, RegistryError
 from autograder.emulators.json_store import read_json, write_json
 
 REMEMBERED = 100  # revoked tokens
@@ -100,12 +100,12 @@ class AccessTokens:
         return bool(token.expires) and moment(token.expires) <= self._clock.now()
 
     def revoke(self, id_or_name: str) -> AccessToken:
-        """Take a token back. Raises Refusal 404 if there is none of this id or name, 409 if a name fits several."""
+        """Take a token back. Raises RegistryError 404 if no token has this id or name, 409 if a name fits several."""
         with self._lock:
             found = [token for token in self.all() if id_or_name in (token.id, token.name)]
             if len(found) != 1:
                 count = "no token is" if not found else f"{len(found)} tokens are"
-                raise Refusal(409 if found else 404, "NOT_FOUND", f"{count} called {id_or_name}")
+                raise RegistryError(409 if found else 404, "NOT_FOUND", f"{count} called {id_or_name}")
             dead = replace(found[0], revoked=stamp(self._clock.now()))
             self._save(
                 [*(token for token in self.all() if token is not found[0]), *self.gone()[1 - REMEMBERED :], dead]
@@ -123,11 +123,11 @@ class AccessTokens:
 
 
 def later(now: datetime, lifetime: timedelta) -> datetime:
-    """``now`` plus a lifetime. Raises Refusal 400 if that leaves the calendar."""
+    """``now`` plus a lifetime. Raises RegistryError 400 if that leaves the calendar."""
     try:
         return now + lifetime
     except OverflowError:
-        raise Refusal(400, "UNSUPPORTED", "the lifetime is too long") from None
+        raise RegistryError(400, "UNSUPPORTED", "the lifetime is too long") from None
 
 
 def _digest(secret: str) -> str:

@@ -17,10 +17,10 @@ from typing import Any
 
 from werkzeug.wrappers import Request
 
-from autograder.emulators.interface import Action, Call, Caller, Context, Kind, Refusal
+from autograder.emulators.interface import Action, Call, Caller, Context, Kind, RegistryError
 from autograder.emulators.registry.body import RequestBody
 from autograder.emulators.registry.catalog import Catalog
-from autograder.emulators.registry.catalog_backend import CatalogFront
+from autograder.emulators.registry.catalog_backend import CatalogBackend
 from autograder.emulators.registry.reply import Reply, error_reply, json_reply
 from autograder.emulators.registry.tokens import TokenSigner
 from autograder.emulators.routes import HOST, is_name
@@ -32,7 +32,7 @@ BODY_LIMIT = 64 * 1024
 
 @dataclass(frozen=True)
 class Identity:
-    """Who proved to be who: the account's name and what the front needs to know of the credential used."""
+    """Who proved to be who: the account's name and what the backend needs to know of the credential used."""
 
     name: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -47,8 +47,8 @@ class Scope:
     actions: tuple[str, ...]
 
 
-class BearerFront(CatalogFront):
-    """Authentication for fronts with a token endpoint; subclasses say who is who and who may what."""
+class BearerBackend(CatalogBackend):
+    """Authentication for backends with a token endpoint; subclasses say who is who and who may what."""
 
     realm_path = "/token"
     accepts_basic = False  # whether /v2/ also takes user and password directly
@@ -82,11 +82,11 @@ class BearerFront(CatalogFront):
         """Whether a token is given without credentials."""
         return True
 
-    def refused_login(self) -> Refusal:
+    def refused_login(self) -> RegistryError:
         """What a wrong password meets; Docker prints the message."""
-        return Refusal(401, "UNAUTHORIZED", "incorrect username or password")
+        return RegistryError(401, "UNAUTHORIZED", "incorrect username or password")
 
-    def refused_scope(self, identity: Identity | None, scope: Scope) -> Refusal | None:
+    def refused_scope(self, identity: Identity | None, scope: Scope) -> RegistryError | None:
         """What a token request for one repository meets; None where the token merely carries less than was asked for.
 
         A client that looks by HEAD first sees no body there, so only here can it be told why.
@@ -124,7 +124,7 @@ class BearerFront(CatalogFront):
     def may_pull(self, caller: Caller, repository: str) -> bool:
         return self.allows(caller, repository, Action.PULL)
 
-    def challenge(self, call: Call, error: str) -> Refusal:
+    def challenge(self, call: Call, error: str) -> RegistryError:
         """The 401 that sends a client to the token endpoint."""
         wanted = wanted_scope(call)
         parts = [f'realm="http://{call.host}{self.realm_path}"', f'service="{self.service_name(call.host)}"']
@@ -135,7 +135,7 @@ class BearerFront(CatalogFront):
             kind, name, actions = wanted.split(":", 2)
             detail = [{"Type": kind, "Class": "", "Name": name, "Action": action} for action in actions.split(",")]
         header = {"WWW-Authenticate": "Bearer " + ",".join(parts)}
-        return Refusal(401, "UNAUTHORIZED", self.unauthorized, detail, header)
+        return RegistryError(401, "UNAUTHORIZED", self.unauthorized, detail, header)
 
     # the token endpoint
 
@@ -143,18 +143,18 @@ class BearerFront(CatalogFront):
         method = str(environ["REQUEST_METHOD"])
         try:
             return self.respond(small_request(environ)).send(start_response)
-        except Refusal as refusal:
+        except RegistryError as refusal:
             return error_reply(refusal, method).send(start_response)
 
     def respond(self, request: Request) -> Reply:
-        """Answer a request outside ``/v2/``. Raises Refusal."""
+        """Answer a request outside ``/v2/``. Raises RegistryError."""
         if request.path != self.realm_path:
-            raise Refusal(404, "UNSUPPORTED", "page not found")
+            raise RegistryError(404, "UNSUPPORTED", "page not found")
         if request.method == "GET":
             return self._token_by_get(request)
         if request.method == "POST":
             return self._token_by_post(request)
-        raise Refusal(405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": "GET, POST"})
+        raise RegistryError(405, "UNSUPPORTED", "The operation is unsupported.", headers={"Allow": "GET, POST"})
 
     def _token_by_get(self, request: Request) -> Reply:
         kind, _, credentials = request.headers.get("Authorization", "").partition(" ")
@@ -177,7 +177,7 @@ class BearerFront(CatalogFront):
                 raise self.refused_login()
             identity = found
         else:
-            raise Refusal(400, "UNSUPPORTED", "grant_type must be password or refresh_token")
+            raise RegistryError(400, "UNSUPPORTED", "grant_type must be password or refresh_token")
         return self._grant(identity, scopes, form.get("access_type") == "offline")
 
     def identify_refresh(self, token: str) -> Identity | None:
@@ -199,7 +199,7 @@ class BearerFront(CatalogFront):
 
     def _grant(self, identity: Identity | None, scopes: list[Scope], offline: bool) -> Reply:
         """What is allowed of what was asked for; less than asked is no error (token specification), unless the cloud
-        makes one of it. Raises Refusal then."""
+        makes one of it. Raises RegistryError then."""
         self._refuse(identity, scopes)
         access = []
         for scope in scopes:
@@ -222,7 +222,7 @@ class BearerFront(CatalogFront):
         return json_reply(200, answer)
 
     def _refuse(self, identity: Identity | None, scopes: list[Scope]) -> None:
-        """Raise the cloud's Refusal if it gives no token for this.
+        """Raise the cloud's RegistryError if it gives no token for this.
 
         A client that would mount a layer asks for that source, too, and for each scope that a challenge named: what a
         request is about is what it would push to, or else all that it would read.
@@ -272,9 +272,9 @@ def basic_credentials(encoded: str) -> tuple[str, str]:
 
 
 def small_request(environ: dict[str, Any]) -> Request:
-    """A request with its body read, at most 64 KiB. Raises Refusal."""
+    """A request with its body read, at most 64 KiB. Raises RegistryError."""
     body = RequestBody(environ).whole(BODY_LIMIT)
     if not HOST.fullmatch(str(environ.get("HTTP_HOST", ""))):
-        raise Refusal(400, "UNSUPPORTED", "the Host header is missing or malformed")
+        raise RegistryError(400, "UNSUPPORTED", "the Host header is missing or malformed")
     framing = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), "wsgi.input_terminated": False}
     return Request({**environ, **framing})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 from autograder.emulators.registry.store import PIECE
 
 CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
@@ -86,12 +86,12 @@ class RequestBody:
         return piece
 
     def whole(self, limit: int) -> bytes:
-        """A body of at most ``limit`` bytes. Raises Refusal 413 when it is larger, ClientGone when it is cut short."""
+        """At most ``limit`` bytes. Raises RegistryError 413 when it is larger, ClientGone when it ends early."""
         found = bytearray()
         for piece in self.pieces():
             found += piece
             if len(found) > limit:
-                raise Refusal(413, "SIZE_INVALID", f"a manifest has at most {limit} bytes")
+                raise RegistryError(413, "SIZE_INVALID", f"a manifest has at most {limit} bytes")
         return bytes(found)
 
     def drop(self) -> None:

@@ -1,4 +1,4 @@
-"""Which repositories, manifests and tags a front has: the truth about names, while the store keeps the bytes.
+"""Which repositories, manifests and tags a backend has: the truth about names, while the store keeps the bytes.
 
 Removing a manifest is one transaction that also puts its digest into ``trash``; the store forgets it afterwards. A
 process killed in between leaves the trash behind, which :meth:`Catalog.empty_trash` works off at the next start.
@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.emulators.clock import moment, stamp
 from autograder.emulators.database import Database
-from autograder.emulators.interface import Clock, Manifest, Refusal
+from autograder.emulators.interface import Clock, Manifest, RegistryError
 from autograder.oci import manifests
 
 
@@ -133,7 +133,7 @@ class Catalog:
     def push(self, manifest: Manifest) -> None:
         """A manifest, and its tag if it has one, exist from now on; the tag leaves its former manifest.
 
-        Raises Refusal MANIFEST_INVALID if the bytes are no manifest that the kit understands.
+        Raises RegistryError MANIFEST_INVALID if the bytes are no manifest that the kit understands.
         """
         size, children, subject = measure(manifest)
         key = (self._service, manifest.repository)
@@ -250,11 +250,11 @@ class Catalog:
 
 
 def measure(manifest: Manifest) -> tuple[int, list[str], str]:
-    """Size in bytes, children and subject of a pushed manifest. Raises Refusal MANIFEST_INVALID."""
+    """Size in bytes, children and subject of a pushed manifest. Raises RegistryError MANIFEST_INVALID."""
     try:
         parsed = manifests.parse(manifest.body, manifest.media_type)
     except manifests.ManifestError as error:
-        raise Refusal(400, "MANIFEST_INVALID", "manifest invalid", str(error)) from None
+        raise RegistryError(400, "MANIFEST_INVALID", "manifest invalid", str(error)) from None
     subject = parsed.subject.digest if parsed.subject else ""
     if isinstance(parsed, manifests.ImageIndex):
         children = list(dict.fromkeys(child.digest for child in parsed.manifests))

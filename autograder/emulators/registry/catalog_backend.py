@@ -1,4 +1,4 @@
-"""A front whose repositories live in the catalog: what Docker Hub, Artifact Registry and ACR have in common."""
+"""A backend whose repositories live in the catalog: what Docker Hub, Artifact Registry and ACR have in common."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from autograder.domain.retention.model import Action as Fate
 from autograder.domain.retention.model import Image, Result
-from autograder.emulators.backend import BaseFront
+from autograder.emulators.backend import BaseBackend
 from autograder.emulators.clock import stamp
 from autograder.emulators.interface import Call, Caller, Context, Headers, Manifest
 from autograder.emulators.registry.catalog import Catalog, Record, measure
 
 
-class CatalogFront(BaseFront):
+class CatalogBackend(BaseBackend):
     """Pushes, pulls and deletions recorded in the catalog; subclasses add the rules."""
 
     def __init__(self, context: Context, catalog: Catalog) -> None:

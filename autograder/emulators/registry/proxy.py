@@ -1,4 +1,4 @@
-"""The shared proxy for ``/v2/``: asks a front for leave, moves the bytes between client and store, tells the front.
+"""The shared proxy for ``/v2/``: asks a backend for leave, moves the bytes between client and store, tells the backend.
 
 Blobs stream in both directions; only manifests (at most 4 MiB) are held in memory. What the distribution API asks for:
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
@@ -13,7 +13,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from autograder.emulators import routes
-from autograder.emulators.interface import Action, Call, Caller, Front, Journal, Kind, Manifest, Refusal, StoreProblem
+from autograder.emulators.interface import (
+    Action,
+    Backend,
+    Call,
+    Caller,
+    Journal,
+    Kind,
+    Manifest,
+    RegistryError,
+    StoreProblem,
+)
 from autograder.emulators.registry.body import RequestBody
 from autograder.emulators.registry.reply import (
     Reply,
@@ -34,16 +44,16 @@ ACTIONS = {"GET": Action.PULL, "HEAD": Action.PULL, "DELETE": Action.DELETE}
 
 
 class Proxy:
-    """The WSGI application for one front's ``/v2/``."""
+    """The WSGI application for one backend's ``/v2/``."""
 
     def __init__(
         self,
-        front: Front,
+        backend: Backend,
         store: RegistryClient,
         journal: Journal,
         lock: Callable[[str], AbstractContextManager[object]],
     ) -> None:
-        self.front = front
+        self.backend = backend
         self._store = store
         self._journal = journal
         self._lock = lock
@@ -53,7 +63,7 @@ class Proxy:
         method = str(environ["REQUEST_METHOD"])
         try:
             reply = self._answer(environ, body)
-        except Refusal as refusal:
+        except RegistryError as refusal:
             reply = error_reply(refusal, method)
         except StoreProblem as problem:
             reply = error_reply(store_refusal(problem), method)
@@ -62,13 +72,13 @@ class Proxy:
 
     def _answer(self, environ: dict[str, Any], body: RequestBody) -> Reply:
         call = routes.parse(environ)
-        caller = self.front.authenticate(call)
+        caller = self.backend.authenticate(call)
         if call.kind is Kind.BASE:
             return json_reply(200, {})
         if call.kind is Kind.CATALOG:
-            return self._page(call, "repositories", self.front.catalog(caller), {})
+            return self._page(call, "repositories", self.backend.catalog(caller), {})
         try:
-            self.front.authorise(caller, call, action_of(call))
+            self.backend.authorise(caller, call, action_of(call))
             if call.kind is Kind.TAGS:
                 return self._tags(call)
             if call.kind is Kind.MANIFEST:
@@ -78,14 +88,14 @@ class Proxy:
             if call.kind is Kind.UPLOAD:
                 return self._upload(call, caller, body)
             return self._referrers(call, caller)
-        except Refusal as refusal:
+        except RegistryError as refusal:
             self._note_refusal(call, caller, refusal)
             raise
 
     def _referrers(self, call: Call, caller: Caller) -> Reply:
-        found = self.front.referrers(caller, call.repository, call.reference)
+        found = self.backend.referrers(caller, call.repository, call.reference)
         if found is None:
-            raise Refusal(404, "UNSUPPORTED", "page not found")
+            raise RegistryError(404, "UNSUPPORTED", "page not found")
         headers = {"Content-Type": manifests.OCI_INDEX}
         if "artifactType" in call.query:
             found = [entry for entry in found if entry.get("artifactType") == call.query["artifactType"]]
@@ -95,7 +105,7 @@ class Proxy:
     # tags
 
     def _tags(self, call: Call) -> Reply:
-        found = self.front.index.tags(call.repository)
+        found = self.backend.index.tags(call.repository)
         if found is None:
             raise unknown_name(call.repository)
         return self._page(call, "tags", found, {"name": call.repository})
@@ -104,7 +114,9 @@ class Proxy:
         """One page in lexical order, with a Link to the next (distribution-spec, "Listing Tags")."""
         wanted = call.query.get("n", str(PAGE))
         if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 9:
-            raise Refusal(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", {"n": wanted[:40]})
+            raise RegistryError(
+                400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", {"n": wanted[:40]}
+            )
         rest = sorted(name for name in names if name > call.query.get("last", ""))
         page = rest[: int(wanted)]
         headers = {}
@@ -123,7 +135,7 @@ class Proxy:
         return self._get_manifest(call, caller)
 
     def _digest_of(self, call: Call) -> str:
-        index = self.front.index
+        index = self.backend.index
         if ":" in call.reference:
             if index.has(call.repository, call.reference):
                 return call.reference
@@ -133,18 +145,18 @@ class Proxy:
             if found is not None:
                 return found
             detail = {"Tag": call.reference}
-        raise Refusal(404, "MANIFEST_UNKNOWN", "manifest unknown", detail)
+        raise RegistryError(404, "MANIFEST_UNKNOWN", "manifest unknown", detail)
 
     def _get_manifest(self, call: Call, caller: Caller) -> Reply:
         digest = self._digest_of(call)
-        self.front.check_pull(caller, call, digest)
+        self.backend.check_pull(caller, call, digest)
         headers = {"Accept": manifests.ACCEPT}
         if "if-none-match" in call.headers:
             headers["If-None-Match"] = call.headers["if-none-match"]
         answer = self._ask(call, f"manifests/{digest}", headers=headers)
         if answer.status not in (200, 304):
-            raise refusal_of(answer.status, answer.body(), self.front.prefix)
-        more = self.front.commit_pull(caller, call, digest, answer.headers.get("content-type", ""))
+            raise refusal_of(answer.status, answer.body(), self.backend.prefix)
+        more = self.backend.commit_pull(caller, call, digest, answer.headers.get("content-type", ""))
         if answer.status == 200:
             if call.method == "GET":
                 self._note(caller, "pull", call, digest)
@@ -157,16 +169,16 @@ class Proxy:
         digest = "sha256:" + hashlib.sha256(content).hexdigest()
         by_digest = ":" in call.reference
         if by_digest and call.reference != digest:
-            raise Refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            raise RegistryError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
         media_type = call.headers.get("content-type", "").partition(";")[0].strip()
         manifest = Manifest(call.repository, None if by_digest else call.reference, digest, media_type, content)
         with self._lock(call.repository):
-            self.front.check_push(caller, manifest)
+            self.backend.check_push(caller, manifest)
             answer = self._ask(call, f"manifests/{digest}", headers={"Content-Type": media_type}, body=content)
             if answer.status != 201:
-                raise refusal_of(answer.status, answer.body(), self.front.prefix)
+                raise refusal_of(answer.status, answer.body(), self.backend.prefix)
             answer.close()
-            more = self.front.commit_push(caller, manifest)
+            more = self.backend.commit_push(caller, manifest)
             self._note(caller, "push", call, digest)
         location = f"http://{call.host}/v2/{call.repository}/manifests/{digest}"
         headers = {"Location": location, "Docker-Content-Digest": digest, "Content-Length": "0"}
@@ -176,8 +188,8 @@ class Proxy:
         with self._lock(call.repository):
             digest = self._digest_of(call)
             tag = None if ":" in call.reference else call.reference
-            self.front.check_delete(caller, call.repository, tag, digest)
-            self.front.commit_delete(caller, call.repository, tag, digest)
+            self.backend.check_delete(caller, call.repository, tag, digest)
+            self.backend.commit_delete(caller, call.repository, tag, digest)
             if tag is None:  # the store may have lost it already: 404 is as good as 202
                 self._ask(call, f"manifests/{digest}").close()
             self._note(caller, "delete", call, digest)
@@ -189,7 +201,7 @@ class Proxy:
         """A whole blob goes out as the store's file where that is at hand; the store says whether it may."""
         plain = call.method == "GET" and not {"range", "if-none-match"} & set(call.headers)
         if plain and self._store.has_files:
-            told = self._store.send("HEAD", self.front.prefix + call.repository, f"blobs/{call.reference}")
+            told = self._store.send("HEAD", self.backend.prefix + call.repository, f"blobs/{call.reference}")
             told.close()
             size = told.headers.get("content-length", "")
             file = self._store.open_blob(call.reference, int(size)) if told.status == 200 and size.isdigit() else None
@@ -200,10 +212,10 @@ class Proxy:
     def _upload(self, call: Call, caller: Caller, body: RequestBody) -> Reply:
         query = {key: call.query[key] for key in ("digest", "mount", "from", "_state") if key in call.query}
         # Without the right to pull the source, a mount would leak what is in it: then it is a plain upload (202).
-        if not ("mount" in query and "from" in query and self.front.may_pull(caller, query["from"])):
+        if not ("mount" in query and "from" in query and self.backend.may_pull(caller, query["from"])):
             query = {key: value for key, value in query.items() if key not in ("mount", "from")}
         else:
-            query["from"] = self.front.prefix + query["from"]
+            query["from"] = self.backend.prefix + query["from"]
         headers = _sent(call)
         content: Iterator[bytes] | bytes | None = None
         if body.length:
@@ -216,7 +228,7 @@ class Proxy:
         endpoint = f"blobs/uploads/{call.reference}"
         answer = self._ask(call, endpoint, query=query, headers=headers, body=content)
         if answer.status == 201 and "docker-content-digest" in answer.headers:
-            self.front.commit_blob(caller, call.repository, answer.headers["docker-content-digest"])
+            self.backend.commit_blob(caller, call.repository, answer.headers["docker-content-digest"])
         return self._passed(call, answer)
 
     # the store
@@ -230,7 +242,7 @@ class Proxy:
         headers: Mapping[str, str] | None = None,
         body: Iterable[bytes] | bytes | None = None,
     ) -> Answer:
-        name = self.front.prefix + call.repository
+        name = self.backend.prefix + call.repository
         return self._store.send(call.method, name, endpoint, query=query, headers=headers, body=body)
 
     def _passed(self, call: Call, answer: Answer) -> Reply:
@@ -242,7 +254,7 @@ class Proxy:
             if call.method == "HEAD":
                 answer.close()
                 return Reply(answer.status, {"Content-Type": "application/json; charset=utf-8"})
-            raise refusal_of(answer.status, answer.body(), self.front.prefix)
+            raise refusal_of(answer.status, answer.body(), self.backend.prefix)
         more = {}
         if "location" in answer.headers:
             more["Location"] = self._location(call, answer.headers["location"])
@@ -251,7 +263,7 @@ class Proxy:
     def _location(self, call: Call, location: str) -> str:
         """The client's address for an upload or blob of the store. Raises StoreProblem for anything else."""
         parts = urlsplit(location)
-        start = f"/v2/{self.front.prefix}{call.repository}/blobs/"
+        start = f"/v2/{self.backend.prefix}{call.repository}/blobs/"
         if not parts.path.startswith(start):
             raise StoreProblem(f"the store pointed elsewhere: {location}")
         state = [(key, value) for key, value in parse_qsl(parts.query) if key == "_state"]
@@ -268,10 +280,10 @@ class Proxy:
         tag = "" if ":" in call.reference else call.reference
         detail = {"actions": list(asked)} if asked else None
         self._journal.record(
-            self.front.service, caller.name, what, repository=call.repository, tag=tag, digest=digest, detail=detail
+            self.backend.service, caller.name, what, repository=call.repository, tag=tag, digest=digest, detail=detail
         )
 
-    def _note_refusal(self, call: Call, caller: Caller, refusal: Refusal) -> None:
+    def _note_refusal(self, call: Call, caller: Caller, refusal: RegistryError) -> None:
         """Refused changes and pulls over the limit are worth a line; a challenge to log in is not.
 
         A push by containerd ends at the HEAD of its first blob, whose answer has no words: here they can be read.
@@ -282,7 +294,7 @@ class Proxy:
             return
         detail = {"method": call.method, "status": refusal.status, "code": refusal.code, "message": refusal.message}
         self._journal.record(
-            self.front.service,
+            self.backend.service,
             caller.name,
             "refuse",
             repository=call.repository,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
-from autograder.emulators.interface import Call, Refusal, StoreProblem
+from autograder.emulators.interface import Call, RegistryError, StoreProblem
 from autograder.emulators.registry.store import PIECE, Answer
 
 # Docker's `manifest` command insists on it: "unsupported registry version" otherwise.
@@ -68,7 +68,7 @@ def json_reply(status: int, value: object, headers: Mapping[str, str] | None = N
     return Reply(status, {**framing, **(headers or {})}, [body])
 
 
-def error_reply(refusal: Refusal, method: str) -> Reply:
+def error_reply(refusal: RegistryError, method: str) -> Reply:
     """An error in the form of the distribution specification, "Error Codes"."""
     error: dict[str, object] = {"code": refusal.code, "message": refusal.message}
     if refusal.detail is not None:
@@ -79,14 +79,14 @@ def error_reply(refusal: Refusal, method: str) -> Reply:
     return reply
 
 
-def unknown_name(repository: str) -> Refusal:
+def unknown_name(repository: str) -> RegistryError:
     """There is no such repository (distribution-spec, "Error Codes", code-7)."""
-    return Refusal(404, "NAME_UNKNOWN", "repository name not known to registry", {"name": repository})
+    return RegistryError(404, "NAME_UNKNOWN", "repository name not known to registry", {"name": repository})
 
 
-def store_refusal(problem: StoreProblem) -> Refusal:
+def store_refusal(problem: StoreProblem) -> RegistryError:
     """What a client sees when the store is out of reach."""
-    return Refusal(
+    return RegistryError(
         503, "UNAVAILABLE", "the store behind this registry does not answer; run `course start`", str(problem)
     )
 

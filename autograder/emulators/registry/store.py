@@ -1,4 +1,4 @@
-"""Talks to the store: the one unpublished registry whose bytes all fronts share."""
+"""Talks to the store: the one unpublished registry whose bytes all backends share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from autograder.emulators.interface import Refusal, StoreProblem
+from autograder.emulators.interface import RegistryError, StoreProblem
 from autograder.oci import manifests
 
 PIECE = 256 * 1024  # bytes read and written at a time; memory in use is a few of these for each request under way
@@ -152,7 +152,7 @@ class RegistryClient:
 
 
 class PrefixedStore:
-    """The store as one front sees it: repositories below its prefix only."""
+    """The store as one backend sees it: repositories below its prefix only."""
 
     def __init__(self, client: RegistryClient, prefix: str) -> None:
         self._client = client
@@ -167,7 +167,7 @@ class PrefixedStore:
         return answer.headers["content-type"], answer.body()
 
     def put_manifest(self, repository: str, digest: str, media_type: str, body: bytes) -> None:
-        """Write a manifest by digest. Raises Refusal with the store's own error."""
+        """Write a manifest by digest. Raises RegistryError with the store's own error."""
         answer = self._send("PUT", repository, f"manifests/{digest}", headers={"Content-Type": media_type}, body=body)
         self._expect(answer, 201)
 
@@ -192,7 +192,7 @@ class PrefixedStore:
         return answer.pieces()
 
     def put_blob(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
-        """Upload a blob in pieces; the store verifies the digest. Raises Refusal if it does not fit."""
+        """Upload a blob in pieces; the store verifies the digest. Raises RegistryError if it does not fit."""
         started = self._send("POST", repository, "blobs/uploads/", headers={"Content-Length": "0"})
         self._expect(started, 202)
         location = urlsplit(started.headers["location"])
@@ -220,17 +220,17 @@ class PrefixedStore:
         return answer
 
     def _expect(self, answer: Answer, status: int) -> None:
-        """Raise the store's own error as a Refusal unless the status is the expected one."""
+        """Raise the store's own error as a RegistryError unless the status is the expected one."""
         body = answer.body()
         if answer.status != status:
             raise refusal_of(answer.status, body, self._prefix)
 
 
-def refusal_of(status: int, body: bytes, prefix: str) -> Refusal:
-    """The store's error as a Refusal, with the store's prefix taken out of it."""
+def refusal_of(status: int, body: bytes, prefix: str) -> RegistryError:
+    """The store's error as a RegistryError, with the store's prefix taken out of it."""
     first: dict[str, object] = {}
     with contextlib.suppress(ValueError, LookupError, AttributeError, TypeError):
         first = dict(json.loads(body.replace(prefix.encode(), b""))["errors"][0])
-    return Refusal(
+    return RegistryError(
         status, str(first.get("code", "UNKNOWN")), str(first.get("message", "unknown error")), first.get("detail")
     )

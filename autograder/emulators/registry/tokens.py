@@ -27,7 +27,7 @@ class TokenSigner:
         self._clock = clock
 
     def issue(self, subject: str, kind: str, lifetime: timedelta, **claims: object) -> str:
-        """A token for ``subject`` that is good for ``lifetime`` on the stand-ins' clock."""
+        """A token for ``subject`` that is good for ``lifetime`` on the emulators' clock."""
         now = int(self._clock.now().timestamp())
         body = {
             "iss": self._service,

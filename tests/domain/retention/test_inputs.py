@@ -160,8 +160,8 @@ def test_gcloud_artifacts_docker_images_list():
     assert image.media_type == OCI
     assert (older.tags, older.repository, older.size) == (("1.0.0", "latest"), "web", None)
     assert (untagged.tags, untagged.repository, untagged.size) == ((), "old", None)
-    [standins] = images_from([{**DOCKER_IMAGES[1], "package": "localhost:5004/p/ml-models/team/web"}], NOW)
-    assert standins.repository == "team/web"
+    [emulators] = images_from([{**DOCKER_IMAGES[1], "package": "localhost:5004/p/ml-models/team/web"}], NOW)
+    assert emulators.repository == "team/web"
 
 
 def test_az_acr_manifest_list_metadata():

@@ -1,4 +1,4 @@
-"""Fixtures of the ECR stand-in's tests."""
+"""Fixtures of the ECR emulator's tests."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from .emulator import Standin
+from .emulator import Emulator
 
 
 @pytest.fixture
-def standin(tmp_path: Path) -> Standin:
-    """A fresh stand-in."""
-    return Standin(tmp_path)
+def emulator(tmp_path: Path) -> Emulator:
+    """A fresh emulator."""
+    return Emulator(tmp_path)
 
 
 @pytest.fixture
-def ecr(standin: Standin) -> Any:
+def ecr(emulator: Emulator) -> Any:
     """boto3 as the admin, with a repository ``app``."""
-    client = standin.client()
+    client = emulator.client()
     client.create_repository(repositoryName="app")
     return client

@@ -1,4 +1,4 @@
-"""A stand-in in this process: moto, a store in a folder, a clock that stands still until it is moved."""
+"""An emulator in this process: moto, a store in a folder, a clock that stands still until it is moved."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autograder.emulators.ecr.backend import EcrFront
+from autograder.emulators.ecr.backend import EcrBackend
 from autograder.emulators.ecr.identity import new_credentials
-from autograder.emulators.interface import Call, Caller, Context, Kind, Manifest, Refusal
+from autograder.emulators.interface import Call, Caller, Context, Kind, Manifest, RegistryError
 from autograder.oci.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -67,7 +67,7 @@ class FolderStore:
     def put_blob(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
         body = b"".join(pieces)
         if digest_of(body) != digest:
-            raise Refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            raise RegistryError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
         self._path("blob", repository, digest).write_bytes(body)
 
 
@@ -126,15 +126,15 @@ def make_context(folder: Path, clock: Any = None, journal: Any = None) -> Contex
     )
 
 
-class Standin:
-    """The front with a hand for tests: pushes as the proxy does, and boto3 clients that talk to the API in process."""
+class Emulator:
+    """The backend for tests: pushes as the proxy does, and boto3 clients that talk to the API in process."""
 
-    def __init__(self, folder: Path, **front: Any) -> None:
+    def __init__(self, folder: Path, **backend: Any) -> None:
         self.folder = folder
         self.context = make_context(folder)
         self.clock: StoppedClock = self.context.clock  # type: ignore[assignment]
-        self.front = EcrFront(self.context, **front)
-        self.front.reconcile()
+        self.backend = EcrBackend(self.context, **backend)
+        self.backend.reconcile()
 
     @property
     def store(self) -> FolderStore:
@@ -142,8 +142,8 @@ class Standin:
 
     def restart(self) -> list[str]:
         self.context = make_context(self.folder, self.clock, self.context.journal)
-        self.front = EcrFront(self.context)
-        return self.front.reconcile()
+        self.backend = EcrBackend(self.context)
+        return self.backend.reconcile()
 
     def layer(self, repository: str, content: bytes) -> dict[str, Any]:
         self.store.put_blob(repository, digest_of(content), [content])
@@ -165,16 +165,16 @@ class Standin:
         media_type = json.loads(body)["mediaType"]
         manifest = Manifest(repository, tag, digest_of(body), media_type, body)
         with self.context.lock(repository):
-            self.front.check_push(ADMIN, manifest)
+            self.backend.check_push(ADMIN, manifest)
             self.store.put_manifest(repository, manifest.digest, media_type, body)
-            self.front.commit_push(ADMIN, manifest)
+            self.backend.commit_push(ADMIN, manifest)
         return manifest.digest
 
     def push_new(self, repository: str, tag: str | None, seed: str) -> str:
         return self.push(repository, tag, self.manifest(repository, seed))
 
     def client(self, service: str = "ecr", profile: str = "admin", **more: Any) -> Any:
-        return local_client(self.front.api, self.context.credentials["profiles"][profile], service, **more)
+        return local_client(self.backend.api, self.context.credentials["profiles"][profile], service, **more)
 
     def call(self, method: str, kind: Kind, repository: str = "", reference: str = "", **more: Any) -> Call:
         return Call(method, kind, repository, reference, host="localhost:5003", **more)

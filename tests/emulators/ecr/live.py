@@ -1,4 +1,4 @@
-"""The ECR stand-in on a real port over a real registry, and the real clients set up to use it."""
+"""The ECR emulator on a real port over a real registry, and the real clients set up to use it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.emulators.assembly import Configuration, Standins
+from autograder.emulators.assembly import Configuration, Emulators
 from autograder.emulators.ecr.identity import new_credentials
 from autograder.emulators.server import Running, reconcile
 
@@ -23,22 +23,22 @@ SCRIPTS = Path(sys.executable).parent  # where the environment's aws and trivy a
 
 @dataclass
 class Live:
-    """A running stand-in.
+    """A running emulator.
 
     Attributes:
         address: ``localhost:PORT``.
         home: a folder for the clients' own files.
         credentials: access keys by profile.
-        standins: the process's own objects, for the clock and the journal.
+        emulators: the process's own objects, for the clock and the journal.
     """
 
     address: str
     home: Path
     credentials: dict[str, dict[str, str]]
-    standins: Standins
+    emulators: Emulators
 
     def environment(self, profile: str = "admin") -> dict[str, str]:
-        """What a shell needs to use the stand-in as that profile, and nothing of this machine's own settings."""
+        """What a shell needs to use the emulator as that profile, and nothing of this machine's own settings."""
         keys = self.credentials[profile]
         kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TMPDIR", "DOCKER_HOST") if name in os.environ}
         return {
@@ -101,7 +101,7 @@ class Live:
 
 @contextmanager
 def serve(store: str, home: Path, scanner: tuple[Path, Path] | None = None) -> Iterator[Live]:
-    """A stand-in in this process over the registry at ``store`` (``localhost:PORT``).
+    """An emulator in this process over the registry at ``store`` (``localhost:PORT``).
 
     ``scanner``: a Trivy program and its cache folder.
     """
@@ -115,7 +115,7 @@ def serve(store: str, home: Path, scanner: tuple[Path, Path] | None = None) -> I
         credentials={"ecr": credentials},
         scanner=scanner,
     )
-    standins = Standins(configuration)
-    reconcile(standins, 30)
-    with Running(standins, configuration.ports, "127.0.0.1") as running:
-        yield Live(f"localhost:{running.ports['ecr']}", home, credentials["profiles"], standins)
+    emulators = Emulators(configuration)
+    reconcile(emulators, 30)
+    with Running(emulators, configuration.ports, "127.0.0.1") as running:
+        yield Live(f"localhost:{running.ports['ecr']}", home, credentials["profiles"], emulators)

@@ -14,7 +14,7 @@ from werkzeug.test import Client
 
 from autograder.oci.manifests import digest_of
 
-from .emulator import Standin
+from .emulator import Emulator
 from .test_operations import raw
 
 MODEL = get_service_model("ecr")
@@ -48,30 +48,30 @@ def values(shape: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Standin:
-    """A stand-in with a repository, which the calls of all examples change as they like."""
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
+    """An emulator with a repository, which the calls of all examples change as they like."""
     folder: Path = tmp_path_factory.mktemp("any")
-    standin = Standin(folder)
-    standin.client().create_repository(repositoryName="app")
-    standin.store.put_blob("app", LAYER, [b"layer"])
-    standin.push_new("app", "1.0", "one")
-    return standin
+    emulator = Emulator(folder)
+    emulator.client().create_repository(repositoryName="app")
+    emulator.store.put_blob("app", LAYER, [b"layer"])
+    emulator.push_new("app", "1.0", "one")
+    return emulator
 
 
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
-def test_no_input_is_a_server_error(filled: Standin, data: st.DataObject) -> None:
-    if filled.front.index.tags("app") is None:
+def test_no_input_is_a_server_error(filled: Emulator, data: st.DataObject) -> None:
+    if filled.backend.index.tags("app") is None:
         filled.client().create_repository(repositoryName="app")
         filled.push_new("app", "1.0", "one")
     operation = data.draw(st.sampled_from(sorted(MODEL.operation_names)))
     shape = MODEL.operation_model(operation).input_shape
     asked = data.draw(values(shape))
-    status, _ = raw(Client(filled.front.api), filled, operation, asked)
+    status, _ = raw(Client(filled.backend.api), filled, operation, asked)
     assert status in (200, 400), (operation, asked)
 
 
 @settings(max_examples=60, deadline=None)
 @given(body=st.binary(max_size=60))
-def test_no_body_is_a_server_error(filled: Standin, body: bytes) -> None:
-    assert raw(Client(filled.front.api), filled, "DescribeImages", body)[0] == 400
+def test_no_body_is_a_server_error(filled: Emulator, body: bytes) -> None:
+    assert raw(Client(filled.backend.api), filled, "DescribeImages", body)[0] == 400

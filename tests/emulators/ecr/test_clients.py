@@ -1,4 +1,4 @@
-"""The real clients against the stand-in over a real registry: docker, skopeo, trivy, oras, the AWS CLI, boto3."""
+"""The real clients against the emulator over a real registry: docker, skopeo, trivy, oras, the AWS CLI, boto3."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.both_engines]
 
 @pytest.fixture(scope="module")
 def live(registry_session: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One stand-in for this file; each test takes a repository of its own."""
+    """One emulator for this file; each test takes a repository of its own."""
     with serve(registry_session, tmp_path_factory.mktemp("ecr")) as running:
         running.login()
         yield running
@@ -177,7 +177,7 @@ def test_docker_needs_a_token_that_was_issued_and_is_not_expired(live: Live, nam
     assert "400 Bad Request" in live.fails(*login, profile="reader", text="wrong")
     live.ok("docker", "tag", images[0], f"{live.address}/{name}:1.0")
     assert "no basic auth credentials" in live.fails("docker", "push", f"{live.address}/{name}:1.0", profile="reader")
-    live.standins.clock.advance(timedelta(hours=12))
+    live.emulators.clock.advance(timedelta(hours=12))
     try:
         said = live.fails("docker", "push", f"{live.address}/{name}:1.0")
         ended = "Your authorization token has expired. Reauthenticate and try again."
@@ -280,7 +280,7 @@ def test_the_referrers_endpoint_lists_artifacts(live: Live, name: str) -> None:
 def test_oras_attaches_an_artifact_and_the_endpoint_lists_it(live: Live, name: str, tmp_path: Path) -> None:
     token = live.client().get_authorization_token()["authorizationData"][0]["authorizationToken"]
     image = Basic(live.address, token).push_image(name, "1.0")
-    sdk = Sdk(live.address, name, "AWS", live.password(), backend="basic")
+    sdk = Sdk(live.address, name, "AWS", live.password(), moto="basic")
     artifact = sdk.attach("sbom", image, tmp_path)
     assert sdk.referrers(image) == [artifact]
     asked = {"repositoryName": name, "subjectId": {"imageDigest": image}}
@@ -292,5 +292,5 @@ if COMMAND:
     def test_the_oras_command_attaches_and_discovers(live: Live, name: str, tmp_path: Path) -> None:
         token = live.client().get_authorization_token()["authorizationData"][0]["authorizationToken"]
         image = Basic(live.address, token).push_image(name, "1.0")
-        sdk = Sdk(live.address, name, "AWS", live.password(), backend="basic")
+        sdk = Sdk(live.address, name, "AWS", live.password(), moto="basic")
         assert sdk.referrers(image) == [] and sdk.attach_by_command(image, tmp_path) == sdk.referrers(image)[0]

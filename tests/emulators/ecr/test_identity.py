@@ -1,4 +1,4 @@
-"""Who calls: signatures are verified, tokens expire with the stand-in's clock, every refusal is AWS's."""
+"""Who calls: signatures are verified, tokens expire with the emulator's clock, every refusal is AWS's."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from moto.core.exceptions import ServiceException
 
 from autograder.emulators.ecr.identity import PROFILES, Identities, Signed, new_credentials
 from autograder.emulators.ecr.tokens import LIFETIME, Tokens
-from autograder.emulators.interface import Refusal
+from autograder.emulators.interface import RegistryError
 from autograder.services import cloud_credentials
 
-from .emulator import Standin, local_client
+from .emulator import Emulator, local_client
 
 KEYS = new_credentials()
 NOW = 1_800_000_000.0
@@ -32,37 +32,37 @@ def test_the_kit_makes_keys_for_the_same_profiles() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_sts_tells_every_profile_who_it_is(standin: Standin, name: str) -> None:
-    answer = standin.client("sts", name).get_caller_identity()
+def test_sts_tells_every_profile_who_it_is(emulator: Emulator, name: str) -> None:
+    answer = emulator.client("sts", name).get_caller_identity()
     profile = PROFILES[name]
     assert (answer["Arn"], answer["Account"], answer["UserId"]) == (profile.arn, profile.account, profile.user_id)
 
 
-def test_the_rest_of_sts_is_not_in_this_mock(standin: Standin) -> None:
+def test_the_rest_of_sts_is_not_in_this_mock(emulator: Emulator) -> None:
     with pytest.raises(ClientError, match=r"NotInThisMock.*AssumeRole is not in this mock"):
-        standin.client("sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/x", RoleSessionName="session")
+        emulator.client("sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/x", RoleSessionName="session")
 
 
 @pytest.mark.parametrize("service", ["ecr", "sts"])
-def test_wrong_keys_are_refused(standin: Standin, service: str) -> None:
-    good = standin.context.credentials["profiles"]["admin"]
+def test_wrong_keys_are_refused(emulator: Emulator, service: str) -> None:
+    good = emulator.context.credentials["profiles"]["admin"]
     for keys, code in (
         ({**good, "secret_access_key": "wrong"}, "InvalidSignatureException"),
         ({**good, "access_key_id": "AKIAIOSFODNN7EXAMPLE"}, "UnrecognizedClientException"),
     ):
-        client = local_client(standin.front.api, keys, service)
+        client = local_client(emulator.backend.api, keys, service)
         call = client.describe_repositories if service == "ecr" else client.get_caller_identity
         with pytest.raises(ClientError) as caught:
             call()
         assert caught.value.response["Error"]["Code"] == code
 
 
-def test_other_regions_and_services_are_not_in_this_mock(standin: Standin) -> None:
-    keys = standin.context.credentials["profiles"]["admin"]
+def test_other_regions_and_services_are_not_in_this_mock(emulator: Emulator) -> None:
+    keys = emulator.context.credentials["profiles"]["admin"]
     with pytest.raises(ClientError, match="region eu-west-1"):
-        local_client(standin.front.api, keys, "ecr", region="eu-west-1").describe_repositories()
+        local_client(emulator.backend.api, keys, "ecr", region="eu-west-1").describe_repositories()
     with pytest.raises(ClientError, match="'ecs' is not in this mock"):
-        local_client(standin.front.api, keys, "ecs").list_clusters()
+        local_client(emulator.backend.api, keys, "ecs").list_clusters()
 
 
 def signed(**changes: Any) -> Signed:
@@ -113,7 +113,7 @@ def test_a_token_is_good_for_twelve_hours_and_then_expired() -> None:
     token, expires = tokens.issue("reader", NOW)
     assert expires == NOW + LIFETIME
     assert tokens.profile(basic(token), "h", expires - 1) == "reader"
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         tokens.profile(basic(token), "h", expires)
     assert (caught.value.status, caught.value.code) == (403, "DENIED")
     assert caught.value.message == "Your authorization token has expired. Reauthenticate and try again."
@@ -121,7 +121,7 @@ def test_a_token_is_good_for_twelve_hours_and_then_expired() -> None:
 
 def test_without_credentials_the_challenge_is_basic() -> None:
     for header in ("", "Bearer abc"):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(RegistryError) as caught:
             Tokens(b"k").profile(header, "localhost:5003", NOW)
         assert caught.value.status == 401 and caught.value.message == "Not Authorized"
         challenge = caught.value.headers["WWW-Authenticate"]
@@ -130,14 +130,14 @@ def test_without_credentials_the_challenge_is_basic() -> None:
 
 @given(st.text(max_size=100))
 def test_no_password_but_a_token_is_taken(password: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RegistryError) as caught:
         Tokens(b"k").profile(basic(password), "h", NOW)
     assert caught.value.status == 400
 
 
 @given(st.binary(max_size=60))
 def test_no_basic_header_breaks_the_check(raw: bytes) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(RegistryError):
         Tokens(b"k").profile("Basic " + raw.decode("latin-1"), "h", NOW)
 
 
@@ -147,18 +147,18 @@ def test_a_token_cannot_be_changed_or_made_elsewhere() -> None:
     parts["payload"] = parts["payload"].replace("reader", "admin")
     forged = base64.b64encode(json.dumps(parts).encode()).decode()
     for key, password, user in ((b"one", forged, "AWS"), (b"two", token, "AWS"), (b"one", token, "admin")):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(RegistryError) as caught:
             Tokens(key).profile(basic(password, user), "h", NOW)
         assert caught.value.status == 400
 
 
-def test_the_password_of_get_login_password_opens_v2(standin: Standin) -> None:
-    data = standin.client().get_authorization_token()["authorizationData"][0]
+def test_the_password_of_get_login_password_opens_v2(emulator: Emulator) -> None:
+    data = emulator.client().get_authorization_token()["authorizationData"][0]
     header = {"authorization": f"Basic {data['authorizationToken']}"}
     from autograder.emulators.interface import Kind
 
-    call = standin.call("GET", Kind.BASE, headers=header)
-    assert standin.front.authenticate(call).name == "admin"
-    standin.clock.advance(hours=12)
-    with pytest.raises(Refusal, match="expired"):
-        standin.front.authenticate(call)
+    call = emulator.call("GET", Kind.BASE, headers=header)
+    assert emulator.backend.authenticate(call).name == "admin"
+    emulator.clock.advance(hours=12)
+    with pytest.raises(RegistryError, match="expired"):
+        emulator.backend.authenticate(call)

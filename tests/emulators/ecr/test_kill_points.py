@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from autograder.emulators.clock import StandinClock
+from autograder.emulators.clock import EmulatorClock
 from autograder.emulators.database import Database
-from autograder.emulators.ecr.backend import EcrFront
+from autograder.emulators.ecr.backend import EcrBackend
 from autograder.emulators.ecr.identity import new_credentials
 from autograder.emulators.journal import SqliteJournal
 from autograder.oci.manifests import digest_of
 
 from . import emulator as helper
-from .emulator import ADMIN, Standin
+from .emulator import ADMIN, Emulator
 
 NIGHTLY = {
     "rules": [
@@ -57,15 +57,15 @@ class Bomb:
         return wrapped
 
 
-def durable(folder: Path) -> Standin:
-    """A stand-in with the real clock and journal, which survive the process."""
-    made = Standin.__new__(Standin)
+def durable(folder: Path) -> Emulator:
+    """An emulator with the real clock and journal, which survive the process."""
+    made = Emulator.__new__(Emulator)
     made.folder = folder
     (folder / "state").mkdir(parents=True, exist_ok=True)
-    clock = StandinClock(folder / "clock.json")
+    clock = EmulatorClock(folder / "clock.json")
     made.clock = clock  # type: ignore[assignment]
-    made.context = helper.make_context(folder, clock, SqliteJournal(Database(folder / "standins.sqlite"), clock))
-    made.front = EcrFront(made.context)
+    made.context = helper.make_context(folder, clock, SqliteJournal(Database(folder / "emulators.sqlite"), clock))
+    made.backend = EcrBackend(made.context)
     return made
 
 
@@ -80,7 +80,7 @@ def arm(bomb: Bomb, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SqliteJournal, "record", bomb.around(SqliteJournal.record))
 
 
-def scenario(made: Standin, api: Any, acknowledge: Callable[[str, Any], None]) -> None:
+def scenario(made: Emulator, api: Any, acknowledge: Callable[[str, Any], None]) -> None:
     """A few days of a repository. Each step is acknowledged when its answer would have gone out."""
     bodies = {seed: made.manifest("app", seed) for seed in ("one", "two", "three", "child", "put")}
     digests = {seed: digest_of(body) for seed, body in bodies.items()}
@@ -99,18 +99,18 @@ def scenario(made: Standin, api: Any, acknowledge: Callable[[str, Any], None]) -
     acknowledge("pushed", ["api", digests["put"]])
     api.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText=json.dumps(NIGHTLY))
     acknowledge("policy", json.dumps(NIGHTLY))
-    made.front = EcrFront(made.context)  # an orderly restart, so that nothing is left over from the pushes
-    made.front.reconcile()
+    made.backend = EcrBackend(made.context)  # an orderly restart, so that nothing is left over from the pushes
+    made.backend.reconcile()
     acknowledge("deleting", ["1.0", digests["one"]])
     api.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": "1.0"}])
     acknowledge("deleted", ["1.0", digests["one"]])
     acknowledge("deleting", ["all", digest_of(index)])
-    made.front.commit_delete(ADMIN, "app", "all", digest_of(index))
+    made.backend.commit_delete(ADMIN, "app", "all", digest_of(index))
     acknowledge("deleted", ["all", digest_of(index)])
     acknowledge("advancing", [digests["two"], digests["child"]])
     for _ in range(3):
         made.clock.advance(timedelta(days=1))  # type: ignore[call-arg]
-        made.front.overnight()
+        made.backend.overnight()
     acknowledge("advanced", [digests["two"], digests["child"]])
 
 
@@ -121,12 +121,12 @@ class Forks:
         self.folder = folder
         self.monkeypatch = monkeypatch
         self.credentials = new_credentials()
-        self.made: Standin | None = None
+        self.made: Emulator | None = None
         self.api = helper.local_client(self._serve, self.credentials["profiles"]["admin"], "ecr")
 
     def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         assert self.made is not None
-        return self.made.front.api(environ, start_response)
+        return self.made.backend.api(environ, start_response)
 
     def run(self, fatal: int) -> int:
         """One process that dies at step ``fatal``; returns the steps of a full run, else 0."""
@@ -153,7 +153,7 @@ class Forks:
             self.made = durable(folder)
             bomb = Bomb(fatal)
             arm(bomb, self.monkeypatch)
-            self.made.front.reconcile()
+            self.made.backend.reconcile()
             scenario(self.made, self.api, lambda *line: write(acknowledged, json.dumps(line).encode() + b"\n") and None)
             write(writer, str(bomb.steps).encode())
             status = 0
@@ -166,13 +166,13 @@ def check(folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / "acknowledged").read_text().splitlines()]
     done = {(kind, json.dumps(value)) for kind, value in lines}
     made = durable(folder)
-    made.front.reconcile()
+    made.backend.reconcile()
     again = durable(folder)
-    assert again.front.reconcile() == [], "a second start finds nothing to repair"
-    backend = again.front.registry.backend
+    assert again.backend.reconcile() == [], "a second start finds nothing to repair"
+    moto = again.backend.registry.moto
     if ("repository", '"app"') not in done:
         return
-    found = {image.digest: image for image in backend.find("app").images}
+    found = {image.digest: image for image in moto.find("app").images}
     assert again.store.manifests("app") == set(found), "record and store name the same manifests"
     for image in found.values():
         assert set(image.children) <= set(found), "an index has its children"
@@ -196,10 +196,10 @@ def check(folder: Path) -> None:
         if kind in ("pushed", "deleted", "advanced"):
             open_ends = set()
     for tag, digest in expected.items():
-        assert tag in open_ends or digest in open_ends or again.front.index.resolve("app", tag) == digest
+        assert tag in open_ends or digest in open_ends or again.backend.index.resolve("app", tag) == digest
     assert images - open_ends <= set(found) <= images | open_ends
     if any(kind == "policy" for kind, _ in lines):
-        assert backend.find("app").lifecycle_policy == json.dumps(NIGHTLY)
+        assert moto.find("app").lifecycle_policy == json.dumps(NIGHTLY)
     due = next((set(value) for kind, value in lines if kind == "advancing"), set())
     expired = [line for line in again.context.journal.lines("ecr") if line["what"] == "expire"]
     assert sorted(line["digest"] for line in expired) == sorted(due - set(found)), "each expiry is told once"

@@ -1,4 +1,4 @@
-"""kill -9 of the stand-in's process in the middle of pushes, deletions and nights, over a real registry."""
+"""kill -9 of the emulator's process in the middle of pushes, deletions and nights, over a real registry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engine
 
 @dataclass
 class Process:
-    """The stand-in as a process of its own, started again with the same state after each kill."""
+    """The emulator as a process of its own, started again with the same state after each kill."""
 
     folder: Path
     store: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from autograder.oci.manifests import OCI_MANIFEST, digest_of
 
-from .emulator import START, Standin
+from .emulator import START, Emulator
 
 
 def expire(priority: int, status: str, kind: str, number: int, **selection: Any) -> dict[str, Any]:
@@ -20,12 +20,12 @@ def apply(ecr: Any, *rules: dict[str, Any]) -> None:
     ecr.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText=json.dumps({"rules": rules}, indent=2))
 
 
-def days(standin: Standin, count: int) -> list[dict[str, Any]]:
+def days(emulator: Emulator, count: int) -> list[dict[str, Any]]:
     """As `course clock advance` does: day by day, each with its night."""
     gone = []
     for _ in range(count):
-        standin.clock.advance(days=1)
-        gone += standin.front.overnight()
+        emulator.clock.advance(days=1)
+        gone += emulator.backend.overnight()
     return gone
 
 
@@ -33,118 +33,118 @@ def images(ecr: Any) -> set[str]:
     return {each["imageDigest"] for each in ecr.describe_images(repositoryName="app")["imageDetails"]}
 
 
-def test_an_image_goes_when_it_is_older_than_the_rule_allows(standin: Standin, ecr: Any) -> None:
-    standin.push_new("app", "1.0", "one")
+def test_an_image_goes_when_it_is_older_than_the_rule_allows(emulator: Emulator, ecr: Any) -> None:
+    emulator.push_new("app", "1.0", "one")
     apply(ecr, expire(1, "any", "sinceImagePushed", 5))
-    assert days(standin, 5) == [], "exactly five days old is not older than five days"
-    gone = days(standin, 1)
+    assert days(emulator, 5) == [], "exactly five days old is not older than five days"
+    gone = days(emulator, 1)
     assert [(each["repository"], each["tags"], each["rule"], each["action"]) for each in gone] == [
         ("app", ["1.0"], 1, "expire")
     ]
     assert gone[0]["when"] == "2026-11-08T08:00:00Z" and "rule 1" in gone[0]["why"]
-    assert images(ecr) == set() == standin.store.manifests("app")
-    line = standin.context.journal.lines()[-1]
+    assert images(ecr) == set() == emulator.store.manifests("app")
+    line = emulator.context.journal.lines()[-1]
     assert (line["who"], line["what"], line["digest"]) == ("lifecycle", "expire", gone[0]["digest"])
     assert line["detail"]["rule"] == 1 and line["detail"]["tags"] == ["1.0"]
     assert (ecr.get_lifecycle_policy(repositoryName="app")["lastEvaluatedAt"] - START).days == 6
 
 
-def test_a_higher_rule_shields_what_it_keeps(standin: Standin, ecr: Any) -> None:
-    release = standin.push_new("app", "1.0", "release")
-    standin.push_new("app", "dev-1", "dev")
+def test_a_higher_rule_shields_what_it_keeps(emulator: Emulator, ecr: Any) -> None:
+    release = emulator.push_new("app", "1.0", "release")
+    emulator.push_new("app", "dev-1", "dev")
     apply(
         ecr,
         expire(1, "tagged", "imageCountMoreThan", 10, tagPatternList=["1.*"]),
         expire(2, "any", "sinceImagePushed", 3),
     )
-    days(standin, 4)
-    assert images(ecr) == {release} == standin.store.manifests("app")
+    days(emulator, 4)
+    assert images(ecr) == {release} == emulator.store.manifests("app")
 
 
-def test_children_go_a_night_after_their_index(standin: Standin, ecr: Any) -> None:
-    child = standin.manifest("app", "child")
-    standin.push("app", None, child)
-    index = standin.push("app", "all", standin.index(child))
+def test_children_go_a_night_after_their_index(emulator: Emulator, ecr: Any) -> None:
+    child = emulator.manifest("app", "child")
+    emulator.push("app", None, child)
+    index = emulator.push("app", "all", emulator.index(child))
     apply(ecr, expire(1, "any", "sinceImagePushed", 1))
-    assert [each["digest"] for each in days(standin, 2)] == [index]
+    assert [each["digest"] for each in days(emulator, 2)] == [index]
     assert images(ecr) == {digest_of(child)}
-    assert [each["digest"] for each in days(standin, 1)] == [digest_of(child)]
+    assert [each["digest"] for each in days(emulator, 1)] == [digest_of(child)]
 
 
-def test_artifacts_follow_their_subject(standin: Standin, ecr: Any) -> None:
-    image = standin.manifest("app", "image")
+def test_artifacts_follow_their_subject(emulator: Emulator, ecr: Any) -> None:
+    image = emulator.manifest("app", "image")
     subject = {"mediaType": OCI_MANIFEST, "digest": digest_of(image), "size": len(image)}
-    standin.push("app", "1.0", image)
-    artifact = standin.push("app", None, standin.manifest("app", "sbom", subject=subject, artifactType="a/b"))
-    other = standin.manifest("app", "other", subject={**subject, "digest": "sha256:" + "1" * 64}, artifactType="a/b")
-    early = standin.push("app", None, other)
+    emulator.push("app", "1.0", image)
+    artifact = emulator.push("app", None, emulator.manifest("app", "sbom", subject=subject, artifactType="a/b"))
+    other = emulator.manifest("app", "other", subject={**subject, "digest": "sha256:" + "1" * 64}, artifactType="a/b")
+    early = emulator.push("app", None, other)
     ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": "1.0"}])
     assert images(ecr) == {artifact, early}
-    gone = days(standin, 1)
+    gone = days(emulator, 1)
     assert [(each["digest"], each["rule"]) for each in gone] == [(artifact, None)]
     assert images(ecr) == {early}, "its subject may still come"
 
 
-def test_an_artifact_whose_subject_came_back_stays(standin: Standin, ecr: Any) -> None:
-    image = standin.manifest("app", "image")
+def test_an_artifact_whose_subject_came_back_stays(emulator: Emulator, ecr: Any) -> None:
+    image = emulator.manifest("app", "image")
     subject = {"mediaType": OCI_MANIFEST, "digest": digest_of(image), "size": len(image)}
-    standin.push("app", "1.0", image)
-    standin.push("app", None, standin.manifest("app", "sbom", subject=subject, artifactType="a/b"))
+    emulator.push("app", "1.0", image)
+    emulator.push("app", None, emulator.manifest("app", "sbom", subject=subject, artifactType="a/b"))
     ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": "1.0"}])
-    standin.push("app", "1.0", image)
-    assert days(standin, 2) == [] and len(images(ecr)) == 2
+    emulator.push("app", "1.0", image)
+    assert days(emulator, 2) == [] and len(images(ecr)) == 2
 
 
-def test_images_that_are_not_pulled_are_archived_and_their_bytes_stay(standin: Standin, ecr: Any) -> None:
-    digest = standin.push_new("app", "1.0", "one")
+def test_images_that_are_not_pulled_are_archived_and_their_bytes_stay(emulator: Emulator, ecr: Any) -> None:
+    digest = emulator.push_new("app", "1.0", "one")
     selection = {"tagStatus": "any", "countType": "sinceImagePulled", "countUnit": "days", "countNumber": 2}
     archive = {"type": "transition", "targetStorageClass": "archive"}
     apply(ecr, {"rulePriority": 1, "selection": selection, "action": archive})
-    gone = days(standin, 4)
+    gone = days(emulator, 4)
     assert [(each["action"], each["rule"]) for each in gone] == [("archive", 1)]
-    assert standin.store.manifests("app") == {digest}
+    assert emulator.store.manifests("app") == {digest}
     found = ecr.describe_images(repositoryName="app", filter={"imageStatus": "ARCHIVED"})["imageDetails"]
     assert (found[0]["lastArchivedAt"] - START).days == 3
 
 
-def test_what_the_preview_lists_is_what_goes_tonight(standin: Standin, ecr: Any) -> None:
+def test_what_the_preview_lists_is_what_goes_tonight(emulator: Emulator, ecr: Any) -> None:
     for number in range(12):
-        standin.push_new("app", f"dev-{number}" if number % 3 else None, str(number))
-        standin.clock.pass_by(hours=7)
+        emulator.push_new("app", f"dev-{number}" if number % 3 else None, str(number))
+        emulator.clock.pass_by(hours=7)
     apply(
         ecr,
         expire(1, "untagged", "sinceImagePushed", 1),
         expire(2, "tagged", "imageCountMoreThan", 3, tagPrefixList=["dev-"]),
     )
-    standin.clock.advance(days=1)
+    emulator.clock.advance(days=1)
     ecr.start_lifecycle_policy_preview(repositoryName="app")
     preview = ecr.get_lifecycle_policy_preview(repositoryName="app")["previewResults"]
-    gone = standin.front.overnight()
+    gone = emulator.backend.overnight()
     assert {each["imageDigest"]: each["appliedRulePriority"] for each in preview} == {
         each["digest"]: each["rule"] for each in gone
     }
     assert len(gone) == 4 + 5
 
 
-def test_real_time_alone_expires_nothing(standin: Standin, ecr: Any) -> None:
-    digest = standin.push_new("app", "1.0", "one")
+def test_real_time_alone_expires_nothing(emulator: Emulator, ecr: Any) -> None:
+    digest = emulator.push_new("app", "1.0", "one")
     apply(ecr, expire(1, "any", "sinceImagePushed", 1))
-    standin.clock.pass_by(days=30)
-    standin.restart()
-    assert images(standin.client()) == {digest}
+    emulator.clock.pass_by(days=30)
+    emulator.restart()
+    assert images(emulator.client()) == {digest}
 
 
-def test_a_night_that_was_interrupted_is_finished_at_the_start(standin: Standin, ecr: Any) -> None:
-    digest = standin.push_new("app", "1.0", "one")
+def test_a_night_that_was_interrupted_is_finished_at_the_start(emulator: Emulator, ecr: Any) -> None:
+    digest = emulator.push_new("app", "1.0", "one")
     apply(ecr, expire(1, "any", "sinceImagePushed", 1))
-    standin.clock.advance(days=2)  # the process ends before its night
-    assert standin.restart() == [f"finished a night that was interrupted: app@{digest}"]
-    assert standin.restart() == []
+    emulator.clock.advance(days=2)  # the process ends before its night
+    assert emulator.restart() == [f"finished a night that was interrupted: app@{digest}"]
+    assert emulator.restart() == []
 
 
-def test_tokens_expire_with_the_clock_and_the_tags_are_free_again(standin: Standin, ecr: Any) -> None:
+def test_tokens_expire_with_the_clock_and_the_tags_are_free_again(emulator: Emulator, ecr: Any) -> None:
     ecr.put_image_tag_mutability(repositoryName="app", imageTagMutability="IMMUTABLE")
-    standin.push_new("app", "1.0", "one")
+    emulator.push_new("app", "1.0", "one")
     apply(ecr, expire(1, "any", "sinceImagePushed", 1))
-    days(standin, 2)
-    assert standin.push_new("app", "1.0", "two"), "what has expired no longer holds its tag"
+    days(emulator, 2)
+    assert emulator.push_new("app", "1.0", "two"), "what has expired no longer holds its tag"

@@ -1,4 +1,4 @@
-"""Every deviation of the pinned moto that the stand-in corrects: what plain moto does, and what AWS and we do."""
+"""Every deviation of the pinned moto that the emulator corrects: what plain moto does, and what AWS and we do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from autograder.oci.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_MANIFEST, digest_of
 
-from .emulator import START, Standin, refusal
+from .emulator import START, Emulator, refusal
 
 ZEROS = "sha256:" + "0" * 64
 
@@ -38,51 +38,51 @@ def test_the_corrections_were_written_against_this_moto() -> None:
 # Digests and sizes
 
 
-def test_a_digest_that_is_not_the_manifests_is_refused(moto: Any, ecr: Any, standin: Standin) -> None:
-    body = text(standin.manifest("app", "one"))
+def test_a_digest_that_is_not_the_manifests_is_refused(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    body = text(emulator.manifest("app", "one"))
     assert moto.put_image(repositoryName="app", imageManifest=body, imageDigest=ZEROS)
     assert refusal(ecr.put_image, repositoryName="app", imageManifest=body, imageDigest=ZEROS) == (
         "ImageDigestDoesNotMatchException"
     )
 
 
-def test_without_a_digest_the_digest_is_that_of_the_bytes(moto: Any, ecr: Any, standin: Standin) -> None:
-    body = standin.manifest("app", "one")
+def test_without_a_digest_the_digest_is_that_of_the_bytes(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    body = emulator.manifest("app", "one")
     invented = moto.put_image(repositoryName="app", imageManifest=text(body))["image"]["imageId"]["imageDigest"]
     assert invented != digest_of(body)
     put = ecr.put_image(repositoryName="app", imageManifest=text(body))["image"]
     assert put["imageId"]["imageDigest"] == digest_of(body)
 
 
-def test_size_is_config_and_layers(moto: Any, ecr: Any, standin: Standin) -> None:
-    body = standin.manifest("app", "one")
+def test_size_is_config_and_layers(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    body = emulator.manifest("app", "one")
     document = json.loads(body)
     moto.put_image(repositoryName="app", imageManifest=text(body), imageTag="1")
     assert (
         moto.describe_images(repositoryName="app")["imageDetails"][0]["imageSizeInBytes"]
         == (document["config"]["size"])
     )
-    standin.push("app", "1", body)
+    emulator.push("app", "1", body)
     size = document["config"]["size"] + sum(layer["size"] for layer in document["layers"])
     assert ecr.describe_images(repositoryName="app")["imageDetails"][0]["imageSizeInBytes"] == size
 
 
-def test_an_indexs_size_is_that_of_its_largest_child(moto: Any, ecr: Any, standin: Standin) -> None:
-    small, large = standin.manifest("app", "s"), standin.manifest("app", "a much longer seed")
-    index = standin.index(small, large)
+def test_an_indexs_size_is_that_of_its_largest_child(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    small, large = emulator.manifest("app", "s"), emulator.manifest("app", "a much longer seed")
+    index = emulator.index(small, large)
     moto.put_image(repositoryName="app", imageManifest=text(index), imageTag="all")
     assert "imageSizeInBytes" not in moto.describe_images(repositoryName="app")["imageDetails"][0]
     for body in (small, large):
-        standin.push("app", None, body)
-    standin.push("app", "all", index)
+        emulator.push("app", None, body)
+    emulator.push("app", "all", index)
     sizes = {each["imageDigest"]: each["imageSizeInBytes"] for each in everything(ecr)}
     assert sizes[digest_of(index)] == sizes[digest_of(large)] > sizes[digest_of(small)]
 
 
-def test_push_times_are_finer_than_a_second(ecr: Any, standin: Standin) -> None:
+def test_push_times_are_finer_than_a_second(ecr: Any, emulator: Emulator) -> None:
     for number in range(3):
-        standin.clock.pass_by(milliseconds=7)
-        standin.push_new("app", str(number), str(number))
+        emulator.clock.pass_by(milliseconds=7)
+        emulator.push_new("app", str(number), str(number))
     times = [each["imagePushedAt"] for each in everything(ecr)]
     assert times == sorted(set(times)) and all(moment > START for moment in times)
 
@@ -90,24 +90,24 @@ def test_push_times_are_finer_than_a_second(ecr: Any, standin: Standin) -> None:
 # Pushing
 
 
-def test_a_pushed_over_image_stays_untagged(moto: Any, ecr: Any, standin: Standin) -> None:
-    first, second = standin.manifest("app", "one"), standin.manifest("app", "two")
+def test_a_pushed_over_image_stays_untagged(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    first, second = emulator.manifest("app", "one"), emulator.manifest("app", "two")
     for body in (first, second):
         moto.put_image(repositoryName="app", imageManifest=text(body), imageTag="latest", imageDigest=digest_of(body))
     assert len(moto.describe_images(repositoryName="app")["imageDetails"]) == 1
-    standin.push("app", "latest", first)
-    standin.clock.pass_by(hours=1)
-    standin.push("app", "latest", second)
+    emulator.push("app", "latest", first)
+    emulator.clock.pass_by(hours=1)
+    emulator.push("app", "latest", second)
     untagged = ecr.list_images(repositoryName="app", filter={"tagStatus": "UNTAGGED"})["imageIds"]
     assert untagged == [{"imageDigest": digest_of(first)}]
     old = ecr.describe_images(repositoryName="app", imageIds=untagged)["imageDetails"][0]
     assert old["imagePushedAt"] == START and "imageTags" not in old
 
 
-def test_a_tag_that_is_taken_over_leaves_the_others(ecr: Any, standin: Standin) -> None:
-    first, second = standin.manifest("app", "one"), standin.manifest("app", "two")
+def test_a_tag_that_is_taken_over_leaves_the_others(ecr: Any, emulator: Emulator) -> None:
+    first, second = emulator.manifest("app", "one"), emulator.manifest("app", "two")
     for tag, body in (("1.0", first), ("latest", first), ("latest", second)):
-        standin.push("app", tag, body)
+        emulator.push("app", tag, body)
     assert tags(ecr) == {digest_of(first): ["1.0"], digest_of(second): ["latest"]}
 
 
@@ -121,8 +121,8 @@ def test_plain_moto_takes_what_is_no_manifest(moto: Any) -> None:
     assert moto.put_image(repositoryName="app", imageManifest='{"mediaType": "x/y"}', imageTag="1")
 
 
-def test_layers_must_be_there(moto: Any, ecr: Any, standin: Standin) -> None:
-    document = json.loads(standin.manifest("app", "one"))
+def test_layers_must_be_there(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    document = json.loads(emulator.manifest("app", "one"))
     document["layers"][0]["digest"] = ZEROS
     assert moto.put_image(repositoryName="app", imageManifest=json.dumps(document))
     with pytest.raises(ecr.exceptions.LayersNotFoundException) as caught:
@@ -133,14 +133,14 @@ def test_layers_must_be_there(moto: Any, ecr: Any, standin: Standin) -> None:
     )
 
 
-def test_children_must_be_there(moto: Any, ecr: Any, standin: Standin) -> None:
-    index = text(standin.index(standin.manifest("app", "one")))
+def test_children_must_be_there(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    index = text(emulator.index(emulator.manifest("app", "one")))
     assert moto.put_image(repositoryName="app", imageManifest=index, imageTag="1")
     assert refusal(ecr.put_image, repositoryName="app", imageManifest=index) == "ReferencedImagesNotFoundException"
 
 
-def test_an_unknown_repository_is_named(moto: Any, ecr: Any, standin: Standin) -> None:
-    body = text(standin.manifest("app", "one"))
+def test_an_unknown_repository_is_named(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    body = text(emulator.manifest("app", "one"))
     with pytest.raises(Exception, match="not a repository") as caught:
         moto.put_image(repositoryName="nope", imageManifest=body)
     assert not isinstance(caught.value, ClientError)
@@ -150,8 +150,8 @@ def test_an_unknown_repository_is_named(moto: Any, ecr: Any, standin: Standin) -
 # Mutability
 
 
-def test_an_immutable_tag_has_its_own_exception(moto: Any, ecr: Any, standin: Standin) -> None:
-    first, second = standin.manifest("app", "one"), standin.manifest("app", "two")
+def test_an_immutable_tag_has_its_own_exception(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    first, second = emulator.manifest("app", "one"), emulator.manifest("app", "two")
     for client in (moto, ecr):
         client.put_image_tag_mutability(repositoryName="app", imageTagMutability="IMMUTABLE")
         client.put_image(repositoryName="app", imageManifest=text(first), imageTag="1.0")
@@ -167,8 +167,8 @@ def test_an_immutable_tag_has_its_own_exception(moto: Any, ecr: Any, standin: St
 
 
 @pytest.mark.parametrize("other", ["latest-2", "devel", "1.0"])
-def test_exclusion_filters_match_whole_tags(moto: Any, ecr: Any, standin: Standin, other: str) -> None:
-    first, second = standin.manifest("app", "one"), standin.manifest("app", "two")
+def test_exclusion_filters_match_whole_tags(moto: Any, ecr: Any, emulator: Emulator, other: str) -> None:
+    first, second = emulator.manifest("app", "one"), emulator.manifest("app", "two")
     filters = [{"filterType": "WILDCARD", "filter": each} for each in ("latest", "dev-*", "*-rc")]
     mode = "MUTABLE_WITH_EXCLUSION"
     ecr.put_image_tag_mutability(
@@ -222,10 +222,10 @@ def test_encryption_with_kms_names_a_key(moto: Any, ecr: Any, kind: str) -> None
 # Reading
 
 
-def test_lists_come_in_pages(moto: Any, ecr: Any, standin: Standin) -> None:
+def test_lists_come_in_pages(moto: Any, ecr: Any, emulator: Emulator) -> None:
     for number in range(7):
-        body = standin.manifest("app", str(number))
-        standin.push("app", f"t{number}", body)
+        body = emulator.manifest("app", str(number))
+        emulator.push("app", f"t{number}", body)
         moto.put_image(repositoryName="app", imageManifest=text(body), imageTag=str(number))
     assert len(moto.list_images(repositoryName="app", maxResults=3)["imageIds"]) > 3
     for operation, key in (("list_images", "imageIds"), ("describe_images", "imageDetails")):
@@ -236,33 +236,33 @@ def test_lists_come_in_pages(moto: Any, ecr: Any, standin: Standin) -> None:
     assert refusal(ecr.list_images, repositoryName="app", nextToken="nonsense") == "InvalidParameterException"
 
 
-def test_describe_images_filters_and_keeps_the_order_asked_for(moto: Any, ecr: Any, standin: Standin) -> None:
-    pushed = [standin.push_new("app", f"t{number}" if number % 2 else None, str(number)) for number in range(4)]
+def test_describe_images_filters_and_keeps_the_order_asked_for(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    pushed = [emulator.push_new("app", f"t{number}" if number % 2 else None, str(number)) for number in range(4)]
     tagged = ecr.describe_images(repositoryName="app", filter={"tagStatus": "TAGGED"})["imageDetails"]
     assert [each["imageDigest"] for each in tagged] == [pushed[1], pushed[3]]
     wanted = [{"imageDigest": digest} for digest in reversed(pushed)]
     found = ecr.describe_images(repositoryName="app", imageIds=wanted)["imageDetails"]
     assert [each["imageDigest"] for each in found] == pushed[::-1]
-    moto.put_image(repositoryName="app", imageManifest=text(standin.manifest("app", "0")))
+    moto.put_image(repositoryName="app", imageManifest=text(emulator.manifest("app", "0")))
     assert moto.describe_images(repositoryName="app", filter={"tagStatus": "TAGGED"})["imageDetails"]
 
 
-def test_details_name_the_artifact_type_the_subject_and_the_status(ecr: Any, standin: Standin) -> None:
-    image = standin.manifest("app", "one")
-    standin.push("app", "1", image)
+def test_details_name_the_artifact_type_the_subject_and_the_status(ecr: Any, emulator: Emulator) -> None:
+    image = emulator.manifest("app", "one")
+    emulator.push("app", "1", image)
     subject = {"mediaType": OCI_MANIFEST, "digest": digest_of(image), "size": len(image)}
-    sbom = standin.manifest("app", "sbom", subject=subject, artifactType="application/spdx+json")
-    standin.push("app", None, sbom)
+    sbom = emulator.manifest("app", "sbom", subject=subject, artifactType="application/spdx+json")
+    emulator.push("app", None, sbom)
     first, second = everything(ecr)
     assert first["artifactMediaType"] == "application/vnd.oci.image.config.v1+json"
     assert second["artifactMediaType"] == "application/spdx+json"
     assert second["subjectManifestDigest"] == digest_of(image) and second["imageStatus"] == "ACTIVE"
 
 
-def test_batch_get_image_answers_with_the_tag_that_was_asked_for(moto: Any, ecr: Any, standin: Standin) -> None:
-    body = standin.manifest("app", "one")
+def test_batch_get_image_answers_with_the_tag_that_was_asked_for(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    body = emulator.manifest("app", "one")
     for tag in ("1.0", "latest"):
-        standin.push("app", tag, body)
+        emulator.push("app", tag, body)
         moto.put_image(repositoryName="app", imageManifest=text(body), imageTag=tag)
     asked = {"repositoryName": "app", "imageIds": [{"imageTag": "1.0"}, {"imageTag": "no"}, {"imageDigest": ZEROS}]}
     assert moto.batch_get_image(**asked)["images"][0]["imageId"]["imageTag"] == "latest"
@@ -277,20 +277,20 @@ def test_batch_get_image_answers_with_the_tag_that_was_asked_for(moto: Any, ecr:
 # Deleting
 
 
-def test_an_untagged_image_that_was_deleted_is_named(moto: Any, ecr: Any, standin: Standin) -> None:
-    body = standin.manifest("app", "one")
-    standin.push("app", None, body)
+def test_an_untagged_image_that_was_deleted_is_named(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    body = emulator.manifest("app", "one")
+    emulator.push("app", None, body)
     moto.put_image(repositoryName="app", imageManifest=text(body), imageDigest=digest_of(body))
     asked = {"repositoryName": "app", "imageIds": [{"imageDigest": digest_of(body)}]}
     assert moto.batch_delete_image(**asked)["imageIds"] == []
     assert ecr.batch_delete_image(**asked)["imageIds"] == asked["imageIds"]
 
 
-def test_a_child_cannot_go_before_its_index(moto: Any, ecr: Any, standin: Standin) -> None:
-    child = standin.manifest("app", "one")
-    index = standin.index(child)
+def test_a_child_cannot_go_before_its_index(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    child = emulator.manifest("app", "one")
+    index = emulator.index(child)
     for tag, body in ((None, child), ("all", index)):
-        standin.push("app", tag, body)
+        emulator.push("app", tag, body)
         more = {"imageTag": tag} if tag else {}
         moto.put_image(repositoryName="app", imageManifest=text(body), imageDigest=digest_of(body), **more)
     asked = {"repositoryName": "app", "imageIds": [{"imageDigest": digest_of(child)}]}
@@ -313,9 +313,9 @@ def test_a_token_is_good_for_twelve_hours(moto: Any, ecr: Any) -> None:
     assert data["proxyEndpoint"] == "http://localhost:5003"
 
 
-def test_no_finding_is_invented(moto: Any, ecr: Any, standin: Standin) -> None:
-    body = standin.manifest("app", "one")
-    standin.push("app", "1", body)
+def test_no_finding_is_invented(moto: Any, ecr: Any, emulator: Emulator) -> None:
+    body = emulator.manifest("app", "one")
+    emulator.push("app", "1", body)
     moto.put_image(repositoryName="app", imageManifest=text(body), imageTag="1")
     asked = {"repositoryName": "app", "imageId": {"imageTag": "1"}}
     for client in (moto, ecr):
@@ -369,10 +369,10 @@ def test_ten_replication_rules_are_allowed(moto: Any, ecr: Any) -> None:
     assert refusal(ecr.put_replication_configuration, replicationConfiguration=here) == "InvalidParameterException"
 
 
-def test_a_docker_manifest_is_as_good_as_an_oci_one(ecr: Any, standin: Standin) -> None:
-    document = json.loads(standin.manifest("app", "one"))
+def test_a_docker_manifest_is_as_good_as_an_oci_one(ecr: Any, emulator: Emulator) -> None:
+    document = json.loads(emulator.manifest("app", "one"))
     body = json.dumps(document | {"mediaType": DOCKER_MANIFEST}).encode()
-    standin.push("app", "1", body)
+    emulator.push("app", "1", body)
     assert everything(ecr)[0]["imageManifestMediaType"] == DOCKER_MANIFEST
 
 

@@ -1,4 +1,4 @@
-"""moto's ECR behaviours that agree with AWS, asked of plain moto and of the stand-in: the same answers.
+"""moto's ECR behaviours that agree with AWS, asked of plain moto and of the emulator: the same answers.
 
 Each line is one behaviour: calls that prepare it, then the call whose answer (or error, code and text) is compared.
 What differs on purpose is in ``test_moto_fixes``; what a comparison leaves out is in ``DIFFERENT``.
@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from autograder.oci.manifests import digest_of
 
-from .emulator import Standin, session
+from .emulator import Emulator, session
 
 ARN = "arn:aws:ecr:us-east-1:123456789012:repository/app"
 ZEROS = "sha256:" + "0" * 64
@@ -42,7 +42,7 @@ REGISTRY_POLICY = json.dumps(
         ],
     }
 )
-# Fields that only AWS and the stand-in fill truly: the address, times, and what moto derives wrongly or not at all.
+# Fields that only AWS and the emulator fill truly: the address, times, and what moto derives wrongly or not at all.
 DIFFERENT = {
     "ResponseMetadata",
     "artifactMediaType",
@@ -273,7 +273,7 @@ def perform(client: Any, steps: list[Step], manifest: Callable[[str], bytes]) ->
             answer = without(getattr(client, operation)(**arguments))
         except ClientError as error:
             assert number == len(steps) - 1, f"{operation}: {error}"
-            told = error.response["Error"]  # the stand-in adds places in brackets behind AWS's own text
+            told = error.response["Error"]  # the emulator adds places in brackets behind AWS's own text
             answer = {"error": {**told, "Message": told["Message"].partition(" [")[0]}}
     return answer
 
@@ -285,11 +285,11 @@ def without(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("name", "steps"), BEHAVIOURS, ids=[name for name, _ in BEHAVIOURS])
-def test_the_same_as_moto(standin: Standin, name: str, steps: list[Step]) -> None:
+def test_the_same_as_moto(emulator: Emulator, name: str, steps: list[Step]) -> None:
     def manifest(seed: str) -> bytes:
-        return standin.manifest("app", seed)
+        return emulator.manifest("app", seed)
 
-    ours = perform(standin.client(), steps, manifest)
+    ours = perform(emulator.client(), steps, manifest)
     with mock_aws():
         plain = session().client("ecr", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
         theirs = perform(plain, steps, manifest)

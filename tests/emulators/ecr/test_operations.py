@@ -15,10 +15,10 @@ from werkzeug.test import Client
 from autograder.emulators.ecr.api import TARGET
 from autograder.emulators.ecr.operations import Response
 from autograder.emulators.ecr.scanning import CannotScan, Finding
-from autograder.emulators.interface import Kind, Refusal
+from autograder.emulators.interface import Kind, RegistryError
 from autograder.oci.manifests import OCI_MANIFEST, digest_of
 
-from .emulator import ADMIN, START, Standin, local_client, refusal
+from .emulator import ADMIN, START, Emulator, local_client, refusal
 
 OLD = {
     "rulePriority": 1,
@@ -62,10 +62,10 @@ def test_a_policy_that_archives_is_taken(ecr: Any) -> None:
     assert refusal(ecr.delete_lifecycle_policy, repositoryName="app") == "LifecyclePolicyNotFoundException"
 
 
-def test_a_preview_says_what_would_go_and_changes_nothing(ecr: Any, standin: Standin) -> None:
-    old = standin.push_new("app", "1.0", "one")
-    standin.clock.pass_by(days=11)
-    standin.push_new("app", "1.1", "two")
+def test_a_preview_says_what_would_go_and_changes_nothing(ecr: Any, emulator: Emulator) -> None:
+    old = emulator.push_new("app", "1.0", "one")
+    emulator.clock.pass_by(days=11)
+    emulator.push_new("app", "1.1", "two")
     assert refusal(ecr.start_lifecycle_policy_preview, repositoryName="app") == "LifecyclePolicyNotFoundException"
     missing = refusal(ecr.get_lifecycle_policy_preview, repositoryName="app")
     assert missing == "LifecyclePolicyPreviewNotFoundException"
@@ -87,9 +87,9 @@ def test_a_preview_says_what_would_go_and_changes_nothing(ecr: Any, standin: Sta
     assert len(ecr.list_images(repositoryName="app")["imageIds"]) == 2
 
 
-def test_a_preview_comes_in_pages_and_can_be_narrowed(ecr: Any, standin: Standin) -> None:
-    pushed = [standin.push_new("app", f"t{n}" if n % 2 else None, str(n)) for n in range(120)]
-    standin.clock.pass_by(days=11)
+def test_a_preview_comes_in_pages_and_can_be_narrowed(ecr: Any, emulator: Emulator) -> None:
+    pushed = [emulator.push_new("app", f"t{n}" if n % 2 else None, str(n)) for n in range(120)]
+    emulator.clock.pass_by(days=11)
     ecr.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText=policy(OLD))
     ecr.start_lifecycle_policy_preview(repositoryName="app")
     pages = list(ecr.get_paginator("get_lifecycle_policy_preview").paginate(repositoryName="app"))
@@ -102,23 +102,23 @@ def test_a_preview_comes_in_pages_and_can_be_narrowed(ecr: Any, standin: Standin
     assert [each["imageDigest"] for each in found] == [pushed[3], pushed[4]]
 
 
-def test_a_preview_survives_a_restart(ecr: Any, standin: Standin) -> None:
+def test_a_preview_survives_a_restart(ecr: Any, emulator: Emulator) -> None:
     ecr.start_lifecycle_policy_preview(repositoryName="app", lifecyclePolicyText=policy(OLD))
-    standin.restart()
-    assert standin.client().get_lifecycle_policy_preview(repositoryName="app")["status"] == "COMPLETE"
+    emulator.restart()
+    assert emulator.client().get_lifecycle_policy_preview(repositoryName="app")["status"] == "COMPLETE"
 
 
 # Referrers and the archive
 
 
-def test_referrers_are_listed_by_type(ecr: Any, standin: Standin) -> None:
-    image = standin.manifest("app", "one")
-    standin.push("app", "1", image)
+def test_referrers_are_listed_by_type(ecr: Any, emulator: Emulator) -> None:
+    image = emulator.manifest("app", "one")
+    emulator.push("app", "1", image)
     subject = {"mediaType": OCI_MANIFEST, "digest": digest_of(image), "size": len(image)}
-    sbom = standin.manifest("app", "sbom", subject=subject, artifactType="a/sbom", annotations={"k": "v"})
-    signature = standin.manifest("app", "sig", subject=subject, artifactType="a/signature")
+    sbom = emulator.manifest("app", "sbom", subject=subject, artifactType="a/sbom", annotations={"k": "v"})
+    signature = emulator.manifest("app", "sig", subject=subject, artifactType="a/signature")
     for body in (sbom, signature):
-        standin.push("app", None, body)
+        emulator.push("app", None, body)
     asked = {"repositoryName": "app", "subjectId": {"imageDigest": digest_of(image)}}
     assert [each["digest"] for each in ecr.list_image_referrers(**asked)["referrers"]] == [
         digest_of(sbom),
@@ -135,12 +135,12 @@ def test_referrers_are_listed_by_type(ecr: Any, standin: Standin) -> None:
             "artifactStatus": "ACTIVE",
         }
     ]
-    listed = standin.front.referrers(ADMIN, "app", digest_of(image))
+    listed = emulator.backend.referrers(ADMIN, "app", digest_of(image))
     assert [each["digest"] for each in listed] == [digest_of(sbom), digest_of(signature)]
 
 
-def test_an_archived_image_cannot_be_pulled_until_it_is_restored(ecr: Any, standin: Standin) -> None:
-    digest = standin.push_new("app", "1", "one")
+def test_an_archived_image_cannot_be_pulled_until_it_is_restored(ecr: Any, emulator: Emulator) -> None:
+    digest = emulator.push_new("app", "1", "one")
     asked = {"repositoryName": "app", "imageId": {"imageTag": "1"}}
     answer = ecr.update_image_storage_class(**asked, targetStorageClass="ARCHIVE")
     assert answer["imageStatus"] == "ARCHIVED"
@@ -150,20 +150,20 @@ def test_an_archived_image_cannot_be_pulled_until_it_is_restored(ecr: Any, stand
     assert ecr.list_images(repositoryName="app")["imageIds"] == [], "without a filter only active images are listed"
     archived = ecr.describe_images(repositoryName="app", filter={"imageStatus": "ARCHIVED"})["imageDetails"]
     assert archived[0]["lastArchivedAt"] == START
-    with pytest.raises(Refusal) as caught:
-        standin.front.check_pull(ADMIN, standin.call("GET", Kind.MANIFEST, "app", "1"), digest)
+    with pytest.raises(RegistryError) as caught:
+        emulator.backend.check_pull(ADMIN, emulator.call("GET", Kind.MANIFEST, "app", "1"), digest)
     assert caught.value.status == 404
-    standin.clock.pass_by(hours=1)
+    emulator.clock.pass_by(hours=1)
     assert ecr.update_image_storage_class(**asked, targetStorageClass="STANDARD")["imageStatus"] == "ACTIVE"
-    standin.front.check_pull(ADMIN, standin.call("GET", Kind.MANIFEST, "app", "1"), digest)
+    emulator.backend.check_pull(ADMIN, emulator.call("GET", Kind.MANIFEST, "app", "1"), digest)
 
 
-def test_pushing_an_archived_image_again_restores_it(ecr: Any, standin: Standin) -> None:
-    body = standin.manifest("app", "one")
-    standin.push("app", "1", body)
+def test_pushing_an_archived_image_again_restores_it(ecr: Any, emulator: Emulator) -> None:
+    body = emulator.manifest("app", "one")
+    emulator.push("app", "1", body)
     asked = {"repositoryName": "app", "imageId": {"imageTag": "1"}}
     ecr.update_image_storage_class(**asked, targetStorageClass="ARCHIVE")
-    standin.push("app", "1", body)
+    emulator.push("app", "1", body)
     assert ecr.describe_images(repositoryName="app")["imageDetails"][0]["imageStatus"] == "ACTIVE"
 
 
@@ -182,7 +182,7 @@ def upload(client: Any, *parts: bytes, name: str = "app") -> str:
     return str(upload_id)
 
 
-def test_an_image_put_through_the_api_alone_can_be_pulled(ecr: Any, standin: Standin) -> None:
+def test_an_image_put_through_the_api_alone_can_be_pulled(ecr: Any, emulator: Emulator) -> None:
     big, small = b"x" * (5 * 1024 * 1024), b"the rest"
     config = b'{"architecture": "amd64", "os": "linux"}'
     for parts in ((big, small), (config,)):
@@ -198,12 +198,12 @@ def test_an_image_put_through_the_api_alone_can_be_pulled(ecr: Any, standin: Sta
     }
     body = json.dumps(document)
     put = ecr.put_image(repositoryName="app", imageManifest=body, imageTag="api")["image"]
-    assert standin.store.get_manifest("app", put["imageId"]["imageDigest"]) == (OCI_MANIFEST, body.encode())
-    assert standin.front.index.resolve("app", "api") == digest_of(body.encode())
-    assert not list((standin.context.state / "uploads").iterdir()), "nothing is left of the parts"
+    assert emulator.store.get_manifest("app", put["imageId"]["imageDigest"]) == (OCI_MANIFEST, body.encode())
+    assert emulator.backend.index.resolve("app", "api") == digest_of(body.encode())
+    assert not list((emulator.context.state / "uploads").iterdir()), "nothing is left of the parts"
 
 
-def test_faults_of_a_layer_upload(ecr: Any, standin: Standin) -> None:
+def test_faults_of_a_layer_upload(ecr: Any, emulator: Emulator) -> None:
     part = {"repositoryName": "app", "partFirstByte": 0, "partLastByte": 2, "layerPartBlob": b"abc"}
     unknown = "11111111-1111-1111-1111-111111111111"
     assert refusal(ecr.upload_layer_part, **part, uploadId=unknown) == "UploadNotFoundException"
@@ -222,24 +222,24 @@ def test_faults_of_a_layer_upload(ecr: Any, standin: Standin) -> None:
     assert refusal(ecr.complete_layer_upload, **end, uploadId=elsewhere) == "UploadNotFoundException"
 
 
-def test_availability_is_that_of_the_store(ecr: Any, standin: Standin) -> None:
-    there = standin.layer("app", b"layer")["digest"]
+def test_availability_is_that_of_the_store(ecr: Any, emulator: Emulator) -> None:
+    there = emulator.layer("app", b"layer")["digest"]
     missing = digest_of(b"missing")
     answer = ecr.batch_check_layer_availability(repositoryName="app", layerDigests=[there, missing, "sha256:12"])
     assert [(each["layerDigest"], each["layerSize"]) for each in answer["layers"]] == [(there, 5)]
     assert [each["failureCode"] for each in answer["failures"]] == ["MissingLayerDigest", "InvalidLayerDigest"]
 
 
-def test_a_download_link_opens_one_layer_for_an_hour(ecr: Any, standin: Standin) -> None:
-    layer = standin.layer("app", b"layer")["digest"]
+def test_a_download_link_opens_one_layer_for_an_hour(ecr: Any, emulator: Emulator) -> None:
+    layer = emulator.layer("app", b"layer")["digest"]
     answer = ecr.get_download_url_for_layer(repositoryName="app", layerDigest=layer)
-    http, link = Client(standin.front.api), answer["downloadUrl"].removeprefix("http://localhost:5003")
+    http, link = Client(emulator.backend.api), answer["downloadUrl"].removeprefix("http://localhost:5003")
     assert http.get(link).data == b"layer"
-    other = standin.layer("app", b"secret")["digest"]
+    other = emulator.layer("app", b"secret")["digest"]
     assert http.get(link.replace(layer, other)).status_code == 403
     assert http.get(link.replace("app@", "b2@")).status_code == 403
     assert http.get("/layers/app@" + layer).status_code == 403
-    standin.clock.advance(hours=1)
+    emulator.clock.advance(hours=1)
     assert http.get(link).status_code == 403
     missing = refusal(ecr.get_download_url_for_layer, repositoryName="app", layerDigest=digest_of(b"no"))
     assert missing == "LayersNotFoundException"
@@ -264,14 +264,14 @@ class OneFinding:
         return [{"name": "CVE-2026-0001", "severity": "HIGH", "uri": "https://example.org/CVE-2026-0001"}] * 3
 
 
-def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, standin: Standin) -> None:
+def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, emulator: Emulator) -> None:
     scanner = OneFinding()
-    standin.front.registry.scanner = scanner
+    emulator.backend.registry.scanner = scanner
     rules = [{"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": [{"filterType": "WILDCARD", "filter": "app*"}]}]
     ecr.put_registry_scanning_configuration(scanType="BASIC", rules=rules)
     for name in ("scratch", "app-2"):
         ecr.create_repository(repositoryName=name)
-    digest = standin.push_new("app", "1", "one")
+    digest = emulator.push_new("app", "1", "one")
     assert scanner.scanned == [digest]
     asked: dict[str, Any] = {"repositoryName": "app", "imageId": {"imageTag": "1"}}
     ecr.get_waiter("image_scan_complete").wait(**asked)
@@ -280,9 +280,9 @@ def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, standin: Standin) ->
     assert found["imageScanFindings"]["vulnerabilitySourceUpdatedAt"] == datetime(1970, 1, 2, tzinfo=UTC)
     assert len(found["imageScanFindings"]["findings"]) == 2 and found["nextToken"]
     assert refusal(ecr.start_image_scan, **asked) == "LimitExceededException", "the scan on push counts"
-    standin.clock.pass_by(hours=24)
+    emulator.clock.pass_by(hours=24)
     assert ecr.start_image_scan(**asked)["imageScanStatus"]["status"] == "IN_PROGRESS"
-    standin.push_new("scratch", "1", "one")
+    emulator.push_new("scratch", "1", "one")
     asked = {"repositoryName": "scratch", "imageId": {"imageTag": "1"}}
     assert refusal(ecr.describe_image_scan_findings, **asked) == "ScanNotFoundException", "no rule covers it"
     ecr.start_image_scan(**asked)
@@ -294,17 +294,17 @@ def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, standin: Standin) ->
 
 def test_a_scan_that_takes_time_is_in_progress_and_is_taken_up_after_a_kill(tmp_path: Path) -> None:
     waiting: list[Callable[[], None]] = []
-    standin = Standin(tmp_path, scanner=OneFinding(), later=waiting.append)
-    ecr = standin.client()
+    emulator = Emulator(tmp_path, scanner=OneFinding(), later=waiting.append)
+    ecr = emulator.client()
     ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
-    standin.push_new("app", "1", "one")
+    emulator.push_new("app", "1", "one")
     asked: dict[str, Any] = {"repositoryName": "app", "imageId": {"imageTag": "1"}}
     answer = ecr.describe_image_scan_findings(**asked)
     assert answer["imageScanStatus"] == {"status": "IN_PROGRESS"} and "imageScanFindings" not in answer
     assert refusal(ecr.start_image_scan, **asked) == "LimitExceededException"
 
     again: list[Callable[[], None]] = []
-    after = Standin(tmp_path, scanner=OneFinding(), later=again.append)
+    after = Emulator(tmp_path, scanner=OneFinding(), later=again.append)
     [work] = again
     work()
     answer = after.client().describe_image_scan_findings(**asked)
@@ -313,11 +313,11 @@ def test_a_scan_that_takes_time_is_in_progress_and_is_taken_up_after_a_kill(tmp_
 
 def test_an_image_that_is_deleted_while_it_is_scanned_stays_deleted(tmp_path: Path) -> None:
     waiting: list[Callable[[], None]] = []
-    standin = Standin(tmp_path, scanner=OneFinding(), later=waiting.append)
-    ecr = standin.client()
+    emulator = Emulator(tmp_path, scanner=OneFinding(), later=waiting.append)
+    ecr = emulator.client()
     for name in ("app", "gone"):
         ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})
-        standin.push_new(name, "1", name)
+        emulator.push_new(name, "1", name)
     ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": "1"}])
     ecr.delete_repository(repositoryName="gone", force=True)
     for work in waiting:
@@ -327,12 +327,12 @@ def test_an_image_that_is_deleted_while_it_is_scanned_stays_deleted(tmp_path: Pa
 
 def test_of_a_push_with_attestations_the_image_is_scanned(tmp_path: Path) -> None:
     """What `docker push` sends with the containerd image store: an index of an image and of what attests it."""
-    standin = Standin(tmp_path, scanner=OneFinding())
-    ecr = standin.client()
+    emulator = Emulator(tmp_path, scanner=OneFinding())
+    ecr = emulator.client()
     ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
-    child, attestation = standin.manifest("app", "one"), standin.manifest("app", "in-toto")
-    digest, other = standin.push("app", None, child), standin.push("app", None, attestation)
-    index = standin.push("app", "1", standin.index(child, attestation))
+    child, attestation = emulator.manifest("app", "one"), emulator.manifest("app", "in-toto")
+    digest, other = emulator.push("app", None, child), emulator.push("app", None, attestation)
+    index = emulator.push("app", "1", emulator.index(child, attestation))
 
     def asked(**image: str) -> dict[str, Any]:
         return {"repositoryName": "app", "imageId": image}
@@ -350,10 +350,10 @@ def test_of_a_push_with_attestations_the_image_is_scanned(tmp_path: Path) -> Non
     assert untagged and {image["imageDigest"] for image in untagged} == {digest, other}
 
 
-def test_what_cannot_be_scanned_is_refused(ecr: Any, standin: Standin) -> None:
-    child = standin.manifest("app", "one")
-    standin.push("app", "child", child)
-    standin.push("app", "all", standin.index(child))
+def test_what_cannot_be_scanned_is_refused(ecr: Any, emulator: Emulator) -> None:
+    child = emulator.manifest("app", "one")
+    emulator.push("app", "child", child)
+    emulator.push("app", "all", emulator.index(child))
     asked: dict[str, Any] = {"repositoryName": "app", "imageId": {"imageTag": "all"}}
     with pytest.raises(ClientError, match=r"application/vnd\.oci\.image\.index\.v1\+json' cannot be scanned") as caught:
         ecr.start_image_scan(**asked)
@@ -398,13 +398,13 @@ def test_continuous_scanning_wins_over_scan_on_push(ecr: Any) -> None:
 # Everything else
 
 
-def test_every_operation_of_aws_is_answered(standin: Standin, ecr: Any) -> None:
+def test_every_operation_of_aws_is_answered(emulator: Emulator, ecr: Any) -> None:
     """Each of botocore's operations is there, or says at once that it is not; none is a server error."""
-    http = Client(standin.front.api)
+    http = Client(emulator.backend.api)
     model = ecr.meta.service_model
     missing = set()
     for operation in model.operation_names:
-        status, code = raw(http, standin, operation, {})
+        status, code = raw(http, emulator, operation, {})
         assert status in (200, 400), operation
         if code == "NotInThisMockException":
             missing.add(operation)
@@ -437,15 +437,15 @@ def test_every_operation_of_aws_is_answered(standin: Standin, ecr: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[]", b"3", b'{"repositoryName": 3}', b'{"repositoryName": ["app"]}'])
-def test_a_malformed_request_is_a_client_error(standin: Standin, ecr: Any, body: bytes) -> None:
-    status, code = raw(Client(standin.front.api), standin, "DescribeImages", body)
+def test_a_malformed_request_is_a_client_error(emulator: Emulator, ecr: Any, body: bytes) -> None:
+    status, code = raw(Client(emulator.backend.api), emulator, "DescribeImages", body)
     assert status == 400 and code in ("SerializationException", "InvalidParameterException")
 
 
-def test_what_is_no_operation_is_a_client_error(standin: Standin, ecr: Any) -> None:
-    http = Client(standin.front.api)
+def test_what_is_no_operation_is_a_client_error(emulator: Emulator, ecr: Any) -> None:
+    http = Client(emulator.backend.api)
     for name in ("Nonsense", "Dispatch", "SetupClass", "Repository", "WantedImage"):
-        assert raw(http, standin, name, {}) == (400, "UnknownOperationException")
+        assert raw(http, emulator, name, {}) == (400, "UnknownOperationException")
     assert http.get("/").status_code == 400
     assert http.post("/elsewhere").status_code == 400
 
@@ -457,21 +457,21 @@ def ecr_method(operation: str) -> str:
 
 
 @pytest.mark.parametrize("spelling", ["localhost", "127.0.0.1", "[::1]"])
-def test_addresses_of_repositories_say_localhost(standin: Standin, ecr: Any, spelling: str) -> None:
+def test_addresses_of_repositories_say_localhost(emulator: Emulator, ecr: Any, spelling: str) -> None:
     answer = local_client(
-        standin.front.api, standin.context.credentials["profiles"]["admin"], "ecr", host=f"{spelling}:5003"
+        emulator.backend.api, emulator.context.credentials["profiles"]["admin"], "ecr", host=f"{spelling}:5003"
     ).describe_repositories()
     assert answer["repositories"][0]["repositoryUri"] == "localhost:5003/app"
 
 
-def raw(http: Client, standin: Standin, operation: str, given: dict[str, Any] | bytes) -> tuple[int, str]:
+def raw(http: Client, emulator: Emulator, operation: str, given: dict[str, Any] | bytes) -> tuple[int, str]:
     """Status and error code of a signed request with any body, as the admin."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
     body = given if isinstance(given, bytes) else json.dumps(given).encode()
-    keys = standin.context.credentials["profiles"]["admin"]
+    keys = emulator.context.credentials["profiles"]["admin"]
     headers = {"X-Amz-Target": TARGET + operation, "Content-Type": "application/x-amz-json-1.1"}
     request = AWSRequest("POST", "http://localhost:5003/", data=body, headers=headers)
     SigV4Auth(Credentials(keys["access_key_id"], keys["secret_access_key"]), "ecr", "us-east-1").add_auth(request)
@@ -479,7 +479,7 @@ def raw(http: Client, standin: Standin, operation: str, given: dict[str, Any] | 
     return answer.status_code, str((answer.get_json(silent=True, force=True) or {}).get("__type", ""))
 
 
-def test_a_reset_takes_the_scanning_filters_that_were_for_the_repository_alone(ecr: Any, standin: Standin) -> None:
+def test_a_reset_takes_the_scanning_filters_that_were_for_the_repository_alone(ecr: Any, emulator: Emulator) -> None:
     def rule(*filters: str) -> dict[str, Any]:
         made = [{"filterType": "WILDCARD", "filter": one} for one in filters]
         return {"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": made}
@@ -490,8 +490,8 @@ def test_a_reset_takes_the_scanning_filters_that_were_for_the_repository_alone(e
     for name in ("mine/app", "other"):
         ecr.create_repository(repositoryName=name)
     ecr.put_registry_scanning_configuration(scanType="BASIC", rules=[rule("mine/*", "*", "nobody/*")])
-    assert standin.front.forget("mine/app")
+    assert emulator.backend.forget("mine/app")
     assert rules() == [rule("*", "nobody/*")]
     ecr.put_registry_scanning_configuration(scanType="BASIC", rules=[rule("mine/*")])
-    assert not standin.front.forget("mine/app"), "it is gone already; what is left of it goes all the same"
+    assert not emulator.backend.forget("mine/app"), "it is gone already; what is left of it goes all the same"
     assert rules() == []

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from autograder.emulators.ecr.backend import PERMISSIONS
 from autograder.emulators.ecr.identity import PROFILES
-from autograder.emulators.interface import Action, Caller, Kind, Refusal
+from autograder.emulators.interface import Action, Caller, Kind, RegistryError
 
-from .emulator import Standin, refusal
+from .emulator import Emulator, refusal
 
 PUSH = [
     "ecr:BatchCheckLayerAvailability",
@@ -30,37 +30,37 @@ LAB = [
 REPOSITORY = "arn:aws:ecr:us-east-1:123456789012:repository/app"
 
 
-def apply(standin: Standin, *statements: dict[str, Any]) -> None:
+def apply(emulator: Emulator, *statements: dict[str, Any]) -> None:
     text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    standin.client().set_repository_policy(repositoryName="app", policyText=text)
+    emulator.client().set_repository_policy(repositoryName="app", policyText=text)
 
 
-def may(standin: Standin, profile: str, kind: Kind, method: str, reference: str = "") -> bool:
-    """Whether a request to /v2/ gets past the front."""
-    call = standin.call(method, kind, "app", reference)
+def may(emulator: Emulator, profile: str, kind: Kind, method: str, reference: str = "") -> bool:
+    """Whether a request to /v2/ gets past the backend."""
+    call = emulator.call(method, kind, "app", reference)
     try:
-        standin.front.authorise(Caller(profile), call, Action.PUSH)
-    except Refusal as refused:
+        emulator.backend.authorise(Caller(profile), call, Action.PUSH)
+    except RegistryError as refused:
         assert (refused.status, refused.code) == (403, "DENIED")
         return False
     return True
 
 
-def may_push(standin: Standin, profile: str) -> bool:
+def may_push(emulator: Emulator, profile: str) -> bool:
     steps = [(Kind.BLOB, "HEAD"), (Kind.UPLOAD, "POST"), (Kind.UPLOAD, "PATCH"), (Kind.UPLOAD, "PUT")]
-    return all(may(standin, profile, kind, method) for kind, method in steps) and (
-        may(standin, profile, Kind.MANIFEST, "PUT", "2.0")
+    return all(may(emulator, profile, kind, method) for kind, method in steps) and (
+        may(emulator, profile, Kind.MANIFEST, "PUT", "2.0")
     )
 
 
-def may_pull(standin: Standin, profile: str) -> bool:
-    return may(standin, profile, Kind.MANIFEST, "GET", "1.0") and may(standin, profile, Kind.BLOB, "GET")
+def may_pull(emulator: Emulator, profile: str) -> bool:
+    return may(emulator, profile, Kind.MANIFEST, "GET", "1.0") and may(emulator, profile, Kind.BLOB, "GET")
 
 
 @pytest.fixture
-def pushed(standin: Standin, ecr: Any) -> Standin:
-    standin.push_new("app", "1.0", "one")
-    return standin
+def pushed(emulator: Emulator, ecr: Any) -> Emulator:
+    emulator.push_new("app", "1.0", "one")
+    return emulator
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def pushed(standin: Standin, ecr: Any) -> Standin:
     ids=["none", "the lab's", "everything to the role", "nobody puts", "everyone pulls"],
 )
 def test_who_pushes_and_who_pulls(
-    pushed: Standin, statements: list[dict[str, Any]], pushers: set[str], pullers: set[str]
+    pushed: Emulator, statements: list[dict[str, Any]], pushers: set[str], pullers: set[str]
 ) -> None:
     if statements:
         apply(pushed, *statements)
@@ -91,23 +91,23 @@ def test_who_pushes_and_who_pulls(
         ("other-account", "because no resource-based policy allows the ecr:PutImage action"),
     ],
 )
-def test_a_refusal_is_worded_like_awss(pushed: Standin, profile: str, reason: str) -> None:
-    with pytest.raises(Refusal) as caught:
-        pushed.front.authorise(Caller(profile), pushed.call("PUT", Kind.MANIFEST, "app", "2"), Action.PUSH)
+def test_a_refusal_is_worded_like_awss(pushed: Emulator, profile: str, reason: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        pushed.backend.authorise(Caller(profile), pushed.call("PUT", Kind.MANIFEST, "app", "2"), Action.PUSH)
     arn = PROFILES[profile].arn
     assert caught.value.message == (
         f"User: {arn} is not authorized to perform: ecr:PutImage on resource: {REPOSITORY} {reason}"
     )
 
 
-def test_an_explicit_deny_is_worded_like_awss(pushed: Standin) -> None:
+def test_an_explicit_deny_is_worded_like_awss(pushed: Emulator) -> None:
     apply(pushed, {"Effect": "Deny", "Principal": "*", "Action": "ecr:BatchGetImage"})
-    with pytest.raises(Refusal) as caught:
-        pushed.front.authorise(Caller("admin"), pushed.call("GET", Kind.MANIFEST, "app", "1.0"), Action.PULL)
+    with pytest.raises(RegistryError) as caught:
+        pushed.backend.authorise(Caller("admin"), pushed.call("GET", Kind.MANIFEST, "app", "1.0"), Action.PULL)
     assert caught.value.message.endswith("with an explicit deny in a resource-based policy")
 
 
-def test_the_api_asks_the_same_policy(pushed: Standin) -> None:
+def test_the_api_asks_the_same_policy(pushed: Emulator) -> None:
     role = pushed.client(profile="ci-role")
     body = pushed.manifest("app", "two").decode()
     put = {"repositoryName": "app", "imageManifest": body, "imageTag": "2.0"}
@@ -132,7 +132,7 @@ def test_the_api_asks_the_same_policy(pushed: Standin) -> None:
         assert refusal(call, **arguments) == "AccessDeniedException"
 
 
-def test_another_account_names_the_registry_it_means(pushed: Standin) -> None:
+def test_another_account_names_the_registry_it_means(pushed: Emulator) -> None:
     partner = pushed.client(profile="other-account")
     wanted = {"repositoryName": "app", "imageIds": [{"imageTag": "1.0"}]}
     with pytest.raises(ClientError, match="does not exist in the registry with id '210987654321'"):
@@ -147,15 +147,15 @@ def test_another_account_names_the_registry_it_means(pushed: Standin) -> None:
     assert partner.get_authorization_token()["authorizationData"]
 
 
-def test_a_token_speaks_for_the_profile_that_asked_for_it(pushed: Standin) -> None:
+def test_a_token_speaks_for_the_profile_that_asked_for_it(pushed: Emulator) -> None:
     apply(pushed, *LAB)
     for name in PROFILES:
         data = pushed.client(profile=name).get_authorization_token()["authorizationData"][0]
         header = {"authorization": f"Basic {data['authorizationToken']}"}
-        assert pushed.front.authenticate(pushed.call("GET", Kind.BASE, headers=header)).name == name
+        assert pushed.backend.authenticate(pushed.call("GET", Kind.BASE, headers=header)).name == name
 
 
-def test_refusals_are_in_the_journal(pushed: Standin) -> None:
+def test_refusals_are_in_the_journal(pushed: Emulator) -> None:
     refusal(pushed.client(profile="reader").delete_repository, repositoryName="app")
     refusal(pushed.client(profile="ci-role").describe_images, repositoryName="app")
     line = pushed.context.journal.lines()[-1]
@@ -182,10 +182,10 @@ def test_a_policy_is_checked_before_it_is_stored(ecr: Any, text: str) -> None:
     assert refusal(ecr.get_repository_policy, repositoryName="app") == "RepositoryPolicyNotFoundException"
 
 
-def test_the_catalog_is_not_for_everyone(pushed: Standin) -> None:
-    assert pushed.front.catalog(Caller("reader")) == ["app"]
-    with pytest.raises(Refusal):
-        pushed.front.catalog(Caller("ci-role"))
+def test_the_catalog_is_not_for_everyone(pushed: Emulator) -> None:
+    assert pushed.backend.catalog(Caller("reader")) == ["app"]
+    with pytest.raises(RegistryError):
+        pushed.backend.catalog(Caller("ci-role"))
 
 
 def test_every_permission_is_an_action_of_ecr(ecr: Any) -> None:

@@ -1,4 +1,4 @@
-"""Trivy as the ECR stand-in's scanner: the shape of its findings, what it does not see, and how it fails."""
+"""Trivy as the ECR emulator's scanner: the shape of its findings, what it does not see, and how it fails."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_package_that_trivy_does_not_list_keeps_its_own_name() -> None:
     assert {"key": "package_name", "value": "zlib1g"} in found["attributes"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in program is a shell script")
+@pytest.mark.skipif(sys.platform == "win32", reason="the emulator program is a shell script")
 @pytest.mark.parametrize(
     ("text", "words"),
     [("echo FATAL no image >&2; exit 1", "no image"), ("exit 1", "scanner failed"), ("echo '['", "no report"),

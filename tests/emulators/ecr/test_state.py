@@ -15,12 +15,12 @@ from autograder.emulators.ecr import snapshot
 from autograder.emulators.ecr.snapshot import SnapshotProblem
 from autograder.emulators.interface import Kind
 
-from .emulator import ADMIN, Standin
+from .emulator import ADMIN, Emulator
 
 
-def everything(standin: Standin) -> Any:
+def everything(emulator: Emulator) -> Any:
     """What every reading operation answers."""
-    client = standin.client()
+    client = emulator.client()
     names = [each["repositoryName"] for each in client.describe_repositories()["repositories"]]
     answers = [client.describe_repositories(), client.get_registry_scanning_configuration(), client.describe_registry()]
     for name in names:
@@ -39,8 +39,8 @@ def everything(standin: Standin) -> Any:
     return answers
 
 
-def filled(standin: Standin) -> None:
-    client = standin.client()
+def filled(emulator: Emulator) -> None:
+    client = emulator.client()
     client.create_repository(repositoryName="app", tags=[{"Key": "team", "Value": "ml"}])
     client.create_repository(
         repositoryName="team/b",
@@ -48,9 +48,9 @@ def filled(standin: Standin) -> None:
         imageTagMutabilityExclusionFilters=[{"filterType": "WILDCARD", "filter": "dev-*"}],
         encryptionConfiguration={"encryptionType": "KMS"},
     )
-    child = standin.manifest("app", "one")
-    standin.push("app", None, child)
-    standin.push("app", "all", standin.index(child))
+    child = emulator.manifest("app", "one")
+    emulator.push("app", None, child)
+    emulator.push("app", "all", emulator.index(child))
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ecr:ListImages"}]}
     client.set_repository_policy(repositoryName="app", policyText=json.dumps(policy))
     selection = {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 9}
@@ -61,15 +61,15 @@ def filled(standin: Standin) -> None:
     client.put_registry_scanning_configuration(scanType="BASIC", rules=rules)
 
 
-def test_a_restart_changes_nothing(standin: Standin) -> None:
-    filled(standin)
-    before = everything(standin)
-    assert standin.restart() == []
-    assert everything(standin) == before
+def test_a_restart_changes_nothing(emulator: Emulator) -> None:
+    filled(emulator)
+    before = everything(emulator)
+    assert emulator.restart() == []
+    assert everything(emulator) == before
 
 
-def test_what_is_refused_is_not_saved(standin: Standin, ecr: Any) -> None:
-    path = standin.context.state / "ecr.json"
+def test_what_is_refused_is_not_saved(emulator: Emulator, ecr: Any) -> None:
+    path = emulator.context.state / "ecr.json"
     before = path.read_bytes()
     for call in (
         lambda: ecr.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText="x" * 100),
@@ -81,8 +81,8 @@ def test_what_is_refused_is_not_saved(standin: Standin, ecr: Any) -> None:
     assert path.read_bytes() == before
 
 
-def test_only_known_classes_are_made_from_the_file(standin: Standin, ecr: Any) -> None:
-    path = standin.context.state / "ecr.json"
+def test_only_known_classes_are_made_from_the_file(emulator: Emulator, ecr: Any) -> None:
+    path = emulator.context.state / "ecr.json"
     good = path.read_text(encoding="utf-8")
     for broken in (
         good.replace('"$class":"Repository"', '"$class":"Popen"'),
@@ -93,13 +93,13 @@ def test_only_known_classes_are_made_from_the_file(standin: Standin, ecr: Any) -
     ):
         path.write_text(broken, encoding="utf-8")
         with pytest.raises(SnapshotProblem, match=r"ecr\.json"):
-            standin.restart()
+            emulator.restart()
 
 
-def test_what_has_no_place_in_the_file_is_not_written(standin: Standin, ecr: Any) -> None:
-    standin.front.registry.backend.find("app").strange = object()
+def test_what_has_no_place_in_the_file_is_not_written(emulator: Emulator, ecr: Any) -> None:
+    emulator.backend.registry.moto.find("app").strange = object()
     with pytest.raises(TypeError, match="no place"):
-        snapshot.dump(standin.front.registry.backend, {})
+        snapshot.dump(emulator.backend.registry.moto, {})
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -111,42 +111,42 @@ def test_what_has_no_place_in_the_file_is_not_written(standin: Standin, ecr: Any
         max_size=12,
     )
 )
-def test_api_and_store_agree_after_any_steps(standin: Standin, steps: list[tuple[str, int]]) -> None:
-    client = standin.client()
-    if standin.front.index.tags("prop") is None:
+def test_api_and_store_agree_after_any_steps(emulator: Emulator, steps: list[tuple[str, int]]) -> None:
+    client = emulator.client()
+    if emulator.backend.index.tags("prop") is None:
         client.create_repository(repositoryName="prop")
     for step, number in steps:
         if step == "push":
-            standin.push_new("prop", f"t{number % 3}", str(number))
+            emulator.push_new("prop", f"t{number % 3}", str(number))
         elif step == "untagged":
-            standin.push_new("prop", None, str(number))
+            emulator.push_new("prop", None, str(number))
         elif step == "delete":
             client.batch_delete_image(repositoryName="prop", imageIds=[{"imageTag": f"t{number % 3}"}])
         elif step in ("archive", "scan", "pull"):
-            digest = standin.front.index.resolve("prop", f"t{number % 3}")
-            change(standin, client, step, digest)
+            digest = emulator.backend.index.resolve("prop", f"t{number % 3}")
+            change(emulator, client, step, digest)
         else:
-            assert standin.restart() == []
-            client = standin.client()
-        backend = standin.front.registry.backend
-        saved = snapshot.dump(backend, {})
-        for image in backend.find("prop").images:
+            assert emulator.restart() == []
+            client = emulator.client()
+        moto = emulator.backend.registry.moto
+        saved = snapshot.dump(moto, {})
+        for image in moto.find("prop").images:
             image.saved = None
-        assert snapshot.dump(backend, {}) == saved, "what was kept encoded is what would be encoded now"
+        assert snapshot.dump(moto, {}) == saved, "what was kept encoded is what would be encoded now"
         listed = client.list_images(repositoryName="prop")["imageIds"]
-        assert standin.store.manifests("prop") == {each["imageDigest"] for each in listed}
+        assert emulator.store.manifests("prop") == {each["imageDigest"] for each in listed}
         tags = {each["imageTag"]: each["imageDigest"] for each in listed if "imageTag" in each}
-        assert standin.front.index.tags("prop") == sorted(tags)
-        assert all(standin.front.index.resolve("prop", tag) == digest for tag, digest in tags.items())
+        assert emulator.backend.index.tags("prop") == sorted(tags)
+        assert all(emulator.backend.index.resolve("prop", tag) == digest for tag, digest in tags.items())
 
 
-def change(standin: Standin, client: Any, step: str, digest: str | None) -> None:
+def change(emulator: Emulator, client: Any, step: str, digest: str | None) -> None:
     """Something about an image that is kept in the state file."""
     asked: dict[str, Any] = {"repositoryName": "prop", "imageId": {"imageDigest": digest}}
     with contextlib.suppress(client.exceptions.ClientError):
         if digest and step == "pull":
-            standin.clock.pass_by(minutes=2)
-            standin.front.commit_pull(ADMIN, standin.call("GET", Kind.MANIFEST, "prop", digest), digest, "")
+            emulator.clock.pass_by(minutes=2)
+            emulator.backend.commit_pull(ADMIN, emulator.call("GET", Kind.MANIFEST, "prop", digest), digest, "")
         elif digest and step == "scan":
             client.start_image_scan(**asked)
         elif digest:
@@ -154,12 +154,12 @@ def change(standin: Standin, client: Any, step: str, digest: str | None) -> None
             client.update_image_storage_class(**asked, targetStorageClass="STANDARD")
 
 
-def test_an_image_whose_bytes_are_lost_is_struck_off(standin: Standin, ecr: Any) -> None:
-    lost, kept = standin.push_new("app", "1", "one"), standin.push_new("app", "2", "two")
-    standin.store.delete_manifest("app", lost)
-    assert standin.restart() == [f"app@{lost} is no longer in the store and was struck off"]
-    assert [each["imageDigest"] for each in standin.client().list_images(repositoryName="app")["imageIds"]] == [kept]
-    assert standin.context.journal.lines()[-1]["what"] == "lost"
+def test_an_image_whose_bytes_are_lost_is_struck_off(emulator: Emulator, ecr: Any) -> None:
+    lost, kept = emulator.push_new("app", "1", "one"), emulator.push_new("app", "2", "two")
+    emulator.store.delete_manifest("app", lost)
+    assert emulator.restart() == [f"app@{lost} is no longer in the store and was struck off"]
+    assert [each["imageDigest"] for each in emulator.client().list_images(repositoryName="app")["imageIds"]] == [kept]
+    assert emulator.context.journal.lines()[-1]["what"] == "lost"
 
 
 # Races
@@ -183,36 +183,36 @@ def together(*jobs: Any) -> list[Exception]:
 
 
 @pytest.mark.parametrize("mode", ["MUTABLE", "IMMUTABLE"])
-def test_pushes_of_one_tag_race_and_one_wins(standin: Standin, mode: str) -> None:
-    client = standin.client()
+def test_pushes_of_one_tag_race_and_one_wins(emulator: Emulator, mode: str) -> None:
+    client = emulator.client()
     client.create_repository(repositoryName="app", imageTagMutability=mode)
-    bodies = [standin.manifest("app", str(number)) for number in range(8)]
-    problems = together(*(lambda body=body: standin.push("app", "latest", body) for body in bodies))
+    bodies = [emulator.manifest("app", str(number)) for number in range(8)]
+    problems = together(*(lambda body=body: emulator.push("app", "latest", body) for body in bodies))
     assert len(problems) == (0 if mode == "MUTABLE" else 7)
     listed = client.list_images(repositoryName="app")["imageIds"]
     tagged = [each for each in listed if "imageTag" in each]
     assert len(tagged) == 1
-    assert standin.front.index.resolve("app", "latest") == tagged[0]["imageDigest"]
+    assert emulator.backend.index.resolve("app", "latest") == tagged[0]["imageDigest"]
     recorded = {each["imageDigest"] for each in listed}
-    assert len(recorded) == (8 if mode == "MUTABLE" else 1) and standin.store.manifests("app") >= recorded
-    assert standin.restart() == []
+    assert len(recorded) == (8 if mode == "MUTABLE" else 1) and emulator.store.manifests("app") >= recorded
+    assert emulator.restart() == []
 
 
-def test_pushes_deletions_and_settings_race_and_all_agree(standin: Standin) -> None:
-    client = standin.client()
+def test_pushes_deletions_and_settings_race_and_all_agree(emulator: Emulator) -> None:
+    client = emulator.client()
     client.create_repository(repositoryName="app")
-    bodies = {f"t{n}": standin.manifest("app", str(n)) for n in range(6)}
+    bodies = {f"t{n}": emulator.manifest("app", str(n)) for n in range(6)}
 
     def push_and_delete(tag: str, body: bytes) -> None:
-        own = standin.client()
+        own = emulator.client()
         for _ in range(3):
-            standin.push("app", tag, body)
+            emulator.push("app", tag, body)
             own.put_image_tag_mutability(repositoryName="app", imageTagMutability="MUTABLE")
             own.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": tag}])
-        standin.push("app", tag, body)
+        emulator.push("app", tag, body)
 
     assert together(*(lambda t=tag, b=body: push_and_delete(t, b) for tag, body in bodies.items())) == []
-    assert standin.front.index.tags("app") == sorted(bodies)
-    assert len(standin.store.manifests("app")) == 6
-    before = everything(standin)
-    assert standin.restart() == [] and everything(standin) == before
+    assert emulator.backend.index.tags("app") == sorted(bodies)
+    assert len(emulator.store.manifests("app")) == 6
+    before = everything(emulator)
+    assert emulator.restart() == [] and everything(emulator) == before

@@ -1,4 +1,4 @@
-"""Read a cloud's stand-in as Evidence: its state and journal as it tells them, its images by the owner's way to read.
+"""Read a cloud's emulator as Evidence: its state and journal as it tells them, its images by the owner's way to read.
 
 Looking changes nothing: no pull is counted, no pull time noted, no line written (``emulators/readonly.py``).
 """
@@ -21,7 +21,7 @@ ROOT = "/_course/v2/"
 
 @dataclass(frozen=True)
 class Told:
-    """What a stand-in said of itself at one moment.
+    """What an emulator said of itself at one moment.
 
     Attributes:
         settings: its state and ``now``, its time; of the form that :mod:`autograder.evidence.emulator_state` describes.
@@ -32,11 +32,11 @@ class Told:
     journal: tuple[dict[str, Any], ...]
 
 
-class StandinClient(RegistryClient):
-    """Reads one stand-in's images, tagged or not, as of the last :meth:`look`.
+class EmulatorClient(RegistryClient):
+    """Reads one emulator's images, tagged or not, as of the last :meth:`look`.
 
     Args:
-        service: one of :data:`autograder.evidence.emulator_state.STANDINS`.
+        service: one of :data:`autograder.evidence.emulator_state.EMULATORS`.
 
     Raises:
         EnvironmentProblem: it was never started here.
@@ -122,5 +122,5 @@ def newest(lines: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
 
 
 def merged(journals: list[tuple[dict[str, Any], ...]]) -> tuple[dict[str, Any], ...]:
-    """The journals of several stand-ins as one, in the order in which things happened."""
+    """The journals of several emulators as one, in the order in which things happened."""
     return newest(sorted((line for journal in journals for line in journal), key=lambda line: int(line["number"])))

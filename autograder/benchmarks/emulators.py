@@ -1,8 +1,8 @@
-"""Throughput through each cloud's front against registry:2 direct, memory of the fronts, and their start-up time.
+"""Throughput through each cloud's backend against registry:2 direct, memory of the backends, and their start-up time.
 
-A front answers a pull with the store's file, so it costs it less processor time than a direct one costs registry:2
+A backend answers a pull with the store's file, so it costs it less processor time than a direct one costs registry:2
 (0.4 against 1.0 s for a gigabyte, where all bytes passed through the process it was 1.5); a push costs both together
-less than a direct one, because the front joins Docker's small chunks. Processor time is told beside throughput, since
+less than a direct one, because the backend joins Docker's small chunks. Processor time is told beside throughput, since
 it hardly depends on what else the machine does.
 """
 
@@ -56,13 +56,13 @@ def run() -> list[dict[str, object]]:
     """Measure in a throw-away installation, which is removed afterwards.
 
     Returns:
-        One row a front with ``push_MBps`` and ``pull_MBps`` and their shares of the direct ones (best of three, in
+        One row a backend with ``push_MBps`` and ``pull_MBps`` and their shares of the direct ones (best of three, in
         turns with the direct ones; a bare HTTP client that drops what it reads), the same with the engine as client,
         one row for the processor time of a gigabyte, one for ``peak_bytes`` of the process after all that, one for
-        the seconds from starting the stopped container until every front answers.
+        the seconds from starting the stopped container until every backend answers.
 
     Raises:
-        EnvironmentProblem: there is no engine, or the stand-ins cannot be started.
+        EnvironmentProblem: there is no engine, or the emulators cannot be started.
     """
     with _installation() as (client, state):
         targets = _targets(state)
@@ -283,14 +283,14 @@ def _timed(step: Callable[[], object]) -> float:
 
 
 def _cost(client: DockerClient, state: Installation, target: Target, layer: _Layer) -> dict[str, object]:
-    """Processor seconds of the fronts for a gigabyte in each direction; hardly depends on what else runs."""
+    """Processor seconds of the backends for a gigabyte in each direction; hardly depends on what else runs."""
     container = client.containers.get(state.object_name(clouds.FRONTS))
 
     def used() -> float:
         stats: Any = container.stats(stream=False)
         return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
 
-    told: dict[str, object] = {"name": "processor time of the fronts", "goal": PULL_COST}
+    told: dict[str, object] = {"name": "processor time of the backends", "goal": PULL_COST}
     for name, step in (("push", _push), ("pull", _pull)):
         before = used()
         step(target, layer)
@@ -303,11 +303,11 @@ def _memory(client: DockerClient, state: Installation) -> dict[str, object]:
     container = client.containers.get(state.object_name(clouds.FRONTS))
     status = bytes(container.exec_run(["cat", "/proc/1/status"]).output).decode()  # type: ignore[arg-type]
     peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
-    return {"name": "memory of the fronts", "peak_bytes": peak, "goal": GOAL_MEMORY, "within": peak < GOAL_MEMORY}
+    return {"name": "memory of the backends", "peak_bytes": peak, "goal": GOAL_MEMORY, "within": peak < GOAL_MEMORY}
 
 
 def _start(client: DockerClient, state: Installation) -> dict[str, object]:
-    """Seconds from starting the stopped container until every front answers, store included; best of three."""
+    """Seconds from starting the stopped container until every backend answers, store included; best of three."""
     container = client.containers.get(state.object_name(clouds.FRONTS))
     seconds = []
     for _ in range(ROUNDS):
@@ -315,7 +315,7 @@ def _start(client: DockerClient, state: Installation) -> dict[str, object]:
         started = time.perf_counter()
         container.start()
         if not local.wait_until(lambda: clouds.answers(state), 60.0):
-            raise RuntimeError("the fronts did not answer within 60 seconds")
+            raise RuntimeError("the backends did not answer within 60 seconds")
         seconds.append(time.perf_counter() - started)
     best = min(seconds)
     return {"name": "start-up", "seconds": round(best, 2), "goal": GOAL_START, "within": best < GOAL_START}

@@ -30,8 +30,8 @@ CELL_SECONDS = 1800  # for what hangs: a cell may build an image, on a machine t
 
 
 @dataclass
-class Rehearsal:
-    """One student's desk.
+class LabRun:
+    """One student's context.
 
     Attributes:
         home: folder that stands for COURSE_HOME; its services are up.

@@ -6,18 +6,18 @@ import json
 
 from autograder.checks.tagging.rules import Spec
 from autograder.labs import live, manifest, students, tasks
-from autograder.quality import rehearsal
-from autograder.quality.rehearsal import Rehearsal
+from autograder.quality import lab_runs
+from autograder.quality.lab_runs import LabRun
 
 
 def test_the_solution_of_a_personal_task_holds_the_students_values(home):
     lab = manifest.find("04-tagging")
     for student in ("ada", "ben"):
-        desk = Rehearsal(home, students.issue(b"rehearsal", "test", student))
-        desk.folder(lab).mkdir(parents=True, exist_ok=True)
-        desk.save(lab, rehearsal.solved(lab))
-        saved = json.loads((desk.folder(lab) / f"{lab.slug}.ipynb").read_bytes())
-        values = lab.parameters(desk.student.seed(lab.slug))
+        lab_run = LabRun(home, students.issue(b"rehearsal", "test", student))
+        lab_run.folder(lab).mkdir(parents=True, exist_ok=True)
+        lab_run.save(lab, lab_runs.solved(lab))
+        saved = json.loads((lab_run.folder(lab) / f"{lab.slug}.ipynb").read_bytes())
+        values = lab.parameters(lab_run.student.seed(lab.slug))
         extracted = tasks.extract(saved, "release_tags", "release_tags")
         assert repr(Spec.of(values).as_parameter()) in extracted.source and "me._spec" not in extracted.source
         run = tasks.run_locally(extracted, "release_tags", live.visible_cases(lab, values)["release_tags"], 2.0)
@@ -30,8 +30,8 @@ def test_a_kernel_has_nothing_to_warn_of(home, capfd):
     import nbformat
 
     lab = manifest.find("02-names")  # needs no service
-    desk = Rehearsal(home, students.issue(b"rehearsal", "test", "ada"))
-    desk.folder(lab).mkdir(parents=True)
-    ran = desk.run(lab, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")]))
+    lab_run = LabRun(home, students.issue(b"rehearsal", "test", "ada"))
+    lab_run.folder(lab).mkdir(parents=True)
+    ran = lab_run.run(lab, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")]))
     assert ran.cells[0].outputs[0]["data"]["text/plain"] == "42"
     assert "WARNING" not in capfd.readouterr().err

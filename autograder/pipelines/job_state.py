@@ -22,7 +22,7 @@ MAX_ISSUES: Final = 40  # of a run that are kept
 MAX_WORK: Final = 1_500  # of one run: its steps' variables, expressions and commands, in every combination of a matrix
 
 
-class NotJudged(ValueError):
+class Unsupported(ValueError):
     """A workflow or pipeline that cannot be followed; the text says why."""
 
 
@@ -36,11 +36,11 @@ class Work:
         """Count what comes next.
 
         Raises:
-            NotJudged: it is too much.
+            Unsupported: it is too much.
         """
         self.done += more
         if self.done > MAX_WORK:
-            raise NotJudged(
+            raise Unsupported(
                 f"its steps, their variables and commands, in every combination of a matrix, are more than {MAX_WORK} "
                 "together, and so many are not followed"
             )
@@ -121,7 +121,7 @@ def base(file: str) -> str:
 
 
 @dataclass
-class Desk:
+class JobState:
     """A job that runs.
 
     Attributes:
