@@ -42,7 +42,7 @@ def _open(ctx: click.Context) -> Iterator[tuple[DockerClient, Project]]:
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
-    from autograder.services import engine
+    from autograder.services import engine, http
     from autograder.services.compose import project
 
     folder, file = ctx.obj
@@ -51,7 +51,7 @@ def _open(ctx: click.Context) -> Iterator[tuple[DockerClient, Project]]:
     try:
         yield client, found
     except (DockerException, RequestException) as error:
-        text = str(getattr(error, "explanation", None) or error)
+        text = http.in_words(error)
         raise EnvironmentProblem(
             expected="the engine to do what it is asked", found=text, next_step="Run: python3 course.py doctor"
         ) from None

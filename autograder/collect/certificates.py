@@ -119,4 +119,4 @@ def _public(owner: Any) -> bytes:
 
 
 def _short(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+    return (str(error).splitlines() or ["it cannot be read"])[0][:120]

@@ -22,6 +22,7 @@ from autograder.evidence import layout
 from autograder.evidence.model import LayerPolicy, Manifest, Problem, Repository
 from autograder.oci import manifests
 from autograder.oci.manifests import Descriptor, ImageIndex, ImageManifest
+from autograder.services import http
 
 TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds without a byte; a port that is closed says so at once
 PAGE = 1000
@@ -65,7 +66,7 @@ class RegistryClient:
         except requests.RequestException as error:
             raise EnvironmentProblem(
                 expected=f"a registry that answers at {self.address}",
-                found=f"no answer ({type(error).__name__})",
+                found=f"no answer: {http.in_words(error)}",
                 next_step="Run `python3 course.py start`, then try again.",
             ) from None
         if response.status_code < 400:
@@ -155,7 +156,7 @@ class RegistryClient:
             try:
                 yield from response.iter_content(1 << 20)
             except requests.RequestException as error:
-                raise self._no_registry(f"the transfer of {digest} broke off ({type(error).__name__})") from None
+                raise self._no_registry(f"the transfer of {digest} did not end: {http.in_words(error)}") from None
 
 
 _contents: dict[str, str] = {}  # digest -> base64; content never changes, so a notebook reads each config once

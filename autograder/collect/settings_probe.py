@@ -26,6 +26,7 @@ from autograder.errors import CourseError
 from autograder.evidence.model import File
 from autograder.services.compose import project, settings
 from autograder.services.compose.settings import Settings
+from autograder.services.http import in_words
 from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
@@ -218,7 +219,7 @@ class _Client:
             answer.read()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}
         except (OSError, http.client.HTTPException) as error:
-            raise ProbeFault(f"the throw-away registry stopped answering: {error}") from None
+            raise ProbeFault(f"the throw-away registry stopped answering: {in_words(error)}") from None
         finally:
             connection.close()
 

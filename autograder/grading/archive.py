@@ -143,8 +143,8 @@ def damage_is_refused(what: str) -> Iterator[None]:
     """Turn what reading a damaged zip entry raises into a plain sentence."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise Refused(f"{said(what)} in the zip is damaged ({type(error).__name__}).") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
+        raise Refused(f"{said(what)} in the zip is damaged.") from None
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

@@ -26,7 +26,7 @@ from autograder.grading.report import Row, row_of, row_of_refused
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
-from autograder.services import engine, installation, orphans
+from autograder.services import engine, http, installation, orphans
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -236,7 +236,7 @@ class Batch:
         except (OSError, TimeoutError, ValueError) as error:
             raise EnvironmentProblem(
                 expected=f"a Dask scheduler at {address}",
-                found=str(error) or type(error).__name__,
+                found=http.in_words(error),
                 next_step="Start one with `dask scheduler`, and workers with `dask worker ADDRESS` in an environment "
                 "with the kit and an engine; then try again.",
             ) from None

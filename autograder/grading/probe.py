@@ -18,6 +18,7 @@ from autograder.evidence.layout import LayoutSource, blob_name
 from autograder.evidence.model import Repository
 from autograder.oci import manifests
 from autograder.oci.manifests import ImageIndex
+from autograder.services import http
 from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
@@ -57,7 +58,7 @@ class RoundTripRegistry:
                     return
                 seen = "another status"
             except requests.RequestException as error:
-                seen = type(error).__name__
+                seen = http.in_words(error)
             if time.monotonic() > until:
                 raise ProbeFault(f"no answer at {self.url} within {READY_SECONDS:.0f} s ({seen})")
             time.sleep(0.05)
@@ -99,7 +100,7 @@ class Probe:
             except (ProbeFault, requests.RequestException) as error:
                 self.close()
                 if attempt == 2:
-                    raise ProbeFault(str(error)) from None
+                    raise ProbeFault(http.in_words(error)) from None
         raise AssertionError("unreachable")
 
     def _ready(self) -> RoundTripRegistry:

@@ -23,7 +23,7 @@ from autograder.grading.intake import Submission
 from autograder.labs import hidden
 from autograder.scanning import grader, rescan_probe, trivy_binary
 from autograder.scanning.rescan import Rescanner
-from autograder.services import engine, images, orphans
+from autograder.services import engine, http, images, orphans
 from autograder.services.throwaway import ProbeFault
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class RescanProbe:
             return rescan_probe.run(self._ready(), subject.submission.bases, snapshots)
         except (EnvironmentProblem, DockerException, OSError) as problem:  # requests' errors are OSErrors
             self.close()
-            raise ProbeFault(str(problem)) from None
+            raise ProbeFault(http.in_words(problem)) from None
 
     def _ready(self) -> Rescanner:
         if self._rescanner is None:

@@ -23,7 +23,7 @@ from autograder import paths
 from autograder.grading import strictjson
 from autograder.grading.problems import Refused
 from autograder.labs import runner, tasks
-from autograder.services import bounded, images, orphans
+from autograder.services import bounded, http, images, orphans
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -119,7 +119,7 @@ class Sandbox:
             container = self._create()
             return self._talk(container, line, seconds, wall)
         except (DockerException, RequestException, OSError) as error:
-            raise SandboxFault(f"the engine failed: {getattr(error, 'explanation', None) or error}") from None
+            raise SandboxFault(f"the engine failed: {http.in_words(error)}") from None
         finally:
             if container:
                 with contextlib.suppress(DockerException, RequestException, OSError):  # it removes itself when it ends

@@ -21,7 +21,7 @@ import requests
 from autograder.errors import EnvironmentProblem
 from autograder.oci.manifests import ACCEPT, OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.scanning.database import FILE, METADATA, SCHEMA, Database, build
-from autograder.services import addresses
+from autograder.services import addresses, http
 
 DB_CONFIG = "application/vnd.aquasec.trivy.config.v1+json"
 DB_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
@@ -106,7 +106,7 @@ class Pusher:
         except requests.RequestException as error:
             raise EnvironmentProblem(
                 expected=f"a registry that answers at {self.address}",
-                found=f"no answer ({type(error).__name__})",
+                found=f"no answer: {http.in_words(error)}",
                 next_step="Run `python3 course.py start`, then try again.",
             ) from None
         if answer.status_code not in allowed:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.scanning import trivy
 from autograder.scanning.trivy import Trivy
-from autograder.services import bounded
+from autograder.services import bounded, http
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -83,7 +83,7 @@ class Sandbox:
             except (DockerException, RequestException, OSError) as error:
                 raise EnvironmentProblem(
                     expected="the engine to run Trivy in a container",
-                    found=str(getattr(error, "explanation", None) or error),
+                    found=http.in_words(error),
                     next_step="Run: python3 course.py doctor",
                 ) from None
             finally:

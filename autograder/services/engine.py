@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.errors import EnvironmentProblem
 from autograder.services import endpoint as endpoints
+from autograder.services import http
 from autograder.services.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -74,13 +75,7 @@ def _client(endpoint: Endpoint, timeout: float) -> DockerClient:
 
 def _classify(error: BaseException) -> tuple[Trouble, str]:
     """Trouble and text of whatever the SDK raised; the operating system's error is buried in its arguments."""
-    seen: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, BaseException) and part not in seen:
-            seen.append(part)
-            waiting += [*part.args, part.__cause__, part.__context__, getattr(part, "reason", None)]
+    seen = http.causes(error)
     systems = [part for part in seen if isinstance(part, OSError) and part.errno]
     codes = [part.args[0] for part in seen if type(part).__name__ == "error" and part.args]  # pywintypes.error
     if any(isinstance(part, PermissionError) for part in systems) or 5 in codes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.domain import bases
 from autograder.errors import EnvironmentProblem
-from autograder.services import installation, machine_setup, offline_images
+from autograder.services import http, installation, machine_setup, offline_images
 from autograder.services.local_build import build_local
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def ask_hub(client: DockerClient, seconds: float = ASK_SECONDS) -> str:
             client.api.inspect_distribution(REGISTRY)  # type: ignore[no-untyped-call]
             answer.append("")
         except (APIError, RequestException) as error:
-            answer.append(str(getattr(error, "explanation", None) or error))
+            answer.append(http.in_words(error))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
@@ -202,9 +202,9 @@ def _pull(client: DockerClient, tag: str, report: Report) -> Image:
     except (APIError, ImageNotFound, RequestException) as error:
         raise EnvironmentProblem(
             expected=f"Docker Hub to send {tag}, as it did answer before",
-            found=str(getattr(error, "explanation", None) or error),
+            found=http.in_words(error),
             next_step="Check the connection, then try again; or ask anew where images come from: "
-            "course images --refresh",
+            "python3 course.py images --refresh",
         ) from None
 
 

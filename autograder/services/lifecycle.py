@@ -19,6 +19,7 @@ from autograder.services import (
     cloud_credentials,
     clouds,
     engine,
+    http,
     images,
     installation,
     jupyter,
@@ -337,7 +338,9 @@ def _engine_told() -> Iterator[None]:
         yield
     except (DockerException, RequestException) as error:
         raise EnvironmentProblem(
-            expected="the engine to do what it is asked", found=str(error), next_step="Run: python3 course.py doctor"
+            expected="the engine to do what it is asked",
+            found=http.in_words(error),
+            next_step="Run: python3 course.py doctor",
         ) from error
 
 

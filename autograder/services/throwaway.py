@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import requests
 
-from autograder.services import images, orphans
+from autograder.services import http, images, orphans
 from autograder.services.ports import LOOPBACK
 
 PORT = 5000
@@ -61,7 +61,7 @@ class ThrowAwayRegistry:
         try:
             container = DockerContainer(images.REGISTRY)
         except (DockerException, requests.RequestException, OSError) as error:
-            raise ProbeFault(f"the engine does not answer: {error}") from None
+            raise ProbeFault(f"the engine does not answer: {http.in_words(error)}") from None
         for name, value in {**SETTINGS, **(environment or {})}.items():
             container.with_env(name, value)
         for path, content in (files or {}).items():
@@ -82,7 +82,7 @@ class ThrowAwayRegistry:
             self.port = self._published(port)
         except (DockerException, requests.RequestException, OSError) as error:
             self.stop()
-            raise ProbeFault(f"the throw-away registry did not start: {error}") from None
+            raise ProbeFault(f"the throw-away registry did not start: {http.in_words(error)}") from None
 
     def _published(self, port: int) -> int:
         """The port on 127.0.0.1, or 0 when the registry has ended already: its ports are free again then."""
@@ -108,7 +108,7 @@ class ThrowAwayRegistry:
         try:
             self._container.reload()
         except (DockerException, requests.RequestException, OSError) as error:
-            raise ProbeFault(f"the throw-away registry is gone: {error}") from None
+            raise ProbeFault(f"the throw-away registry is gone: {http.in_words(error)}") from None
         return self._container.status not in ("created", "running")
 
     def listens(self) -> bool:

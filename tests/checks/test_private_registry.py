@@ -403,8 +403,8 @@ def test_a_key_with_a_passphrase_is_made_anew_with_its_certificate(world: World)
 
 
 def test_a_registry_that_does_not_run_is_told(world: World) -> None:
-    world.service = Service(settings={"problem": "no answer (ConnectionError)"})
-    failed(world.verdict("pushed"), "It could not be read: no answer (ConnectionError).")
+    world.service = Service(settings={"problem": "no answer: the connection was refused"})
+    failed(world.verdict("pushed"), "It could not be read: no answer: the connection was refused.")
     assert world.verdict("freed").blocked_by == "pushed" and world.verdict("runs").status == "passed"
 
 

@@ -122,7 +122,7 @@ def test_a_hub_that_vanished_is_an_error_with_its_fix(home, built):
     engine.hub = "toomanyrequests"
     with pytest.raises(EnvironmentProblem, match="toomanyrequests") as error:
         images.ensure(engine, images.REGISTRY)
-    assert "course images --refresh" in error.value.next_step
+    assert "python3 course.py images --refresh" in error.value.next_step
 
 
 def test_an_error_in_the_middle_of_a_pull_is_told_in_its_words(home, built):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.domain import references
 from autograder.errors import CourseError, EnvironmentProblem, Exit
-from autograder.services import claims, engine, images, installation, ports, registry
+from autograder.services import claims, engine, http, images, installation, ports, registry
 from autograder.services.compose import settings
 from autograder.services.compose.settings import Settings
 
@@ -180,7 +180,7 @@ def _image(client: DockerClient, name: str, say: images.Report) -> None:
         except (APIError, ImageNotFound, RequestException) as error:
             raise EnvironmentProblem(
                 expected=f"the image {name}, here or on Docker Hub",
-                found=str(getattr(error, "explanation", None) or error),
+                found=http.in_words(error),
                 next_step=f"Write `image: {images.REGISTRY}`: the kit has that one.",
             ) from None
 
@@ -356,7 +356,7 @@ def execute(client: DockerClient, project: Project, command: list[str]) -> Itera
         raise CourseError(
             expected=f"{project.container} running",
             found=f"it is {container.status}",
-            next_step="Start it first: course compose up",
+            next_step="Start it first: python3 course.py compose up",
         )
     made = client.api.exec_create(container.id, command)
     yield from client.api.exec_start(made["Id"], stream=True)
@@ -369,6 +369,6 @@ def _required(client: DockerClient, project: Project) -> Container:
         raise CourseError(
             expected=f"a container of {project.file.name}",
             found="there is none",
-            next_step="Start it first: course compose up",
+            next_step="Start it first: python3 course.py compose up",
         )
     return container
