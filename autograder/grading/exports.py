@@ -28,7 +28,8 @@ COLUMNS = {
     "lab": "the lab's slug; total for the sum over all labs of the kit",
     "score": "points now: from checks, by hand, extra credit, less a penalty for being late",
     "max_score": "points that can be had",
-    "status": "graded; open: something is not graded yet (see ungraded); refused; missing: nothing was handed in",
+    "status": "graded; open: something is not graded yet (see ungraded); refused; missing: nothing was handed in. A "
+    "total is missing when every lab is, and open when one is open or refused",
     "ungraded": "ids of what is not graded yet, separated by blanks",
     "claimed": "how many of the points rest on claimed evidence, which only the student's machine saw",
     "written_at": "when the student's machine wrote the submission (RFC 3339)",
@@ -95,7 +96,8 @@ def entries(course: Course) -> list[Entry]:
 
 
 def _total(own: Sequence[Entry]) -> Entry:
-    first = own[0]
+    first, found = own[0], {entry.status for entry in own}
+    status = "open" if found & {"open", "refused"} else "missing" if found == {"missing"} else "graded"
     return Entry(
         first.student,
         first.name,
@@ -103,7 +105,7 @@ def _total(own: Sequence[Entry]) -> Entry:
         TOTAL,
         sum(entry.score for entry in own),
         sum(entry.max_score for entry in own),
-        "open" if any(entry.status in ("open", "refused") for entry in own) else "graded",
+        status,
         tuple(f"{entry.lab}/{id}" for entry in own for id in entry.ungraded),
         sum(entry.claimed for entry in own),
     )

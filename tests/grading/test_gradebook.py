@@ -319,6 +319,8 @@ def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade
     assert (made["ben", "90-tiny"].score, made["ben", "90-tiny"].status) == (3.5, "open")
     assert made["ben", "90-tiny"].ungraded == ("why",) and made["ben", "total"].ungraded == ("90-tiny/why",)
     assert made["cleo", "90-tiny"].status == "missing" and made["ada", "total"].score == 6.5
+    totals = {student: entry.status for (student, lab), entry in made.items() if lab == "total"}
+    assert totals == {"ada": "graded", "ben": "open", "cleo": "missing"}
     listed = list(made.values())
     lines = exports.as_csv(listed).splitlines()
     assert lines[0] == ",".join(exports.COLUMNS) and lines[1].startswith(
