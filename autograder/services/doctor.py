@@ -105,6 +105,7 @@ def diagnose(facts: Facts) -> list[Problem]:
         *_engine(facts),
         *_ports(facts),
         *_down(facts),
+        *_stopped(facts),
         *_disks(facts),
         *_proxy(facts),
         *_folders(facts),
@@ -144,6 +145,12 @@ def _down(facts: Facts) -> Iterator[Problem]:
     if silent:
         found = f"{', '.join(silent)} should be up and {'does' if len(silent) == 1 else 'do'} not answer"
         yield Problem("down", found, "Run: python3 course.py start")
+
+
+def _stopped(facts: Facts) -> Iterator[Problem]:
+    """Nothing was started, or all was stopped; without an engine, its own problem comes first."""
+    if facts.engine.trouble is None and all(port.free and not port.down for port in facts.ports):
+        yield Problem("stopped", "nothing of the course runs", "Run: python3 course.py start")
 
 
 def _disks(facts: Facts) -> Iterator[Problem]:

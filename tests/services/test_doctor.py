@@ -61,6 +61,13 @@ def test_a_machine_that_is_well_has_no_problem():
             "ecr (port 5003), acr (port 5005) should be up and do not answer",
             "course.py start",
         ),
+        ({"ports": ()}, "stopped", "nothing of the course runs", "python3 course.py start"),
+        (
+            {"ports": (Port("registry", 5001, free=True, ours=False), Port("site", 8000, free=True, ours=False))},
+            "stopped",
+            "nothing of the course runs",
+            "python3 course.py start",
+        ),
         ({"unwritable": (Path("/w"),)}, "not-writable", "/w cannot be written to", "rights"),
     ],
 )
