@@ -6,10 +6,39 @@ another folder (the tests do, so that they never touch a student's work). What c
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+WRITTEN = "python3 course.py"  # how messages name the course's commands: `python3 course.py submit 01`
+
+
+def course_from_here() -> str:
+    """What to type for the course in the terminal or notebook that this process belongs to.
+
+    Where the kit set the path (its JupyterLab, a shell after ``env``), ``course`` works in every folder. Elsewhere
+    ``course.py`` is named as it is seen from the current folder. Windows has no ``python3``.
+    """
+    found = shutil.which("course")
+    if found is not None and Path(found).parent == Path(sys.executable).parent:
+        return "course"
+    ways = [str(ROOT / "course.py")]
+    with contextlib.suppress(OSError, ValueError):  # the current folder is gone, or on another drive of Windows
+        ways.append(os.path.relpath(ways[0]))
+    file = min(ways, key=len)
+    if sys.platform == "win32":
+        return f'python "{file}"' if " " in file else f"python {file}"
+    return f"python3 {shlex.quote(file)}"
+
+
+def as_typed_here(text: str) -> str:
+    """A message, which names commands as in :data:`WRITTEN`, with what works where it is read."""
+    return text.replace(WRITTEN, course_from_here())
 
 
 def home() -> Path:

@@ -249,7 +249,7 @@ def _mkdocs(folder: Path, quiet: bool) -> None:
         raise EnvironmentProblem(
             expected="MkDocs to build the site without a warning",
             found=(done.stderr or done.stdout or "see the lines above").strip(),
-            next_step="Correct what it names; `course site --verbose` shows everything that MkDocs says.",
+            next_step="Correct what it names; `python3 course.py site --verbose` shows everything that MkDocs says.",
         )
 
 

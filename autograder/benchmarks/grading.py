@@ -68,7 +68,7 @@ def _judged() -> float:
     bad = [outcome for outcome in outcomes if outcome.status != "graded"]
     if bad:
         raise EnvironmentProblem(
-            expected="every sample graded", found=str(bad[0].problems), next_step="Run: course demo"
+            expected="every sample graded", found=str(bad[0].problems), next_step="Run: python3 course.py demo"
         )
     return spent / len(units)
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from autograder import __version__
+from autograder import __version__, paths
 from autograder.errors import CourseError, EnvironmentProblem, Exit
 
 # Command -> (module:attribute, one line for --help). One table, so that help needs no import of any command.
@@ -81,6 +81,13 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+class Formatter(click.HelpFormatter):
+    """Help whose examples work where it is read."""
+
+    def getvalue(self) -> str:
+        return paths.as_typed_here(super().getvalue())
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="course")
 def course() -> None:
@@ -91,7 +98,26 @@ def report(error: CourseError) -> None:
     """Print a :class:`CourseError` the way every command does: three labelled lines on stderr."""
     click.echo(f"error: {error.found}", err=True)
     click.echo(f"  expected: {error.expected}", err=True)
-    click.echo(f"  next: {error.next_step}", err=True)
+    click.echo(f"  next: {paths.as_typed_here(error.next_step)}", err=True)
+
+
+def confirmed(question: str) -> bool:
+    """Ask for a yes before something is lost.
+
+    Raises:
+        CourseError: nobody can answer, as in a notebook's cell or a script.
+    """
+    try:
+        return click.confirm(question)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):  # Ctrl+C
+            raise
+        click.echo(err=True)  # the question's line ends
+        raise CourseError(
+            expected=f"a yes to: {question}",
+            found="there is no terminal to type it in, so nothing was done",
+            next_step="Run the same command again with --yes, which does not ask.",
+        ) from None
 
 
 def of_files(error: OSError) -> CourseError | None:
@@ -116,7 +142,8 @@ def main() -> None:
         if reconfigure is not None:
             reconfigure(errors="replace")
     try:
-        status = course.main(prog_name="course", standalone_mode=False)
+        click.Context.formatter_class = Formatter
+        status = course.main(prog_name=paths.course_from_here(), standalone_mode=False)
         if isinstance(status, int) and status:  # click returns what ctx.exit() was given
             sys.exit(status)
     except CourseError as error:

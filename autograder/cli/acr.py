@@ -28,7 +28,7 @@ def login(as_json: bool) -> None:
     """Print a token that is good for three hours, for the user of zeros.
 
     \b
-    course acr login | docker login -u 00000000-0000-0000-0000-000000000000 --password-stdin $ACR
+    python3 course.py acr login | docker login -u 00000000-0000-0000-0000-000000000000 --password-stdin $ACR
     """
     stands_for("az", "acr", "login", "--name", REGISTRY, "--expose-token", "--query", "accessToken", "--output", "tsv")
     made = call(SERVICE, "login")
@@ -128,7 +128,7 @@ def token_create(
     """Make the token NAME and print its password, once.
 
     \b
-    course acr token create ci-pull --repository ml-model content/read
+    python3 course.py acr token create ci-pull --repository ml-model content/read
     """
     words = ["az", "acr", "token", "create", "--name", name, "--registry", REGISTRY]
     words += ["--scope-map", scope_map] if scope_map else _repositories(entries)
@@ -234,7 +234,7 @@ def manifests(repository: str, as_json: bool) -> None:
 @click.option("--days", type=click.IntRange(0, 365), default=7, show_default=True, help="How long untagged ones stay.")
 @json_option
 def retention(status: str, days: int, as_json: bool) -> None:
-    """The retention policy for untagged manifests. It runs overnight: see `course clock advance`."""
+    """The retention policy for untagged manifests. It runs overnight: see `python3 course.py clock advance`."""
     words = ("az", "acr", "config", "retention", "update", "--registry", REGISTRY, "--status", status)
     stands_for(*words, "--days", str(days), "--type", "UntaggedManifests")
     show(call(SERVICE, "retention-update", status=status, days=days), as_json)
@@ -247,7 +247,7 @@ def run(cmd: str, as_json: bool) -> None:
     """Run an `acr purge` command now.
 
     \b
-    course acr run --cmd "acr purge --filter 'ml-model:^dev-' --ago 30d --untagged --dry-run"
+    python3 course.py acr run --cmd "acr purge --filter 'ml-model:^dev-' --ago 30d --untagged --dry-run"
     """
     stands_for("az", "acr", "run", "--registry", REGISTRY, "--cmd", cmd, "/dev/null")
     found = call(SERVICE, "run", cmd=cmd)

@@ -36,7 +36,8 @@ def print_access_token(as_json: bool) -> None:
     """Print a token that is good for an hour, for the user oauth2accesstoken.
 
     \b
-    course artifact-registry print-access-token | docker login -u oauth2accesstoken --password-stdin $ARTIFACT_REGISTRY
+    python3 course.py artifact-registry print-access-token |
+        docker login -u oauth2accesstoken --password-stdin $ARTIFACT_REGISTRY
     """
     stands_for("gcloud", "auth", "print-access-token")
     made = call(SERVICE, "token", account=ACCOUNT)
@@ -147,7 +148,7 @@ def update(repository: str, project: str, immutable_tags: bool, as_json: bool) -
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Log what would go, and delete nothing.")
 @json_option
 def set_cleanup_policies(repository: str, project: str, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Set the cleanup policies of REPOSITORY. They run overnight: see `course clock advance`."""
+    """Set the cleanup policies of REPOSITORY. They run overnight: see `python3 course.py clock advance`."""
     from autograder.domain.retention.jsontext import load_json
 
     try:

@@ -33,7 +33,7 @@ def demo(keep: Path | None) -> None:
         home = Path(place).resolve()
         zips = samples.set_up(home)
         graded = subprocess.run(
-            [sys.executable, "-m", "autograder.cli", "grade", *map(str, zips)],
+            [sys.executable, "-m", "autograder.cli", "grade", *([] if keep else ["--passing"]), *map(str, zips)],
             cwd=paths.ROOT,
             env=lab_runs.environment(home),
             check=False,
@@ -49,7 +49,7 @@ def demo(keep: Path | None) -> None:
             click.echo(f"    {student:6} {story}")
     if keep is None:
         click.echo(
-            "\nThe class was graded in a temporary folder, which is removed now; --keep DIR keeps it, feedback and all."
+            "\nThe class was graded in a temporary folder, which is removed now; --keep DIR keeps it and its feedback."
         )
     if wrong:
         click.echo("\nNot as intended:")

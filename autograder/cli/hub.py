@@ -56,7 +56,7 @@ def token_create(name: str, scope: str, expires: str, user: str, as_json: bool) 
     """Make an access token called NAME. Its secret is shown once, now.
 
     \b
-    course hub token create laptop --scope write
+    python3 course.py hub token create laptop --scope write
     docker login -u student $DOCKERHUB
     """
     days = None if expires == "never" else duration(expires).total_seconds() / 86400

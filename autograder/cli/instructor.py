@@ -63,7 +63,10 @@ def roster(file: Path, course_id: str | None, as_json: bool) -> None:
 @click.option("--scheduler", metavar="ADDRESS", help="Grade on the Dask cluster with this scheduler (tcp://host:8786).")
 @click.option("--force", is_flag=True, help="Grade again what is graded and unchanged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
-def grade(submissions: tuple[Path, ...], jobs: int | None, scheduler: str | None, force: bool, as_json: bool) -> None:
+@click.option("--passing", is_flag=True, hidden=True)  # for `demo`: the class is removed at once, so nothing names it
+def grade(
+    submissions: tuple[Path, ...], jobs: int | None, scheduler: str | None, force: bool, as_json: bool, passing: bool
+) -> None:
     """Grade SUBMISSIONS: zips, folders of zips, zips of zips.
 
     Writes verdicts, the gradebook, autograded notebooks and feedback into class/. What is graded already and has not
@@ -79,15 +82,16 @@ def grade(submissions: tuple[Path, ...], jobs: int | None, scheduler: str | None
     course = people.load()
     work = batch.Batch(course, jobs or batch.default_jobs(), scheduler, force, say=_note)
     if course.is_public and not as_json:
-        click.echo(
+        told = (
             "There is no roster: submissions of self-learners are graded with the public key, which is no secret. "
-            "For a class run `course roster FILE` first."
+            "For a class run `python3 course.py roster FILE` first."
         )
+        click.echo(paths.as_typed_here(told))
     with _progress(as_json) as progress:
         rows = work.run(list(submissions), lambda plan: progress.begin("grading", len(plan.units)), progress.row)
         with installation.locked("grade", wait=1.0):
             _into_gradebook(course, progress)
-    _show(rows, as_json)
+    _show(rows, as_json, feedback=not passing)
     sys.exit(int(Exit.NO if any(row.is_open for row in rows) else Exit.OK))
 
 
@@ -177,7 +181,7 @@ def _into_gradebook(course: Course, progress: _Progress) -> None:
     gradebook.sync(course, progress.step)
 
 
-def _show(rows: list[Row], as_json: bool) -> None:
+def _show(rows: list[Row], as_json: bool, *, feedback: bool = True) -> None:
     from rich.console import Console
 
     from autograder.grading import report
@@ -186,7 +190,8 @@ def _show(rows: list[Row], as_json: bool) -> None:
         click.echo(json.dumps(report.as_json(rows), indent=1, ensure_ascii=False))
         return
     report.show(Console(highlight=False), rows)
-    click.echo(f"Feedback for students: {paths.classroom() / 'feedback'}")
+    if feedback:
+        click.echo(f"Feedback for students: {paths.classroom() / 'feedback'}")
 
 
 class _Progress:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from autograder import paths
+from autograder.cli import confirmed
 from autograder.errors import CourseError, Exit
 
 if TYPE_CHECKING:
@@ -141,13 +143,13 @@ def _lines(started: Started) -> Iterator[tuple[str, str, str]]:
 
 def _show(started: Started, seconds: float) -> None:
     for note in started.notes:
-        click.echo(note)
+        click.echo(paths.as_typed_here(note))
     for _, title, address in _lines(started):
         click.echo(f"{title + ':':<19}{address}")
     for service, problem in started.problems.items():
         click.echo(f"\n{service} is missing: {problem.found}", err=True)
         click.echo(f"  expected: {problem.expected}", err=True)
-        click.echo(f"  next: {problem.next_step}", err=True)
+        click.echo(f"  next: {paths.as_typed_here(problem.next_step)}", err=True)
     if not started.problems:
         click.echo(f"Everything is up ({seconds:.1f} s{_longest(started.seconds)}).")
 
@@ -183,7 +185,7 @@ def stop(remove: bool, yes: bool) -> None:
     from autograder.services import lifecycle
 
     if remove:
-        if not (yes or click.confirm("Everything that was pushed to the course's registries will be lost. Remove it?")):
+        if not (yes or confirmed("Everything that was pushed to the course's registries will be lost. Remove it?")):
             click.echo("Nothing was removed.")
             sys.exit(int(Exit.NO))
         with progress() as report:
@@ -199,7 +201,10 @@ def stop(remove: bool, yes: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
-    """One line a problem, each with its fix. Exit status 0 when all is well, else 3."""
+    """One line a problem, each with its fix. Exit status 0 when all is well, else 3.
+
+    A course that is not started, or was stopped, is a problem, too: no lab works then.
+    """
     from autograder.labs import workspace
     from autograder.scanning import health
     from autograder.services import doctor as doctors
@@ -215,7 +220,7 @@ def doctor(as_json: bool) -> None:
         click.echo(json.dumps({"engine": engine, "trivy": trivy, "problems": listed}, indent=2))
     else:
         for problem in problems:
-            click.echo(f"{problem.code}: {problem.found}. Fix: {problem.fix}")
+            click.echo(paths.as_typed_here(f"{problem.code}: {problem.found}. Fix: {problem.fix}"))
         if not problems:
             click.echo(f"All is well: engine {found.engine.version} at {found.engine.endpoint.url}; {scanner}.")
     if problems:
@@ -241,7 +246,7 @@ def images(refresh: bool, as_json: bool) -> None:
         click.echo(row.name)
         click.echo(f"  for:   {row.purpose}")
         if not row.present:
-            click.echo("  not there yet; `python3 course.py start` gets it")
+            click.echo(paths.as_typed_here("  not there yet; `python3 course.py start` gets it"))
             continue
         click.echo(f"  from:  {row.source}" + (f", {row.when}" if row.when else ""))
         if row.recipe:
@@ -266,8 +271,14 @@ def env(shell: str | None, as_json: bool) -> None:
     Your own AWS settings and Docker logins have no effect in that terminal any more: nothing reaches an account of
     yours by mistake.
 
-    bash, zsh: eval "$(course env)" · fish: course env --shell fish | source · PowerShell: course env --shell powershell
-    | Out-String | Invoke-Expression
+    \b
+    bash, zsh: eval "$(python3 course.py env)"
+
+    \b
+    fish: python3 course.py env --shell fish | source
+
+    \b
+    PowerShell: python course.py env --shell powershell | Out-String | Invoke-Expression
     """
     from autograder.services import installation, terminal
 

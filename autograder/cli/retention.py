@@ -52,7 +52,7 @@ def preview_command(
 
     \b
     aws ecr describe-images --repository-name ml-model > images.json
-    course retention preview --dialect ecr --policy policy.json --images images.json
+    python3 course.py retention preview --dialect ecr --policy policy.json --images images.json
 
     Images come from aws ecr describe-images, gcloud artifacts docker images list --include-tags --format=json, or
     az acr manifest list-metadata. None of them says what an index refers to: add manifest_list_of, the digests, to its

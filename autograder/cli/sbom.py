@@ -48,7 +48,7 @@ def _reference(image: str) -> Reference:
         raise CourseError(
             expected="an image's name, as in localhost:5001/team/app:1.0.0",
             found=str(wrong),
-            next_step="Put the registry's address first; `course env` prints it.",
+            next_step="Put the registry's address first; `python3 course.py env` prints it.",
         ) from None
 
 

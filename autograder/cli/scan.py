@@ -110,7 +110,7 @@ def push(repository: str, as_json: bool) -> None:
         raise CourseError(
             expected="a registry and a repository, as in localhost:5001/course/trivy-db",
             found=repository,
-            next_step="Put the registry's address first; `course env` prints it.",
+            next_step="Put the registry's address first; `python3 course.py env` prints it.",
         )
     digest = artifact.Pusher(address, name).database(database.build())
     reference = f"{repository}:{database.SCHEMA}"
@@ -125,7 +125,9 @@ def push(repository: str, as_json: bool) -> None:
 @click.option("--live", is_flag=True, help="Trivy's own databases, from the internet, in Trivy's own cache.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND …")
 def trivy_command(live: bool, arguments: tuple[str, ...]) -> None:
-    """Run Trivy, with the course's advisory database from the local registry: course trivy image NAME
+    """Run Trivy, with the course's advisory database from the local registry.
+
+    For example: python3 course.py trivy image NAME
 
     Everything from COMMAND on is passed to Trivy, and its exit status is passed back. Trivy is taken from PATH, else
     from this environment, else from its container image. Versions that an attacker published are refused.

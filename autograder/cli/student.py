@@ -14,6 +14,7 @@ from rich.table import Table
 
 from autograder import paths
 from autograder.checks import api
+from autograder.cli import confirmed
 from autograder.errors import CourseError, EnvironmentProblem, Exit
 from autograder.labs import cloud_reset, manifest, progress, pushed, students, submission, workspace
 from autograder.labs.live import Live
@@ -75,7 +76,7 @@ def check(lab: str, as_json: bool) -> None:
 @click.command()
 @click.argument("check", metavar="LAB.CHECK")
 def hint(check: str) -> None:
-    """Print the next of the three hints of a check, for example: course hint 01.both-tags"""
+    """Print the next of the three hints of a check, for example: python3 course.py hint 01.both-tags"""
     name, dot, id = check.partition(".")
     if not dot:
         labs = map(manifest.find, manifest.slugs())
@@ -83,8 +84,8 @@ def hint(check: str) -> None:
         raise CourseError(
             expected="LAB.CHECK: the lab's number, a dot and the check's name, as in 01.digest",
             found=check,
-            next_step=" or ".join(f"Run: course hint {full}" for full in meant)
-            or "Run `course check` with the lab's number: it shows each check's name in brackets.",
+            next_step=" or ".join(f"Run: python3 course.py hint {full}" for full in meant)
+            or "Run `python3 course.py check` with the lab's number: it shows each check's name in brackets.",
         )
     lab = manifest.find(name)
     if id not in lab.points:
@@ -171,7 +172,7 @@ def reset(lab: str | None, yes: bool) -> None:
     labs: list[Lab] = [manifest.find(lab)] if lab else [manifest.find(slug) for slug in manifest.slugs()]
     names = ", ".join(found.slug for found in labs)
     question = f"Reset {names}? What you pushed is removed; your folder is kept in work/{workspace.COPIES}/."
-    if not yes and not click.confirm(question):
+    if not yes and not confirmed(question):
         sys.exit(int(Exit.NO))
     for sentence in cloud_reset.cleared(labs, students.ensure()):
         click.echo(sentence)

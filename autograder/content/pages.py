@@ -67,7 +67,8 @@ def read_lab(folder: Path) -> LabText:
         raise CourseError(
             expected=f"a lab in {folder.name}: lab.toml and a notebook",
             found=f"{type(error).__name__}: {error}",
-            next_step="Run `course verify` for what is wrong with the lab; `course release` writes its notebook.",
+            next_step="Run `python3 course.py verify` for what is wrong with the lab; `python3 course.py release` "
+            "writes its notebook.",
         ) from error
 
 

@@ -106,7 +106,7 @@ def header_of(archive: Archive) -> Header:
     """
     content = archive.read("submission.json", MAX_HEADER)
     if content is None:
-        raise Refused("It holds no submission.json, so it was not written by `course submit`.")
+        raise Refused("It holds no submission.json, so it was not written by `python3 course.py submit`.")
     document = strictjson.load(content, "submission.json", MAX_HEADER)
     if not isinstance(document, dict):
         raise Refused("submission.json is not an object.")
@@ -131,7 +131,8 @@ def admitted(header: Header, course: Course) -> Lab:
         raise Refused(f"{said(header.student)} is not a student id.")
     if course.roster is not None and header.student not in course.roster:
         raise Refused(
-            f"{header.student} is not on the roster. Add the student with `course roster`, or ask whose it is."
+            f"{header.student} is not on the roster. Add the student with `python3 course.py roster`, or ask whose it "
+            "is."
         )
     if header.course != course.id:
         if header.course == students.PUBLIC_COURSE:
@@ -198,9 +199,10 @@ class _Reader:
         if missing:
             self.problems.append(f"Listed in submission.json but missing: {_some(missing)}.")
         if changed:
-            self.problems.append(f"Changed after `course submit` wrote the zip: {_some(changed)}.")
+            self.problems.append(f"Changed after `python3 course.py submit` wrote the zip: {_some(changed)}.")
         if extra:
-            self.notes.append(f"Not listed in submission.json, so not written by `course submit`: {_some(extra)}.")
+            told = "Not listed in submission.json, so not written by `python3 course.py submit`"
+            self.notes.append(f"{told}: {_some(extra)}.")
 
     def _base_configs(self) -> list[bytes]:
         """Files that may be configs of known bases: what they prove, their digests say."""

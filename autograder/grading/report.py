@@ -144,13 +144,16 @@ def show(console: Console, rows: Sequence[Row]) -> None:
     if any(row.claimed for row in rows):
         console.print("* some of these points rest on claimed evidence: only the student's machine saw it.")
     if any(row.manual for row in rows):
-        console.print("+ a written task comes on top, graded by hand: course formgrader; course export has all points")
+        console.print(
+            "+ a written task comes on top, graded by hand: python3 course.py formgrader; all points are in "
+            "python3 course.py export"
+        )
     counts = {name: sum(row.status == name for row in rows) for name in STATUS}
     console.print(", ".join(f"{count} {STATUS[name][0]}" for name, count in counts.items() if count) + ".")
     if any(row.status == "not_graded" for row in rows):
         console.print(
-            "Not graded means that something outside the students' work failed. Remove the cause (course doctor), then "
-            "run the same command again: only what is missing is done."
+            "Not graded means that something outside the students' work failed. Remove the cause "
+            "(python3 course.py doctor), then run the same command again: only what is missing is done."
         )
     if any(row.status == "refused" for row in rows):
         console.print(

@@ -168,8 +168,8 @@ def _check_size(size: Size, evidence: Evidence, report: Callable[[str], None]) -
     raise CourseError(
         expected=f"a submission of at most {megabytes(MAX_SUBMISSION)}",
         found=f"about {size}, in {', '.join(tags[:6])}{' …' if len(tags) > 6 else ''}",
-        next_step="Build on the small base that the lab names, and have it from the course: `course images` shows which, "
-        "`course images --refresh` gets it. Delete tags that the lab does not ask for, or reset the lab and push its "
+        next_step="Build on the small base that the lab names, and have it from the course: `python3 course.py images` shows which, "
+        "`python3 course.py images --refresh` gets it. Delete tags that the lab does not ask for, or reset the lab and push its "
         "images again. Nothing was written.",
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
+from autograder import paths
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError
 
@@ -78,13 +79,19 @@ class Card:
         shown = repr(value)
         return cls("recorded", name, lines=(("", shown if len(shown) <= 200 else shown[:199] + "…"),))
 
+    def _lines_here(self) -> list[tuple[str, str]]:
+        """The lines, with the course's commands named so that they work where the card is read."""
+        return [(label, paths.as_typed_here(text)) for label, text in self.lines]
+
     def text(self) -> str:
         """Plain text, for a terminal or a screen reader."""
         sign, word, _ = SIGNS[self.kind]
         aside, name = f" ({self.aside})" if self.aside else "", f" [{self.name}]" if self.name else ""
         out = [f"{sign} {word}: {self.title}{aside}{name}"]
         width = max((len(label) for label, _ in self.lines), default=0)
-        out += [f"    {label + ':':<{width + 1}} {text}" if label else f"    {text}" for label, text in self.lines]
+        out += [
+            f"    {label + ':':<{width + 1}} {text}" if label else f"    {text}" for label, text in self._lines_here()
+        ]
         out += ["    " + " | ".join(row) for row in self.table]
         return "\n".join(out)
 
@@ -93,7 +100,7 @@ class Card:
         sign, word, colour = SIGNS[self.kind]
         body = "".join(
             f'<div style="margin-top:4px">{f"<strong>{escape(label)}:</strong> " if label else ""}{escape(text)}</div>'
-            for label, text in self.lines
+            for label, text in self._lines_here()
         )
         if self.table:
             head, *rows = self.table

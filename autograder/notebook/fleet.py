@@ -57,7 +57,7 @@ def _repository(name: str, policy: dict[str, Any]) -> tuple[str, str]:
         raise EnvironmentProblem(
             expected=f"the ECR emulator to create {name}",
             found=str(error),
-            next_step="Run `course start`, then try again.",
+            next_step="Run `python3 course.py start`, then try again.",
         ) from None
     user, _, password = base64.b64decode(token).decode().partition(":")
     return user, password

@@ -174,7 +174,7 @@ def read(content: bytes) -> dict[str, dict[str, dict[str, Any]]]:
     except boltcheck.BoltError as error:
         raise _damaged(str(error)) from None
     except (KeyError, ValueError, AssertionError, TypeError) as error:
-        raise _damaged(f"an entry is missing or unreadable ({type(error).__name__}: {error})") from None
+        raise _damaged(f"an entry is missing or unreadable: {error}") from None
     return found
 
 
@@ -182,7 +182,7 @@ def _damaged(found: str) -> CourseError:
     return CourseError(
         expected="a sound advisory database (Trivy's trivy.db)",
         found=f"it is damaged: {found}",
-        next_step="Make it again: course advisories build",
+        next_step="Make it again: python3 course.py advisories build",
     )
 
 

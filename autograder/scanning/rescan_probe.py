@@ -30,8 +30,8 @@ FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the re
 # Older kits left out the layers of the base that the student's engine had, and listed them; today's list none.
 LEFT_OUT = (
     "{digest} stands on a base that this kit does not know (its layer {layer}), and its layers did not come along: the "
-    "submission was written by an older version of the kit. With this version `course submit` writes one that holds "
-    "them; nothing has to be built or pushed again for that."
+    "submission was written by an older version of the kit. With this version `python3 course.py submit` writes "
+    "one that holds them; nothing has to be built or pushed again for that."
 )
 
 

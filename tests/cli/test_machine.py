@@ -18,11 +18,15 @@ from autograder.services import claims, cloud_credentials, clouds, installation,
 from tests.emulators.support import free_port
 
 
-def course(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the course."""
+def course(
+    *arguments: str, typed: str | None = None, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the course, perhaps in another folder, and with what is typed into it."""
     variables = {**os.environ, "PYTHONPATH": str(paths.ROOT), **environment}
     call = [sys.executable, "-m", "autograder.cli", *arguments]
-    return subprocess.run(call, env=variables, capture_output=True, text=True, encoding="utf-8", check=False)
+    return subprocess.run(
+        call, env=variables, input=typed, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False
+    )
 
 
 @pytest.fixture
@@ -37,13 +41,13 @@ def up(engine, home: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("command", ["start", "stop", "doctor", "images", "env"])
 def test_every_command_has_help(command):
     done = course(command, "--help")
-    assert done.returncode == 0 and "Usage: course" in done.stdout
+    assert done.returncode == 0 and f"Usage: {paths.course_from_here()} {command}" in done.stdout
 
 
 def test_env_before_the_first_start_says_what_to_do(home):
     done = course("env")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "next: Run: python3 course.py start" in done.stderr
+    assert f"next: Run: {paths.course_from_here()} start" in done.stderr
 
 
 def test_env_writes_the_labs_aws_profiles_for_their_owner_alone(home):
@@ -99,6 +103,48 @@ def test_stop_before_the_first_start_is_harmless(home):
     assert (done.returncode, done.stdout) == (0, "Nothing was running.\n")
     done = course("stop", "--remove", "--yes")
     assert (done.returncode, done.stdout) == (0, "There was nothing to remove.\n")
+
+
+@pytest.mark.parametrize("command", [("stop", "--remove"), ("reset", "01"), ("reset",)])
+def test_where_nobody_can_answer_the_way_out_is_named(home, command):
+    done = course(*command, typed="")
+    assert done.returncode == 2 and not (home / "work").exists()
+    assert "interrupted" not in done.stderr and "nothing was done" in done.stderr
+    assert "with --yes, which does not ask" in done.stderr.splitlines()[-1]
+
+
+def test_what_is_asked_can_be_answered_through_a_pipe(home):
+    done = course("stop", "--remove", typed="n\n")
+    assert done.returncode == 1 and done.stdout.endswith("Nothing was removed.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lines are for a shell of Unix")
+def test_env_works_from_any_folder_of_any_terminal(home):
+    """As the first cell of each notebook has it typed, here in a folder that is not the checkout's."""
+    with installation.change() as state:
+        state.ports["registry"] = 5123
+    line = f"eval \"$('{sys.executable}' '{paths.ROOT / 'course.py'}' env)\"; echo \"$REGISTRY\"; command -v course"
+    kept = {name: os.environ[name] for name in ("HOME", "COURSE_HOME")}
+    own = {**kept, "PATH": os.defpath}
+    done = subprocess.run(["sh", "-c", line], env=own, cwd=home, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["localhost:5123", str(Path(sys.executable).parent / "course")], done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lines are for a shell of Unix")
+def test_messages_name_the_course_as_it_can_be_typed_there(home):
+    """What a message says to type is typed, in the same folder and with the same path."""
+    below = home / "work" / "a lab"
+    below.mkdir(parents=True)
+    programs = Path(sys.executable).parent
+    python = f"{programs}{os.pathsep}{os.defpath}"
+    for folder, path in ((paths.ROOT, os.defpath), (below, os.defpath), (below, python)):
+        done = course("hint", "digest", folder=folder, PATH=path)
+        next_step = done.stderr.splitlines()[-1].partition("next: Run: ")[2]
+        assert next_step.endswith(" hint 01.digest"), done.stderr
+        typed = next_step if path == python else next_step.replace("python3 ", f"'{sys.executable}' ", 1)
+        own = {**os.environ, "PATH": path}
+        done = subprocess.run(["sh", "-c", typed], env=own, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and " of 3\n" in done.stdout, (next_step, done.stderr)
 
 
 @pytest.mark.engine
@@ -184,3 +230,7 @@ def test_doctor_is_content_with_a_machine_that_runs_the_course(up):
     course("start", "--services-only", "--no-browser")
     done = course("doctor", HTTP_PROXY="", http_proxy="", HTTPS_PROXY="", https_proxy="")
     assert (done.returncode, done.stdout.startswith("All is well: engine ")) == (0, True), done.stdout
+    course("stop")
+    done = course("doctor", HTTP_PROXY="", http_proxy="", HTTPS_PROXY="", https_proxy="")
+    told = f"stopped: nothing of the course runs. Fix: Run: {paths.course_from_here()} start\n"
+    assert (done.returncode, done.stdout) == (3, told)

@@ -13,7 +13,12 @@ from autograder.labs import manifest, progress, students, submission
 
 
 @pytest.mark.parametrize(
-    ("given", "next_step"), [("digest", "Run: course hint 01.digest"), ("nothing", "Run `course check`"), ("01", "Run")]
+    ("given", "next_step"),
+    [
+        ("digest", "Run: python3 course.py hint 01.digest"),
+        ("nothing", "Run `python3 course.py check`"),
+        ("01", "Run"),
+    ],
 )
 def test_a_hint_without_the_lab_says_what_to_type(given, next_step):
     with pytest.raises(CourseError) as refused:

@@ -151,14 +151,14 @@ def test_an_unreadable_part_is_named_and_the_rest_is_read(ada, name, content, sa
 def test_a_file_that_was_changed_afterwards_is_named(ada):
     files = ada.files()
     found = read(ada, files | {"files/settings.txt": b"colour = red\n"}, files=ada.document(files)["files"])
-    assert found.problems == ("Changed after `course submit` wrote the zip: files/settings.txt.",)
+    assert found.problems == ("Changed after `python3 course.py submit` wrote the zip: files/settings.txt.",)
 
 
 def test_files_that_do_not_belong_are_noted_and_ignored(ada):
     whole = ada.document(ada.files())["files"]
     found = read(ada, ada.files() | {"verdict.json": b'{"score": 100}', "files/other.txt": b"x"}, files=whole)
     assert found.notes == (
-        "Not listed in submission.json, so not written by `course submit`: files/other.txt, verdict.json.",
+        "Not listed in submission.json, so not written by `python3 course.py submit`: files/other.txt, verdict.json.",
     )
     assert set(found.files) == {"settings.txt"} and not found.problems
 

@@ -55,4 +55,4 @@ def test_the_size_comes_first_and_too_much_is_refused_with_a_way_out():
     with pytest.raises(CourseError) as refused:
         submission._check_size(submission.Size(submission.MAX_SUBMISSION + 1, 1, True), evidence(built), said.append)
     assert len(said) == 2 and "a/b:1.0" in refused.value.found
-    assert "course images" in refused.value.next_step and "Nothing was written" in refused.value.next_step
+    assert "python3 course.py images" in refused.value.next_step and "Nothing was written" in refused.value.next_step

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,5 +42,7 @@ def test_the_demo_grades_as_intended_and_leaves_nothing_behind():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every student got what the work deserves" in done.stdout
-    assert "--keep DIR keeps it" in done.stdout.partition("Feedback for students")[2]
+    assert "--keep DIR keeps it and its feedback" in done.stdout
+    gone = [word for word in done.stdout.split() if "course-demo-" in word and not Path(word).exists()]
+    assert gone == [], "it names what it has removed"
     assert "This is the work of ada, not of cem" in done.stdout

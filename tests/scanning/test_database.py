@@ -68,7 +68,7 @@ def test_a_damaged_page_or_checksum_is_named(tmp_path, at, new, words):
     (tmp_path / "db" / "trivy.db").write_bytes(content)
     with pytest.raises(CourseError, match=words) as caught:
         database.require(tmp_path)
-    assert "course advisories build" in caught.value.next_step
+    assert "python3 course.py advisories build" in caught.value.next_step
 
 
 def test_a_changed_value_is_found_although_bbolt_has_no_checksum_for_it(tmp_path):

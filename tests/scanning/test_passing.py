@@ -86,7 +86,7 @@ def test_that_program_passes_everything_on(started, tmp_path, monkeypatch):
         capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(paths.ROOT)},
     )  # fmt: skip
     assert real in (paths.programs() / "trivy").read_text(encoding="utf-8")
-    assert "course trivy" in done.stdout
+    assert f"Usage: {paths.course_from_here()} trivy" in done.stdout
 
 
 @pytest.mark.engine

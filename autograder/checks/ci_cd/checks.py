@@ -312,8 +312,8 @@ def workflow_tags(e: Evidence) -> None:
         raise Failure(
             expected=f"For each event the tags of {image} that me.rules ask for, and no other push.",
             found=f"{len(rows)} of the {len(predicted(e.parameters))} events push something else.",
-            next_step="course tags preview github-build.yml with the event and its ref shows which rule gave which "
-            "tag. Lesson 10, “Which tags does it make?”.",
+            next_step="`python3 course.py tags preview` with github-build.yml, the event and its ref shows which rule "
+            "gave which tag. Lesson 10, “Which tags does it make?”.",
             table=[
                 ("event", "asked for", "yours"),
                 *((event.words, listed(right), listed(mine)) for event, mine, right in rows[:SHOWN_ROWS]),

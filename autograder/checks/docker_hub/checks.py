@@ -65,7 +65,7 @@ def _hub(e: Evidence) -> dict[str, Any]:
         raise Failure(
             expected="The state of the Docker Hub emulator.",
             found="It is not there, or not in the form that the emulator gives it.",
-            next_step="Start the services with `course start`, then check or submit again.",
+            next_step="Start the services with `python3 course.py start`, then check or submit again.",
         )
     return dict(found.settings)
 
@@ -105,7 +105,7 @@ def token(e: Evidence) -> None:
             raise failure(*elsewhere)
         if mine:
             raise failure(f"Your account has the token {listed(mine)}.", "The name of the token is me.laptop.")
-        raise failure("Your account has no token.", "`course hub token create --help` tells how one is made.")
+        raise failure("Your account has no token.", "Make one: python3 course.py hub token create --help")
     told = f"The token {name}" if alive else f"No token {name} is good, and the last one"
     for one in reversed(found):
         if len(alive) > 1:
@@ -181,7 +181,8 @@ def tags(e: Evidence) -> None:
                 "by letter, and push both tags again.",
             )
     if _private(e, name):
-        raise failure("The repository is private.", "Make it public: course hub repository visibility --help")
+        next_step = "Make it public: python3 course.py hub repository visibility --help"
+        raise failure("The repository is private.", next_step)
 
 
 def _private(e: Evidence, name: str) -> bool | None:
@@ -210,7 +211,7 @@ def own_namespace(e: Evidence) -> None:
         raise Failure(
             expected=f"Your images in {namespace}/ and nowhere else.",
             found=f"The same image is in {listed(strays)}.",
-            next_step="You pushed there with another login. Delete it: course hub repository delete --help",
+            next_step="You pushed there with another login. Delete it: python3 course.py hub repository delete --help",
         )
     extra = [
         name
@@ -221,7 +222,7 @@ def own_namespace(e: Evidence) -> None:
         raise Failure(
             expected=f"In {namespace}/ the two repositories of this lab.",
             found=f"There is also {listed(extra)}.",
-            next_step="A push under a mistyped name made it. Delete it: course hub repository delete --help",
+            next_step="A push under a mistyped name made it. Delete it: python3 course.py hub repository delete --help",
         )
 
 
@@ -391,13 +392,13 @@ def private(e: Evidence) -> None:
         raise Failure(
             expected=expected,
             found="There is no such repository.",
-            next_step="Make it before you push: course hub repository create --help",
+            next_step="Make it before you push: python3 course.py hub repository create --help",
         )
     if not is_private:
         raise Failure(
             expected=expected,
             found="The repository is public: a push without a repository makes a public one.",
-            next_step="Make it private: course hub repository visibility --help",
+            next_step="Make it private: python3 course.py hub repository visibility --help",
         )
     held, _ = image(e, SERVICE, name, version)
     public = e.repository(SERVICE, _text(e, "repository"))
@@ -485,7 +486,7 @@ def revoked(e: Evidence) -> None:
         dead = all(one["expired"] for one in left)
         raise failure(
             f"{laptop} has expired, and was never revoked." if dead else f"{laptop} still logs in.",
-            "Revoke it, by its name or id: course hub token revoke --help",
+            "Revoke it, by its name or id: python3 course.py hub token revoke --help",
         )
     if not _tokens(e, laptop, which="revoked"):
         raise failure(

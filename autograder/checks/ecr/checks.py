@@ -419,7 +419,7 @@ def agree(e: Evidence) -> None:
         raise Failure(
             expected="describe-images and the registry name the same digest for each tag.",
             found=f"They differ for {listed(different)}.",
-            next_step="Run `course stop`, then `course start`, and push those tags again.",
+            next_step="Run `python3 course.py stop`, then `python3 course.py start`, and push those tags again.",
         )
     for tag in _releases(e):
         require_round_trip(e, held, tag)

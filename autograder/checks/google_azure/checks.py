@@ -250,7 +250,7 @@ def _preview(dialect: str, policy: str, fleet: Sequence[Entry]) -> retention.Pre
         raise Failure(
             expected="A policy that the cloud accepts.",
             found=f"{str(error)[:300]}.",
-            next_step="Correct that. course retention preview says the same before you set it.",
+            next_step="Correct that. `python3 course.py retention preview` says the same before you set it.",
         ) from None
 
 
@@ -332,7 +332,7 @@ def purge(e: Evidence) -> None:
         raise Failure(
             expected=expected,
             found=f"It cannot be used: {said[:300]}.",
-            next_step="Correct that. course acr run says the same when you try the command.",
+            next_step="Correct that. `python3 course.py acr run` says the same when you try the command.",
         ) from None
     if command is None:
         raise Failure(expected=expected, found="That is no purge.", next_step="Record the acr purge command itself.")

@@ -235,7 +235,8 @@ def causes(e: Evidence) -> None:
         raise Failure(
             expected=expected,
             found=f"{fitting} of the four fit.",
-            next_step="Read each rule and ask first which images it sees; `course retention preview` says it in words.",
+            next_step="Read each rule and ask first which images it sees; `python3 course.py retention preview` says "
+            "it in words.",
         )
 
 
@@ -371,7 +372,7 @@ def applied(e: Evidence) -> None:
             found="No night has passed since the repository was filled."
             if never
             else f"{len(late)} images that have to go are still there. {_named(late[0])} is one of them.",
-            next_step=f"Move the emulators' clock on by {AFTER} days, with `course clock advance`."
+            next_step=f"Move the emulators' clock on by {AFTER} days, with `python3 course.py clock advance`."
             + ("" if never else " If it was moved on, see what your policy does with that image."),
         )
 

@@ -413,7 +413,7 @@ def _listed_notes(held: Repository, found: ImageIndex, expected: str) -> list[Im
 
 def _elsewhere(held: Repository, found: ImageIndex) -> tuple[str, str]:
     """Where the SBOM went instead, as far as that can be seen, and what to do."""
-    next_step = "Attach the SBOM to the digest of the index, with course sbom attach or oras attach."
+    next_step = "Attach the SBOM to the digest of the index, with `python3 course.py sbom attach` or `oras attach`."
     notes = []
     for digest in held.manifests:
         own = [other for other, pointed in held.tags.items() if pointed == digest]

@@ -241,7 +241,9 @@ def accepted(e: Evidence) -> None:
         lines = gates.ignores(file.text)
     except gates.GateInput as error:
         raise Failure(
-            expected=again, found=f"{error}.", next_step="Correct that line, then ask course gate about it."
+            expected=again,
+            found=f"{error}.",
+            next_step="Correct that line, then ask `python3 course.py gate` about it.",
         ) from None
     strange = [one.id for one in lines if one.id not in allowed]
     if strange:

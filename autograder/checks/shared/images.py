@@ -35,7 +35,7 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
         raise Failure(
             expected=expected,
             found=f"There is no snapshot of {place}.",
-            next_step="Start the services with `course start`; for a submission, submit again while they run.",
+            next_step="Run `python3 course.py start`; for a submission, submit again while the services run.",
         )
     found = known.repositories.get(name)
     if found is not None:

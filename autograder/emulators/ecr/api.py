@@ -96,7 +96,7 @@ class Api:
             return as_error("InvalidParameterException", refusal.message, 400)
         except StoreProblem as problem:
             log.warning("store: %s", problem)
-            text = "The store behind this registry does not answer; run `course start`."
+            text = "The store behind this registry does not answer; run `python3 course.py start`."
             return as_error("ServerException", text, 503)
         except Exception:
             log.exception("%s failed", request.headers.get("x-amz-target", form.get("Action", path)))

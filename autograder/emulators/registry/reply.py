@@ -86,9 +86,8 @@ def unknown_name(repository: str) -> RegistryError:
 
 def store_refusal(problem: StoreProblem) -> RegistryError:
     """What a client sees when the store is out of reach."""
-    return RegistryError(
-        503, "UNAVAILABLE", "the store behind this registry does not answer; run `course start`", str(problem)
-    )
+    told = "the store behind this registry does not answer; run `python3 course.py start`"
+    return RegistryError(503, "UNAVAILABLE", told, str(problem))
 
 
 def stored(answer: Answer, file: BinaryIO) -> Reply:
