@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -88,6 +90,43 @@ def test_what_is_not_saved_is_noticed(lab_run):
     os.utime(file, (noted.stat().st_mtime - 60,) * 2)
     told = lab_run.course("submit", "01", "--out", str(lab_run.home / "out")).stdout
     assert "older than what the kernel ran" in told and "1 cell you ran is not in the file" in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lines are for a shell of Unix")
+def test_a_terminal_opened_by_hand_knows_the_course(lab_run, page):
+    """As a person does it: File, New, Terminal; then typed, and read where it is shown."""
+    with lab_runs.at(lab_run.home):
+        places = addresses.load()
+    typed = 'echo "REGISTRY is $REGISTRY"; echo "python is $(command -v python)"; course doctor --help | head -n 1'
+    page.set_viewport_size({"width": 1280, "height": 800})
+    # A terminal draws its text as a picture; for screen readers it writes it into the page as well.
+    settings = places.jupyter.replace("/lab?", "/lab/api/settings/@jupyterlab/terminal-extension:plugin?")
+    token = settings.partition("token=")[2]
+    answer = page.request.put(
+        settings, data={"raw": '{"screenReaderMode": true}'}, headers={"Authorization": f"token {token}"}
+    )
+    assert answer.status == 204, answer.text()
+    page.goto(places.jupyter.replace("/lab?", "/lab?reset&"))
+    page.click('.lm-MenuBar-itemLabel:text-is("File")', timeout=SECONDS)
+    page.locator('.lm-Menu-itemLabel:text-is("New")').hover()
+    page.click('.lm-Menu-itemLabel:text-is("Terminal")', timeout=SECONDS)
+    terminal = page.locator(".jp-Terminal").last
+    terminal.locator(".xterm-screen").click(timeout=SECONDS)
+    rows = terminal.locator(".xterm-accessibility [role=listitem]")
+    rows.filter(has_text="work").first.wait_for(state="attached", timeout=SECONDS)  # the prompt, with its folder
+    page.keyboard.type(f"({typed}) | tee typed.txt\n")
+    rows.filter(has_text="Usage: ").wait_for(state="attached", timeout=SECONDS)
+    expected = [
+        f"REGISTRY is {places.services['registry']}",
+        f"python is {Path(sys.executable).parent / 'python'}",
+        "Usage: course doctor [OPTIONS]",
+    ]
+    REPORT.mkdir(exist_ok=True)
+    page.screenshot(path=REPORT / "jupyterlab-terminal.png")
+    assert (lab_run.home / "work" / "typed.txt").read_text(encoding="utf-8").splitlines() == expected
+    shown = "".join("".join(rows.all_inner_texts()).split())  # long lines are folded
+    for line in expected:
+        assert "".join(line.split()) in shown, shown
 
 
 def test_every_notebook_is_readable(lab_run, page):
