@@ -77,7 +77,7 @@ def imports(file: Path) -> tuple[tuple[str, bool], ...]:
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.relative_to(PACKAGE).as_posix())
 def test_imports_point_downwards(file):
     own = part_of(name_of(file))
-    assert own in RANK, f"{own} has no place in the architecture; give it one in this test and in CONTRIBUTING.md"
+    assert own in RANK, f"{own} has no place in the architecture; give it one in this test and in ARCHITECTURE.md"
     for name, _ in imports(file):
         if name.split(".")[0] != "autograder":
             continue
