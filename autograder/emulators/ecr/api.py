@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from moto.core.exceptions import ServiceException
-from moto.core.request import Request
-from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.core.utils import get_service_model
 
 from autograder.emulators.ecr import policies, problems, validation
 from autograder.emulators.ecr.identity import REGION, Identities, Profile, Signed
-from autograder.emulators.ecr.operations import Response
+from autograder.emulators.ecr.operation import Operation, reads
+from autograder.emulators.ecr.operations import OPERATIONS
 from autograder.emulators.ecr.registry import Registry
+from autograder.emulators.ecr.request import ApiRequest
 from autograder.emulators.ecr.tokens import LAYERS
 from autograder.emulators.interface import RegistryError, StoreProblem
 
@@ -27,25 +28,6 @@ LARGEST_REQUEST = 32 * 1024 * 1024  # bytes; a layer part of 20 MiB in base64
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 # Repository URIs always say localhost: Docker keeps a login for each spelling of an address apart.
 LOOPBACK = re.compile(r"^(127\.0\.0\.1|\[::1\])(?=:|$)")
-# Operations that change nothing, and those that take the locks they need themselves; all others run under the guard
-# and are saved before they are answered.
-READS = ("Describe", "Get", "List", "BatchGet", "BatchCheck")
-SELF_LOCKING = frozenset(
-    {
-        "BatchCheckLayerAvailability",
-        "BatchDeleteImage",
-        "CompleteLayerUpload",
-        "DeleteRepository",
-        "GetDownloadUrlForLayer",
-        "InitiateLayerUpload",
-        "PutImage",
-        "StartImageScan",
-        "UploadLayerPart",
-    }
-)
-JOURNAL = {"CreateRepository": "create", "GetAuthorizationToken": "login", "StartImageScan": "scan"}
-CONFIGURES = re.compile(r"(Put|Set|Delete|Update|Tag|Untag)\w+")
-JOURNALS_ITSELF = frozenset({"BatchDeleteImage", "DeleteRepository", "PutImage"})
 
 log = logging.getLogger(__name__)
 Answer = tuple[int, dict[str, str], bytes]
@@ -63,7 +45,7 @@ class Api:
         self._registry = registry
         self._identities = identities
         self._model = get_service_model("ecr")
-        self._operations = frozenset(self._model.operation_names)
+        self._names = frozenset(self._model.operation_names)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
@@ -88,8 +70,7 @@ class Api:
             profile, service, region = self._identities.caller(request)
             if service == "sts" and form:
                 return _sts(profile, form)
-            operation = self._operation(request, service, region)
-            return self._call(request, profile, operation)
+            return self._call(request, profile, self._operation(request, service, region))
         except ServiceException as problem:
             return as_error(problem.code, str(problem.message), 400)
         except RegistryError as refusal:  # the store refused a manifest or a layer
@@ -103,74 +84,65 @@ class Api:
             return as_error("ServerException", "The ECR emulator failed; its log says why.", 500)
 
     def _operation(self, request: Signed, service: str, region: str) -> str:
+        """AWS's name of the operation that is asked for."""
         target = request.headers.get("x-amz-target", "")
         if service != "ecr" or not target.startswith(TARGET):
             raise problems.not_here(f"The service {service!r}" if service != "ecr" else f"The operation {target!r}")
         if region != REGION:
             raise problems.not_here(f"The region {region} (there is only {REGION}; set AWS_DEFAULT_REGION to it)")
-        operation = target.removeprefix(TARGET)
-        if operation not in self._operations:
-            raise ServiceException("UnknownOperationException", f"ECR has no operation {operation}.")
-        return operation
+        name = target.removeprefix(TARGET)
+        if name not in self._names:
+            raise ServiceException("UnknownOperationException", f"ECR has no operation {name}.")
+        return name
 
-    def _call(self, request: Signed, profile: Profile, operation: str) -> Answer:
+    def _call(self, request: Signed, profile: Profile, name: str) -> Answer:
         """One operation, with its line in the journal if it changed something or was refused to."""
         given = _json(request.body)
-        name = given.get("repositoryName", "") if isinstance(given, dict) else ""
+        repository = str(given.get("repositoryName", "") if isinstance(given, dict) else "")
         try:
-            answer = self._perform(request, profile, operation, given)
+            if name not in OPERATIONS:
+                raise problems.not_here(name)
+            answer = self._perform(request, profile, OPERATIONS[name], given)
         except ServiceException as problem:
             answer = _json_error(problem.code, str(problem.message), 400)
         if answer[0] == 200:
-            self._journal(profile, operation, str(name))
-        elif not operation.startswith(READS):
+            if OPERATIONS[name].journal:
+                self._registry.journal(profile.name, OPERATIONS[name].journal, repository, operation=name)
+        elif not reads(name):
             said = json.loads(answer[2])
-            detail = {"operation": operation, "code": said["__type"], "message": said.get("message", "")}
-            self._registry.journal(profile.name, "refuse", str(name), **detail)
+            detail = {"operation": name, "code": said["__type"], "message": said.get("message", "")}
+            self._registry.journal(profile.name, "refuse", repository, **detail)
         return answer
 
-    def _perform(self, request: Signed, profile: Profile, operation: str, given: Any) -> Answer:
-        if not hasattr(Response, camelcase_to_underscores(operation)):
-            raise problems.not_here(operation)
-        validation.parameters(self._model.operation_model(operation), given)
-        name = given.get("repositoryName")
-        self._check_registry(profile, operation, given, name)
-        self._authorise(profile, operation, given, name)
-        return self._dispatch(request, profile, operation)
+    def _perform(self, request: Signed, profile: Profile, operation: Operation, given: Any) -> Answer:
+        validation.parameters(self._model.operation_model(operation.name), given)
+        repository = given.get("repositoryName")
+        self._check_registry(profile, operation, given, repository)
+        self._authorise(profile, operation, given, repository)
+        host = LOOPBACK.sub("localhost", request.headers.get("host", ""))
+        call = ApiRequest(self._registry, profile, host, operation.name, given)
+        if operation.locks == "itself":
+            return _run(operation, call)
+        with self._registry.guard:
+            answer = _run(operation, call)
+            if answer[0] == 200 and not operation.reads:
+                self._registry.save()
+            return answer
 
-    def _check_registry(self, profile: Profile, operation: str, given: dict[str, Any], name: str | None) -> None:
+    def _check_registry(self, profile: Profile, operation: Operation, given: dict[str, Any], name: str | None) -> None:
         """A caller from another account means its own registry unless it names this one; it has none here."""
         registry_id = given.get("registryId") or profile.account
-        if registry_id == self._registry.moto.account_id or operation == "GetAuthorizationToken":
+        if registry_id == self._registry.moto.account_id or operation.any_account:
             return
-        if name and operation != "CreateRepository":
+        if name and not operation.makes_repository:
             raise problems.repository_missing(name, registry_id)
         if "resourceArn" not in given:
             raise problems.not_here(f"A registry of account {registry_id}")
 
-    def _authorise(self, profile: Profile, operation: str, given: dict[str, Any], name: str | None) -> None:
+    def _authorise(self, profile: Profile, operation: Operation, given: dict[str, Any], name: str | None) -> None:
+        name = name or operation.resource
         resource = str(given.get("resourceArn") or (self._registry.arn(name) if name else "*"))
-        if operation == "DescribeRepositories":
-            resource = self._registry.arn("*")
-        policies.authorise(profile, f"ecr:{operation}", resource, self._registry.policy(resource))
-
-    def _dispatch(self, request: Signed, profile: Profile, operation: str) -> Answer:
-        headers = {key: value for key, value in request.headers.items() if key not in ("content-length", "host")}
-        host = request.headers.get("host", "")
-        local = Request.from_primitives("POST", f"http://{host}/", headers, request.body)
-        response = Response(self._registry, profile, LOOPBACK.sub("localhost", host))
-        if operation in SELF_LOCKING:
-            return _plain(response._dispatch(local))
-        with self._registry.guard:
-            answer = _plain(response._dispatch(local))
-            if answer[0] == 200 and not operation.startswith(READS):
-                self._registry.save()
-            return answer
-
-    def _journal(self, profile: Profile, operation: str, name: str) -> None:
-        what = JOURNAL.get(operation) or ("configure" if CONFIGURES.fullmatch(operation) else None)
-        if what and operation not in JOURNALS_ITSELF:
-            self._registry.journal(profile.name, what, name, operation=operation)
+        policies.authorise(profile, operation.action, resource, self._registry.policy(resource))
 
     def _layer(self, environ: dict[str, Any], path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
         query = dict(parse_qsl(str(environ.get("QUERY_STRING", ""))))
@@ -202,8 +174,7 @@ def _sts(profile: Profile, form: dict[str, str]) -> Answer:
 
 
 def _json_error(code: str, message: str, status: int) -> Answer:
-    _, headers, body = problems.as_json(ServiceException(code, message))
-    return status, headers, body.encode()
+    return problems.as_json(ServiceException(code, message), status)
 
 
 def _xml_error(code: str, message: str, status: int) -> Answer:
@@ -241,9 +212,10 @@ def _json(body: bytes) -> Any:
         raise ServiceException("SerializationException", "The request body is not JSON.") from None
 
 
-def _plain(answer: tuple[int, dict[str, Any], Any]) -> Answer:
-    """moto's answer without its headers that are about moto."""
-    status, headers, body = answer
-    content = body if isinstance(body, bytes) else str(body).encode("utf-8")
-    kept = {name: str(value) for name, value in headers.items() if name.lower() in ("content-type", "x-amzn-errortype")}
-    return int(status), kept, content
+def _run(operation: Operation, call: ApiRequest) -> Answer:
+    """What an operation answers, its refusals included."""
+    try:
+        result = operation.run(call)
+    except ServiceException as problem:
+        result = problem
+    return call.serialize(result)

@@ -19,6 +19,7 @@ from autograder.emulators.interface import Action, Call, Caller, Context, Header
 # What an IAM policy must allow for each request of the distribution API.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
 PERMISSIONS = {
+    (Kind.CATALOG, "GET"): "ecr:DescribeRepositories",
     (Kind.UPLOAD, "POST"): "ecr:InitiateLayerUpload",
     (Kind.UPLOAD, "PATCH"): "ecr:UploadLayerPart",
     (Kind.UPLOAD, "GET"): "ecr:UploadLayerPart",
@@ -124,7 +125,8 @@ class EcrBackend(BaseBackend):
 
     def catalog(self, caller: Caller) -> list[str]:
         try:
-            policies.authorise(PROFILES[caller.name], "ecr:DescribeRepositories", self.registry.arn("*"), None)
+            permission = PERMISSIONS[Kind.CATALOG, "GET"]
+            policies.authorise(PROFILES[caller.name], permission, self.registry.arn("*"), None)
         except ServiceException as problem:
             raise problems.as_registry_error(problem) from None
         with self.registry.guard:

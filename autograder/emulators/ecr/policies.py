@@ -13,29 +13,14 @@ from moto.core.exceptions import ServiceException
 from autograder.domain import access
 from autograder.emulators.ecr import problems
 from autograder.emulators.ecr.identity import Profile
+from autograder.emulators.ecr.operations import OPERATIONS
 
-# https://docs.aws.amazon.com/AmazonECR/latest/userguide/security-iam-awsmanpol.html
-READ_ONLY: Final = (  # AmazonEC2ContainerRegistryReadOnly
-    "ecr:GetAuthorizationToken",
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:GetDownloadUrlForLayer",
-    "ecr:GetRepositoryPolicy",
-    "ecr:DescribeRepositories",
-    "ecr:ListImages",
-    "ecr:ListImageReferrers",
-    "ecr:DescribeImages",
-    "ecr:BatchGetImage",
-    "ecr:GetLifecyclePolicy",
-    "ecr:GetLifecyclePolicyPreview",
-    "ecr:ListTagsForResource",
-    "ecr:DescribeImageScanFindings",
-)
 # What each profile's own IAM policy allows, on every resource. The role has nothing but the token that everyone needs,
 # so a repository's policy alone decides about it; the other account's user may do anything its own account can grant.
 IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     "admin": ("ecr:*",),
     "ci-role": ("ecr:GetAuthorizationToken",),
-    "reader": READ_ONLY,
+    "reader": tuple(operation.action for operation in OPERATIONS.values() if operation.reader),
     "other-account": ("ecr:*",),
 }
 

@@ -35,10 +35,10 @@ def as_registry_error(problem: ServiceException) -> RegistryError:
     return RegistryError(status, code, str(problem.message))
 
 
-def as_json(problem: ServiceException, status: int = 400) -> tuple[int, dict[str, str], str]:
+def as_json(problem: ServiceException, status: int = 400) -> tuple[int, dict[str, str], bytes]:
     """The same refusal as an answer of the API: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html"""
     headers = {"Content-Type": JSON, "x-amzn-ErrorType": str(problem.code)}
-    return status, headers, json.dumps({"__type": problem.code, "message": str(problem.message)})
+    return status, headers, json.dumps({"__type": problem.code, "message": str(problem.message)}).encode("utf-8")
 
 
 def invalid(parameter: str, constraint: str) -> ServiceException:

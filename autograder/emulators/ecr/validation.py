@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 from botocore.validate import ParamValidator
 from moto.core.exceptions import ServiceException
+from moto.iam.exceptions import MalformedPolicyDocument
+from moto.iam.policy_validation import IAMPolicyDocumentValidator
 
 from autograder.domain import access
 from autograder.domain.retention import ecr_validate
@@ -96,15 +97,23 @@ def repository_policy(text: str) -> None:
         raise ServiceException("InvalidParameterException", f"{access.INVALID_POLICY_TEXT} [{faults}]") from None
 
 
-def registry_policy(text: str, is_iam_policy: Callable[[str], bool]) -> None:
+def registry_policy(text: str) -> None:
     """Check a registry policy; moto's own check refuses the action that pull-through caches need.
 
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html
     """
-    if is_iam_policy(text):
+    if _is_iam_policy(text):
         statements = json.loads(text)["Statement"]
         statements = statements if isinstance(statements, list) else [statements]
         actions = [statement.get("Action", []) for statement in statements]
         if all(set([action] if isinstance(action, str) else action) <= REGISTRY_ACTIONS for action in actions):
             return
     raise problems.invalid("PolicyText", "Invalid registry policy provided")
+
+
+def _is_iam_policy(text: str) -> bool:
+    try:
+        IAMPolicyDocumentValidator(text).validate()
+    except MalformedPolicyDocument:
+        return False
+    return True
