@@ -28,6 +28,7 @@ STATE = (
     "repositories",
     "tagger",
 )
+REQUIRED = ("repositories", "tagger")  # in every version's file
 VOLATILE = {"uploads": {}, "layers": {}, "uri": ""}  # per class attribute: what a new process starts with
 
 
@@ -60,8 +61,10 @@ def save(path: Path, text: str) -> None:
 def load(path: Path, moto: MotoBackend) -> dict[str, Any]:
     """Fill the backend from the file; returns ``extra``. Nothing happens if there is no file.
 
+    A setting that the file's version did not have stays as a new process begins with it.
+
     Raises:
-        SnapshotProblem: the file was not written by this version.
+        SnapshotProblem: the file is damaged or of another schema.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -73,7 +76,8 @@ def load(path: Path, moto: MotoBackend) -> dict[str, Any]:
             raise KeyError(document["schema"])
         state = document["backend"]
         for name in STATE:
-            setattr(moto, name, state[name])
+            if name in state or name in REQUIRED:
+                setattr(moto, name, state[name])
         return dict(document["extra"])
     except (ValueError, KeyError, TypeError) as error:
         raise SnapshotProblem(f"{path} was not written by this version of the emulator: {error!r}") from None

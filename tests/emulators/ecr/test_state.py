@@ -96,6 +96,20 @@ def test_only_known_classes_are_made_from_the_file(emulator: Emulator, ecr: Any)
             emulator.restart()
 
 
+def test_a_file_from_before_a_setting_was_kept_is_read(emulator: Emulator, ecr: Any) -> None:
+    path = emulator.context.state / "ecr.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    del document["backend"]["replication_config"]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    emulator.restart()
+    answer = emulator.client().describe_registry()
+    assert answer["replicationConfiguration"] == {"rules": []}
+    del document["backend"]["repositories"]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(SnapshotProblem):
+        emulator.restart()
+
+
 def test_what_has_no_place_in_the_file_is_not_written(emulator: Emulator, ecr: Any) -> None:
     emulator.backend.registry.moto.find("app").strange = object()
     with pytest.raises(TypeError, match="no place"):
