@@ -206,9 +206,10 @@ class Context:
         store: the store through this backend's prefix.
         journal: the shared journal.
         clock: the shared clock.
-        lock: a context manager, one re-entrant lock for each repository: ``with context.lock(name):``. The proxy
-            holds it around check, store and commit of a manifest's push and deletion. An API call that changes images
-            takes it too. Never take two.
+        lock: a context manager, one re-entrant lock per repository: ``with context.lock(name):``. The proxy holds it
+            around check, store and commit of a manifest's push and deletion. Whatever else changes images or what is
+            allowed to change them takes it too, before it looks at them. ``lock("")`` is for what concerns no single
+            repository. Never take two; a lock of the backend's own is taken last.
         credentials: this installation's secrets for this service (generated, never in the repository).
         secret: 32 bytes of this installation, for signing.
     """

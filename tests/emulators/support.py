@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import pytest
+
 from autograder.emulators.clock import EmulatorClock
 from autograder.emulators.database import Database
 from autograder.emulators.interface import Context, Manifest, RegistryError
@@ -102,6 +104,52 @@ def index(repository: str, tag: str | None, *children: Manifest) -> Manifest:
     listed = [{"mediaType": child.media_type, "digest": child.digest, "size": len(child.body)} for child in children]
     body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}).encode()
     return Manifest(repository, tag, digest_of(body), OCI_INDEX, body)
+
+
+WAIT = 0.3  # seconds that a request gets before it counts as waiting
+
+
+class Meanwhile:
+    """A request beside the test's own."""
+
+    def __init__(self, job: Callable[[], Any]) -> None:
+        self.error: Exception | None = None
+        self.answer: Any = None
+        self._job = job
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._thread.join(WAIT)
+
+    def _run(self) -> None:
+        try:
+            self.answer = self._job()
+        except Exception as error:
+            self.error = error
+
+    @property
+    def waits(self) -> bool:
+        return self._thread.is_alive()
+
+    def end(self) -> Any:
+        """Let it finish; its answer. What it raised goes on here."""
+        self._thread.join(20)
+        assert not self.waits, "it waits for ever"
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
+def when_called(patch: pytest.MonkeyPatch, owner: object, name: str, job: Callable[[], Any]) -> list[Meanwhile]:
+    """Begin ``job`` the next time that a method is called, before it does anything."""
+    method, begun = getattr(owner, name), list[Meanwhile]()
+
+    def called(*arguments: Any, **named: Any) -> Any:
+        if not begun and threading.current_thread() is threading.main_thread():
+            begun.append(Meanwhile(job))
+        return method(*arguments, **named)
+
+    patch.setattr(owner, name, called)
+    return begun
 
 
 @dataclass

@@ -116,16 +116,16 @@ def test_untag_keeps_the_image_and_remove_repository_takes_all(catalog: Catalog)
 def test_attributes_of_repository_manifest_and_tag(catalog: Catalog) -> None:
     pushed = manifest("a", "1", "1")
     catalog.push(pushed)
-    catalog.set_attributes("a", {"private": True})
-    catalog.set_attributes("a", {"writeEnabled": False}, tag="1")
-    catalog.set_attributes("a", {"deleteEnabled": False}, digest=pushed.digest)
+    catalog.change_attributes("a", {"private": True})
+    catalog.change_attributes("a", {"writeEnabled": False}, tag="1")
+    catalog.change_attributes("a", {"deleteEnabled": False}, digest=pushed.digest)
     record = catalog.record("a", pushed.digest)
     assert catalog.attributes("a") == {"private": True}
     assert record is not None and record.attributes == {"deleteEnabled": False}
     assert record.tags[0].attributes == {"writeEnabled": False}
     for wrong in ({"tag": "2"}, {"digest": "sha256:0"}):
         with pytest.raises(LookupError):
-            catalog.set_attributes("a", {}, **wrong)
+            catalog.change_attributes("a", {}, **wrong)
 
 
 STEPS = st.lists(

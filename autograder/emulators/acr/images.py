@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from autograder.domain.retention.acr import evaluate
@@ -59,6 +60,8 @@ class AcrImages:
             if preview.dry_run:
                 break
             with self._context.lock(image.repository):
+                if is_locked(self._names.attributes(image.repository)):
+                    continue
                 done = self._backend.expire(image.repository, image, result, who)
             gone += [done] if done else []
         self._backend.reconcile()
@@ -90,19 +93,14 @@ class AcrImages:
         unknown = [key for key in attributes if key not in LOCKS]
         if unknown or not attributes:
             raise RegistryError(400, "INVALID_ARGUMENT", f"give at least one of {', '.join(LOCKS)}")
-        repository, tag, digest = self._find(image)
-        with self._context.lock(repository):
-            record = self._names.record(repository, digest) if digest else None
-            found = self._names.tag(repository, tag) if tag else None
-            before = found.attributes if found else record.attributes if record else self._names.attributes(repository)
-            self._names.set_attributes(repository, {**before, **attributes}, digest=digest or None, tag=tag or None)
+        with self._held(image) as (repository, tag, digest):
+            self._names.change_attributes(repository, attributes, digest=digest or None, tag=tag or None)
         self._noted("repository-update", repository, image, **attributes)
         return self._repository_show(image)
 
     def _repository_delete(self, image: str) -> dict[str, Any]:
         """A repository, or the manifest behind a tag or digest with all its tags, as `az acr repository delete`."""
-        repository, tag, digest = self._find(image)
-        with self._context.lock(repository):
+        with self._held(image) as (repository, tag, digest):
             target = digest or (self._names.resolve(repository, tag) or "" if tag else "")
             for record in self._names.records(repository):
                 if target in ("", record.digest):
@@ -116,11 +114,10 @@ class AcrImages:
         return {"deleted": image}
 
     def _repository_untag(self, image: str) -> dict[str, Any]:
-        repository, tag, _ = self._find(image)
-        digest = self._names.resolve(repository, tag)
-        if digest is None:
-            raise RegistryError(400, "INVALID_ARGUMENT", "name an image with its tag: NAME:TAG")
-        with self._context.lock(repository):
+        with self._held(image) as (repository, tag, _):
+            digest = self._names.resolve(repository, tag)
+            if digest is None:
+                raise RegistryError(400, "INVALID_ARGUMENT", "name an image with its tag: NAME:TAG")
             self._backend.check_delete(Caller(OWNER), repository, tag, digest)
             self._names.untag(repository, tag)
         self._noted("repository-untag", repository, image)
@@ -161,17 +158,28 @@ class AcrImages:
 
     def _find(self, image: str) -> tuple[str, str, str]:
         """Repository, tag and digest of NAME, NAME:TAG or NAME@DIGEST. Raises RegistryError 404 unless it exists."""
-        name, _, digest = image.partition("@")
-        repository, _, tag = name.partition(":")
+        repository, tag, digest = _split(image)
         known = self._names.exists(repository) and (not digest or self._names.has(repository, digest))
         if not known or (tag and self._names.resolve(repository, tag) is None):
             raise RegistryError(404, "NAME_UNKNOWN", f"there is no {image} in this registry")
         return repository, tag, digest
 
+    @contextmanager
+    def _held(self, image: str) -> Iterator[tuple[str, str, str]]:
+        """What :meth:`_find` finds, with the repository's lock held: nothing of it goes or moves meanwhile."""
+        with self._context.lock(_split(image)[0]):
+            yield self._find(image)
+
     def _noted(self, operation: str, repository: str, image: str, **detail: object) -> None:
         self._context.journal.record(
             "acr", OWNER, "configure", repository=repository, detail={"operation": operation, "image": image, **detail}
         )
+
+
+def _split(image: str) -> tuple[str, str, str]:
+    name, _, digest = image.partition("@")
+    repository, _, tag = name.partition(":")
+    return repository, tag, digest
 
 
 def attributes_of(stored: dict[str, Any]) -> dict[str, bool]:

@@ -95,7 +95,7 @@ class AcrSettings:
             "scope-map-create": self._scope_map_create,
             "scope-map-list": self._scope_map_list,
             "token-create": self._token_create,
-            "token-list": lambda: [self._shown(token) for token in self.tokens.all()],
+            "token-list": self._token_list,
             "token-delete": self._token_delete,
             "retention-update": self._retention_update,
         }
@@ -125,7 +125,8 @@ class AcrSettings:
         if not NAME.fullmatch(name) or name.startswith("_"):
             raise RegistryError(400, "INVALID_ARGUMENT", "a scope map's name is 5 to 50 of letters, digits, - and _")
         self._check_actions(actions)
-        self._save({"scopeMaps": {**self._values["scopeMaps"], name: sorted(set(actions))}})
+        with self._context.lock(""):
+            self._save({"scopeMaps": {**self._values["scopeMaps"], name: sorted(set(actions))}})
         self._configured("scope-map-create", name=name, actions=sorted(set(actions)))
         return {"name": name, "actions": sorted(set(actions))}
 
@@ -139,18 +140,22 @@ class AcrSettings:
         """``repositories`` are lists of a name and its actions, as after ``--repository``."""
         if not NAME.fullmatch(name):
             raise RegistryError(400, "INVALID_ARGUMENT", "a token's name is 5 to 50 of letters, digits, - and _")
-        if any(token.name == name for token in self.tokens.all()):
-            raise RegistryError(409, "CONFLICT", f"the token {name} exists already")
         if (scope_map is None) == (not repositories):
             raise RegistryError(400, "INVALID_ARGUMENT", "give either --scope-map or --repository")
-        if scope_map is None:  # az then makes a scope map of its own for the token
-            actions = [f"repositories/{entry[0]}/{action}" for entry in repositories for action in entry[1:]]
-            scope_map = self._scope_map_create(f"{name[:41]}-scope-map", actions)["name"]
-        self._scope_map(scope_map)
-        lifetime = None if days is None else timedelta(days=days)
-        token, secret = self.tokens.create("token", name, [scope_map], lifetime, "")
+        with self._context.lock(""):
+            if any(token.name == name for token in self.tokens.all()):
+                raise RegistryError(409, "CONFLICT", f"the token {name} exists already")
+            if scope_map is None:  # az then makes a scope map of its own for the token
+                actions = [f"repositories/{entry[0]}/{action}" for entry in repositories for action in entry[1:]]
+                scope_map = self._scope_map_create(f"{name[:41]}-scope-map", actions)["name"]
+            self._scope_map(scope_map)
+            lifetime = None if days is None else timedelta(days=days)
+            token, secret = self.tokens.create("token", name, [scope_map], lifetime, "")
         self._configured("token-create", token=name, scopeMap=scope_map)
         return {**self._shown(token), "password": secret}
+
+    def _token_list(self) -> list[dict[str, Any]]:
+        return [self._shown(token) for token in self.tokens.all()]
 
     def _token_delete(self, name: str) -> dict[str, Any]:
         gone = self._shown(self.tokens.revoke(name))
@@ -199,6 +204,5 @@ class AcrSettings:
 
     def snapshot(self) -> dict[str, Any]:
         """Settings, scope maps and tokens, without secrets."""
-        tokens = [self._shown(token) for token in self.tokens.all()]
         settings = {key: value for key, value in self._show().items() if key != "loginServer"}  # it holds a port
-        return {"settings": settings, "scopeMaps": self._scope_map_list(), "tokens": tokens}
+        return {"settings": settings, "scopeMaps": self._scope_map_list(), "tokens": self._token_list()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +20,7 @@ from autograder.domain.retention.gar_validate import parse_document, validate
 from autograder.domain.retention.model import Action as Fate
 from autograder.domain.retention.model import Image, Preview
 from autograder.emulators.clock import stamp
-from autograder.emulators.interface import Action, Call, Caller, Context, Manifest, RegistryError
+from autograder.emulators.interface import Action, Call, Caller, Context, Headers, Manifest, RegistryError
 from autograder.emulators.json_store import read_json, write_json
 from autograder.emulators.registry.access_tokens import AccessTokens
 from autograder.emulators.registry.bearer import BearerBackend, Identity, Scope
@@ -68,6 +69,9 @@ class ArtifactRegistryBackend(BearerBackend):
         self._file = context.state / "repositories.json"
         self.repositories: dict[str, dict[str, Any]] = read_json(self._file, {})
         self.keys = AccessTokens(context.state / "keys.json", context.clock)
+        # Held around each change of the settings, and around each change of images by what the settings say. Who holds
+        # the lock of an image may take it, never the other way round.
+        self._guard = threading.RLock()
 
     # who
 
@@ -117,8 +121,7 @@ class ArtifactRegistryBackend(BearerBackend):
             raise self._denied(caller.name, call.repository, action)
         project, repository, *_ = call.repository.split("/")
         if f"{project}/{repository}" not in self.repositories:
-            # https://cloud.google.com/artifact-registry/docs/docker/troubleshoot
-            raise RegistryError(404, "NAME_UNKNOWN", f'Repository "{repository}" not found')
+            raise _not_found(repository)
 
     def _denied(self, who: str, name: str, action: Action) -> RegistryError:
         project, repository, *_ = name.split("/")
@@ -136,10 +139,17 @@ class ArtifactRegistryBackend(BearerBackend):
     def check_push(self, caller: Caller, manifest: Manifest) -> None:
         """https://cloud.google.com/artifact-registry/docs/docker/troubleshoot#push"""
         super().check_push(caller, manifest)
+        immutable = self._immutable(manifest.repository)
         before = self.names.resolve(manifest.repository, manifest.tag) if manifest.tag else None
-        if before not in (None, manifest.digest) and self._immutable(manifest.repository):
+        if before not in (None, manifest.digest) and immutable:
             text = f"cannot update tag {manifest.tag}. The repository has enabled tag immutability"
             raise RegistryError(400, "MANIFEST_INVALID", text)
+
+    def commit_push(self, caller: Caller, manifest: Manifest) -> Headers:
+        """Asked again: the settings may have changed, or the repository gone, while the store took the bytes."""
+        with self._guard:
+            self.check_push(caller, manifest)
+            return super().commit_push(caller, manifest)
 
     def check_delete(self, caller: Caller, repository: str, tag: str | None, digest: str) -> None:
         """With immutable tags neither a tag nor a tagged image can be deleted; a child goes after its index.
@@ -156,17 +166,26 @@ class ArtifactRegistryBackend(BearerBackend):
                 400, "MANIFEST_INVALID", f"{digest} is still referenced by a manifest list; delete it first"
             )
 
+    def commit_delete(self, caller: Caller, repository: str, tag: str | None, digest: str) -> None:
+        with self._guard:
+            self.check_delete(caller, repository, tag, digest)
+            super().commit_delete(caller, repository, tag, digest)
+
     def _immutable(self, repository: str) -> bool:
-        return bool(self.repositories["/".join(repository.split("/")[:2])]["immutableTags"])
+        """Raises RegistryError NAME_UNKNOWN if the repository has been deleted."""
+        project, name, *_ = repository.split("/")
+        settings = self.repositories.get(f"{project}/{name}")
+        if settings is None:
+            raise _not_found(name)
+        return bool(settings["immutableTags"])
 
     # cleanup policies
 
     def overnight(self) -> list[dict[str, Any]]:
         """Background cleanup of every repository that has policies."""
-        return [gone for name in list(self.repositories) for gone in self._clean(name)]
+        return [gone for name, settings in list(self.repositories.items()) for gone in self._clean(name, settings)]
 
-    def _preview(self, name: str) -> tuple[list[Image], Preview]:
-        settings = self.repositories[name]
+    def _preview(self, name: str, settings: dict[str, Any]) -> tuple[list[Image], Preview]:
         images = [image for path in self._packages(name) for image in self.images(path, path.split("/", 2)[2])]
         policy = replace(
             parse_document(settings["cleanupPolicies"]),
@@ -175,11 +194,12 @@ class ArtifactRegistryBackend(BearerBackend):
         )
         return images, evaluate(policy, images, self.context.clock.now())
 
-    def _clean(self, name: str) -> list[dict[str, Any]]:
-        if not self.repositories[name]["cleanupPolicies"]:
+    def _clean(self, name: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run the policies of a repository, for as long as its settings are these."""
+        if not settings["cleanupPolicies"]:
             return []
         gone = []
-        images, preview = self._preview(name)
+        images, preview = self._preview(name, settings)
         for image, result in zip(images, preview.results, strict=True):
             path = f"{name}/{result.repository}"
             if result.action is not Fate.EXPIRE:
@@ -190,7 +210,9 @@ class ArtifactRegistryBackend(BearerBackend):
                     self.service, "cleanup", "would-expire", repository=path, digest=result.digest, detail=detail
                 )
                 continue
-            with self.context.lock(path):
+            with self.context.lock(path), self._guard:
+                if self.repositories.get(name) is not settings:
+                    break
                 done = self.expire(path, image, result, "cleanup")
             gone += [done] if done else []
         self.reconcile()
@@ -247,7 +269,7 @@ class ArtifactRegistryBackend(BearerBackend):
             if not form.fullmatch(text):
                 raise RegistryError(400, "INVALID_ARGUMENT", f"{text!r}: {what}")
         name = f"{project}/{repository}"
-        with self.context.lock(""):
+        with self._guard:
             if name in self.repositories:
                 raise RegistryError(409, "ALREADY_EXISTS", "the repository already exists")
             settings: dict[str, Any] = {
@@ -271,8 +293,9 @@ class ArtifactRegistryBackend(BearerBackend):
         return {"name": name, **settings, "packages": [path.split("/", 2)[2] for path in self._packages(name)]}
 
     def _delete(self, name: str) -> dict[str, Any]:
-        described = self._describe(name)
-        with self.context.lock(""):
+        """Settings and images as one step: a push ends before it, or finds no repository when it would commit."""
+        with self._guard:
+            described = self._describe(name)
             for path in self._packages(name):
                 self.names.remove_repository(path)
             self._save({other: value for other, value in self.repositories.items() if other != name})
@@ -301,11 +324,10 @@ class ArtifactRegistryBackend(BearerBackend):
         return self._change(name, "cleanup-set", {"cleanupPolicies": policies, "cleanupPolicyDryRun": dry_run})
 
     def _show_preview(self, name: str) -> list[dict[str, object]]:
-        self._settings(name)
-        return [result.as_json() for result in self._preview(name)[1].results]
+        return [result.as_json() for result in self._preview(name, self._settings(name))[1].results]
 
     def _change(self, name: str, operation: str, changed: dict[str, Any]) -> dict[str, Any]:
-        with self.context.lock(""):
+        with self._guard:
             self._save({**self.repositories, name: {**self._settings(name), **changed}})
         self._configured(operation, repository=name, **changed)
         return self._describe(name)
@@ -326,6 +348,11 @@ class ArtifactRegistryBackend(BearerBackend):
 
     def snapshot(self) -> dict[str, Any]:
         return {**super().snapshot(), "settings": self._list(), "keys": [key.public() for key in self.keys.all()]}
+
+
+def _not_found(repository: str) -> RegistryError:
+    """https://cloud.google.com/artifact-registry/docs/docker/troubleshoot"""
+    return RegistryError(404, "NAME_UNKNOWN", f'Repository "{repository}" not found')
 
 
 def _container_registry(name: str) -> RegistryError | None:

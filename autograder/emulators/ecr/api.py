@@ -7,6 +7,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -123,7 +124,9 @@ class Api:
         call = ApiRequest(self._registry, profile, host, operation.name, given)
         if operation.locks == "itself":
             return _run(operation, call)
-        with self._registry.guard:
+        # A change of a repository waits for a push or a night that is under way in it.
+        held = self._registry.context.lock(repository) if repository and not operation.reads else nullcontext()
+        with held, self._registry.guard:
             answer = _run(operation, call)
             if answer[0] == 200 and not operation.reads:
                 self._registry.save()

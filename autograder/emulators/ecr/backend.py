@@ -94,10 +94,9 @@ class EcrBackend(BaseBackend):
         return {"OCI-Subject": facts.subject} if facts.subject else {}
 
     def check_pull(self, caller: Caller, call: Call, digest: str) -> None:
-        with self.registry.guard:
-            image = self.registry.moto.image(call.repository, digest)
-            if image is not None and image.image_status == images.ARCHIVED:
-                raise problems.as_registry_error(problems.archived(digest, call.repository))
+        image = self.registry.image(call.repository, digest)
+        if image is not None and image.image_status == images.ARCHIVED:
+            raise problems.as_registry_error(problems.archived(digest, call.repository))
 
     def commit_pull(self, caller: Caller, call: Call, digest: str, media_type: str) -> Headers:
         if call.method == "GET":
@@ -119,6 +118,9 @@ class EcrBackend(BaseBackend):
     def referrers(self, caller: Caller, repository: str, digest: str) -> list[dict[str, Any]]:
         """Descriptors of the artifacts about an image, for ``/v2/NAME/referrers/DIGEST``."""
         with self.registry.guard:
+            if self.registry.tags(repository) is None:  # it went after it was asked for
+                missing = problems.repository_missing(repository, self.registry.moto.account_id)
+                raise problems.as_registry_error(missing)
             return [view.descriptor(image) for image in self.registry.moto.referrers(repository, digest)]
 
     # Everything else

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ class Upload:
 
     repository: str
     path: Path
+    lock: threading.Lock = field(default_factory=threading.Lock)  # held by who adds to it or completes it
     size: int = 0
     hash: Any = field(default_factory=hashlib.sha256)
     parts: list[int] = field(default_factory=list)
@@ -51,13 +54,15 @@ class Uploads:
         self._folder = folder
         self._account = account
         self._uploads: dict[str, Upload] = {}
+        self._guard = threading.Lock()  # around each change of the dict
 
     def start(self, repository: str) -> str:
         """The id of a new upload."""
-        while len(self._uploads) >= MOST_UPLOADS:
-            self._drop(next(iter(self._uploads)))
         upload_id = str(uuid.uuid4())
-        self._uploads[upload_id] = Upload(repository, self._folder / upload_id)
+        with self._guard:
+            while len(self._uploads) >= MOST_UPLOADS:
+                self._drop(next(iter(self._uploads)))
+            self._uploads[upload_id] = Upload(repository, self._folder / upload_id)
         return upload_id
 
     def add(self, repository: str, upload_id: str, first: int, last: int, blob: bytes) -> int:
@@ -66,15 +71,15 @@ class Uploads:
         Raises:
             ServiceException: UploadNotFoundException, InvalidLayerPartException (parts come in order, without gaps).
         """
-        upload = self._find(repository, upload_id)
-        if first != upload.size or last - first + 1 != len(blob):
-            raise InvalidLayerPartException(self._account, repository, upload_id, upload.size - 1)
-        with upload.path.open("ab") as stream:
-            stream.write(blob)
-        upload.hash.update(blob)
-        upload.size += len(blob)
-        upload.parts.append(len(blob))
-        return upload.size - 1
+        with self._held(repository, upload_id) as upload:
+            if first != upload.size or last - first + 1 != len(blob):
+                raise InvalidLayerPartException(self._account, repository, upload_id, upload.size - 1)
+            with upload.path.open("ab") as stream:
+                stream.write(blob)
+            upload.hash.update(blob)
+            upload.size += len(blob)
+            upload.parts.append(len(blob))
+            return upload.size - 1
 
     def complete(self, repository: str, upload_id: str, digests: list[str], store: Store) -> str:
         """Hand the layer to the store; returns its digest.
@@ -83,32 +88,42 @@ class Uploads:
             ServiceException: UploadNotFoundException, EmptyUploadException, LayerPartTooSmallException,
                 InvalidLayerException (the digest given is another), LayerAlreadyExistsException.
         """
-        upload = self._find(repository, upload_id)
-        digest = f"sha256:{upload.hash.hexdigest()}"
-        if not upload.size:
-            text = "The specified layer upload does not contain any layer parts."
-            raise ServiceException("EmptyUploadException", text)
-        if any(size < SMALLEST_PART for size in upload.parts[:-1]):
-            raise ServiceException("LayerPartTooSmallException", "Layer parts must be at least 5 MiB in size.")
-        if digest not in digests:
-            text = "The layer digest calculation performed by Amazon ECR upon receipt of the image layer does not "
-            raise ServiceException("InvalidLayerException", text + "match the digest specified.")
-        if store.blob_size(repository, digest) is not None:
-            self._drop(upload_id)
+        with self._held(repository, upload_id) as upload:
+            digest = f"sha256:{upload.hash.hexdigest()}"
+            if not upload.size:
+                text = "The specified layer upload does not contain any layer parts."
+                raise ServiceException("EmptyUploadException", text)
+            if any(size < SMALLEST_PART for size in upload.parts[:-1]):
+                raise ServiceException("LayerPartTooSmallException", "Layer parts must be at least 5 MiB in size.")
+            if digest not in digests:
+                text = "The layer digest calculation performed by Amazon ECR upon receipt of the image layer does not "
+                raise ServiceException("InvalidLayerException", text + "match the digest specified.")
+            there = store.blob_size(repository, digest) is not None
+            if not there:
+                store.put_blob(repository, digest, _pieces(upload.path))
+            with self._guard:
+                self._drop(upload_id)
+        if there:
             text = f"Layer with digest '{digest}' already exists in the repository with name '{repository}' in the "
             raise ServiceException("LayerAlreadyExistsException", text + f"registry with id '{self._account}'")
-        store.put_blob(repository, digest, _pieces(upload.path))
-        self._drop(upload_id)
         return digest
 
-    def _find(self, repository: str, upload_id: str) -> Upload:
+    @contextmanager
+    def _held(self, repository: str, upload_id: str) -> Iterator[Upload]:
+        """The upload, and nobody else's meanwhile. Raises UploadNotFoundException, also if it was just completed."""
         upload = self._uploads.get(upload_id)
-        if upload is None or upload.repository != repository:
-            raise UploadNotFoundException(upload_id, repository, self._account)
-        return upload
+        if upload is not None and upload.repository == repository:
+            with upload.lock:
+                if upload_id in self._uploads:
+                    yield upload
+                    return
+        raise UploadNotFoundException(upload_id, repository, self._account)
 
     def _drop(self, upload_id: str) -> None:
-        self._uploads.pop(upload_id).path.unlink(missing_ok=True)
+        """Forget an upload and its bytes; call with the guard held. One that was dropped for a newer one is gone."""
+        upload = self._uploads.pop(upload_id, None)
+        if upload is not None:
+            upload.path.unlink(missing_ok=True)
 
 
 def availability(store: Store, repository: str, digests: list[str]) -> dict[str, Any]:

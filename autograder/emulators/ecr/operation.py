@@ -25,8 +25,9 @@ class Operation:
     Attributes:
         name: AWS's, for example ``PutImage``; its IAM action is ``ecr:PutImage``.
         run: answers a request: a dict in AWS's shape, or moto's answer. It refuses by raising ServiceException.
-        locks: "record": it runs while the emulator's record is locked, and what it changed is saved before the answer
-            goes out. "itself": it takes the locks it needs, and saves.
+        locks: "record": it runs while the emulator's record is locked, a change also with the lock of the repository
+            that it names; what it changed is saved before the answer goes out. "itself": it takes the locks it needs,
+            and saves.
         journal: the word of the journal line that tells of a success; "" if there is none, or it writes its own.
         reader: whether AWS's managed policy AmazonEC2ContainerRegistryReadOnly allows it, and so the profile `reader`.
             https://docs.aws.amazon.com/AmazonECR/latest/userguide/security-iam-awsmanpol.html

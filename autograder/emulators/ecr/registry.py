@@ -124,13 +124,17 @@ class Registry:
     def resolve(self, repository: str, tag: str) -> str | None:
         """The digest a tag points at, or None."""
         with self.guard:
-            image = self.moto.image(repository, tag=tag) if repository in self.moto.repositories else None
+            image = self.image(repository, tag=tag)
             return image.digest if image else None
 
     def has(self, repository: str, digest: str) -> bool:
         """Whether the manifest exists, tagged or not."""
+        return self.image(repository, digest) is not None
+
+    def image(self, repository: str, digest: str | None = None, tag: str | None = None) -> StoredImage | None:
+        """The image with that digest and tag (whichever are given), or None, also where the repository is gone."""
         with self.guard:
-            return repository in self.moto.repositories and self.moto.image(repository, digest) is not None
+            return self.moto.image(repository, digest, tag) if repository in self.moto.repositories else None
 
     # Pushes, from either side
 
@@ -227,7 +231,7 @@ class Registry:
     def pulled(self, repository: str, digest: str) -> None:
         """Note a pull."""
         with self.guard:
-            image = self.moto.image(repository, digest)
+            image = self.image(repository, digest)
             if image is not None and self.now() - (image.last_recorded_pull_time or 0.0) >= PULL_GRAIN:
                 image.last_recorded_pull_time = self.now()
                 self.save()
@@ -242,7 +246,7 @@ class Registry:
     def _scan(self, repository: str, digest: str, began: float) -> None:
         outcome = scanning.run(self.scanner, repository, digest, began)
         with self.guard:
-            image = self.moto.image(repository, digest) if repository in self.moto.repositories else None
+            image = self.image(repository, digest)
             if image is not None:  # it may have been deleted meanwhile
                 image.scan = outcome
                 self.save()

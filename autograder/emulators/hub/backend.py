@@ -218,9 +218,9 @@ class HubBackend(BearerBackend):
         return [self._described(name) for name in self.names.repositories()]
 
     def _repository_delete(self, name: str) -> dict[str, Any]:
-        self._existing(name)
-        described = self._described(name)
         with self.context.lock(name):
+            self._existing(name)
+            described = self._described(name)
             self.names.remove_repository(name)
         self.reconcile()
         self._configured(name.partition("/")[0], "repository-delete", repository=name)
@@ -231,7 +231,7 @@ class HubBackend(BearerBackend):
         with self.context.lock(""):
             if private and not self.names.attributes(name).get("private"):
                 self._room_for_private(name)
-            self.names.set_attributes(name, {**self.names.attributes(name), "private": private})
+            self.names.change_attributes(name, {"private": private})
         self._configured(name.partition("/")[0], "repository-privacy", repository=name, private=private)
         return self._described(name)
 
@@ -242,7 +242,8 @@ class HubBackend(BearerBackend):
                 compile_regex(rule)
             except ValueError as error:
                 raise RegistryError(400, "UNSUPPORTED", f"{rule!r} is not a regular expression: {error}") from None
-        self.names.set_attributes(name, {**self.names.attributes(name), "immutable": rules})
+        with self.context.lock(name):  # a push that was allowed to move a tag ends before the tag is told to stay
+            self.names.change_attributes(name, {"immutable": rules})
         self._configured(name.partition("/")[0], "repository-immutable", repository=name, rules=rules)
         return self._described(name)
 

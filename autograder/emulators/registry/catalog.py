@@ -198,17 +198,20 @@ class Catalog:
                 "DELETE FROM repositories WHERE service = ? AND repository = ?", (self._service, repository)
             )
 
-    def set_attributes(
-        self, repository: str, attributes: dict[str, Any], *, digest: str | None = None, tag: str | None = None
+    def change_attributes(
+        self, repository: str, changed: dict[str, Any], *, digest: str | None = None, tag: str | None = None
     ) -> None:
-        """Replace the attributes of a tag, a manifest or the repository. Raises LookupError if it is missing."""
-        where, last = ("tags", tag) if tag else ("manifests", digest) if digest else ("repositories", None)
-        column = {"tags": " AND tag = ?", "manifests": " AND digest = ?", "repositories": ""}[where]
-        parameters = [json.dumps(attributes), self._service, repository] + ([last] if last else [])
+        """Set some attributes of a tag, a manifest or the repository; the others stay. LookupError if it is missing."""
+        table, last = ("tags", tag) if tag else ("manifests", digest) if digest else ("repositories", None)
+        column = {"tags": " AND tag = ?", "manifests": " AND digest = ?", "repositories": ""}[table]
+        where = f"WHERE service = ? AND repository = ?{column}"
+        key = [repository] + ([last] if last else [])
         with self._database.transaction() as connection:
-            sql = f"UPDATE {where} SET attributes = ? WHERE service = ? AND repository = ?{column}"
-            if connection.execute(sql, parameters).rowcount == 0:
+            rows = self._query(f"SELECT attributes FROM {table} {where}", *key)
+            if not rows:
                 raise LookupError(last or repository)
+            attributes = json.dumps({**json.loads(rows[0]["attributes"]), **changed})
+            connection.execute(f"UPDATE {table} SET attributes = ? {where}", (attributes, self._service, *key))
 
     def empty_trash(
         self, delete: Callable[[str, str], object], lock: Callable[[str], AbstractContextManager[object]]

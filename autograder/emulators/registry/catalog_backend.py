@@ -74,13 +74,13 @@ class CatalogBackend(BaseBackend):
     def expire(self, repository: str, image: Image, result: Result, who: str) -> dict[str, Any] | None:
         """Carry out one result of a retention policy: single tags go, or the whole image.
 
-        Call it under the repository's lock. None if nothing goes, also when the image has changed since the policy
-        was evaluated: the next night decides again.
+        Call it under the repository's lock. None if nothing goes, also when the image was changed, locked or pulled
+        since the policy was evaluated: the next night decides again.
         """
         record = self.names.record(repository, result.digest)
         if record is None or (result.action is not Fate.EXPIRE and not result.tags_removed):
             return None
-        if tuple(tag.name for tag in record.tags) != image.tags or record.changed != image.updated:
+        if as_image(record, image.repository) != image:
             return None
         with self.names.together():
             for tag in result.tags_removed:

@@ -11,7 +11,7 @@ from autograder.emulators.ecr.paging import page
 from autograder.emulators.ecr.request import ApiRequest
 
 
-@operation(locks="itself", journal="scan")
+@operation(journal="scan")
 def start_image_scan(request: ApiRequest) -> dict[str, Any]:
     repository, image = request.wanted_image()
     last = image.scan["at"] if image.scan else None
