@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from autograder.pipelines.patterns import simple
+import re2
 
+FLAGS: Final = frozenset("imsU")
+OPTIONS: Final = re2.Options()
+OPTIONS.log_errors = False  # else RE2 writes them to standard error
 MAX_LENGTH: Final = 500  # characters
 MAX_BRACKETS: Final = 20
 _TOKEN: Final = re.compile(
@@ -101,14 +104,8 @@ class _Reader:
             right = _Pattern(written[1], written[2])
         if not isinstance(right, _Pattern):
             raise NotReadable(f"{self.text}: behind =~ stands a pattern between slashes")
-        if not isinstance(left, str):
-            return False
-        if not simple(right.text):
-            raise NotReadable(f"the pattern /{right.text[:60]}/ is more than this lab evaluates: write a simpler one")
-        try:
-            return re.search(right.text, left, re.IGNORECASE if "i" in right.flags else 0) is not None
-        except re.error as error:
-            raise NotReadable(f"the pattern /{right.text[:60]}/ is not valid: {error}") from None
+        expression = _compiled(right)
+        return isinstance(left, str) and expression.search(left) is not None
 
     def _value(self) -> _Value:
         if not self.tokens or self.tokens[0]["sign"]:
@@ -120,3 +117,18 @@ class _Reader:
         if token["regex"] is not None:
             return _Pattern(token["regex"], token["flags"])
         return token["double"] if token["double"] is not None else token["single"]
+
+
+def _compiled(pattern: _Pattern) -> Any:
+    """A pattern in GitLab's language, which is RE2's. Raises NotReadable.
+
+    Source: https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/untrusted_regexp/ruby_syntax.rb
+    """
+    if not set(pattern.flags) <= FLAGS:
+        raise NotReadable(f"the flags of a pattern are some of {''.join(sorted(FLAGS))}, not {pattern.flags}")
+    flags = f"(?{pattern.flags})" if pattern.flags else ""
+    try:
+        return re2.compile(flags + pattern.text, OPTIONS)
+    except (re2.error, UnicodeError) as error:
+        reason = error.args[0].decode() if isinstance(error, re2.error) else str(error)
+        raise NotReadable(f"the pattern /{pattern.text[:60]}/ is not valid: {reason}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -133,6 +134,88 @@ def test_immutable_tags_are_neither_moved_nor_deleted(hub: HubBackend) -> None:
     hub.admin("repository-immutable", {"name": "student/app", "rules": []})
     hub.check_push(STUDENT, manifest("student/app", "1.0", "b"))
     assert refusal(hub, "repository-immutable", name="student/app", rules=["("]).status == 400
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "^v(?!0)",  # look-around, all four
+        "^v(?=1)",
+        "(?<=v)1$",
+        "(?<!v)1$",
+        r"^(v)\1",  # back-references
+        "^(?P<a>v)(?P=a)",
+        "v++",  # possessive
+        "^(?>v)",  # atomic
+        "^(?(1)v|w)",
+        "v**",
+        "v{1001}",  # more than 1000 repeats, also one in the other
+        "(v{100}){11}",
+        r"^v\Z",  # Python's words for RE2's \z and \x{…}
+        r"\u0076",
+        "(?x)v",
+        "(?#comment)v",
+        "(",
+        "v)",
+        "[",
+        "[z-a]",
+        "*v",
+        "v\\",
+        "\ud800",
+    ],
+)
+def test_what_go_refuses_is_no_rule(hub: HubBackend, rule: str) -> None:
+    """https://github.com/google/re2/wiki/Syntax"""
+    hub.commit_push(STUDENT, manifest("student/app", "v1", "a"))
+    refused = refusal(hub, "repository-immutable", name="student/app", rules=["^ok$", rule])
+    assert refused.status == 400 and "is not a regular expression" in refused.message
+    assert hub.names.attributes("student/app") == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "covered", "free"),
+    [
+        (r"^v\d+$", "v12", "v1.2"),
+        (r"\Av\z", "v", "v1"),
+        (r"^\Qv1.2\E$", "v1.2", "v112"),
+        (r"^[[:digit:]]+$", "12", "1a"),
+        (r"^\pL+$", "abc", "ab1"),
+        (r"^(?P<major>\d+)\.(?:x|y)$", "1.x", "1.z"),
+        (r"^(?i)V(?-i:rc)$", "vrc", "vRC"),
+        (r"^\x{76}\061$", "v1", "v2"),
+        (r"(?U)v.*", "xv", "x"),
+        (r"\b1\b", "a-1-b", "a-11-b"),
+        ("", "anything", None),
+    ],
+)
+def test_rules_mean_what_go_means(hub: HubBackend, rule: str, covered: str, free: str | None) -> None:
+    hub.commit_push(STUDENT, manifest("student/app", "v1", "a"))
+    hub.admin("repository-immutable", {"name": "student/app", "rules": [rule]})
+    assert hub.is_immutable("student/app", covered)
+    assert free is None or not hub.is_immutable("student/app", free)
+
+
+def test_a_rule_holds_no_comma(hub: HubBackend) -> None:
+    """https://docs.docker.com/reference/api/hub/latest/schemas/immutable_tags_verify_request.md"""
+    hub.commit_push(STUDENT, manifest("student/app", "v1", "a"))
+    refused = refusal(hub, "repository-immutable", name="student/app", rules=[r"^v\d{1,3}$"])
+    assert refused.status == 400 and "comma" in refused.message
+
+
+def test_a_rule_takes_no_longer_for_a_tag_that_is_made_for_it(hub: HubBackend) -> None:
+    hub.commit_push(STUDENT, manifest("student/app", "v1", "a"))
+    hub.admin("repository-immutable", {"name": "student/app", "rules": ["^(a|a)*(a|a)*(a*)*b$"]})
+    began = time.monotonic()
+    assert not hub.is_immutable("student/app", "a" * 128)
+    assert time.monotonic() - began < 1
+
+
+def test_a_rule_from_before_still_protects(hub: HubBackend) -> None:
+    """Version 0.1.0 stored rules that Docker Hub would not have taken."""
+    hub.commit_push(STUDENT, manifest("student/app", "v1", "a"))
+    hub.names.change_attributes("student/app", {"immutable": ["^v(?!0)", r"^w{1,3}$"]})
+    assert hub.is_immutable("student/app", "v1") and not hub.is_immutable("student/app", "v0")
+    assert hub.is_immutable("student/app", "ww") and hub.snapshot()["repositories"]
 
 
 def test_pulls_are_counted_by_account_or_address_and_refused_with_hubs_texts(bench: Bench, hub: HubBackend) -> None:

@@ -203,7 +203,7 @@ def test_what_a_command_does(script: str, expected: list[tuple[str, tuple[str, .
 
 # -- conditions ------------------------------------------------------------------------------------------------------
 
-VARIABLES = {"A": "main", "T": "v1.2.3", "E": "", "P": "/^v/"}
+VARIABLES = {"A": "main", "T": "v1.2.3", "E": "", "P": "/^v/", "L": "a\nb"}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +224,14 @@ VARIABLES = {"A": "main", "T": "v1.2.3", "E": "", "P": "/^v/"}
         ("$T =~ /^V/i", True),
         ("$N =~ /x/", False),
         ("$T =~ $P", True),
+        (r"$T =~ /^(v(\d+\.?)+)+$/", True),  # takes no longer than another one
+        (r"$T =~ /\Av\Q1.\E[[:digit:]]\.\pN\z/", True),
+        ("$T =~ /^V.*(?-i:X)$/i", False),
+        ("$L =~ /^b/", False),
+        ("$L =~ /^b/m", True),
+        ("$L =~ /a$/", False),
+        ("$L =~ /a.b/", False),
+        ("$L =~ /a.b/s", True),
     ],
 )
 def test_conditions(text: str, expected: bool) -> None:
@@ -231,11 +239,23 @@ def test_conditions(text: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "$A ==", "$A $T", "($A", "$A)", "main", "$A =~ 'x'", "$A =~ /(/", "$A =~ /(a+)+$/", "$A &", "(" * 499]
+    "text", ["", "$A ==", "$A $T", "($A", "$A)", "main", "$A =~ 'x'", "$A =~ /(/", "$A &", "(" * 499]
 )
 def test_conditions_that_are_refused(text: str) -> None:
     with pytest.raises(conditions.NotReadable):
         conditions.holds(text, VARIABLES)
+
+
+@pytest.mark.parametrize("name", ["T", "N"])
+@pytest.mark.parametrize(
+    "pattern", ["(?!x)", "(?=x)", "(?<=x)", "(?<!x)", r"(x)\1", "(?P=x)", "x++", "(?>x)", r"\Z", "(?x)y", "x{1001}"]
+)
+def test_a_pattern_is_one_of_re2(name: str, pattern: str) -> None:
+    """GitLab refuses the whole pipeline, whatever is matched: https://docs.gitlab.com/ci/jobs/job_rules/"""
+    with pytest.raises(conditions.NotReadable, match="is not valid"):
+        conditions.holds(f"${name} =~ /{pattern}/", VARIABLES)
+    with pytest.raises(conditions.NotReadable, match="flags"):
+        conditions.holds(f"${name} =~ /x/g", VARIABLES)
 
 
 @given(CONDITIONS)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from autograder.domain.dockerhub import USERNAME
-from autograder.domain.retention.regex import compile_regex
+from autograder.emulators.hub import tag_rules
 from autograder.emulators.hub.limits import PullLimits
 from autograder.emulators.interface import Action, Call, Caller, Context, Headers, Manifest, RegistryError
 from autograder.emulators.json_store import read_json, write_json
@@ -106,9 +106,9 @@ class HubBackend(BearerBackend):
             raise RegistryError(403, "DENIED", f"{DENIED} - an immutable tag cannot be deleted")
 
     def is_immutable(self, repository: str, tag: str) -> bool:
-        """Whether a rule of the repository covers the tag: Go regular expressions, matching anywhere in it."""
+        """Whether a rule of the repository covers the tag."""
         rules = self.names.attributes(repository).get("immutable", [])
-        return any(compile_regex(rule).search(tag) for rule in rules)
+        return any(tag_rules.covers(rule, tag) for rule in rules)
 
     # pull limits
 
@@ -238,10 +238,9 @@ class HubBackend(BearerBackend):
     def _repository_immutable(self, name: str, rules: list[str]) -> dict[str, Any]:
         self._existing(name)
         for rule in rules:
-            try:
-                compile_regex(rule)
-            except ValueError as error:
-                raise RegistryError(400, "UNSUPPORTED", f"{rule!r} is not a regular expression: {error}") from None
+            fault = tag_rules.fault(rule)
+            if fault:
+                raise RegistryError(400, "UNSUPPORTED", fault)
         with self.context.lock(name):  # a push that was allowed to move a tag ends before the tag is told to stay
             self.names.change_attributes(name, {"immutable": rules})
         self._configured(name.partition("/")[0], "repository-immutable", repository=name, rules=rules)
