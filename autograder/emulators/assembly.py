@@ -31,6 +31,7 @@ from autograder.emulators.registry.catalog import Catalog
 from autograder.emulators.registry.proxy import Proxy
 from autograder.emulators.registry.reply import error_reply
 from autograder.emulators.registry.store import PrefixedStore, RegistryClient
+from autograder.emulators.registry.zero_copy import BlobFiles
 
 SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
 
@@ -84,7 +85,8 @@ class Emulators:
         self.database = Database(configuration.state / "standins.sqlite3")
         self.clock = EmulatorClock(configuration.state / "clock.json")
         self.journal = SqliteJournal(self.database, self.clock)
-        self.store = RegistryClient(configuration.store, configuration.files)
+        self.store = RegistryClient(configuration.store)
+        self._files = BlobFiles(self.store, configuration.files)
         self._locks = Locks()
         makers: dict[str, Callable[[Context], Backend]] = {
             "dockerhub": self._hub,
@@ -131,9 +133,9 @@ class Emulators:
     def application(self, service: str) -> WSGIApp:
         """Everything on one service's port."""
         backend = self.backends[service]
-        proxy = Proxy(backend, self.store, self.journal, self._locks.of(service))
+        proxy = Proxy(backend, self.store, self.journal, self._locks.of(service), self._files)
         view = OwnersView(backend, self._configuration.admin_secret)
-        reading = Proxy(view, self.store, NoJournal(), self._locks.of(service))
+        reading = Proxy(view, self.store, NoJournal(), self._locks.of(service), self._files)
 
         def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             path = str(environ.get("PATH_INFO", ""))

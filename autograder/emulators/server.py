@@ -23,8 +23,8 @@ from cheroot.wsgi import Gateway_10, Server
 
 from autograder.emulators.assembly import Emulators
 from autograder.emulators.interface import StoreProblem
+from autograder.emulators.registry import zero_copy
 from autograder.emulators.registry.body import ClientGone
-from autograder.emulators.registry.reply import StoredBlob
 
 THREADS = 24  # a port; Docker moves 5 layers up and 3 down at a time, each in a request of its own
 SILENCE_SECONDS = 300  # a client that compresses a large layer sends nothing for a while
@@ -85,16 +85,13 @@ class BackendConnection(HTTPConnection):
 
 
 class BackendGateway(Gateway_10):
-    """Hands a stored blob to the connection itself; everything else as cheroot does it."""
+    """Lets the kernel send what is a file; everything else as cheroot does it."""
 
     def respond(self) -> None:
         """Answer the current request."""
         response = self.req.server.wsgi_app(self.env, self.start_response)
         try:
-            if isinstance(response, StoredBlob):
-                self.req.ensure_headers_sent()
-                response.send_to(self.req.conn.socket)
-            else:
+            if not zero_copy.send(response, self.req):
                 for chunk in filter(None, response):
                     self.write(chunk)
         finally:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import io
+import http.client
 import os
+import socket
 import threading
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from werkzeug.test import Client
 
-from autograder.emulators.registry.reply import StoredBlob
-from autograder.emulators.registry.store import BLOBS, RegistryClient
+from autograder.emulators.backend import BaseBackend
+from autograder.emulators.interface import Call, Caller, WSGIApp
+from autograder.emulators.locks import Locks
+from autograder.emulators.readonly import NoJournal
+from autograder.emulators.registry import zero_copy
+from autograder.emulators.registry.proxy import Proxy
+from autograder.emulators.registry.store import RegistryClient
+from autograder.emulators.registry.zero_copy import BLOBS, BlobFiles
+from autograder.emulators.server import BackendGateway, BackendServer
 from autograder.oci.manifests import digest_of
 from autograder.services import clouds
 from autograder.services.installation import Installation
@@ -23,7 +35,7 @@ CONTENT = b"a layer" * 1000
 DIGEST = digest_of(CONTENT)
 
 
-def folder(tmp_path: Path, content: bytes = CONTENT) -> Path:
+def layout(tmp_path: Path, content: bytes = CONTENT) -> Path:
     """A store's folder with one blob."""
     place = tmp_path / BLOBS / "sha256" / DIGEST[7:9] / DIGEST[7:]
     place.mkdir(parents=True)
@@ -31,30 +43,129 @@ def folder(tmp_path: Path, content: bytes = CONTENT) -> Path:
     return tmp_path
 
 
-def test_a_blob_is_found_by_digest_and_size(tmp_path: Path) -> None:
-    client = RegistryClient("http://store:5000", folder(tmp_path))
-    with client.open_blob(DIGEST, len(CONTENT)) or io.BytesIO() as found:
-        assert found.read() == CONTENT
-    assert client.open_blob(DIGEST, len(CONTENT) + 1) is None, "not all of it, or of another layout"
-    assert client.open_blob(digest_of(b""), 0) is None
+class FakeStore(BaseHTTPRequestHandler):
+    """A registry that holds one blob in every repository."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        if self._answer():
+            self.wfile.write(CONTENT)
+
+    def _answer(self) -> bool:
+        there = self.path.endswith(DIGEST)
+        self.send_response(200 if there else 404)
+        self.send_header("Content-Length", str(len(CONTENT) if there else 0))
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Docker-Content-Digest", DIGEST)
+        self.send_header("Etag", f'"{DIGEST}"')
+        self.end_headers()
+        return there
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def store() -> Iterator[RegistryClient]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeStore) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield RegistryClient(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+class Open(BaseBackend):
+    """Lets everybody read everything."""
+
+    service, prefix = "dockerhub", "hub/"
+
+    def __init__(self) -> None:
+        pass
+
+    def authenticate(self, call: Call) -> Caller:
+        return Caller("")
+
+
+Answered = tuple[int, dict[str, str], bytes]
+
+
+@pytest.fixture
+def get() -> Iterator[Callable[..., Answered]]:
+    """Asks the emulators' server for a blob by way of an application: status, headers and body."""
+    server = BackendServer(("127.0.0.1", 0), lambda environ, start: [], numthreads=1, shutdown_timeout=1)
+    server.gateway = BackendGateway
+    server.prepare()
+    threading.Thread(target=server.serve, daemon=True).start()
+
+    def ask(application: WSGIApp, digest: str = DIGEST) -> Answered:
+        server.wsgi_app = application
+        connection = http.client.HTTPConnection(*server.bind_addr, timeout=30)
+        try:
+            connection.request("GET", f"/v2/a/b/blobs/{digest}")
+            answer = connection.getresponse()
+            headers = {key: value for key, value in answer.getheaders() if key not in ("Date", "Server")}
+            return answer.status, headers, answer.read()
+        finally:
+            connection.close()
+
+    yield ask
+    server.stop()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The bodies that the kernel sent."""
+    names: list[str] = []
+    sendfile = socket.socket.sendfile
+
+    def noted(own: socket.socket, file: Any, *more: Any) -> int:
+        names.append(file.name)
+        return sendfile(own, file, *more)
+
+    monkeypatch.setattr(socket.socket, "sendfile", noted)
+    return names
+
+
+def test_both_ways_give_the_same_answer(
+    tmp_path: Path,
+    store: RegistryClient,
+    get: Callable[..., Answered],
+    sent: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def proxy(folder: Path | None) -> Proxy:
+        return Proxy(Open(), store, NoJournal(), Locks().of("dockerhub"), BlobFiles(store, folder))
+
+    fast = get(proxy(layout(tmp_path / "whole")))
+    assert fast[0] == 200 and fast[2] == CONTENT and fast[1]["Content-Length"] == str(len(CONTENT))
+    assert fast[1]["Docker-Content-Digest"] == DIGEST and len(sent) == 1
+
+    (tmp_path / "empty").mkdir()
+    plain = {
+        "the store's folder is elsewhere": proxy(None),
+        "its layout is another": proxy(tmp_path / "empty"),
+        "the file is not whole": proxy(layout(tmp_path / "cut", CONTENT[:-1])),
+    }
+    for reason, application in plain.items():
+        assert get(application) == fast, reason
+    monkeypatch.setattr(
+        zero_copy, "socket", SimpleNamespace(socket=str)
+    )  # the server holds its connections in another way
+    assert get(proxy(tmp_path / "whole")) == fast
+    answer = Client(proxy(tmp_path / "whole")).get(f"/v2/a/b/blobs/{DIGEST}")
+    assert answer.data == CONTENT and answer.headers["Content-Length"] == str(len(CONTENT)), "another server"
+    assert len(sent) == 1
+    assert get(proxy(tmp_path / "whole"), digest_of(b"other"))[0] == 404
 
 
 @pytest.mark.parametrize(
-    "digest", ["sha256:../../../x", "sha256:", "sha512:" + "0" * 128, "../sha256:ab", "sha256:a/b"]
+    "digest", ["sha256:../../../x", "sha256:", "sha512:" + "0" * 128, "../sha256:ab", "sha256:a/b", digest_of(b"")]
 )
-def test_no_digest_leads_out_of_the_folder(tmp_path: Path, digest: str) -> None:
-    assert RegistryClient("http://store:5000", folder(tmp_path)).open_blob(digest, len(CONTENT)) is None
-
-
-def test_without_the_folder_there_are_no_files() -> None:
-    client = RegistryClient("http://store:5000")
-    assert not client.has_files and client.open_blob(DIGEST, len(CONTENT)) is None
-
-
-def test_a_server_that_knows_nothing_of_files_gets_pieces() -> None:
-    body = StoredBlob(io.BytesIO(CONTENT * 100))
-    assert b"".join(body) == CONTENT * 100
-    body.close()
+def test_no_digest_leads_to_another_file(tmp_path: Path, store: RegistryClient, digest: str) -> None:
+    assert BlobFiles(store, layout(tmp_path))._open(digest, len(CONTENT)) is None
 
 
 def test_asking_for_a_large_blob_costs_no_connection() -> None:
@@ -82,7 +193,9 @@ def test_asking_for_a_large_blob_costs_no_connection() -> None:
 
 
 @pytest.mark.engine
-def test_the_store_keeps_its_blobs_where_the_fronts_look(place: Place, engine: object, running: Installation) -> None:
+def test_the_store_keeps_its_blobs_where_they_are_looked_for(
+    place: Place, engine: object, running: Installation
+) -> None:
     """Else every blob would pass through the process again, and nobody would notice."""
     content = os.urandom(1000)
     digest = place.http().push_blob(f"{place.namespace}/b{uuid4().hex[:10]}", content)

@@ -31,10 +31,10 @@ from autograder.emulators.registry.reply import (
     json_reply,
     passed_on,
     store_refusal,
-    stored,
     unknown_name,
 )
 from autograder.emulators.registry.store import MANIFEST_LIMIT, Answer, RegistryClient, refusal_of
+from autograder.emulators.registry.zero_copy import BlobFiles
 from autograder.oci import manifests
 
 # What travels from the client to the store; everything else stays behind.
@@ -52,9 +52,11 @@ class Proxy:
         store: RegistryClient,
         journal: Journal,
         lock: Callable[[str], AbstractContextManager[object]],
+        files: BlobFiles | None = None,
     ) -> None:
         self.backend = backend
         self._store = store
+        self._files = files or BlobFiles(store, None)
         self._journal = journal
         self._lock = lock
 
@@ -198,15 +200,11 @@ class Proxy:
     # blobs
 
     def _blob(self, call: Call) -> Reply:
-        """A whole blob goes out as the store's file where that is at hand; the store says whether it may."""
-        plain = call.method == "GET" and not {"range", "if-none-match"} & set(call.headers)
-        if plain and self._store.has_files:
-            told = self._store.send("HEAD", self.backend.prefix + call.repository, f"blobs/{call.reference}")
-            told.close()
-            size = told.headers.get("content-length", "")
-            file = self._store.open_blob(call.reference, int(size)) if told.status == 200 and size.isdigit() else None
-            if file is not None:
-                return stored(told, file)
+        """A whole blob goes out as the store's file where that is at hand, anything else through this process."""
+        if call.method == "GET" and not {"range", "if-none-match"} & set(call.headers):
+            reply = self._files.reply(self.backend.prefix + call.repository, call.reference)
+            if reply is not None:
+                return reply
         return self._passed(call, self._ask(call, f"blobs/{call.reference}", headers=_sent(call)))
 
     def _upload(self, call: Call, caller: Caller, body: RequestBody) -> Reply:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, BinaryIO
+from typing import Any
 
 from autograder.emulators.interface import Call, RegistryError, StoreProblem
-from autograder.emulators.registry.store import PIECE, Answer
+from autograder.emulators.registry.store import Answer
 
 # Docker's `manifest` command insists on it: "unsupported registry version" otherwise.
 VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
@@ -26,25 +25,6 @@ FROM_STORE = (
     "oci-chunk-min-length",
     "range",
 )
-
-
-class StoredBlob:
-    """A blob as a file of the store's: the kernel sends it, so that no byte passes through this process."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def __iter__(self) -> Iterator[bytes]:
-        while piece := self._file.read(PIECE):
-            yield piece
-
-    def send_to(self, client: socket.socket) -> None:
-        """Send all of it. Raises OSError when the client is gone or takes nothing for too long."""
-        client.sendfile(self._file)
-
-    def close(self) -> None:
-        """Let go of the file; WSGI servers call it."""
-        self._file.close()
 
 
 @dataclass
@@ -90,18 +70,14 @@ def store_refusal(problem: StoreProblem) -> RegistryError:
     return RegistryError(503, "UNAVAILABLE", told, str(problem))
 
 
-def stored(answer: Answer, file: BinaryIO) -> Reply:
-    """The store's answer to HEAD, with the blob it is about."""
-    return Reply(answer.status, _headers(answer), StoredBlob(file))
-
-
-def _headers(answer: Answer) -> dict[str, str]:
+def headers_of(answer: Answer) -> dict[str, str]:
+    """What of the store's headers a client gets."""
     return {key.title(): answer.headers[key] for key in FROM_STORE if key in answer.headers}
 
 
 def passed_on(call: Call, answer: Answer, more: Mapping[str, str]) -> Reply:
     """The store's answer with its body streaming."""
-    headers = _headers(answer)
+    headers = headers_of(answer)
     if call.method == "HEAD" or answer.status in (204, 304):
         answer.close()
         return Reply(answer.status, {**headers, **more})

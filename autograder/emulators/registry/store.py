@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
@@ -19,7 +16,6 @@ from autograder.emulators.interface import RegistryError, StoreProblem
 from autograder.oci import manifests
 
 PIECE = 256 * 1024  # bytes read and written at a time; memory in use is a few of these for each request under way
-BLOBS = Path("docker/registry/v2/blobs")
 MANIFEST_LIMIT = 4 * 1024 * 1024  # as in the registry: maxManifestBodySize, registry/handlers/manifests.go (2.8)
 CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 300.0  # committing a layer of several GB is silent while it is hashed
 
@@ -68,11 +64,9 @@ class RegistryClient:
 
     Args:
         address: ``http://HOST:PORT``.
-        files: the store's folder, to be read only, if it is on this machine; else None.
     """
 
-    def __init__(self, address: str, files: Path | None = None) -> None:
-        self._files = files
+    def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
             raise ValueError(f"not the address of a store: {address}")
@@ -118,28 +112,6 @@ class RegistryClient:
         except (HTTPError, OSError) as error:
             raise StoreProblem(str(error)) from error
         return Answer(response.status, {key.lower(): value for key, value in response.headers.items()}, response)
-
-    def open_blob(self, digest: str, size: int) -> BinaryIO | None:
-        """A blob as a file, if the store's folder is here and holds it whole. Asking for leave is the caller's part.
-
-        Source of the layout: https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/paths.go
-        """
-        algorithm, _, hexadecimal = digest.partition(":")
-        if self._files is None or not hexadecimal.isalnum() or algorithm != "sha256":
-            return None
-        try:
-            file = (self._files / BLOBS / algorithm / hexadecimal[:2] / hexadecimal / "data").open("rb")
-        except OSError:
-            return None
-        if os.fstat(file.fileno()).st_size != size:
-            file.close()
-            return None
-        return file
-
-    @property
-    def has_files(self) -> bool:
-        """Whether :meth:`open_blob` may find anything."""
-        return self._files is not None
 
     def ready(self) -> bool:
         """Whether the store answers."""
