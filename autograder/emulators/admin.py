@@ -18,7 +18,7 @@ from typing import Any
 from autograder.emulators.clock import EmulatorClock, stamp
 from autograder.emulators.interface import Backend, Journal, RegistryError, StoreProblem
 from autograder.emulators.registry.body import RequestBody
-from autograder.emulators.registry.reply import Reply, error_reply, json_reply, store_refusal
+from autograder.emulators.registry.reply import Reply, error_reply, json_reply, store_unavailable
 from autograder.emulators.registry.store import RegistryClient
 
 PATH = "/_course/"
@@ -56,10 +56,10 @@ class Admin:
                 return self._health().send(start_response)
             self._check(method, str(environ.get("HTTP_AUTHORIZATION", "")))
             return json_reply(200, self._answer(path.split("/"), _arguments(content))).send(start_response)
-        except RegistryError as refusal:
-            return error_reply(refusal, method).send(start_response)
+        except RegistryError as error:
+            return error_reply(error, method).send(start_response)
         except StoreProblem as problem:
-            return error_reply(store_refusal(problem), method).send(start_response)
+            return error_reply(store_unavailable(problem), method).send(start_response)
 
     def _health(self) -> Reply:
         """503 while the store does not answer."""

@@ -1,4 +1,4 @@
-"""Puts the emulators together from one configuration: database, clock, journal, store, one application a backend."""
+"""Puts the emulators together from one configuration: database, clock, journal, store, one application per backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autograder.emulators.clock import EmulatorClock
 from autograder.emulators.database import Database
 from autograder.emulators.ecr.backend import EcrBackend
 from autograder.emulators.ecr.trivy import TrivyScanner
-from autograder.emulators.ecr.work_queue import Later
+from autograder.emulators.ecr.work_queue import WorkQueue
 from autograder.emulators.hub.backend import HubBackend
 from autograder.emulators.hub.limits import PullLimits
 from autograder.emulators.interface import Backend, Context, RegistryError, WSGIApp
@@ -62,7 +62,7 @@ class Configuration:
 
     @classmethod
     def read(cls, path: Path) -> Configuration:
-        """From a JSON file. Raises ValueError or KeyError when it is not one of ours."""
+        """Read a JSON file. Raises ValueError or KeyError when it is not a configuration."""
         data = json.loads(path.read_text(encoding="utf-8"))
         return cls(
             state=Path(data["state"]),
@@ -111,7 +111,9 @@ class Emulators:
         if self._configuration.scanner is None:
             return EcrBackend(context)
         program, cache = self._configuration.scanner
-        return EcrBackend(context, TrivyScanner(program, cache, self._configuration.store, EcrBackend.prefix), Later())
+        return EcrBackend(
+            context, TrivyScanner(program, cache, self._configuration.store, EcrBackend.prefix), WorkQueue()
+        )
 
     def _context(self, service: str, prefix: str) -> Context:
         state = self._configuration.state / service
@@ -150,7 +152,7 @@ class Emulators:
             return error_reply(RegistryError(404, "UNSUPPORTED", "page not found"), "GET").send(start_response)
 
         def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            """A fault of ours is a 500 in the registry's form and a traceback in the container's log."""
+            """Answer an unexpected exception with 500 in the registry's form; its traceback goes to the log."""
             try:
                 return serve(environ, start_response)
             except ClientGone:
@@ -163,5 +165,5 @@ class Emulators:
         return guarded
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the database."""
         self.database.close()

@@ -202,7 +202,7 @@ class Context:
     """What a backend is given when it is made.
 
     Attributes:
-        state: a folder of the backend's own for durable files; it exists. Write with ``state.write_json``.
+        state: a folder of the backend's own for durable files; it exists. Write with ``json_store.write_json``.
         store: the store through this backend's prefix.
         journal: the shared journal.
         clock: the shared clock.
@@ -275,7 +275,7 @@ class Backend(Protocol):
         """Names for ``/v2/_catalog``; raise :class:`RegistryError` where the cloud has none."""
 
     def reconcile(self) -> list[str]:
-        """Called once before the first request: make index and store agree. Returns what was repaired, a line each."""
+        """Called once before the first request: make index and store agree. Returns what was repaired, one line per repair."""
 
     def overnight(self) -> list[dict[str, Any]]:
         """Run once what the cloud runs by itself; called after each day that the clock is advanced, and at the end.

@@ -1,4 +1,4 @@
-"""One lock a repository, so that check, store and commit of a push are one step for everyone else."""
+"""One lock per repository, so that check, store and commit of a push are one step for everyone else."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class OwnersView(BaseBackend):
 
 
 class NoJournal:
-    """Forgets every line."""
+    """A journal that writes nothing."""
 
     def record(
         self,

@@ -127,23 +127,25 @@ def _check_reference(kind: Kind, method: str, reference: str) -> None:
 
 def _query(text: str) -> dict[str, str]:
     """The parameters the API knows, first value each, each checked against its grammar."""
-    found: dict[str, str] = {}
+    query: dict[str, str] = {}
     for key, value in parse_qsl(text, keep_blank_values=True, max_num_fields=100):
         if key in QUERY:
-            found.setdefault(key, value)
+            query.setdefault(key, value)
     for key in ("digest", "mount"):
-        if key in found and not is_digest(found[key]):
+        if key in query and not is_digest(query[key]):
             raise RegistryError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
-    if "from" in found:
-        check_name(found["from"])
-    if "_state" in found and not STATE.fullmatch(found["_state"]):
+    if "from" in query:
+        check_name(query["from"])
+    if "_state" in query and not STATE.fullmatch(query["_state"]):
         raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
-    return found
+    return query
 
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:
-    found = {key[5:].replace("_", "-").lower(): str(value) for key, value in environ.items() if key.startswith("HTTP_")}
+    headers = {
+        key[5:].replace("_", "-").lower(): str(value) for key, value in environ.items() if key.startswith("HTTP_")
+    }
     for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(key):
-            found[key.replace("_", "-").lower()] = str(environ[key])
-    return found
+            headers[key.replace("_", "-").lower()] = str(environ[key])
+    return headers

@@ -1,4 +1,4 @@
-"""Fixtures of the backends' tests: a backend without HTTP, and each front of the real container."""
+"""Fixtures of the backends' tests: a backend without HTTP, and each service of the real container."""
 
 from __future__ import annotations
 

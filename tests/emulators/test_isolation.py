@@ -258,8 +258,8 @@ def answers(http: RegistryHttp, repository: str, reference: str) -> list[tuple[i
             answer = http.send(method, path, None, f"repository:{repository}:pull")
             challenge = answer.headers.get("WWW-Authenticate", "").replace(repository, "NAME")
             found.append((answer.status, challenge, answer.body.decode().replace(repository, "NAME")))
-        except RegistryError as refusal:  # of the token
-            found.append((refusal.status, "", refusal.message.replace(repository, "NAME")))
+        except RegistryError as error:  # of the token
+            found.append((error.status, "", error.message.replace(repository, "NAME")))
     return found
 
 

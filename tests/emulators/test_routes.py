@@ -122,7 +122,7 @@ def test_whatever_passes_is_harmless_in_an_address(text: str) -> None:
 def test_any_path_is_parsed_or_refused(path: str, method: str) -> None:
     try:
         call = parse(environ(path, method))
-    except RegistryError as refusal:
-        assert refusal.status in (400, 404, 405)
+    except RegistryError as error:
+        assert error.status in (400, 404, 405)
     else:
         assert call.kind in (Kind.BASE, Kind.CATALOG) or is_name(call.repository)

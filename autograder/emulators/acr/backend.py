@@ -1,7 +1,6 @@
 """Azure Container Registry's rules: token exchange, tokens with scope maps, repositories made by a push, locks.
 
-Sources: the pages named at each rule, and facts ACR-01 to ACR-14 of the course. What `az acr` would change is in
-:mod:`autograder.emulators.acr.settings`.
+Sources: the pages named at each rule. What `az acr` would change is in :mod:`autograder.emulators.acr.settings`.
 """
 
 from __future__ import annotations
@@ -184,5 +183,5 @@ class AcrBackend(BearerBackend):
 
 
 def disallowed() -> RegistryError:
-    """What a lock answers."""
+    """The error that a lock causes."""
     return RegistryError(405, "REGISTRY_DISALLOWED_OPERATION", DISALLOWED)

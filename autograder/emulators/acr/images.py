@@ -70,14 +70,14 @@ class AcrImages:
     def _repository_show(self, image: str) -> dict[str, Any]:
         repository, tag, digest = self._find(image)
         if tag:
-            found = self._names.tag(repository, tag)
-            assert found is not None
-            times = {"createdTime": stamp(found.created), "lastUpdateTime": stamp(found.changed)}
+            record = self._names.tag(repository, tag)
+            assert record is not None
+            times = {"createdTime": stamp(record.created), "lastUpdateTime": stamp(record.changed)}
             return {
                 "name": tag,
-                "digest": found.digest,
+                "digest": record.digest,
                 **times,
-                "changeableAttributes": attributes_of(found.attributes),
+                "changeableAttributes": attributes_of(record.attributes),
             }
         if digest:
             return next(entry for entry in self._manifests(repository) if entry["digest"] == digest)
@@ -89,7 +89,7 @@ class AcrImages:
         return {"imageName": repository, **counts, "changeableAttributes": attributes}
 
     def _repository_update(self, image: str, attributes: dict[str, bool]) -> dict[str, Any]:
-        """https://learn.microsoft.com/azure/container-registry/container-registry-image-lock"""
+        """Lock or unlock. https://learn.microsoft.com/azure/container-registry/container-registry-image-lock"""
         unknown = [key for key in attributes if key not in LOCKS]
         if unknown or not attributes:
             raise RegistryError(400, "INVALID_ARGUMENT", f"give at least one of {', '.join(LOCKS)}")

@@ -67,15 +67,15 @@ class AcrSettings:
         """
         if not any(token.name == token_name for token in self.tokens.all()):
             return set()
-        found = set()
+        actions = set()
         for entry in self._scope_map(scope_map):
             match = ACTION.fullmatch(entry)
             if match is None:
                 continue
             name = match["name"]
             if name == repository or (name.endswith("*") and repository.startswith(name[:-1])):
-                found.add(match["action"])
-        return found
+                actions.add(match["action"])
+        return actions
 
     def retention(self) -> Retention | None:
         """The retention policy for untagged manifests, or None while it is off."""
@@ -181,7 +181,7 @@ class AcrSettings:
                 raise RegistryError(400, "INVALID_ARGUMENT", text)
 
     def _retention_update(self, status: str, days: int) -> dict[str, Any]:
-        """https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy"""
+        """https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy (0 to 365 days)"""
         if status not in ("enabled", "disabled") or not 0 <= days <= 365:
             raise RegistryError(400, "INVALID_ARGUMENT", "status is enabled or disabled, days are 0 to 365")
         policy: dict[str, Any] = {"status": status, "days": days, "lastUpdatedTime": stamp(self._context.clock.now())}

@@ -1,7 +1,7 @@
 """Artifact Registry's rules: PROJECT/REPOSITORY/IMAGE, repositories made first, roles, immutable tags, cleanup.
 
-Sources: the pages named at each rule, and facts GCP-01 to GCP-11 of the course. Error texts are those that Docker users
-report; where Google documents none, the comment says so.
+Sources: the pages named at each rule. Error texts are those that Docker users report; where Google documents none, the
+comment says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from autograder.domain.retention.artifact_registry import evaluate
 from autograder.domain.retention.gar_validate import parse_document, validate
-from autograder.domain.retention.model import Action as Fate
+from autograder.domain.retention.model import Action as RetentionAction
 from autograder.domain.retention.model import Image, Preview
 from autograder.emulators.clock import stamp
 from autograder.emulators.interface import Action, Call, Caller, Context, Headers, Manifest, RegistryError
@@ -146,7 +146,7 @@ class ArtifactRegistryBackend(BearerBackend):
             raise RegistryError(400, "MANIFEST_INVALID", text)
 
     def commit_push(self, caller: Caller, manifest: Manifest) -> Headers:
-        """Asked again: the settings may have changed, or the repository gone, while the store took the bytes."""
+        """Check again: the settings may have changed, or the repository gone, while the store took the bytes."""
         with self._guard:
             self.check_push(caller, manifest)
             return super().commit_push(caller, manifest)
@@ -202,7 +202,7 @@ class ArtifactRegistryBackend(BearerBackend):
         images, preview = self._preview(name, settings)
         for image, result in zip(images, preview.results, strict=True):
             path = f"{name}/{result.repository}"
-            if result.action is not Fate.EXPIRE:
+            if result.action is not RetentionAction.EXPIRE:
                 continue
             if preview.dry_run:  # Data Access audit logs show what a dry run would delete
                 detail = {"rule": result.rule, "why": result.why, "dryRun": True}
@@ -356,7 +356,7 @@ def _not_found(repository: str) -> RegistryError:
 
 
 def _container_registry(name: str) -> RegistryError | None:
-    """What a name of Container Registry's form (HOST/PROJECT/…, or fewer than three parts) meets; None for others."""
+    """The error for a name in Container Registry's form (HOST/PROJECT/…, or fewer than three parts); None for others."""
     parts = name.split("/")
     if parts[0] not in GCR_HOSTS and len(parts) >= 3:
         return None

@@ -60,8 +60,8 @@ class Api:
     def _answer(self, environ: dict[str, Any], path: str) -> Answer:
         try:
             body = _body(environ)
-        except RegistryError as refusal:
-            return _json_error(refusal.code, refusal.message, refusal.status)
+        except RegistryError as error:
+            return _json_error(error.code, error.message, error.status)
         request = _signed(environ, path, body)
         form = dict(parse_qsl(body.decode("utf-8", "replace"))) if "x-amz-target" not in request.headers else {}
         as_error = _xml_error if "Action" in form else _json_error
@@ -74,8 +74,8 @@ class Api:
             return self._call(request, profile, self._operation(request, service, region))
         except ServiceException as problem:
             return as_error(problem.code, str(problem.message), 400)
-        except RegistryError as refusal:  # the store refused a manifest or a layer
-            return as_error("InvalidParameterException", refusal.message, 400)
+        except RegistryError as error:  # the store refused a manifest or a layer
+            return as_error("InvalidParameterException", error.message, 400)
         except StoreProblem as problem:
             log.warning("store: %s", problem)
             text = "The store behind this registry does not answer; run `python3 course.py start`."
@@ -110,8 +110,8 @@ class Api:
             if OPERATIONS[name].journal:
                 self._registry.journal(profile.name, OPERATIONS[name].journal, repository, operation=name)
         elif not reads(name):
-            said = json.loads(answer[2])
-            detail = {"operation": name, "code": said["__type"], "message": said.get("message", "")}
+            error = json.loads(answer[2])
+            detail = {"operation": name, "code": error["__type"], "message": error.get("message", "")}
             self._registry.journal(profile.name, "refuse", repository, **detail)
         return answer
 
@@ -193,8 +193,8 @@ def _body(environ: dict[str, Any]) -> bytes:
     length = str(environ.get("CONTENT_LENGTH") or "0")
     if not length.isdigit() or int(length) > LARGEST_REQUEST or environ.get("HTTP_TRANSFER_ENCODING"):
         raise RegistryError(413, "RequestEntityTooLargeException", f"A request has at most {LARGEST_REQUEST} bytes.")
-    found: bytes = environ["wsgi.input"].read(int(length))
-    return found
+    body: bytes = environ["wsgi.input"].read(int(length))
+    return body
 
 
 def _signed(environ: dict[str, Any], path: str, body: bytes) -> Signed:
@@ -216,7 +216,7 @@ def _json(body: bytes) -> Any:
 
 
 def _run(operation: Operation, call: ApiRequest) -> Answer:
-    """What an operation answers, its refusals included."""
+    """Run an operation; an error of the API is an answer, too."""
     try:
         result = operation.run(call)
     except ServiceException as problem:

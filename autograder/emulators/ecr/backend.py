@@ -42,17 +42,17 @@ class EcrBackend(BaseBackend):
 
     Args:
         scanner: finds vulnerabilities; None: scans end as failed, with the reason.
-        later: runs a scan, after the answer that began it has gone out.
+        run_later: runs a scan, after the answer that began it has gone out.
     """
 
     service = SERVICE
     prefix = "ecr/"
 
     def __init__(
-        self, context: Context, scanner: Scanner | None = None, later: Callable[[Work], None] = at_once
+        self, context: Context, scanner: Scanner | None = None, run_later: Callable[[Work], None] = at_once
     ) -> None:
         super().__init__(context)
-        self.registry = Registry(context, scanner, later)
+        self.registry = Registry(context, scanner, run_later)
         self.index = self.registry
         self.api = Api(self.registry, Identities(context.credentials))
 

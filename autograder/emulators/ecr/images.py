@@ -46,18 +46,18 @@ def read(body: bytes, media_type: str | None) -> Facts:
         ServiceException: InvalidParameterException if it is no manifest that ECR takes.
     """
     try:
-        found = manifests.parse(body, media_type or None)
+        manifest = manifests.parse(body, media_type or None)
     except manifests.ManifestError as error:
         constraint = "Invalid JSON syntax" if str(error).startswith("not JSON") else f"Invalid image manifest: {error}"
         raise problems.invalid("ImageManifest", constraint) from None
-    subject = found.subject.digest if found.subject else None
-    if isinstance(found, manifests.ImageIndex):
-        children = tuple(dict.fromkeys(child.digest for child in found.manifests))
-        return Facts(found.digest, found.media_type, None, (), children, subject, None, found.annotations)
-    size = sum(part.size for part in found.references)
-    artifact_type = found.artifact_type or found.config.media_type
-    parts = tuple(dict.fromkeys(part.digest for part in found.references))
-    return Facts(found.digest, found.media_type, size, parts, (), subject, artifact_type, found.annotations)
+    subject = manifest.subject.digest if manifest.subject else None
+    if isinstance(manifest, manifests.ImageIndex):
+        children = tuple(dict.fromkeys(child.digest for child in manifest.manifests))
+        return Facts(manifest.digest, manifest.media_type, None, (), children, subject, None, manifest.annotations)
+    size = sum(part.size for part in manifest.references)
+    artifact_type = manifest.artifact_type or manifest.config.media_type
+    parts = tuple(dict.fromkeys(part.digest for part in manifest.references))
+    return Facts(manifest.digest, manifest.media_type, size, parts, (), subject, artifact_type, manifest.annotations)
 
 
 class StoredImage(Image):  # type: ignore[misc]

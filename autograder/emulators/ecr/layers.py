@@ -140,8 +140,8 @@ def availability(store: Store, repository: str, digests: list[str]) -> dict[str,
             reason = f"Layer digest '{digest}' could not be found"
             failures.append({"layerDigest": digest, "failureCode": "MissingLayerDigest", "failureReason": reason})
         else:
-            found = {"layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": size}
-            layers.append({**found, "mediaType": MEDIA_TYPE})
+            layer = {"layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": size}
+            layers.append({**layer, "mediaType": MEDIA_TYPE})
     return {"layers": layers, "failures": failures}
 
 

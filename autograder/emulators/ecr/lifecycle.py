@@ -23,7 +23,7 @@ FOLLOWS = "It was about an image that is gone; reference artifacts follow within
 
 
 @dataclass(frozen=True)
-class Fate:
+class Outcome:
     """What happens to one image: EXPIRE or ARCHIVE, by which rule (None: it follows its subject), and why."""
 
     image: StoredImage
@@ -32,12 +32,12 @@ class Fate:
     why: str
 
 
-def evaluate(rules: Sequence[Rule], stored: Sequence[StoredImage], sizes: Sequence[int], now: float) -> list[Fate]:
+def evaluate(rules: Sequence[Rule], stored: Sequence[StoredImage], sizes: Sequence[int], now: float) -> list[Outcome]:
     """What one evaluation at ``now`` (seconds since the epoch) acts on, in the order of the images."""
-    found = [_as_domain(image, size) for image, size in zip(stored, sizes, strict=True)]
-    results = ecr.evaluate(rules, found, _time(now)).results
+    candidates = [_as_domain(image, size) for image, size in zip(stored, sizes, strict=True)]
+    results = ecr.evaluate(rules, candidates, _time(now)).results
     return [
-        Fate(image, result.action, result.rule if isinstance(result.rule, int) else None, result.why)
+        Outcome(image, result.action, result.rule if isinstance(result.rule, int) else None, result.why)
         for image, result in zip(stored, results, strict=True)
         if result.action is not Action.KEEP
     ]
@@ -48,24 +48,24 @@ def preview(registry: Registry, repository: str, policy_text: str) -> dict[str, 
     rules = validation.lifecycle_policy(policy_text)
     now = registry.now()
     with registry.guard:
-        fates = evaluate(rules, *_images(registry, repository), now)
-        found = [
+        outcomes = evaluate(rules, *_images(registry, repository), now)
+        results = [
             {
-                "imageTags": fate.image.tags,
-                "imageDigest": fate.image.digest,
-                "imagePushedAt": fate.image.image_pushed_at,
-                "action": _action(fate.action),
-                "appliedRulePriority": fate.rule,
-                "storageClass": "ARCHIVE" if fate.image.image_status == images.ARCHIVED else "STANDARD",
+                "imageTags": outcome.image.tags,
+                "imageDigest": outcome.image.digest,
+                "imagePushedAt": outcome.image.image_pushed_at,
+                "action": _action(outcome.action),
+                "appliedRulePriority": outcome.rule,
+                "storageClass": "ARCHIVE" if outcome.image.image_status == images.ARCHIVED else "STANDARD",
             }
-            for fate in fates
+            for outcome in outcomes
         ]
-    expiring = sum(fate.action is Action.EXPIRE for fate in fates)
+    expiring = sum(outcome.action is Action.EXPIRE for outcome in outcomes)
     summary: dict[str, Any] = {"expiringImageTotalCount": expiring}
-    if expiring < len(fates):
-        archived = {"targetStorageClass": "ARCHIVE", "imageTotalCount": len(fates) - expiring}
+    if expiring < len(outcomes):
+        archived = {"targetStorageClass": "ARCHIVE", "imageTotalCount": len(outcomes) - expiring}
         summary["transitioningImageTotalCounts"] = [archived]
-    return {"lifecyclePolicyText": policy_text, "previewResults": found, "summary": summary}
+    return {"lifecyclePolicyText": policy_text, "previewResults": results, "summary": summary}
 
 
 def overnight(registry: Registry) -> list[dict[str, Any]]:
@@ -87,67 +87,67 @@ def overnight(registry: Registry) -> list[dict[str, Any]]:
 
 
 def finish(registry: Registry) -> list[dict[str, Any]]:
-    """After a start: run the night that the last process did not get through; returns what went."""
-    _say_unsaid(registry)
+    """After a start: complete the night during which the last process ended; returns what went."""
+    _write_pending_journal(registry)
     if registry.context.clock.offset().total_seconds() > registry.offset_done:
         return overnight(registry)
     return []
 
 
-def _say_unsaid(registry: Registry) -> None:
-    """Write the journal lines of a night whose process was killed between saving and saying."""
-    if not registry.unsaid:
+def _write_pending_journal(registry: Registry) -> None:
+    """Write the journal lines of a night whose process was killed after it had saved the record."""
+    if not registry.pending_journal:
         return
-    said = {(line["repository"], line["digest"], line["detail"].get("night")) for line in _expired(registry)}
-    for line in registry.unsaid:
-        if (line["repository"], line["digest"], line["when"]) not in said:
-            _say(registry, line)
+    written = {(line["repository"], line["digest"], line["detail"].get("night")) for line in _expired(registry)}
+    for line in registry.pending_journal:
+        if (line["repository"], line["digest"], line["when"]) not in written:
+            _write_line(registry, line)
     with registry.guard:
-        registry.unsaid = []
+        registry.pending_journal = []
         registry.save()
 
 
 def _night(registry: Registry, name: str, now: float) -> list[dict[str, Any]]:
     """One repository's night: change the record, save, clear the store, write the journal."""
     with registry.guard:
-        found = registry.moto.repositories.get(name)
-        if found is None:
+        repository = registry.moto.repositories.get(name)
+        if repository is None:
             return []
-        found.last_evaluated_at = now
-        fates = _due(registry, name, now)
-        if not fates:
+        repository.last_evaluated_at = now
+        outcomes = _due(registry, name, now)
+        if not outcomes:
             return []
-        lines = [_line(name, fate, now) for fate in fates]
-        expired = {fate.image.digest for fate in fates if fate.action is Action.EXPIRE}
-        for fate in fates:
-            if fate.action is Action.EXPIRE:
-                registry.moto.remove_image(name, fate.image.digest)
+        lines = [_line(name, outcome, now) for outcome in outcomes]
+        expired = {outcome.image.digest for outcome in outcomes if outcome.action is Action.EXPIRE}
+        for outcome in outcomes:
+            if outcome.action is Action.EXPIRE:
+                registry.moto.remove_image(name, outcome.image.digest)
             else:
-                fate.image.image_status, fate.image.last_archived_at = images.ARCHIVED, now
-        registry.unsaid = lines
+                outcome.image.image_status, outcome.image.last_archived_at = images.ARCHIVED, now
+        registry.pending_journal = lines
         registry.forget(name, expired)
     registry.erase(name, expired)
     for line in lines:
-        _say(registry, line)
+        _write_line(registry, line)
     with registry.guard:
-        registry.unsaid = []  # saved with the next change; until then the journal itself tells what was said
+        registry.pending_journal = []  # saved with the next change; until then the journal shows what was written
     return lines
 
 
-def _due(registry: Registry, name: str, now: float) -> list[Fate]:
+def _due(registry: Registry, name: str, now: float) -> list[Outcome]:
     """What is to go on the night that ends at ``now``: by the policy, and artifacts whose subject was removed."""
     with registry.guard:
         stored, sizes = _images(registry, name)
         text = registry.moto.find(name).lifecycle_policy
-        fates = evaluate(validation.lifecycle_policy(text), stored, sizes, now) if text else []
-        known = {fate.image.digest for fate in fates}
+        outcomes = evaluate(validation.lifecycle_policy(text), stored, sizes, now) if text else []
+        known = {outcome.image.digest for outcome in outcomes}
         held = registry.moto.holders(name)
-        fates += [
-            Fate(image, Action.EXPIRE, None, FOLLOWS)
+        outcomes += [
+            Outcome(image, Action.EXPIRE, None, FOLLOWS)
             for image in stored
             if image.subject_removed and image.digest not in known and image.digest not in held
         ]
-        return fates
+        return outcomes
 
 
 def _images(registry: Registry, name: str) -> tuple[list[StoredImage], list[int]]:
@@ -155,19 +155,19 @@ def _images(registry: Registry, name: str) -> tuple[list[StoredImage], list[int]
     return stored, [registry.moto.size(name, image) for image in stored]
 
 
-def _line(name: str, fate: Fate, now: float) -> dict[str, Any]:
+def _line(name: str, outcome: Outcome, now: float) -> dict[str, Any]:
     return {
         "repository": name,
-        "digest": fate.image.digest,
-        "tags": fate.image.tags,
-        "action": str(fate.action),
-        "rule": fate.rule,
-        "why": fate.why,
+        "digest": outcome.image.digest,
+        "tags": outcome.image.tags,
+        "action": str(outcome.action),
+        "rule": outcome.rule,
+        "why": outcome.why,
         "when": _time(now).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 
-def _say(registry: Registry, line: dict[str, Any]) -> None:
+def _write_line(registry: Registry, line: dict[str, Any]) -> None:
     detail = {"night": line["when"], "rule": line["rule"], "tags": line["tags"], "why": line["why"]}
     registry.journal(WHO, line["action"], line["repository"], digest=line["digest"], **detail)
 

@@ -196,11 +196,11 @@ class MotoBackend(ECRBackend):  # type: ignore[misc]
 
     def holders(self, repository_name: str) -> dict[str, list[str]]:
         """Child digest -> digests of the indexes that refer to it."""
-        found: dict[str, list[str]] = {}
+        indexes: dict[str, list[str]] = {}
         for image in self.find(repository_name).images:
             for child in image.children:
-                found.setdefault(child, []).append(image.digest)
-        return found
+                indexes.setdefault(child, []).append(image.digest)
+        return indexes
 
     def remove_image(self, repository_name: str, digest: str) -> None:
         """Strike an image off the record; artifacts that are about it are marked, ECR collects them later."""
@@ -252,14 +252,14 @@ class MotoBackend(ECRBackend):  # type: ignore[misc]
 
     def scan_frequency(self, name: str) -> tuple[str, list[dict[str, str]]]:
         """How often a repository is scanned and by which filters; a continuous rule wins over scan on push."""
-        found: dict[str, list[dict[str, str]]] = {}
+        filters: dict[str, list[dict[str, str]]] = {}
         for rule in self.registry_scanning_configuration["rules"]:
             for entry in rule["repositoryFilters"]:
                 if _matches(entry["filter"], name):
-                    found.setdefault(rule["scanFrequency"], []).append(entry)
+                    filters.setdefault(rule["scanFrequency"], []).append(entry)
         for frequency in ("CONTINUOUS_SCAN", "SCAN_ON_PUSH"):
-            if frequency in found:
-                return frequency, found[frequency]
+            if frequency in filters:
+                return frequency, filters[frequency]
         return "MANUAL", []
 
     def drop_scanning_filters(self, name: str) -> None:

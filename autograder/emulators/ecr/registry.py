@@ -29,11 +29,14 @@ from autograder.emulators.interface import Context
 
 SERVICE = "ecr"
 MOST_DAYS = 3660  # of an age that an image is given
+# Names in the state folder, as version 0.1.0 wrote them
+MAYBE_ORPHANED = "touched.log"
+PENDING_JOURNAL = "unsaid"
 PULL_GRAIN = 60.0  # seconds; ECR itself refreshes the last pull time no more often than it likes (at least daily)
 
 
-class Touched:
-    """An append-only list of manifests whose bytes the store may have although the record does not name them."""
+class MaybeOrphaned:
+    """An append-only list of manifests that may be orphans: their bytes in the store, and no record of them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -66,27 +69,28 @@ class Registry:
         moto: moto's record, corrected.
         guard: held around every look at or change of the record; the innermost lock.
         offset_done: the clock's offset, in seconds, when the last night was over.
-        unsaid: journal lines that belong to the last saved state and may not have been written yet.
+        pending_journal: journal lines that belong to the last saved state and may not have been written yet.
+        maybe_orphaned: manifests whose bytes the store may have although the record does not name them.
     """
 
     def __init__(
         self,
         context: Context,
         scanner: scanning.Scanner | None = None,
-        later: Callable[[Work], None] = at_once,
+        run_later: Callable[[Work], None] = at_once,
     ) -> None:
         self.context = context
         self.scanner = scanner or scanning.NoScanner()
-        self._later = later
+        self._run_later = run_later
         self.tokens = Tokens(context.secret)
         self.guard = threading.RLock()
         self.moto = MotoBackend(REGION, ACCOUNT, self.now)
         self.uploads = Uploads(context.state / "uploads", ACCOUNT)
-        self.touched = Touched(context.state / "touched.log")
+        self.maybe_orphaned = MaybeOrphaned(context.state / MAYBE_ORPHANED)
         self._path = context.state / "ecr.json"
         extra = snapshot.load(self._path, self.moto)
         self.offset_done = float(extra.get("offset_done", context.clock.offset().total_seconds()))
-        self.unsaid: list[dict[str, Any]] = list(extra.get("unsaid", ()))
+        self.pending_journal: list[dict[str, Any]] = list(extra.get(PENDING_JOURNAL, ()))
 
     def now(self) -> float:
         """The emulator's time, seconds since the epoch, to the millisecond that AWS prints."""
@@ -94,7 +98,8 @@ class Registry:
 
     def save(self) -> None:
         """Make the record durable. Call with the guard held, after each change and before its answer."""
-        snapshot.save(self._path, snapshot.dump(self.moto, {"offset_done": self.offset_done, "unsaid": self.unsaid}))
+        extra = {"offset_done": self.offset_done, PENDING_JOURNAL: self.pending_journal}
+        snapshot.save(self._path, snapshot.dump(self.moto, extra))
 
     def arn(self, repository: str) -> str:
         """A repository's ARN."""
@@ -103,8 +108,8 @@ class Registry:
     def policy(self, arn: str) -> str | None:
         """The policy of the repository with that ARN; None if there is none."""
         with self.guard:
-            found = self.moto.repositories.get(arn.removeprefix(self.arn("")))
-            return found.policy if found else None
+            repository = self.moto.repositories.get(arn.removeprefix(self.arn("")))
+            return repository.policy if repository else None
 
     @contextmanager
     def changing(self) -> Iterator[MotoBackend]:
@@ -118,8 +123,8 @@ class Registry:
     def tags(self, repository: str) -> list[str] | None:
         """All tags, or None if there is no such repository."""
         with self.guard:
-            found = self.moto.repositories.get(repository)
-            return None if found is None else sorted(tag for image in found.images for tag in image.image_tags)
+            record = self.moto.repositories.get(repository)
+            return None if record is None else sorted(tag for image in record.images for tag in image.image_tags)
 
     def resolve(self, repository: str, tag: str) -> str | None:
         """The digest a tag points at, or None."""
@@ -142,7 +147,7 @@ class Registry:
         """Refuse or note. Call under the repository's lock, before the store gets the bytes."""
         with self.guard:
             self.moto.check_image(repository, tag, facts, again=again)
-        self.touched.add(repository, facts.digest)
+        self.maybe_orphaned.add(repository, facts.digest)
 
     def after_push(self, repository: str, tag: str | None, text: str, facts: Facts) -> StoredImage:
         """The store has the bytes: put the image on record, durably."""
@@ -198,7 +203,7 @@ class Registry:
     def forget(self, repository: str, digests: set[str]) -> None:
         """Save a record from which these images were struck. Call with the guard held."""
         for digest in digests:
-            self.touched.add(repository, digest)
+            self.maybe_orphaned.add(repository, digest)
         self.save()
 
     def erase(self, repository: str, digests: set[str]) -> None:
@@ -217,12 +222,12 @@ class Registry:
         if not all(0 <= age <= MOST_DAYS for age in ages.values()):
             raise ValueError(f"an age is 0 to {MOST_DAYS} days")
         with self.changing() as moto:
-            now, found = self.now(), moto.find(repository)
-            changed = [image for image in found.images if image.digest in ages]
+            now, record = self.now(), moto.find(repository)
+            changed = [image for image in record.images if image.digest in ages]
             for image in changed:
                 image.image_pushed_at = round(now - ages[image.digest] * 86_400, 3)
-            oldest = min((image.image_pushed_at for image in found.images), default=now)
-            found.created_at = min(found.created_at, datetime.fromtimestamp(oldest, UTC))
+            oldest = min((image.image_pushed_at for image in record.images), default=now)
+            record.created_at = min(record.created_at, datetime.fromtimestamp(oldest, UTC))
         self.journal("owner", "backdate", repository, images=len(changed))
         return len(changed)
 
@@ -241,7 +246,7 @@ class Registry:
         began = self.now()
         with self.changing():
             image.scan = scanning.begun(began)
-        self._later(lambda: self._scan(repository, image.digest, began))
+        self._run_later(functools.partial(self._scan, repository, image.digest, began))
 
     def _scan(self, repository: str, digest: str, began: float) -> None:
         outcome = scanning.run(self.scanner, repository, digest, began)
@@ -256,12 +261,12 @@ class Registry:
         with self.guard:
             unfinished = [
                 (name, image.digest, image.scan["at"])
-                for name, found in self.moto.repositories.items()
-                for image in found.images
+                for name, record in self.moto.repositories.items()
+                for image in record.images
                 if image.scan and image.scan["status"] == scanning.IN_PROGRESS
             ]
         for name, digest, began in unfinished:
-            self._later(functools.partial(self._scan, name, digest, began))
+            self._run_later(functools.partial(self._scan, name, digest, began))
 
     def journal(
         self, who: str, what: str, repository: str = "", tag: str = "", digest: str = "", **detail: Any
@@ -277,7 +282,7 @@ class Registry:
         deleted or restored from a copy) is struck off: it could not be pulled.
         """
         repaired = []
-        for repository, digest in self.touched.entries():
+        for repository, digest in self.maybe_orphaned.entries():
             if not self.has(repository, digest) and self.context.store.delete_manifest(repository, digest):
                 repaired.append(f"removed left-over bytes of {repository}@{digest}")
         for name, digest in self._lost():
@@ -285,7 +290,7 @@ class Registry:
                 moto.remove_image(name, digest)
             self.journal("reconciliation", "lost", name, digest=digest)
             repaired.append(f"{name}@{digest} is no longer in the store and was struck off")
-        self.touched.clear()
+        self.maybe_orphaned.clear()
         self._rescan()
         return repaired
 
@@ -293,8 +298,8 @@ class Registry:
         """Images on record whose manifest the store does not have."""
         with self.guard:
             recorded = [
-                (name, image.digest) for name, found in self.moto.repositories.items() for image in found.images
+                (name, image.digest) for name, record in self.moto.repositories.items() for image in record.images
             ]
         with ThreadPoolExecutor(8) as pool:
-            there = pool.map(lambda image: self.context.store.get_manifest(*image) is not None, recorded)
-            return [image for image, found in zip(recorded, there, strict=True) if not found]
+            manifests = pool.map(lambda image: self.context.store.get_manifest(*image), recorded)
+            return [image for image, manifest in zip(recorded, manifests, strict=True) if manifest is None]

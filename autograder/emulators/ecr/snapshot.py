@@ -42,7 +42,7 @@ def dump(moto: MotoBackend, extra: dict[str, Any]) -> str:
     An image that has not changed is not encoded again: with many images that is most of the work.
     """
     state = {name: getattr(moto, name) for name in STATE if name != "repositories"}
-    repositories = ",".join(f"{_text(name)}:{_repository(found)}" for name, found in moto.repositories.items())
+    repositories = ",".join(f"{_text(name)}:{_repository(record)}" for name, record in moto.repositories.items())
     backend_text = f'{_text(state)[:-1]},"repositories":{{{repositories}}}}}'
     return f'{{"schema":{SCHEMA},"extra":{_text(extra)},"backend":{backend_text}}}'
 
@@ -87,10 +87,10 @@ def _text(value: Any) -> str:
     return json.dumps(value, default=_encode, separators=(",", ":"))
 
 
-def _repository(found: Any) -> str:
+def _repository(record: Any) -> str:
     """A repository with its images, in the same form as :func:`_encode` gives it."""
-    attributes = {name: VOLATILE.get(name, part) for name, part in vars(found).items() if name != "images"}
-    images = ",".join(_image(image) for image in found.images)
+    attributes = {name: VOLATILE.get(name, part) for name, part in vars(record).items() if name != "images"}
+    images = ",".join(_image(image) for image in record.images)
     return f'{{"$class":"Repository","attributes":{_text(attributes)[:-1]},"images":[{images}]}}}}'
 
 

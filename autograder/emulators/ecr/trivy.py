@@ -1,4 +1,4 @@
-"""A scanner as basic scanning is: Trivy on the operating system's packages alone, its report in ECR's shape.
+"""A scanner like ECR's basic scanning: Trivy on the operating system's packages alone, its report in ECR's shape.
 
 Packages that pip installed are not looked at, whatever is wrong with them: basic scanning sees OS packages only
 (https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html). What is known is what the course's
@@ -48,8 +48,8 @@ class TrivyScanner:
 
     def updated_at(self) -> float:
         """When the database was last updated, seconds since the epoch."""
-        told = json.loads((self._cache / "db" / "metadata.json").read_text(encoding="utf-8"))
-        return datetime.fromisoformat(told["UpdatedAt"]).timestamp()
+        metadata = json.loads((self._cache / "db" / "metadata.json").read_text(encoding="utf-8"))
+        return datetime.fromisoformat(metadata["UpdatedAt"]).timestamp()
 
     def findings_for(self, repository: str, digest: str) -> list[Finding]:
         """The vulnerabilities of the image's OS packages. Raises CannotScan."""
@@ -85,7 +85,7 @@ def _last_words(stderr: bytes) -> str:
 
 
 def findings(report: Mapping[str, Any]) -> list[Finding]:
-    """The findings in a report of Trivy, one a vulnerability and source package, the worst first.
+    """The findings in a report of Trivy, one per vulnerability and source package, the worst first.
 
     Shape: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageScanFinding.html
 
@@ -94,36 +94,37 @@ def findings(report: Mapping[str, Any]) -> list[Finding]:
     """
     if not (report.get("Metadata") or {}).get("OS"):
         raise CannotScan(NO_SYSTEM)
-    found: dict[tuple[str, str, str], Finding] = {}
+    by_package: dict[tuple[str, str, str], Finding] = {}
     for result in report.get("Results") or []:
         if result.get("Class") != "os-pkgs":
             continue
-        sources = {each.get("ID"): each for each in result.get("Packages") or []}
-        for each in result.get("Vulnerabilities") or []:
-            name, version = _source(each, sources.get(each.get("PkgID"), {}))
-            found.setdefault((each["VulnerabilityID"], name, version), _finding(each, name, version))
-    return sorted(found.values(), key=lambda one: (ORDER.index(one["severity"]), one["name"]))
+        packages = {package.get("ID"): package for package in result.get("Packages") or []}
+        for vulnerability in result.get("Vulnerabilities") or []:
+            name, version = _source(vulnerability, packages.get(vulnerability.get("PkgID"), {}))
+            key = (vulnerability["VulnerabilityID"], name, version)
+            by_package.setdefault(key, _finding(vulnerability, name, version))
+    return sorted(by_package.values(), key=lambda finding: (ORDER.index(finding["severity"]), finding["name"]))
 
 
-def _source(each: Mapping[str, Any], package: Mapping[str, Any]) -> tuple[str, str]:
+def _source(vulnerability: Mapping[str, Any], package: Mapping[str, Any]) -> tuple[str, str]:
     """Name and version of the source package, which is what ECR names; the binary package's, where it is unknown."""
     if not package.get("SrcName"):
-        return each["PkgName"], each["InstalledVersion"]
+        return vulnerability["PkgName"], vulnerability["InstalledVersion"]
     epoch, release = package.get("SrcEpoch"), package.get("SrcRelease")
     version = (f"{epoch}:" if epoch else "") + package.get("SrcVersion", "") + (f"-{release}" if release else "")
     return package["SrcName"], version
 
 
-def _finding(each: Mapping[str, Any], name: str, version: str) -> Finding:
+def _finding(vulnerability: Mapping[str, Any], name: str, version: str) -> Finding:
     attributes = {"package_version": version, "package_name": name}
-    score = next((told for told in (each.get("CVSS") or {}).values() if told.get("V3Vector")), None)
+    score = next((each for each in (vulnerability.get("CVSS") or {}).values() if each.get("V3Vector")), None)
     if score is not None:
         attributes |= {"CVSS3_VECTOR": score["V3Vector"], "CVSS3_SCORE": str(score.get("V3Score", ""))}
-    severity = each.get("Severity", "UNKNOWN")
+    severity = vulnerability.get("Severity", "UNKNOWN")
     return {
-        "name": each["VulnerabilityID"],
-        "description": each.get("Description", ""),
-        "uri": (each.get("References") or [each.get("PrimaryURL", "")])[0],
+        "name": vulnerability["VulnerabilityID"],
+        "description": vulnerability.get("Description", ""),
+        "uri": (vulnerability.get("References") or [vulnerability.get("PrimaryURL", "")])[0],
         "severity": SEVERITIES.get(severity, severity),
         "attributes": [{"key": key, "value": value} for key, value in attributes.items()],
     }

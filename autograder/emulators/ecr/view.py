@@ -21,40 +21,40 @@ def snapshot(registry: Registry) -> dict[str, Any]:
         "account": moto.account_id,
         "region": moto.region_name,
         "time": _time(registry.now()),
-        "profiles": {name: {"account": each.account, "arn": each.arn} for name, each in PROFILES.items()},
+        "profiles": {name: {"account": profile.account, "arn": profile.arn} for name, profile in PROFILES.items()},
         "scanning": moto.registry_scanning_configuration,
         "replication": moto.replication_config,
         "registryPolicy": _document(moto.registry_policy),
-        "repositories": {name: _repository(registry, found) for name, found in sorted(moto.repositories.items())},
+        "repositories": {name: _repository(registry, record) for name, record in sorted(moto.repositories.items())},
     }
 
 
 def descriptor(image: StoredImage) -> dict[str, Any]:
     """An artifact as the referrers endpoint lists it (distribution-spec, "Listing Referrers")."""
-    found = {
+    entry = {
         "mediaType": image.image_manifest_media_type,
         "digest": image.digest,
         "size": len(image.image_manifest.encode("utf-8")),
         "artifactType": image.artifact_type,
         "annotations": image.annotations,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in entry.items() if value}
 
 
-def _repository(registry: Registry, found: Any) -> dict[str, Any]:
+def _repository(registry: Registry, record: Any) -> dict[str, Any]:
     return {
-        "arn": found.arn,
-        "createdAt": found.created_at.isoformat(),
-        "imageTagMutability": found.image_tag_mutability,
-        "imageTagMutabilityExclusionFilters": found.image_tag_mutability_exclusion_filters or [],
-        "imageScanningConfiguration": found.image_scanning_configuration,
-        "scanFrequency": registry.moto.scan_frequency(found.name)[0],
-        "encryptionConfiguration": found.encryption_configuration,
-        "resourceTags": registry.moto.tagger.get_tag_dict_for_resource(found.arn),
-        "policy": _document(found.policy),
-        "lifecyclePolicy": _document(found.lifecycle_policy),
-        "lifecycleEvaluatedAt": _time(found.last_evaluated_at),
-        "images": [_image(registry, found.name, image) for image in found.images],
+        "arn": record.arn,
+        "createdAt": record.created_at.isoformat(),
+        "imageTagMutability": record.image_tag_mutability,
+        "imageTagMutabilityExclusionFilters": record.image_tag_mutability_exclusion_filters or [],
+        "imageScanningConfiguration": record.image_scanning_configuration,
+        "scanFrequency": registry.moto.scan_frequency(record.name)[0],
+        "encryptionConfiguration": record.encryption_configuration,
+        "resourceTags": registry.moto.tagger.get_tag_dict_for_resource(record.arn),
+        "policy": _document(record.policy),
+        "lifecyclePolicy": _document(record.lifecycle_policy),
+        "lifecycleEvaluatedAt": _time(record.last_evaluated_at),
+        "images": [_image(registry, record.name, image) for image in record.images],
     }
 
 

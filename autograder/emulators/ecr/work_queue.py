@@ -1,4 +1,4 @@
-"""What need not be done before an answer goes out: one action after the other, in a thread of its own."""
+"""A thread for what need not be done before an answer goes out: one action after the other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Callable
 Work = Callable[[], None]
 
 
-class Later:
-    """Takes actions and runs them in their order. What a killed process left undone is its owner's to take up again."""
+class WorkQueue:
+    """Runs actions one after the other. Its owner takes up again what a killed process left undone."""
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -31,5 +31,5 @@ class Later:
 
 
 def at_once(action: Work) -> None:
-    """For a scanner that answers at once."""
+    """Run it now: for a scanner that answers at once."""
     action()

@@ -1,6 +1,6 @@
 """Docker Hub's rules: accounts and access tokens, namespaces, privacy, immutable tags, pull limits.
 
-Sources: the pages named at each rule, and facts HUB-01 to HUB-14 of the course.
+Sources: the pages named at each rule.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class HubBackend(BearerBackend):
         return None
 
     def rights(self, identity: Identity | None, repository: str) -> set[str]:
-        """A repository has exactly two parts; what one may not see does not exist for one."""
+        """A repository has exactly two parts. One that the caller may not see does not exist for the caller."""
         namespace, _, name = repository.partition("/")
         if not name or "/" in name:
             return set()
@@ -101,8 +101,8 @@ class HubBackend(BearerBackend):
         https://docs.docker.com/docker-hub/repos/manage/hub-images/immutable-tags/
         """
         record = self.names.record(repository, digest)
-        touched = [tag] if tag else [entry.name for entry in record.tags] if record else []
-        if any(self.is_immutable(repository, name) for name in touched):
+        tags = [tag] if tag else [entry.name for entry in record.tags] if record else []
+        if any(self.is_immutable(repository, name) for name in tags):
             raise RegistryError(403, "DENIED", f"{DENIED} - an immutable tag cannot be deleted")
 
     def is_immutable(self, repository: str, tag: str) -> bool:
@@ -155,7 +155,7 @@ class HubBackend(BearerBackend):
         return sorted({*self.accounts, *read_json(self._signed_up, [])})
 
     def _account_create(self, name: str) -> dict[str, Any]:
-        """Sign up; harmless when the account is there already."""
+        """Create an account; nothing happens where it exists already."""
         if not USERNAME.match(name):
             raise RegistryError(
                 400, "NAME_INVALID", "a Docker ID has 4 to 30 characters, digits and lower-case letters"

@@ -1,4 +1,4 @@
-"""Docker Hub's pull limits: so many pulls in six hours, told in headers, refused with Hub's own words.
+"""Docker Hub's pull limits: so many pulls in six hours, reported in headers, refused in Hub's own words.
 
 Source: https://docs.docker.com/docker-hub/usage/pulls/ (100 per six hours and address without a login, 200 with a
 Personal account; the ``ratelimit-*`` and ``docker-ratelimit-source`` headers).
@@ -36,7 +36,7 @@ class PullLimits:
         raise RegistryError(429, "TOOMANYREQUESTS", message, headers=self.headers(user, client))
 
     def count(self, user: str, client: str) -> None:
-        """One pull more, durably."""
+        """Count a pull, durably."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM pulls WHERE moment <= ?", (self._start(),))
             connection.execute("INSERT INTO pulls VALUES (?, ?)", (_source(user, client), stamp(self._clock.now())))

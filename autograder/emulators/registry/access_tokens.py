@@ -72,7 +72,7 @@ class AccessTokens:
             owner=owner,
             scopes=scopes,
             created=stamp(now),
-            expires=stamp(later(now, lifetime)) if lifetime is not None else "",
+            expires=stamp(expiry(now, lifetime)) if lifetime is not None else "",
             digest=_digest(secret),
         )
         with self._lock:
@@ -102,15 +102,15 @@ class AccessTokens:
     def revoke(self, id_or_name: str) -> AccessToken:
         """Take a token back. Raises RegistryError 404 if no token has this id or name, 409 if a name fits several."""
         with self._lock:
-            found = [token for token in self.all() if id_or_name in (token.id, token.name)]
-            if len(found) != 1:
-                count = "no token is" if not found else f"{len(found)} tokens are"
-                raise RegistryError(409 if found else 404, "NOT_FOUND", f"{count} called {id_or_name}")
-            dead = replace(found[0], revoked=stamp(self._clock.now()))
+            matching = [token for token in self.all() if id_or_name in (token.id, token.name)]
+            if len(matching) != 1:
+                count = "no token is" if not matching else f"{len(matching)} tokens are"
+                raise RegistryError(409 if matching else 404, "NOT_FOUND", f"{count} called {id_or_name}")
+            dead = replace(matching[0], revoked=stamp(self._clock.now()))
             self._save(
-                [*(token for token in self.all() if token is not found[0]), *self.gone()[1 - REMEMBERED :], dead]
+                [*(token for token in self.all() if token is not matching[0]), *self.gone()[1 - REMEMBERED :], dead]
             )
-            return found[0]
+            return matching[0]
 
     def forget(self, owner: str) -> None:
         """Drop every token of an owner, revoked ones too."""
@@ -122,7 +122,7 @@ class AccessTokens:
         self._tokens = tokens
 
 
-def later(now: datetime, lifetime: timedelta) -> datetime:
+def expiry(now: datetime, lifetime: timedelta) -> datetime:
     """``now`` plus a lifetime. Raises RegistryError 400 if that leaves the calendar."""
     try:
         return now + lifetime

@@ -143,8 +143,8 @@ class BearerBackend(CatalogBackend):
         method = str(environ["REQUEST_METHOD"])
         try:
             return self.respond(small_request(environ)).send(start_response)
-        except RegistryError as refusal:
-            return error_reply(refusal, method).send(start_response)
+        except RegistryError as error:
+            return error_reply(error, method).send(start_response)
 
     def respond(self, request: Request) -> Reply:
         """Answer a request outside ``/v2/``. Raises RegistryError."""
@@ -172,10 +172,10 @@ class BearerBackend(CatalogBackend):
         if grant == "password":
             identity = self._login(form.get("username", ""), form.get("password", ""), bool(scopes))
         elif grant == "refresh_token":
-            found = self.identify_refresh(form.get("refresh_token", ""))
-            if found is None:
+            known = self.identify_refresh(form.get("refresh_token", ""))
+            if known is None:
                 raise self.refused_login()
-            identity = found
+            identity = known
         else:
             raise RegistryError(400, "UNSUPPORTED", "grant_type must be password or refresh_token")
         return self._grant(identity, scopes, form.get("access_type") == "offline")
@@ -229,26 +229,26 @@ class BearerBackend(CatalogBackend):
         """
         named = [scope for scope in scopes if scope.kind == "repository" and is_name(scope.name)]
         changes = [scope for scope in named if {"push", "delete", "*"} & set(scope.actions)]
-        refusals = [self.refused_scope(identity, scope) for scope in changes or named]
-        if not refusals or refusals[0] is None or not all(refusals):
+        errors = [self.refused_scope(identity, scope) for scope in changes or named]
+        if not errors or errors[0] is None or not all(errors):
             return
-        refusal = refusals[0]
+        error = errors[0]
         if changes:  # as the proxy notes a change that is refused there
-            detail = {"what": "token", "status": refusal.status, "code": refusal.code, "message": refusal.message}
+            detail = {"what": "token", "status": error.status, "code": error.code, "message": error.message}
             who = identity.name if identity else ""
             self.context.journal.record(self.service, who, "refuse", repository=changes[0].name, detail=detail)
-        raise refusal
+        raise error
 
 
 def parse_scopes(values: Iterable[str]) -> list[Scope]:
     """Scopes of a token request: GET repeats the parameter, POST joins by blanks. What is malformed is left out."""
-    found = []
+    scopes = []
     for text in " ".join(values).split()[:50]:
         kind, _, rest = text.partition(":")
         name, _, actions = rest.rpartition(":")
         if name and kind.partition("(")[0] in ("repository", "registry"):
-            found.append(Scope(kind.partition("(")[0], name, tuple(actions.split(","))))
-    return found
+            scopes.append(Scope(kind.partition("(")[0], name, tuple(actions.split(","))))
+    return scopes
 
 
 def wanted_scope(call: Call) -> str:

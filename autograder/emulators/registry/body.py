@@ -1,4 +1,4 @@
-"""The body of a request, read a piece at a time whatever its framing, and never kept."""
+"""The body of a request: read a piece at a time, in either framing, and never held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ class RequestBody:
 
     def whole(self, limit: int) -> bytes:
         """At most ``limit`` bytes. Raises RegistryError 413 when it is larger, ClientGone when it ends early."""
-        found = bytearray()
+        content = bytearray()
         for piece in self.pieces():
-            found += piece
-            if len(found) > limit:
+            content += piece
+            if len(content) > limit:
                 raise RegistryError(413, "SIZE_INVALID", f"a manifest has at most {limit} bytes")
-        return bytes(found)
+        return bytes(content)
 
     def drop(self) -> None:
         """Read the rest, so that a refused client gets to read the answer, and the connection can go on."""

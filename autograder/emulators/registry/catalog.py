@@ -1,4 +1,4 @@
-"""Which repositories, manifests and tags a backend has: the truth about names, while the store keeps the bytes.
+"""Which repositories, manifests and tags a backend has: the source of truth for names, while the store keeps the bytes.
 
 Removing a manifest is one transaction that also puts its digest into ``trash``; the store forgets it afterwards. A
 process killed in between leaves the trash behind, which :meth:`Catalog.empty_trash` works off at the next start.
@@ -160,11 +160,11 @@ class Catalog:
                 " changed = excluded.changed",
                 (*key, manifest.tag, manifest.digest, now, now),
             )
-            for touched in {before or manifest.digest, manifest.digest}:
-                self._touch(manifest.repository, touched, now)
+            for digest in {before or manifest.digest, manifest.digest}:
+                self._note_change(manifest.repository, digest, now)
 
     def pulled(self, repository: str, digest: str) -> None:
-        """Note a pull."""
+        """Record the time of a pull."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE manifests SET pulled = ? WHERE service = ? AND repository = ? AND digest = ?",
@@ -179,7 +179,7 @@ class Catalog:
                 "DELETE FROM tags WHERE service = ? AND repository = ? AND tag = ?", (self._service, repository, tag)
             )
             if digest is not None:
-                self._touch(repository, digest, self._now())
+                self._note_change(repository, digest, self._now())
 
     def remove(self, repository: str, digest: str) -> None:
         """Remove a manifest and all its tags; its bytes are due to go from the store."""
@@ -241,7 +241,7 @@ class Catalog:
     def _query(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         return self._database.query(sql, self._service, *parameters)
 
-    def _touch(self, repository: str, digest: str, now: str) -> None:
+    def _note_change(self, repository: str, digest: str, now: str) -> None:
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE manifests SET changed = ? WHERE service = ? AND repository = ? AND digest = ?",

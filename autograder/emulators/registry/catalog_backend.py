@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from autograder.domain.retention.model import Action as Fate
+from autograder.domain.retention.model import Action as RetentionAction
 from autograder.domain.retention.model import Image, Result
 from autograder.emulators.backend import BaseBackend
 from autograder.emulators.clock import stamp
@@ -39,7 +39,7 @@ class CatalogBackend(BaseBackend):
             self.names.remove(repository, digest)
 
     def reconcile(self) -> list[str]:
-        """Work off deletions that a killed process left behind."""
+        """Delete from the store what a killed process had only struck off the catalog."""
         due = self.names.empty_trash(self.context.store.delete_manifest, self.context.lock)
         return [f"{self.service}: removed {repository}@{digest} from the store" for repository, digest in due]
 
@@ -78,21 +78,21 @@ class CatalogBackend(BaseBackend):
         since the policy was evaluated: the next night decides again.
         """
         record = self.names.record(repository, result.digest)
-        if record is None or (result.action is not Fate.EXPIRE and not result.tags_removed):
+        if record is None or (result.action is not RetentionAction.EXPIRE and not result.tags_removed):
             return None
         if as_image(record, image.repository) != image:
             return None
         with self.names.together():
             for tag in result.tags_removed:
                 self.names.untag(repository, tag)
-            if result.action is Fate.EXPIRE:
+            if result.action is RetentionAction.EXPIRE:
                 self.names.remove(repository, result.digest)
-        what = "expire" if result.action is Fate.EXPIRE else "untag"
+        what = "expire" if result.action is RetentionAction.EXPIRE else "untag"
         gone: dict[str, Any] = {
             "what": what,
             "repository": repository,
             "digest": result.digest,
-            "tags": list(image.tags if result.action is Fate.EXPIRE else result.tags_removed),
+            "tags": list(image.tags if result.action is RetentionAction.EXPIRE else result.tags_removed),
             "rule": result.rule,
             "why": result.why,
         }

@@ -1,4 +1,4 @@
-"""The shared proxy for ``/v2/``: asks a backend for leave, moves the bytes between client and store, tells the backend.
+"""The shared proxy for ``/v2/``: asks a backend for permission, moves the bytes between client and store, tells the backend.
 
 Blobs stream in both directions; only manifests (at most 4 MiB) are held in memory. What the distribution API asks for:
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
@@ -30,10 +30,10 @@ from autograder.emulators.registry.reply import (
     error_reply,
     json_reply,
     passed_on,
-    store_refusal,
+    store_unavailable,
     unknown_name,
 )
-from autograder.emulators.registry.store import MANIFEST_LIMIT, Answer, RegistryClient, refusal_of
+from autograder.emulators.registry.store import MANIFEST_LIMIT, Answer, RegistryClient, store_error
 from autograder.emulators.registry.zero_copy import BlobFiles
 from autograder.oci import manifests
 
@@ -65,10 +65,10 @@ class Proxy:
         method = str(environ["REQUEST_METHOD"])
         try:
             reply = self._answer(environ, body)
-        except RegistryError as refusal:
-            reply = error_reply(refusal, method)
+        except RegistryError as error:
+            reply = error_reply(error, method)
         except StoreProblem as problem:
-            reply = error_reply(store_refusal(problem), method)
+            reply = error_reply(store_unavailable(problem), method)
         body.drop()
         return reply.send(start_response)
 
@@ -90,27 +90,29 @@ class Proxy:
             if call.kind is Kind.UPLOAD:
                 return self._upload(call, caller, body)
             return self._referrers(call, caller)
-        except RegistryError as refusal:
-            self._note_refusal(call, caller, refusal)
+        except RegistryError as error:
+            self._note_refusal(call, caller, error)
             raise
 
     def _referrers(self, call: Call, caller: Caller) -> Reply:
-        found = self.backend.referrers(caller, call.repository, call.reference)
-        if found is None:
+        descriptors = self.backend.referrers(caller, call.repository, call.reference)
+        if descriptors is None:
             raise RegistryError(404, "UNSUPPORTED", "page not found")
         headers = {"Content-Type": manifests.OCI_INDEX}
         if "artifactType" in call.query:
-            found = [entry for entry in found if entry.get("artifactType") == call.query["artifactType"]]
+            descriptors = [entry for entry in descriptors if entry.get("artifactType") == call.query["artifactType"]]
             headers["OCI-Filters-Applied"] = "artifactType"
-        return json_reply(200, {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": found}, headers)
+        return json_reply(
+            200, {"schemaVersion": 2, "mediaType": manifests.OCI_INDEX, "manifests": descriptors}, headers
+        )
 
     # tags
 
     def _tags(self, call: Call) -> Reply:
-        found = self.backend.index.tags(call.repository)
-        if found is None:
+        tags = self.backend.index.tags(call.repository)
+        if tags is None:
             raise unknown_name(call.repository)
-        return self._page(call, "tags", found, {"name": call.repository})
+        return self._page(call, "tags", tags, {"name": call.repository})
 
     def _page(self, call: Call, key: str, names: list[str], more: dict[str, object]) -> Reply:
         """One page in lexical order, with a Link to the next (distribution-spec, "Listing Tags")."""
@@ -143,9 +145,9 @@ class Proxy:
                 return call.reference
             detail: object = f"unknown manifest name={call.repository} revision={call.reference}"
         else:
-            found = index.resolve(call.repository, call.reference)
-            if found is not None:
-                return found
+            digest = index.resolve(call.repository, call.reference)
+            if digest is not None:
+                return digest
             detail = {"Tag": call.reference}
         raise RegistryError(404, "MANIFEST_UNKNOWN", "manifest unknown", detail)
 
@@ -157,7 +159,7 @@ class Proxy:
             headers["If-None-Match"] = call.headers["if-none-match"]
         answer = self._ask(call, f"manifests/{digest}", headers=headers)
         if answer.status not in (200, 304):
-            raise refusal_of(answer.status, answer.body(), self.backend.prefix)
+            raise store_error(answer.status, answer.body(), self.backend.prefix)
         more = self.backend.commit_pull(caller, call, digest, answer.headers.get("content-type", ""))
         if answer.status == 200:
             if call.method == "GET":
@@ -178,7 +180,7 @@ class Proxy:
             self.backend.check_push(caller, manifest)
             answer = self._ask(call, f"manifests/{digest}", headers={"Content-Type": media_type}, body=content)
             if answer.status != 201:
-                raise refusal_of(answer.status, answer.body(), self.backend.prefix)
+                raise store_error(answer.status, answer.body(), self.backend.prefix)
             answer.close()
             more = self.backend.commit_push(caller, manifest)
             self._note(caller, "push", call, digest)
@@ -252,7 +254,7 @@ class Proxy:
             if call.method == "HEAD":
                 answer.close()
                 return Reply(answer.status, {"Content-Type": "application/json; charset=utf-8"})
-            raise refusal_of(answer.status, answer.body(), self.backend.prefix)
+            raise store_error(answer.status, answer.body(), self.backend.prefix)
         more = {}
         if "location" in answer.headers:
             more["Location"] = self._location(call, answer.headers["location"])
@@ -271,9 +273,10 @@ class Proxy:
     # the journal
 
     def _note(self, caller: Caller, what: str, call: Call, digest: str, asked: Sequence[str] = ()) -> None:
-        """A line about a manifest; ``resolve`` is a HEAD: with containerd all there is of a pull or push without news.
+        """Write a journal line about a manifest.
 
-        ``asked``: the actions that its token grants, which tell such a push from such a pull.
+        ``resolve`` is a HEAD. It is all that containerd sends for a pull or a push of what the other side already has;
+        ``asked``, the actions that its token grants, tells the one from the other.
         """
         tag = "" if ":" in call.reference else call.reference
         detail = {"actions": list(asked)} if asked else None
@@ -281,16 +284,16 @@ class Proxy:
             self.backend.service, caller.name, what, repository=call.repository, tag=tag, digest=digest, detail=detail
         )
 
-    def _note_refusal(self, call: Call, caller: Caller, refusal: RegistryError) -> None:
+    def _note_refusal(self, call: Call, caller: Caller, error: RegistryError) -> None:
         """Refused changes and pulls over the limit are worth a line; a challenge to log in is not.
 
         A push by containerd ends at the HEAD of its first blob, whose answer has no words: here they can be read.
         """
         change = call.method in ("PUT", "POST", "PATCH", "DELETE")
-        change = change or (call.kind is Kind.BLOB and call.method == "HEAD" and refusal.status == 403)
-        if refusal.status != 429 and (not change or (refusal.status == 401 and not caller.name)):
+        change = change or (call.kind is Kind.BLOB and call.method == "HEAD" and error.status == 403)
+        if error.status != 429 and (not change or (error.status == 401 and not caller.name)):
             return
-        detail = {"method": call.method, "status": refusal.status, "code": refusal.code, "message": refusal.message}
+        detail = {"method": call.method, "status": error.status, "code": error.code, "message": error.message}
         self._journal.record(
             self.backend.service,
             caller.name,

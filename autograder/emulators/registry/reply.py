@@ -1,4 +1,4 @@
-"""Answers to a client: JSON, errors in the registry's form, and what the store said, passed on."""
+"""Answers to a client: JSON, errors in the registry's form, and the store's own answers passed on."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def json_reply(status: int, value: object, headers: Mapping[str, str] | None = N
     return Reply(status, {**framing, **(headers or {})}, [body])
 
 
-def error_reply(refusal: RegistryError, method: str) -> Reply:
+def error_reply(error: RegistryError, method: str) -> Reply:
     """An error in the form of the distribution specification, "Error Codes"."""
-    error: dict[str, object] = {"code": refusal.code, "message": refusal.message}
-    if refusal.detail is not None:
-        error["detail"] = refusal.detail
-    reply = json_reply(refusal.status, {"errors": [error]}, refusal.headers)
+    entry: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.detail is not None:
+        entry["detail"] = error.detail
+    reply = json_reply(error.status, {"errors": [entry]}, error.headers)
     if method == "HEAD":
         reply.body = ()
     return reply
@@ -64,14 +64,14 @@ def unknown_name(repository: str) -> RegistryError:
     return RegistryError(404, "NAME_UNKNOWN", "repository name not known to registry", {"name": repository})
 
 
-def store_refusal(problem: StoreProblem) -> RegistryError:
+def store_unavailable(problem: StoreProblem) -> RegistryError:
     """What a client sees when the store is out of reach."""
-    told = "the store behind this registry does not answer; run `python3 course.py start`"
-    return RegistryError(503, "UNAVAILABLE", told, str(problem))
+    message = "the store behind this registry does not answer; run `python3 course.py start`"
+    return RegistryError(503, "UNAVAILABLE", message, str(problem))
 
 
 def headers_of(answer: Answer) -> dict[str, str]:
-    """What of the store's headers a client gets."""
+    """The headers of the store's answer that are passed on to the client."""
     return {key.title(): answer.headers[key] for key in FROM_STORE if key in answer.headers}
 
 

@@ -1,4 +1,4 @@
-"""Talks to the store: the one unpublished registry whose bytes all backends share."""
+"""HTTP client of the store: the one unpublished registry whose bytes all backends share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 300.0  # committing a layer of several G
 
 @dataclass
 class Answer:
-    """What the store said. Read the body with :meth:`pieces` or drop it with :meth:`close`; do one of them."""
+    """The store's answer. Either read the body with :meth:`pieces` or drop it with :meth:`close`."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,12 +40,12 @@ class Answer:
 
     def body(self, limit: int = MANIFEST_LIMIT) -> bytes:
         """A small body in whole. Raises StoreProblem when it is larger than ``limit`` bytes."""
-        found = bytearray()
+        content = bytearray()
         for piece in self.pieces():
-            found += piece
-            if len(found) > limit:
+            content += piece
+            if len(content) > limit:
                 raise StoreProblem(f"an answer of more than {limit} bytes")
-        return bytes(found)
+        return bytes(content)
 
     def close(self) -> None:
         """Give the connection back for reuse if little or nothing is left to read, else close it."""
@@ -195,10 +195,10 @@ class PrefixedStore:
         """Raise the store's own error as a RegistryError unless the status is the expected one."""
         body = answer.body()
         if answer.status != status:
-            raise refusal_of(answer.status, body, self._prefix)
+            raise store_error(answer.status, body, self._prefix)
 
 
-def refusal_of(status: int, body: bytes, prefix: str) -> RegistryError:
+def store_error(status: int, body: bytes, prefix: str) -> RegistryError:
     """The store's error as a RegistryError, with the store's prefix taken out of it."""
     first: dict[str, object] = {}
     with contextlib.suppress(ValueError, LookupError, AttributeError, TypeError):

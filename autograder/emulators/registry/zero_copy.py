@@ -1,8 +1,8 @@
 """Whole blobs sent by the kernel, from the store's own file to the client's connection: no byte passes this process.
 
-Of the kit only this module knows how registry:2 lays out its folder and how the server holds its connections. Wherever
-the fast way cannot be gone, :meth:`BlobFiles.reply` gives None or :func:`send` False, and the caller goes the plain
-way: the store's answer streams through this process, a piece at a time. Both give the client the same answer.
+Only this module knows how registry:2 lays out its folder and how the server holds its connections. Where the fast path
+cannot be used, :meth:`BlobFiles.reply` returns None or :func:`send` False, and the caller takes the plain path: the
+store's answer streams through this process, a piece at a time. The client gets the same answer either way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BLOBS = Path("docker/registry/v2/blobs")
 
 
 class StoredBlob:
-    """The body of an answer that is a file. To a server that knows nothing of it, it is pieces like any other."""
+    """The body of an answer, in a file. A server that does not know this class iterates over it like any other body."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -31,7 +31,7 @@ class StoredBlob:
             yield piece
 
     def close(self) -> None:
-        """Let go of the file; WSGI servers call it."""
+        """Close the file; WSGI servers call this."""
         self.file.close()
 
 

@@ -23,7 +23,7 @@ ADMIN = Caller("admin")
 
 
 class FolderStore:
-    """A store whose content survives the process: one file a manifest, one a blob."""
+    """A store whose content survives the process: one file per manifest and per blob."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -85,7 +85,7 @@ class ListJournal:
 
 
 class StoppedClock:
-    """Time that moves only when told to: ``advance`` like the course's clock, ``pass_by`` like real time."""
+    """Time that moves only when told to: ``advance`` like the course's clock, ``pass_time`` like real time."""
 
     def __init__(self) -> None:
         self.real = START
@@ -100,7 +100,7 @@ class StoppedClock:
     def advance(self, **duration: float) -> None:
         self.ahead += timedelta(**duration)
 
-    def pass_by(self, **duration: float) -> None:
+    def pass_time(self, **duration: float) -> None:
         self.real += timedelta(**duration)
 
 

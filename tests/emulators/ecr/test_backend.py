@@ -81,7 +81,7 @@ def test_what_is_pushed_shows_in_the_api(emulator: Emulator, ecr: Any) -> None:
     assert listed == [{"imageDigest": digest, "imageTag": "1.0"}]
     got = ecr.batch_get_image(repositoryName="app", imageIds=listed)["images"][0]
     assert got["imageManifest"].encode() == body and got["imageManifestMediaType"] == OCI_MANIFEST
-    emulator.clock.pass_by(minutes=5)
+    emulator.clock.pass_time(minutes=5)
     call = emulator.call("GET", Kind.MANIFEST, "app", "1.0")
     emulator.backend.commit_pull(ADMIN, emulator.call("HEAD", Kind.MANIFEST, "app", "1.0"), digest, OCI_MANIFEST)
     detail = ecr.describe_images(repositoryName="app")["imageDetails"][0]
@@ -97,7 +97,7 @@ def test_what_is_pushed_shows_in_the_api(emulator: Emulator, ecr: Any) -> None:
 def test_a_tag_on_a_known_image_does_not_make_it_younger(emulator: Emulator, ecr: Any) -> None:
     body = emulator.manifest("app", "one")
     emulator.push("app", "1.0", body)
-    emulator.clock.pass_by(days=3)
+    emulator.clock.pass_time(days=3)
     emulator.push("app", "stable", body)
     detail = ecr.describe_images(repositoryName="app")["imageDetails"][0]
     assert detail["imageTags"] == ["1.0", "stable"] and detail["imagePushedAt"] == START

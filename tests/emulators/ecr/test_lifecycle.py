@@ -110,7 +110,7 @@ def test_images_that_are_not_pulled_are_archived_and_their_bytes_stay(emulator: 
 def test_what_the_preview_lists_is_what_goes_tonight(emulator: Emulator, ecr: Any) -> None:
     for number in range(12):
         emulator.push_new("app", f"dev-{number}" if number % 3 else None, str(number))
-        emulator.clock.pass_by(hours=7)
+        emulator.clock.pass_time(hours=7)
     apply(
         ecr,
         expire(1, "untagged", "sinceImagePushed", 1),
@@ -129,7 +129,7 @@ def test_what_the_preview_lists_is_what_goes_tonight(emulator: Emulator, ecr: An
 def test_real_time_alone_expires_nothing(emulator: Emulator, ecr: Any) -> None:
     digest = emulator.push_new("app", "1.0", "one")
     apply(ecr, expire(1, "any", "sinceImagePushed", 1))
-    emulator.clock.pass_by(days=30)
+    emulator.clock.pass_time(days=30)
     emulator.restart()
     assert images(emulator.client()) == {digest}
 

@@ -81,7 +81,7 @@ def test_an_indexs_size_is_that_of_its_largest_child(moto: Any, ecr: Any, emulat
 
 def test_push_times_are_finer_than_a_second(ecr: Any, emulator: Emulator) -> None:
     for number in range(3):
-        emulator.clock.pass_by(milliseconds=7)
+        emulator.clock.pass_time(milliseconds=7)
         emulator.push_new("app", str(number), str(number))
     times = [each["imagePushedAt"] for each in everything(ecr)]
     assert times == sorted(set(times)) and all(moment > START for moment in times)
@@ -96,7 +96,7 @@ def test_a_pushed_over_image_stays_untagged(moto: Any, ecr: Any, emulator: Emula
         moto.put_image(repositoryName="app", imageManifest=text(body), imageTag="latest", imageDigest=digest_of(body))
     assert len(moto.describe_images(repositoryName="app")["imageDetails"]) == 1
     emulator.push("app", "latest", first)
-    emulator.clock.pass_by(hours=1)
+    emulator.clock.pass_time(hours=1)
     emulator.push("app", "latest", second)
     untagged = ecr.list_images(repositoryName="app", filter={"tagStatus": "UNTAGGED"})["imageIds"]
     assert untagged == [{"imageDigest": digest_of(first)}]

@@ -64,7 +64,7 @@ def test_a_policy_that_archives_is_taken(ecr: Any) -> None:
 
 def test_a_preview_says_what_would_go_and_changes_nothing(ecr: Any, emulator: Emulator) -> None:
     old = emulator.push_new("app", "1.0", "one")
-    emulator.clock.pass_by(days=11)
+    emulator.clock.pass_time(days=11)
     emulator.push_new("app", "1.1", "two")
     assert refusal(ecr.start_lifecycle_policy_preview, repositoryName="app") == "LifecyclePolicyNotFoundException"
     missing = refusal(ecr.get_lifecycle_policy_preview, repositoryName="app")
@@ -89,7 +89,7 @@ def test_a_preview_says_what_would_go_and_changes_nothing(ecr: Any, emulator: Em
 
 def test_a_preview_comes_in_pages_and_can_be_narrowed(ecr: Any, emulator: Emulator) -> None:
     pushed = [emulator.push_new("app", f"t{n}" if n % 2 else None, str(n)) for n in range(120)]
-    emulator.clock.pass_by(days=11)
+    emulator.clock.pass_time(days=11)
     ecr.put_lifecycle_policy(repositoryName="app", lifecyclePolicyText=policy(OLD))
     ecr.start_lifecycle_policy_preview(repositoryName="app")
     pages = list(ecr.get_paginator("get_lifecycle_policy_preview").paginate(repositoryName="app"))
@@ -153,7 +153,7 @@ def test_an_archived_image_cannot_be_pulled_until_it_is_restored(ecr: Any, emula
     with pytest.raises(RegistryError) as caught:
         emulator.backend.check_pull(ADMIN, emulator.call("GET", Kind.MANIFEST, "app", "1"), digest)
     assert caught.value.status == 404
-    emulator.clock.pass_by(hours=1)
+    emulator.clock.pass_time(hours=1)
     assert ecr.update_image_storage_class(**asked, targetStorageClass="STANDARD")["imageStatus"] == "ACTIVE"
     emulator.backend.check_pull(ADMIN, emulator.call("GET", Kind.MANIFEST, "app", "1"), digest)
 
@@ -280,7 +280,7 @@ def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, emulator: Emulator) 
     assert found["imageScanFindings"]["vulnerabilitySourceUpdatedAt"] == datetime(1970, 1, 2, tzinfo=UTC)
     assert len(found["imageScanFindings"]["findings"]) == 2 and found["nextToken"]
     assert refusal(ecr.start_image_scan, **asked) == "LimitExceededException", "the scan on push counts"
-    emulator.clock.pass_by(hours=24)
+    emulator.clock.pass_time(hours=24)
     assert ecr.start_image_scan(**asked)["imageScanStatus"]["status"] == "IN_PROGRESS"
     emulator.push_new("scratch", "1", "one")
     asked = {"repositoryName": "scratch", "imageId": {"imageTag": "1"}}
@@ -294,7 +294,7 @@ def test_a_scanner_is_asked_on_push_and_on_demand(ecr: Any, emulator: Emulator) 
 
 def test_a_scan_that_takes_time_is_in_progress_and_is_taken_up_after_a_kill(tmp_path: Path) -> None:
     waiting: list[Callable[[], None]] = []
-    emulator = Emulator(tmp_path, scanner=OneFinding(), later=waiting.append)
+    emulator = Emulator(tmp_path, scanner=OneFinding(), run_later=waiting.append)
     ecr = emulator.client()
     ecr.create_repository(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
     emulator.push_new("app", "1", "one")
@@ -304,7 +304,7 @@ def test_a_scan_that_takes_time_is_in_progress_and_is_taken_up_after_a_kill(tmp_
     assert refusal(ecr.start_image_scan, **asked) == "LimitExceededException"
 
     again: list[Callable[[], None]] = []
-    after = Emulator(tmp_path, scanner=OneFinding(), later=again.append)
+    after = Emulator(tmp_path, scanner=OneFinding(), run_later=again.append)
     [work] = again
     work()
     answer = after.client().describe_image_scan_findings(**asked)
@@ -313,7 +313,7 @@ def test_a_scan_that_takes_time_is_in_progress_and_is_taken_up_after_a_kill(tmp_
 
 def test_an_image_that_is_deleted_while_it_is_scanned_stays_deleted(tmp_path: Path) -> None:
     waiting: list[Callable[[], None]] = []
-    emulator = Emulator(tmp_path, scanner=OneFinding(), later=waiting.append)
+    emulator = Emulator(tmp_path, scanner=OneFinding(), run_later=waiting.append)
     ecr = emulator.client()
     for name in ("app", "gone"):
         ecr.create_repository(repositoryName=name, imageScanningConfiguration={"scanOnPush": True})

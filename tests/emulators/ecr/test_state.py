@@ -159,7 +159,7 @@ def change(emulator: Emulator, client: Any, step: str, digest: str | None) -> No
     asked: dict[str, Any] = {"repositoryName": "prop", "imageId": {"imageDigest": digest}}
     with contextlib.suppress(client.exceptions.ClientError):
         if digest and step == "pull":
-            emulator.clock.pass_by(minutes=2)
+            emulator.clock.pass_time(minutes=2)
             emulator.backend.commit_pull(ADMIN, emulator.call("GET", Kind.MANIFEST, "prop", digest), digest, "")
         elif digest and step == "scan":
             client.start_image_scan(**asked)

@@ -45,17 +45,17 @@ def describe_images(request: ApiRequest) -> dict[str, Any]:
     token = None
     wanted = request.get("imageIds")
     if wanted:
-        found = list(dict.fromkeys(request.image(repository, image_id) for image_id in wanted))
+        chosen = list(dict.fromkeys(request.image(repository, image_id) for image_id in wanted))
     else:
-        found, token = page(_filtered(request, repository.images), request.get("maxResults"), request.get("nextToken"))
-    return {"imageDetails": [_detail(request, repository, image) for image in found], "nextToken": token}
+        chosen, token = page(_filtered(request, repository.images), request.get("maxResults"), request.get("nextToken"))
+    return {"imageDetails": [_detail(request, repository, image) for image in chosen], "nextToken": token}
 
 
 @operation(reader=True)
 def batch_get_image(request: ApiRequest) -> dict[str, Any]:
     repository = request.repository()
     accepted = request.get("acceptedMediaTypes")
-    found: list[dict[str, Any]] = []
+    fetched: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     for wanted in request.get("imageIds"):
         digest, tag = wanted.get("imageDigest"), wanted.get("imageTag")
@@ -64,8 +64,8 @@ def batch_get_image(request: ApiRequest) -> dict[str, Any]:
             code, reason = ("ImageNotFound", "Requested image not found") if digest or tag else NO_ID
             failures.append({"imageId": wanted, "failureCode": code, "failureReason": reason})
         else:
-            found.append(_with_manifest(repository, image, tag or image.image_tag))
-    return {"images": found, "failures": failures}
+            fetched.append(_with_manifest(repository, image, tag or image.image_tag))
+    return {"images": fetched, "failures": failures}
 
 
 @operation(locks="itself")
@@ -83,7 +83,7 @@ def list_image_referrers(request: ApiRequest) -> dict[str, Any]:
     repository = request.repository()
     asked = request.get("filter") or {}
     types, status = asked.get("artifactTypes"), asked.get("artifactStatus", images.ACTIVE)
-    found = [
+    artifacts = [
         {
             "digest": image.digest,
             "mediaType": image.image_manifest_media_type,
@@ -95,17 +95,17 @@ def list_image_referrers(request: ApiRequest) -> dict[str, Any]:
         for image in request.ecr_backend.referrers(repository.name, request.get("subjectId")["imageDigest"])
         if (not types or image.artifact_type in types) and status in ("ANY", image.image_status)
     ]
-    referrers, token = page(found, request.get("maxResults"), request.get("nextToken"))
+    referrers, token = page(artifacts, request.get("maxResults"), request.get("nextToken"))
     return {"referrers": referrers, "nextToken": token}
 
 
-def _filtered(request: ApiRequest, found: list[StoredImage]) -> list[StoredImage]:
+def _filtered(request: ApiRequest, stored: list[StoredImage]) -> list[StoredImage]:
     """Those that ``filter`` asks for; without an image status only active ones."""
     asked = request.get("filter", {}) or {}
     status, tag_status = asked.get("imageStatus", images.ACTIVE), asked.get("tagStatus", "ANY")
     return [
         image
-        for image in found
+        for image in stored
         if status in ("ANY", image.image_status)
         and (tag_status == "ANY" or (tag_status == "TAGGED") == bool(image.image_tags))
     ]

@@ -52,14 +52,14 @@ def get_lifecycle_policy_preview(request: ApiRequest) -> dict[str, Any]:
     preview = repository.preview
     if preview is None:
         raise problems.preview_missing(repository.name, repository.registry_id)
-    found = preview["previewResults"]
+    results = preview["previewResults"]
     wanted = request.get("imageIds")
     tag_status = (request.get("filter") or {}).get("tagStatus", "ANY")
     if wanted:
-        found = [result for result in found if any(_is_about(result, image_id) for image_id in wanted)]
+        results = [result for result in results if any(_is_about(result, image_id) for image_id in wanted)]
     if tag_status != "ANY":
-        found = [result for result in found if (tag_status == "TAGGED") == bool(result["imageTags"])]
-    results, token = page(found, request.get("maxResults"), request.get("nextToken"))
+        results = [result for result in results if (tag_status == "TAGGED") == bool(result["imageTags"])]
+    results, token = page(results, request.get("maxResults"), request.get("nextToken"))
     answer = {**_policy(repository, preview["lifecyclePolicyText"]), "status": "COMPLETE"}
     return {**answer, "previewResults": results, "nextToken": token, "summary": preview["summary"]}
 

@@ -29,11 +29,11 @@ def create_repository(request: ApiRequest) -> dict[str, Any]:
 @operation(reader=True, resource="*")
 def describe_repositories(request: ApiRequest) -> dict[str, Any]:
     names = request.get("repositoryNames")
-    found = request.ecr_backend.describe_repositories(request.get("registryId"), names)
+    repositories = request.ecr_backend.describe_repositories(request.get("registryId"), names)
     token = None
     if not names:
-        found, token = page(found, request.get("maxResults"), request.get("nextToken"))
-    return {"repositories": [_described(request, repository) for repository in found], "nextToken": token}
+        repositories, token = page(repositories, request.get("maxResults"), request.get("nextToken"))
+    return {"repositories": [_described(request, repository) for repository in repositories], "nextToken": token}
 
 
 @operation(locks="itself")

@@ -28,8 +28,8 @@ def describe_image_scan_findings(request: ApiRequest) -> dict[str, Any]:
         wanted = request.get("imageId")
         digest, tag = wanted.get("imageDigest"), wanted.get("imageTag")
         raise scanning.missing(digest, tag, repository.name, repository.registry_id)
-    found, token = page(image.scan["findings"], request.get("maxResults"), request.get("nextToken"))
-    return {**_scanned(repository, image), **scanning.describe(image.scan, found), "nextToken": token}
+    findings, token = page(image.scan["findings"], request.get("maxResults"), request.get("nextToken"))
+    return {**_scanned(repository, image), **scanning.describe(image.scan, findings), "nextToken": token}
 
 
 def _scanned(repository: Any, image: StoredImage) -> dict[str, Any]:
