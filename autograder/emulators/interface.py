@@ -275,7 +275,7 @@ class Backend(Protocol):
         """Names for ``/v2/_catalog``; raise :class:`RegistryError` where the cloud has none."""
 
     def reconcile(self) -> list[str]:
-        """Called once before the first request: make index and store agree. Returns what was repaired, one line per repair."""
+        """Called once before the first request: make index and store agree. Returns a line per repair."""
 
     def overnight(self) -> list[dict[str, Any]]:
         """Run once what the cloud runs by itself; called after each day that the clock is advanced, and at the end.

@@ -356,7 +356,7 @@ def _not_found(repository: str) -> RegistryError:
 
 
 def _container_registry(name: str) -> RegistryError | None:
-    """The error for a name in Container Registry's form (HOST/PROJECT/…, or fewer than three parts); None for others."""
+    """The error for a name in Container Registry's form (HOST/PROJECT/…, or fewer than three parts), else None."""
     parts = name.split("/")
     if parts[0] not in GCR_HOSTS and len(parts) >= 3:
         return None

@@ -1,4 +1,4 @@
-"""The shared proxy for ``/v2/``: asks a backend for permission, moves the bytes between client and store, tells the backend.
+"""The shared proxy for ``/v2/``: asks a backend, moves the bytes between client and store, tells the backend.
 
 Blobs stream in both directions; only manifests (at most 4 MiB) are held in memory. What the distribution API asks for:
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
