@@ -28,8 +28,9 @@ def main() -> int:
     except StoreProblem as problem:
         sys.stderr.write(f"the store at {configuration.store} does not answer: {problem}\n")
         return 1
-    with Running(emulators, configuration.ports, host):
-        sys.stderr.write("serving " + ", ".join(configuration.ports) + "\n")
+    with Running(emulators, configuration.ports, host) as running:
+        ports = (f"{service} on port {port}" for service, port in running.ports.items())
+        sys.stderr.write(f"serving {', '.join(ports)}\n")
         stop.wait()
     return 0
 

@@ -91,8 +91,8 @@ class Emulators:
         makers: dict[str, Callable[[Context], Backend]] = {
             "dockerhub": self._hub,
             "ecr": self._ecr,
-            "artifact-registry": lambda context: ArtifactRegistryBackend(context, self._catalog("artifact-registry")),
-            "acr": lambda context: AcrBackend(context, self._catalog("acr")),
+            "artifact-registry": self._artifact_registry,
+            "acr": self._acr,
         }
         prefixes = {"dockerhub": "hub/", "ecr": "ecr/", "artifact-registry": "gar/", "acr": "acr/"}
         self.backends = {
@@ -106,6 +106,12 @@ class Emulators:
     def _hub(self, context: Context) -> Backend:
         limits = PullLimits(self.database, self.clock, context.credentials["publisher"])
         return HubBackend(context, self._catalog("dockerhub"), limits)
+
+    def _artifact_registry(self, context: Context) -> Backend:
+        return ArtifactRegistryBackend(context, self._catalog("artifact-registry"))
+
+    def _acr(self, context: Context) -> Backend:
+        return AcrBackend(context, self._catalog("acr"))
 
     def _ecr(self, context: Context) -> Backend:
         if self._configuration.scanner is None:

@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-import traceback
+from traceback import format_exc
 from types import TracebackType
 
 from cheroot.connections import ConnectionManager
@@ -127,12 +127,7 @@ class BackendServer(Server):
         if isinstance(error, ClientGone | StoreProblem | ConnectionError):
             sys.stderr.write(f"connection ended early: {error!r}\n")
             return
-        sys.stderr.write(f"{msg}\n{format_error() if traceback else ''}")
-
-
-def format_error() -> str:
-    """The traceback of the exception being handled."""
-    return traceback.format_exc()
+        sys.stderr.write(f"{msg}\n{format_exc() if traceback else ''}")
 
 
 class Running:
@@ -163,7 +158,7 @@ class Running:
             server.serve()
         finally:
             if not self._stopping:
-                sys.stderr.write(f"the server of {server.server_name} ended by itself\n{format_error()}")
+                sys.stderr.write(f"the server of {server.server_name} ended by itself\n{format_exc()}")
                 sys.stderr.flush()
                 os._exit(70)
 
