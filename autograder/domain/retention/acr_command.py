@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
+from autograder.domain.regex import Regex, compile_regex
+from autograder.domain.regex.program import MAX_STEPS
 from autograder.domain.retention.durations import go_duration
 from autograder.domain.retention.model import InvalidPolicy, PolicyError
-from autograder.domain.retention.regex import Regex, compile_regex
 
 VALUE_FLAGS = {
     "--filter": "-f",
@@ -188,6 +189,7 @@ def _read_flags(words: list[str]) -> _Flags:
 
 def _filters(flags: _Flags, errors: list[PolicyError]) -> Iterator[Filter]:
     given = [value for flag, value in flags.values if flag == "--filter"]
+    size = 0
     for number, text in enumerate(given):
         path = f"--filter[{number}]"
         try:
@@ -199,9 +201,11 @@ def _filters(flags: _Flags, errors: list[PolicyError]) -> Iterator[Filter]:
         valid = True
         for expression in (f"^{repository}$", tag):
             try:
-                compile_regex(expression)
+                size += compile_regex(expression).size
             except ValueError as problem:
                 errors.append(PolicyError(path, f"the expression {expression} cannot be used: {problem}"))
                 valid = False
         if valid:
             yield found
+    if size > MAX_STEPS:  # each tag is held against each filter
+        errors.append(PolicyError("--filter", "the filters of this command are too large to be evaluated together"))

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from autograder.domain.regex import Regex, compile_regex
 from autograder.domain.retention import acr_rules, graph
 from autograder.domain.retention.acr_command import Purge, repository_regex
 from autograder.domain.retention.durations import age_text
 from autograder.domain.retention.model import Action, Image, Result
-from autograder.domain.retention.regex import Regex, compile_regex
 
 RULE = "purge"
 LOCKED_INDEX = (

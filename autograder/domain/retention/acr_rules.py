@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from autograder.domain.regex import Regex
 from autograder.domain.retention.durations import cutoff, days_before
 from autograder.domain.retention.model import DOCKER_LIST, DOCKER_MANIFEST, Image
-from autograder.domain.retention.regex import Regex
 
 DOCKER_TYPES = frozenset({DOCKER_MANIFEST, DOCKER_LIST, "application/vnd.docker.distribution.manifest.v1+prettyjws"})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re2
 
-from autograder.domain.retention.regex import compile_regex
+from autograder.domain.regex import compile_regex
 
 OPTIONS = re2.Options()
 OPTIONS.log_errors = False  # else RE2 writes them to standard error

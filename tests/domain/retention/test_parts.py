@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.domain.retention import InvalidPolicy, ecr_validate
+from autograder.domain.retention import Image, InvalidPolicy, acr_policy, ecr_validate
+from autograder.domain.retention.acr import evaluate as evaluate_acr
 from autograder.domain.retention.durations import age_text, cutoff, days_before, gcloud_duration, go_duration
 from autograder.domain.retention.patterns import pattern_matcher
 from autograder.domain.retention.times import from_epoch, parse_time
@@ -138,6 +140,27 @@ def test_times_as_numbers():
 def test_patterns_match_whole_tags(pattern, tag):
     expression = ".*".join(re.escape(piece) for piece in pattern.split("*"))
     assert pattern_matcher(pattern)(tag) == (re.fullmatch(expression, tag) is not None)
+
+
+NESTED = "'m:" + "(?=.*" * 50 + "a" + ")" * 50 + "'"
+BEHIND = "'m:" + "(?<=.*" * 50 + "a" + ")" * 50 + "'"
+
+
+@pytest.mark.parametrize("filters", [NESTED, BEHIND, "'m:(a+)+$'", "'m:((b?){99}){9}x'", "'m:(b*)*x' " * 60])
+def test_no_filter_of_acr_purge_takes_long(filters):
+    """Each tag is held against each filter; a lab takes commands of 2,000 characters."""
+    tags = tuple(f"{'b' * 100}-{number}" for number in range(50))
+    images = [Image("sha256:" + "0" * 64, NOW - timedelta(days=9), tags, "m")]
+    began = time.process_time()
+    policy = acr_policy.parse(f"acr purge --filter {' --filter '.join(filters.split())} --ago 1d")
+    assert not evaluate_acr(policy, images, NOW).results[0].tags_removed
+    assert time.process_time() - began < 1
+
+
+def test_the_filters_of_a_command_have_a_size_together():
+    with pytest.raises(InvalidPolicy) as caught:
+        acr_policy.parse("acr purge --ago 1d " + "--filter 'm:(x?){500}' " * 9)
+    assert [error.path for error in caught.value.errors] == ["--filter"]
 
 
 def test_a_policy_has_at_most_50_rules():
