@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from autograder.domain.github_actions.contexts import Gap, build_contexts, interpolate, merged_environment
-from autograder.domain.github_actions.evaluate import Known, evaluate, text_of, truthy
+from autograder.domain.github_actions.conditions import holds
+from autograder.domain.github_actions.contexts import CONTEXTS, Gap, build_contexts, interpolate, merged_environment
+from autograder.domain.github_actions.evaluate import Known, Status, text_of
+from autograder.domain.github_actions.expressions import Index, Literal, Name, parse, segments, walk
 from autograder.domain.github_actions.triggers import why_no_run
 from autograder.domain.metadata_action import NotKnownHere, Run, WorkflowError
 from autograder.pipelines import actions, shell, tools
@@ -33,8 +35,6 @@ from autograder.pipelines.script import follow
 from autograder.pipelines.shell import unknown
 
 MAX_COMBINATIONS: Final = 12
-_STATUS: Final = re.compile(r"\b(success|failure|always|cancelled)\s*\(\s*\)", re.IGNORECASE)
-_SECRET: Final = re.compile(r"secrets\s*(?:\.\s*(\w+)|\[\s*'(\w+)'\s*\])", re.IGNORECASE)
 _OWN_TOKEN: Final = "GITHUB_TOKEN"
 
 
@@ -177,7 +177,7 @@ class _Run:
         needed = [self.results[name] for name in _needs(job)]
         good = all(result == "success" for result in needed)
         contexts = build_contexts(replace(self.event, given=self.given), self.workflow, id)
-        if not holds(job.get("if"), contexts, failed=not good, broken="failure" in needed):
+        if not _starts(job.get("if"), contexts, Status(success=good, failure="failure" in needed)):
             return "skipped"
         if "uses" in job:
             raise Unsupported(f"the job {id} calls another workflow, which is not in the file")
@@ -250,7 +250,7 @@ class _Run:
         contexts["env"] = Known("env", environment, complete=True)
         where = place(job.id, step, number)
         id = str(step.get("id") or "")
-        if not holds(step.get("if"), contexts, failed=job.failed, broken=job.failed):
+        if not _starts(step.get("if"), contexts, Status(success=not job.failed, failure=job.failed)):
             self._told(job, id, "skipped", "skipped")
             return
         self._note_secrets(job, step, where)
@@ -395,29 +395,12 @@ def _text(value: object, contexts: Mapping[str, Known]) -> str:
     return text
 
 
-def holds(condition: object, contexts: Mapping[str, Known], *, failed: bool, broken: bool) -> bool:
-    """Whether an ``if`` lets something run.
-
-    Args:
-        condition: its value; None where there is none.
-        contexts: what its expressions can name.
-        failed: whether something before it did not succeed.
-        broken: whether something before it failed; a job that was only skipped is no failure.
-    """
-    text = "" if condition is None else text_of(condition).strip()
-    whole = re.fullmatch(r"\$\{\{(.*)\}\}", text, re.DOTALL)
-    if whole and "${{" not in whole[1]:
-        text = whole[1].strip()
-    if not _STATUS.search(text) and failed:
-        return False
-    if not text or "${{" in text:  # text around an expression makes a text that is not empty
-        return True
-    values = {"success": not failed, "failure": broken, "always": True, "cancelled": False}
-    text = _STATUS.sub(lambda found: "true" if values[found[1].lower()] else "false", text)
+def _starts(condition: object, contexts: Mapping[str, Known], status: Status) -> bool:
+    """Whether an ``if`` lets something run; where only a run can tell, it might, so what must not happen is seen."""
     try:
-        return truthy(evaluate(text, contexts))
+        return holds(condition, contexts, status)
     except NotKnownHere:
-        return True  # so that what must not happen is seen when it might
+        return True
 
 
 def _runner_environment(event: Run) -> dict[str, str]:
@@ -438,7 +421,11 @@ def _runner_environment(event: Run) -> dict[str, str]:
 
 
 def secrets(part: object) -> Iterator[str]:
-    """The names of the secrets in a part of the file."""
+    """The names of the secrets that expressions in a part of the file ask for; ``*`` for one that is computed.
+
+    Raises:
+        WorkflowError: where GitHub would refuse an expression.
+    """
     if isinstance(part, Mapping):
         for value in part.values():
             yield from secrets(value)
@@ -446,7 +433,10 @@ def secrets(part: object) -> Iterator[str]:
         for value in part:
             yield from secrets(value)
     elif isinstance(part, str):
-        yield from (found[1] or found[2] for found in _SECRET.finditer(part))
+        for _, expression in segments(part):
+            for node in walk(parse(expression, CONTEXTS)) if expression is not None else ():
+                if isinstance(node, Index) and isinstance(node.target, Name) and node.target.name.lower() == "secrets":
+                    yield str(node.key.value) if isinstance(node.key, Literal) else "*"
 
 
 def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> Issue | None:

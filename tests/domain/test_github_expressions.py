@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.domain.github_actions.conditions import holds
 from autograder.domain.github_actions.contexts import build_contexts, interpolate, merged_environment
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
-from autograder.domain.github_actions.evaluate import Known, evaluate, text_of, truthy
+from autograder.domain.github_actions.evaluate import Known, Status, evaluate, text_of, truthy
 from autograder.domain.github_actions.triggers import matches, why_no_run
 from autograder.domain.metadata_action.steps import Run
 
@@ -135,6 +136,9 @@ def test_value(expression: str) -> None:
         "!" * 60 + "true",
         "(" * 60 + "1" + ")" * 60,
         "'x' == " * 3000 + "'x'",
+        "1" + " == 1" * 60,
+        "github" + ".x" * 60,
+        "success(1)",
     ],
 )
 def test_what_github_refuses(expression: str) -> None:
@@ -172,6 +176,59 @@ def test_what_is_not_asked_need_not_be_known(expression: str) -> None:
 def test_truth() -> None:
     assert [truthy(value) for value in (None, False, 0, "", math.nan)] == [False] * 5
     assert all(truthy(value) for value in (True, 1, "0", "false", [], {}))
+
+
+def test_long_chains_of_and_and_or_are_read() -> None:
+    assert evaluate("false || " * 2000 + "'x'", CONTEXTS) == "x"
+    assert evaluate("true && " * 2000 + "'x'", CONTEXTS) == "x"
+
+
+GOOD, BAD, SKIPPED = Status(), Status(success=False, failure=True), Status(success=False)
+
+
+@pytest.mark.parametrize(
+    ("condition", "good", "bad", "skipped"),
+    [
+        (None, True, False, False),
+        ("", True, False, False),
+        (True, True, False, False),
+        ("github.ref_type == 'branch'", False, False, False),
+        ("always()", True, True, True),
+        ("${{ always() }}", True, True, True),
+        ("failure()", False, True, False),
+        ("success() || failure()", True, True, False),
+        ("!cancelled()", True, True, True),
+        ("Always ( )", True, True, True),
+        ("SUCCESS()", True, False, False),
+        # In quotes they are text, and the default success() stays.
+        ("github.event_name != 'always()'", True, False, False),
+        ("'success()' == 'success()'", True, False, False),
+        ("contains('see failure() below', 'failure()')", True, False, False),
+        ("'it''s always()' != ''", True, False, False),
+        ("github.event_name == 'cancelled()' || always()", True, True, True),
+        ("format('{0}', 'success()') == 'success()'", True, False, False),
+        ("format('{0}', success()) == 'true' && always()", True, False, False),
+        # A call that is not reached counts as well: GitHub looks for one in the expression.
+        ("false && always()", False, False, False),
+        ("true || failure()", True, True, True),
+        # Around an expression stands a text, which is never empty.
+        ("${{ false }} == true", True, False, False),
+        ("${{ github.ref }} always()", True, False, False),
+        ("${{ always() }} && false", True, True, True),
+        ("${{ github.nothing }}${{ github.no }}", False, False, False),
+    ],
+)
+def test_conditions(condition: object, good: bool, bad: bool, skipped: bool) -> None:
+    contexts = {"github": Known("github", {"ref": "refs/heads/main", "event_name": "push"}, complete=True)}
+    assert [holds(condition, contexts, status) for status in (GOOD, BAD, SKIPPED)] == [good, bad, skipped]
+
+
+@pytest.mark.parametrize(
+    "condition", ["always(", "always() always()", "${{ }}", "contains('${{', '{')", "success('job')", "nope.x"]
+)
+def test_conditions_that_github_refuses(condition: str) -> None:
+    with pytest.raises(WorkflowError):
+        holds(condition, CONTEXTS, GOOD)
 
 
 @given(st.text(max_size=40) | st.text(alphabet="github.ef[]()'=!&|<>,*1x- ", max_size=40))

@@ -305,6 +305,31 @@ def test_jobs_of_github_run_after_what_they_need_and_not_after_a_failure() -> No
     assert github.run(data, PUSH, gates_fail=True).jobs == ["first", "told"]
 
 
+def test_a_status_function_in_quotes_is_text() -> None:
+    """What stands in quotes neither answers nor takes the default success() away."""
+    fails = {"run": "docker build -t a .\ntrivy image --exit-code 1 a"}
+    told = {"id": "told", "if": "contains('always()', 'always()')", "run": "docker login x.io\ndocker push x.io/a"}
+    data = {"on": "push", "jobs": {"j": {"steps": [fails, told]}}}
+    assert [push.image for push in github.run(data, PUSH).record.pushes] == ["x.io/a"]
+    assert github.run(data, PUSH, gates_fail=True).record.pushes == []
+    told["if"] = "github.actor != 'always()' && always()"
+    assert [push.image for push in github.run(data, PUSH, gates_fail=True).record.pushes] == ["x.io/a"]
+
+
+@pytest.mark.parametrize(
+    ("step", "names"),
+    [
+        ({"run": "cat secrets.yaml; echo secrets['x']"}, []),
+        ({"env": {"A": "${{ secrets.TOKEN }}"}}, ["TOKEN"]),
+        ({"with": {"a": "x ${{ github.actor == 'secrets.NO' && Secrets['One'] }}"}}, ["One"]),
+        ({"run": "${{ format('{0}', secrets.A) }} ${{ secrets.B }}"}, ["A", "B"]),
+        ({"run": "${{ secrets[matrix.name] }}"}, ["*"]),
+    ],
+)
+def test_secrets_are_what_expressions_ask_for(step: dict[str, Any], names: list[str]) -> None:
+    assert list(github.secrets(step)) == names
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.evaluate import Known, evaluate, text_of
+from autograder.domain.github_actions.expressions import segments
 from autograder.domain.github_actions.run import Run
 
 SOURCE: Final = "https://docs.github.com/actions/reference/workflows-and-actions/contexts"
 _NAMES: Final = ("vars", "secrets", "steps", "needs", "matrix", "strategy", "job", "jobs", "runner")
+CONTEXTS: Final = (*_NAMES, "env", "github", "inputs")
 _FIRST_GAP: Final = 0xE000
 _LAST_GAP: Final = 0xF8FF
 
@@ -152,29 +154,15 @@ def interpolate(value: object, contexts: Mapping[str, Known], gaps: dict[str, Ga
     """
     text = text_of(value)
     parts: list[str] = []
-    position = 0
-    while (start := text.find("${{", position)) >= 0:
-        parts.append(text[position:start])
-        end = _end_of_expression(text, start + 3)
-        expression = text[start + 3 : end]
+    for before, expression in segments(text):
+        parts.append(before)
+        if expression is None:
+            break
         try:
             parts.append(text_of(evaluate(expression, contexts)))
         except NotKnownHere as missing:
-            parts.append(_gap(text, gaps, Gap(text[start : end + 2], missing.what)))
-        position = end + 2
-    return "".join([*parts, text[position:]])
-
-
-def _end_of_expression(text: str, position: int) -> int:
-    """Index of the ``}}`` that ends an expression: the first one outside a text in quotes."""
-    quoted = False
-    while position < len(text):
-        if text[position] == "'":
-            quoted = not quoted
-        elif not quoted and text.startswith("}}", position):
-            return position
-        position += 1
-    raise WorkflowError(f"The expression is not closed: {text}")
+            parts.append(_gap(text, gaps, Gap(f"${{{{{expression}}}}}", missing.what)))
+    return "".join(parts)
 
 
 def _gap(text: str, gaps: dict[str, Gap], gap: Gap) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from autograder.domain.github_actions.errors import NotKnownHere, PathNotKnown, WorkflowError
 from autograder.domain.github_actions.expressions import (
@@ -58,6 +58,28 @@ class Known:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the status functions answer; by default that of a job in which nothing has failed.
+
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/expressions#status-check-functions
+
+    Attributes:
+        success: whether all before it succeeded.
+        failure: whether something before it failed; what was only skipped is no failure.
+        cancelled: whether the run was cancelled.
+    """
+
+    success: bool = True
+    failure: bool = False
+    cancelled: bool = False
+    always: ClassVar[bool] = True
+
+
+STATUS_FUNCTIONS: Final = ("success", "failure", "cancelled", "always")
+FINE: Final = Status()
+
+
 class _Filtered(list[Value]):
     """What ``.*`` gives: further keys apply to every item."""
 
@@ -76,43 +98,79 @@ def evaluate(expression: str, contexts: Mapping[str, Known]) -> Value:
         WorkflowError: where GitHub would refuse or stop.
         NotKnownHere: where the value depends on something that only a run has.
     """
-    return _evaluate(parse(expression, contexts), contexts)
+    return value_of(parse(expression, contexts), contexts)
 
 
-def _evaluate(node: Node, contexts: Mapping[str, Known]) -> Value:
-    if isinstance(node, Literal):
-        return node.value
-    if isinstance(node, Name):
-        return _find(contexts, node.name)[1]
-    if isinstance(node, Index):
-        return _index(node, contexts)
-    if isinstance(node, Not):
-        return not truthy(_evaluate(node.operand, contexts))
-    if isinstance(node, Logical):
-        left = _evaluate(node.left, contexts)
-        return left if truthy(left) == (node.sign == "||") else _evaluate(node.right, contexts)
-    if isinstance(node, Comparison):
-        return _compare(node.sign, _evaluate(node.left, contexts), _evaluate(node.right, contexts))
-    return _call(node, contexts)
+def value_of(node: Node, contexts: Mapping[str, Known], status: Status = FINE) -> Value:
+    """The value of an expression that is read already; as :func:`evaluate`."""
+    return _Evaluation(contexts, status).value(node)
 
 
-def _index(node: Index, contexts: Mapping[str, Known]) -> Value:
-    try:
-        target = _evaluate(node.target, contexts)
-    except PathNotKnown as missing:  # name the whole path, as far as it is written out
-        key = node.key.value if isinstance(node.key, Literal) else "*"
-        raise PathNotKnown(f"{missing.what}.{text_of(key)}") from None
-    if node.key is None:
-        if isinstance(target, Known) and not target.complete:
-            raise NotKnownHere(f"{target.name}.*")
-        items = [target] if isinstance(target, Known | Mapping | list) and not isinstance(target, _Filtered) else target
-        nested = (_children(item) for item in items) if isinstance(items, list) else ()
-        return _Filtered(child for children in nested for child in children)
-    key = _evaluate(node.key, contexts)
-    if isinstance(target, _Filtered):
-        parts = [_child(item, key) for item in target]
-        return _Filtered(part for found, part in parts if found)
-    return _child(target, key)[1]
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    contexts: Mapping[str, Known]
+    status: Status
+
+    def value(self, node: Node) -> Value:
+        match node:
+            case Literal(value):
+                return value
+            case Name(name):
+                return _find(self.contexts, name)[1]
+            case Index():
+                return self.indexed(node)
+            case Not(operand):
+                return not truthy(self.value(operand))
+            case Logical(sign, operands):
+                return self.logical(sign, operands)
+            case Comparison(sign, left, right):
+                return _compare(sign, self.value(left), self.value(right))
+            case Function():
+                return self.call(node)
+
+    def logical(self, sign: str, operands: Sequence[Node]) -> Value:
+        """The first operand that decides, or the last one; what stands behind it is not asked."""
+        for operand in operands[:-1]:
+            value = self.value(operand)
+            if truthy(value) == (sign == "||"):
+                return value
+        return self.value(operands[-1])
+
+    def indexed(self, node: Index) -> Value:
+        try:
+            target = self.value(node.target)
+        except PathNotKnown as missing:  # name the whole path, as far as it is written out
+            key = node.key.value if isinstance(node.key, Literal) else "*"
+            raise PathNotKnown(f"{missing.what}.{text_of(key)}") from None
+        if node.key is None:
+            if isinstance(target, Known) and not target.complete:
+                raise NotKnownHere(f"{target.name}.*")
+            whole = isinstance(target, Known | Mapping | list) and not isinstance(target, _Filtered)
+            items = [target] if whole else target
+            nested = (_children(item) for item in items) if isinstance(items, list) else ()
+            return _Filtered(child for children in nested for child in children)
+        key = self.value(node.key)
+        if isinstance(target, _Filtered):
+            parts = [_child(item, key) for item in target]
+            return _Filtered(part for found, part in parts if found)
+        return _child(target, key)[1]
+
+    def call(self, node: Function) -> Value:
+        name = node.name.lower()
+        if name in STATUS_FUNCTIONS:
+            _check_count(node, 0, 0)
+            return getattr(self.status, name)
+        if name not in _FUNCTIONS:
+            raise WorkflowError(f"Unrecognized function: '{node.name}'")
+        function, fewest, most = _FUNCTIONS[name]
+        _check_count(node, fewest, most)
+        return function(*map(self.value, node.arguments))
+
+
+def _check_count(node: Function, fewest: int, most: int) -> None:
+    if not fewest <= len(node.arguments) <= most:
+        many = "few" if len(node.arguments) < fewest else "many"
+        raise WorkflowError(f"Too {many} parameters supplied: {node.name}")
 
 
 def _children(value: Value) -> list[Value]:
@@ -265,7 +323,7 @@ def _hash_files(*_: Value) -> str:
     raise NotKnownHere("hashFiles(), which reads the files of a run")
 
 
-# Name -> (function, fewest arguments, most). The status functions answer for a job in which nothing has failed.
+# Name -> (function, fewest arguments, most).
 _FUNCTIONS: Final[dict[str, tuple[Callable[..., Value], int, int]]] = {
     "contains": (_contains, 2, 2),
     "startswith": (_starts_with, 2, 2),
@@ -276,19 +334,4 @@ _FUNCTIONS: Final[dict[str, tuple[Callable[..., Value], int, int]]] = {
     "fromjson": (_from_json, 1, 1),
     "case": (_case, 3, 255),
     "hashfiles": (_hash_files, 1, 255),
-    "success": (lambda: True, 0, 0),
-    "always": (lambda: True, 0, 0),
-    "cancelled": (lambda: False, 0, 0),
-    "failure": (lambda: False, 0, 0),
 }
-
-
-def _call(node: Function, contexts: Mapping[str, Known]) -> Value:
-    found = _FUNCTIONS.get(node.name.lower())
-    if found is None:
-        raise WorkflowError(f"Unrecognized function: '{node.name}'")
-    function, fewest, most = found
-    if not fewest <= len(node.arguments) <= most:
-        many = "few" if len(node.arguments) < fewest else "many"
-        raise WorkflowError(f"Too {many} parameters supplied: {node.name}")
-    return function(*(_evaluate(argument, contexts) for argument in node.arguments))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,16 +84,62 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Logical:
-    """``a && b``, ``a || b``: gives one of its operands."""
+    """``a && b && …``, ``a || b || …``: gives one of its operands."""
 
     sign: str
-    left: Node
-    right: Node
+    operands: tuple[Node, ...]
 
 
 Node = Literal | Name | Index | Function | Not | Comparison | Logical
 
 _LEVELS: Final[tuple[tuple[str, ...], ...]] = (("||",), ("&&",), ("==", "!="), (">", ">=", "<", "<="))
+
+
+def segments(text: str) -> Iterator[tuple[str, str | None]]:
+    """A text of the workflow in pieces: what stands before each ``${{ }}``, and what is inside it; the rest comes last.
+
+    Yields:
+        The text before an expression and the expression; behind the last one the rest of the text and None.
+
+    Raises:
+        WorkflowError: where an expression is not closed.
+    """
+    position = 0
+    while (start := text.find("${{", position)) >= 0:
+        end = _end_of_expression(text, start + 3)
+        yield text[position:start], text[start + 3 : end]
+        position = end + 2
+    yield text[position:], None
+
+
+def _end_of_expression(text: str, position: int) -> int:
+    """Index of the ``}}`` that ends an expression: the first one outside a text in quotes."""
+    quoted = False
+    while position < len(text):
+        if text[position] == "'":
+            quoted = not quoted
+        elif not quoted and text.startswith("}}", position):
+            return position
+        position += 1
+    raise WorkflowError(f"The expression is not closed: {text}")
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and everything in it."""
+    match node:
+        case Index(target, key):
+            parts: tuple[Node, ...] = (target,) if key is None else (target, key)
+        case Function(_, parts) | Logical(_, parts):
+            pass
+        case Not(operand):
+            parts = (operand,)
+        case Comparison(_, left, right):
+            parts = (left, right)
+        case _:
+            parts = ()
+    yield node
+    for part in parts:
+        yield from walk(part)
 
 
 def parse(text: str, contexts: Iterable[str]) -> Node:
@@ -156,10 +202,14 @@ class _Reader:
         if self.at < len(self.tokens):
             raise self.unexpected()
 
-    def nested(self, read: Callable[[], Node]) -> Node:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
+    def deeper(self, depth: int) -> int:
+        """One level more of nesting, or of a chain whose every part holds what stands before it."""
+        if depth == MAX_DEPTH:
             raise WorkflowError(f"an expression is nested more than {MAX_DEPTH} levels deep")
+        return depth + 1
+
+    def nested(self, read: Callable[[], Node]) -> Node:
+        self.depth = self.deeper(self.depth)
         try:
             return read()
         finally:
@@ -169,10 +219,17 @@ class _Reader:
         if level == len(_LEVELS):
             return self.unary()
         node = self.level(level + 1)
+        if level < 2:
+            operands = [node]
+            while self.peek() in _LEVELS[level]:
+                self.at += 1
+                operands.append(self.level(level + 1))
+            return node if len(operands) == 1 else Logical(_LEVELS[level][0], tuple(operands))
+        depth = 0
         while (sign := self.peek()) in _LEVELS[level]:
             self.at += 1
-            right = self.level(level + 1)
-            node = Logical(sign, node, right) if level < 2 else Comparison(sign, node, right)
+            node = Comparison(sign, node, self.level(level + 1))
+            depth = self.deeper(depth)
         return node
 
     def unary(self) -> Node:
@@ -185,7 +242,9 @@ class _Reader:
         node = self.primary()
         if isinstance(node, Literal) and not grouped:
             return node
+        depth = 0
         while True:
+            depth = self.deeper(depth)
             if self.take("["):
                 key = None if self.take("*") else self.nested(lambda: self.level(0))
                 self.expect("]")

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from autograder.domain.github_actions.conditions import holds
 from autograder.domain.github_actions.contexts import Gap, build_contexts, interpolate, merged_environment
 from autograder.domain.github_actions.errors import NotKnownHere
-from autograder.domain.github_actions.evaluate import Known, evaluate, truthy
+from autograder.domain.github_actions.evaluate import Known
 from autograder.domain.github_actions.run import Run
 from autograder.domain.github_actions.triggers import why_no_run
 from autograder.domain.metadata_action.context import Context, Repository
@@ -126,7 +127,7 @@ def preview_step(workflow: object, step: Step, run: Run) -> StepPreview:
         notes.append(reason)
     for condition in step.conditions:
         try:
-            if not _holds(condition, contexts):
+            if not holds(condition, contexts):
                 return StepPreview(None, (*notes, f"the step is skipped: if: {condition} is false"))
         except NotKnownHere as missing:
             notes.append(f"whether the step runs (if: {condition}) needs {missing.what}")
@@ -144,16 +145,6 @@ def preview_step(workflow: object, step: Step, run: Run) -> StepPreview:
             settings[name] = str(value)
     context = Context(run.event_name, run.ref, run.sha, run.now, _payload(run), _repository(run, contexts), settings)
     return StepPreview(preview(Inputs(**texts, gaps=gaps), context), tuple(notes))
-
-
-def _holds(condition: str, contexts: Mapping[str, Known]) -> bool:
-    text = condition.strip()
-    whole = re.fullmatch(r"\$\{\{(.*)\}\}", text, re.DOTALL)
-    if whole and "${{" not in whole[1]:
-        text = whole[1]
-    elif "${{" in text:
-        return True  # text around an expression makes a text that is not empty
-    return not text.strip() or truthy(evaluate(text, contexts))
 
 
 def _base_branch(run: Run) -> str | None:
