@@ -18,7 +18,6 @@ from autograder.domain.metadata_action import Run, Step, preview_step
 from autograder.domain.metadata_action.outputs import GAP
 from autograder.pipelines import tools
 from autograder.pipelines.job_state import Lack, Unsupported
-from autograder.pipelines.patterns import simple
 from autograder.pipelines.shell import is_known
 from autograder.pipelines.tools import HUB, Effect
 
@@ -178,13 +177,8 @@ def metadata(
 
     Raises:
         WorkflowError: the action would stop with an error.
-        Unsupported: a rule whose pattern is not evaluated here.
     """
     given = step.get("with")
-    for line in inputs.get("tags", "").splitlines():
-        pattern = re.search(r"type\s*=\s*match.*?pattern\s*=\s*([^,]*)", line)
-        if pattern is not None and not simple(pattern[1]):
-            raise Unsupported(f"the pattern {pattern[1][:60]} is more than this lab evaluates: write a simpler one")
     layers = tuple(layer for layer in environments if isinstance(layer, Mapping))
     asked = Step(job, "", "", given if isinstance(given, Mapping) else {}, layers, ())
     outputs = preview_step(workflow, asked, event).outputs

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from autograder.domain.regex.globs import fits, shell_pattern
 from autograder.pipelines import conditions, shell
 from autograder.pipelines.job_state import MAX_JOBS, MAX_VARIABLES, Issue, JobState, Record, Unsupported, Work
 from autograder.pipelines.script import follow
@@ -25,6 +26,7 @@ DEPRECATED_TOP: Final = ("image", "services", "before_script", "after_script", "
 DEFAULTS: Final = ("image", "services", "before_script", "after_script", "cache", "artifacts", "retry", "tags")
 STAGES: Final = (".pre", "build", "test", "deploy", ".post")
 MAX_EXTENDS: Final = 11
+MAX_NAME: Final = 255  # bytes of a file's name on Linux
 # Client images whose entry point is the program itself: GitLab has to be told to start a shell instead.
 _PROGRAMS: Final = ("trivy", "grype", "crane", "skopeo", "skopeo/stable", "executor", "regctl", "oras")
 _NO_CLIENT: Final = (
@@ -156,15 +158,16 @@ def filled(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _decision(
-    rules: object, variables: Mapping[str, str], when: str = "on_success"
+    rules: object, variables: Mapping[str, str], work: Work, when: str = "on_success"
 ) -> tuple[str, bool, Mapping[str, Any]] | None:
     """What the first rule that holds says: when, whether it may fail, variables; None where none holds.
 
     A rule that says no ``when`` takes the job's. Source: https://docs.gitlab.com/ci/yaml/#ruleswhen
     """
     for rule in rules if isinstance(rules, list) else ():
+        work.add(1)
         if isinstance(rule, list):
-            found = _decision(rule, variables, when)
+            found = _decision(rule, variables, work, when)
             if found is not None:
                 return found
             continue
@@ -192,21 +195,21 @@ def pipeline(data: Mapping[str, Any], predefined: Mapping[str, str], *, gates_fa
     known = {**predefined, **{k: v for k, v in _variables(data.get("variables"), predefined).items()}}
     workflow = data.get("workflow")
     rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
-    found = Pipeline()
+    found, work = Pipeline(), Work()
     try:
         if rules is not None:
-            decided = _decision(rules, known)
+            decided = _decision(rules, known, work)
             if decided is None or decided[0] == "never":
                 return found
             known |= _variables(decided[2], known)
-        found.jobs = _jobs(data, known, has_rules=rules is not None)
+        found.jobs = _jobs(data, known, has_rules=rules is not None, work=work)
     except conditions.NotReadable as problem:
         raise Unsupported(str(problem)) from None
-    _run(found, gates_fail)
+    _run(found, gates_fail, work)
     return found
 
 
-def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool) -> list[Job]:
+def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool, work: Work) -> list[Job]:
     given = data.get("stages")
     stages = [".pre", *map(str, given), ".post"] if isinstance(given, list) else list(STAGES)
     jobs = []
@@ -223,7 +226,7 @@ def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool)
         own |= _variables(job.get("variables"), own)
         when, may_fail = str(job.get("when", "on_success")), bool(job.get("allow_failure"))
         if "rules" in job:
-            decided = _decision(job["rules"], own, when)
+            decided = _decision(job["rules"], own, work, when)
             if decided is None or decided[0] == "never":
                 continue
             own |= _variables(decided[2], own)
@@ -246,11 +249,11 @@ def needs(job: Job) -> list[str] | None:
     return [str(name) for name in names if name]
 
 
-def _run(found: Pipeline, gates_fail: bool) -> None:
+def _run(found: Pipeline, gates_fail: bool, work: Work) -> None:
     results: dict[str, str] = {}
     kept: dict[str, dict[str, dict[str, str]]] = {}
     pushed: set[str] = set()
-    waiting, work = list(found.jobs), Work()
+    waiting = list(found.jobs)
     while waiting:
         job = next((one for one in waiting if _ready(one, waiting, found.jobs)), None)
         if job is None:
@@ -330,10 +333,13 @@ def _kept(job: Job, state: JobState) -> dict[str, dict[str, str]]:
     for name, images in state.files.items():
         for path in paths:
             last = path.rstrip("/").rpartition("/")[2]
-            star = re.escape(last).replace(r"\*", ".*") if last.count("*") <= 2 else ""
-            if path.endswith("/") or path in (".", "*", "**") or re.fullmatch(star, name) or "." not in last:
+            if path.endswith("/") or path in (".", "*", "**") or "." not in last or _fits(last, name):
                 found[name] = images
     return found
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return max(len(pattern), len(name)) <= MAX_NAME and fits(shell_pattern(pattern), name)
 
 
 def _image(job: Job) -> tuple[str, Mapping[str, Any]]:

@@ -19,7 +19,7 @@ MAX_JOBS: Final = 40
 MAX_STEPS: Final = 60  # of all jobs together
 MAX_VARIABLES: Final = 50  # in one place
 MAX_ISSUES: Final = 40  # of a run that are kept
-MAX_WORK: Final = 1_500  # of one run: its steps' variables, expressions and commands, in every combination of a matrix
+MAX_WORK: Final = 1_500  # of one run: variables, expressions, commands, rules, in every combination of a matrix
 
 
 class Unsupported(ValueError):
@@ -41,8 +41,8 @@ class Work:
         self.done += more
         if self.done > MAX_WORK:
             raise Unsupported(
-                f"its steps, their variables and commands, in every combination of a matrix, are more than {MAX_WORK} "
-                "together, and so many are not followed"
+                f"its steps, their variables, commands, rules and patterns, in every combination of a matrix, are more "
+                f"than {MAX_WORK} together, and so many are not followed"
             )
 
 

@@ -7,14 +7,18 @@ Source: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.htm
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from autograder.domain.regex.globs import shell_pattern
+from autograder.domain.regex.program import Positions
+
 MAX_COMMANDS: Final = 500  # of one script, loops written out
 MAX_NESTED: Final = 8  # loops in loops
+MAX_PATTERN: Final = 200  # characters of what is cut from a variable's value ...
+MAX_VALUE: Final = 2_000  # ... and of the value
 _OPERATORS: Final = re.compile(r"&&|\|\||;;|\|&|<<<|<<-?|>>|>&|<&|&>|>\||[;|&()<>\n]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
@@ -392,7 +396,7 @@ def parameter(inside: str, variables: Mapping[str, str]) -> str:
     if value is None:
         return unknown(f"${name.group()}")
     cut = re.fullmatch(r"(##?|%%?)(.*)", rest, re.DOTALL)
-    if cut is not None and len(cut[2]) <= 20 and cut[2].count("*") <= 2:
+    if cut is not None and len(cut[2]) <= MAX_PATTERN and len(value) <= MAX_VALUE:
         return _cut(value, cut[1], cut[2].strip("\"'").replace("\\", ""))
     if rest in (",,", "^^"):
         return value.lower() if rest == ",," else value.upper()
@@ -404,13 +408,21 @@ def parameter(inside: str, variables: Mapping[str, str]) -> str:
 
 
 def _cut(value: str, sign: str, pattern: str) -> str:
-    """A value without the shortest or longest beginning or end that a pattern takes."""
-    lengths = range(len(value) + 1)
-    for length in lengths if len(sign) == 1 else reversed(lengths):
-        part = value[:length] if sign[0] == "#" else value[len(value) - length :]
-        if fnmatch.fnmatchcase(part, pattern):
-            return value[length:] if sign[0] == "#" else value[: len(value) - length]
-    return value
+    """A value without the shortest (``#``, ``%``) or longest (``##``, ``%%``) beginning or end that a pattern takes."""
+    regex, positions, length = shell_pattern(pattern), Positions(value), len(value)
+    if sign[0] == "#":
+        ends = positions.ends(regex, 1)
+        return value if not ends else value[_lowest(ends) if sign == "#" else _highest(ends) :]
+    begins = positions.begins(regex, 1 << length)
+    return value if not begins else value[: _highest(begins) if sign == "%" else _lowest(begins)]
+
+
+def _lowest(positions: int) -> int:
+    return (positions & -positions).bit_length() - 1
+
+
+def _highest(positions: int) -> int:
+    return positions.bit_length() - 1
 
 
 def ran(found: list[Command], fails: Callable[[Command], bool]) -> tuple[list[Command], bool]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -377,3 +379,35 @@ def test_triggers(triggers: object, event: str, ref: str, says: str | None) -> N
 @given(st.text(alphabet="a*?+![]\\/-^", max_size=12), st.text(alphabet="a/-", max_size=6))
 def test_no_filter_pattern_crashes(pattern: str, value: str) -> None:
     assert matches([pattern], value) in (True, False)
+
+
+PIECES = {
+    "a": "a",
+    "/": "/",
+    "-": "-",
+    "*": "[^/]*",
+    "**": ".*",
+    "a?": "a?",
+    "a+": "a+",
+    "[ab]": "[ab]",
+    "[a-c]+": "[a-c]+",
+}
+
+
+@given(st.lists(st.sampled_from(sorted(PIECES)), max_size=6), st.text(alphabet="abc/-", max_size=6))
+def test_filter_patterns_match_as_an_expression_would(pieces: list[str], value: str) -> None:
+    pieces = [piece for n, piece in enumerate(pieces) if not n or not (piece[0] == "*" == pieces[n - 1][-1])]
+    expression = "".join(PIECES[piece] for piece in pieces)
+    assert matches(["".join(pieces)], value) == (re.fullmatch(expression, value) is not None)
+
+
+@pytest.mark.parametrize("pattern", ["**a" * 300, "*a" * 400 + "b", "a+" * 400 + "b", "**" * 400 + "/b"])
+def test_no_filter_pattern_takes_long(pattern: str) -> None:
+    began = time.process_time()
+    assert not matches([pattern], "a" * 255)
+    assert time.process_time() - began < 1
+
+
+def test_an_oversized_filter_pattern_is_refused() -> None:
+    with pytest.raises(WorkflowError, match="too large"):
+        matches(["a" * 5_000], "a")

@@ -167,7 +167,7 @@ FULL = Repository("a", "b", "c", "main", "d")
         ("a{{base_ref}}", Context("pull_request", "refs/pull/2/merge", SHA, NOW, {}, FULL), "the base branch"),
         ("{{commit_date 'YYYY'}}", Context("push", "refs/heads/main", SHA, NOW, {}, FULL), "the time of the commit"),
         ("{{#a}}\n{{/a}}", Context("push", "refs/heads/main", SHA, NOW, {}, FULL), None),
-        ("type=match,pattern=\\p{L}", Context("push", "refs/tags/v1", SHA, NOW, {}, FULL), "JavaScript's reading"),
+        ("type=match,pattern=(?i:v)", Context("push", "refs/tags/v1", SHA, NOW, {}, FULL), "JavaScript's reading"),
         ("a{{> part}}", Context("push", "refs/heads/main", SHA, NOW, {}, FULL), "Handlebars partials"),
     ],
 )

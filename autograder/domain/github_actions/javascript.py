@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
-
-# What String.prototype.trim removes. Source: https://tc39.es/ecma262/#sec-trimstring
-_WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" + (
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
+from autograder.domain.regex.captures import Matcher, Pattern, compile_pattern
+from autograder.domain.regex.javascript_syntax import WHITE_SPACE, parse
+from autograder.domain.regex.syntax import NotEvaluated
 
 
 def trim(text: str) -> str:
     """``String.prototype.trim``."""
-    return text.strip(_WHITE_SPACE)
+    return text.strip(WHITE_SPACE)
 
 
 def number(text: str) -> float:
@@ -50,88 +49,41 @@ def match(pattern: str, flags: str, text: str) -> Sequence[str | None] | None:
 
     Raises:
         WorkflowError: where the pattern is no regular expression.
-        NotKnownHere: where it uses something that Python's expressions lack or read differently.
+        NotKnownHere: where it is one that is not evaluated, or takes too many steps.
     """
-    compiled = _compile(pattern, flags)
-    if "g" in flags:
-        return _all(compiled, text) or None
-    hit = compiled.match(text) if "y" in flags else compiled.search(text)
-    return None if hit is None else [hit.group(), *hit.groups()]
-
-
-def _all(compiled: re.Pattern[str], text: str) -> list[str | None]:
-    """Every match from left to right; after an empty one JavaScript goes on one character further."""
-    found: list[str | None] = []
-    position = 0
-    while position <= len(text) and (hit := compiled.search(text, position)):
-        found.append(hit.group())
-        position = hit.end() + (not hit.group())
-    return found
-
-
-# Written alike and read alike once ASCII is asked for; the rest is translated or refused.
-_TOKEN: Final = re.compile(
-    r"\\(?:k<(?P<reference>[A-Za-z_]\w*)>|(?P<escape>[\s\S])|$)"
-    r"|\[(?P<set>\^?(?:\\[\s\S]|[^\]\\])*)\]"
-    r"|\(\?<(?P<name>[A-Za-z_]\w*)>"
-    r"|(?P<python>\(\?(?![:=!]|<[=!]))"
-    r"|(?P<possessive>(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})\+)"
-    r"|(?P<brace>\{(?![0-9]+(?:,[0-9]*)?\}))"
-    r"|(?P<end>\$)"
-)
-_SAME_ESCAPES: Final = frozenset("dDwWbBnrtfv0123456789xu") | frozenset(r"^$\.*+?()[]{}|/-,:;=!<>@#%&~`'\" _")
-
-
-def _compile(pattern: str, flags: str) -> re.Pattern[str]:
     if set(flags) - set("dgimsuvy") or len(set(flags)) != len(flags):
         raise WorkflowError(f"Invalid flags supplied to RegExp constructor '{flags}'")
     if set(flags) & set("uv"):
         raise NotKnownHere(f"JavaScript's Unicode mode for the pattern {pattern}")
-    python_flags = re.ASCII
-    python_flags |= re.IGNORECASE if "i" in flags else 0
-    python_flags |= re.MULTILINE if "m" in flags else 0
-    python_flags |= re.DOTALL if "s" in flags else 0
-
-    def translate(token: re.Match[str]) -> str:
-        if token["reference"]:
-            return f"(?P={token['reference']})"
-        if token["name"]:
-            return f"(?P<{token['name']}>"
-        if token["end"]:
-            return "$" if "m" in flags else r"\Z"
-        if token["brace"]:
-            return r"\{"
-        if token["set"] is not None:
-            return _character_set(token["set"], pattern)
-        if token["escape"] and token["escape"] in _SAME_ESCAPES:
-            return token.group()
-        if token["escape"] == "s":
-            return f"[{_WHITE_SPACE}]"
-        if token["escape"] == "S":
-            return f"[^{_WHITE_SPACE}]"
-        if token["escape"] and token["escape"].isalpha():
-            raise NotKnownHere(f"JavaScript's reading of '{token.group()}' in the pattern {pattern}")
-        raise WorkflowError(f"Invalid regular expression: /{pattern}/")
-
     try:
-        return re.compile(_TOKEN.sub(translate, pattern), python_flags)
-    except (re.error, OverflowError, RecursionError) as wrong:
-        if re.search(r"\\[1-9k]|\(\?<", pattern):  # references and look-behinds that only JavaScript takes
-            raise NotKnownHere(f"JavaScript's reading of the pattern {pattern} ({wrong})") from None
-        raise WorkflowError(f"Invalid regular expression: /{pattern}/") from None
+        matcher = Matcher(_compiled(pattern, flags), text)
+        if "g" in flags:
+            return _all(matcher, text, sticky="y" in flags) or None
+        found = matcher.match(0) if "y" in flags else matcher.search(0)
+    except NotEvaluated as problem:
+        raise NotKnownHere(f"JavaScript's reading of the pattern {pattern} ({problem})") from None
+    except ValueError as problem:
+        raise WorkflowError(f"Invalid regular expression: /{pattern}/: {problem}") from None
+    return None if found is None else [None if span is None else text[slice(*span)] for span in found]
 
 
-def _character_set(inside: str, pattern: str) -> str:
-    if inside == "":
-        return r"(?!)"  # JavaScript's [] matches nothing, [^] anything
-    if inside == "^":
-        return r"[\s\S]"
-    for escape in re.findall(r"\\([A-Za-z])", inside):
-        if escape not in "dDwWnrtfvxusb":
-            raise NotKnownHere(f"JavaScript's reading of '\\{escape}' in the pattern {pattern}")
-    inside = re.sub(r"(?<!\\)((?:\\\\)*)\\s", lambda found: found[1] + _WHITE_SPACE, inside)
-    inside = re.sub(r"(?<!\\)((?:\\\\)*)([\[&|~])", r"\1\\\2", inside)  # signs that Python may read as set operations
-    return f"[{inside}]"
+@lru_cache(maxsize=64)
+def _compiled(pattern: str, flags: str) -> Pattern:
+    return compile_pattern(*parse(pattern, flags))
+
+
+def _all(matcher: Matcher, text: str, *, sticky: bool) -> list[str | None]:
+    """Every match from left to right; after an empty one JavaScript goes on one character further."""
+    found: list[str | None] = []
+    position = 0
+    while position <= len(text):
+        spans = matcher.match(position) if sticky else matcher.search(position)
+        if spans is None or spans[0] is None:
+            break
+        begin, end = spans[0]
+        found.append(text[begin:end])
+        position = end + (begin == end)
+    return found
 
 
 # ASCII in the order of JavaScript's localeCompare (Unicode collation, root locale): signs, digits, letters; accents

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
+
+from autograder.domain.github_actions.errors import WorkflowError
+from autograder.domain.regex.globs import ANYTHING, fits, set_tests
+from autograder.domain.regex.nodes import Character, Concatenation, Node, Repeat
+from autograder.domain.regex.program import Compiler, Regex
+from autograder.domain.regex.syntax import literal, one_of
 
 FILTERS: Final = (
     "https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet"
@@ -67,44 +74,41 @@ def _patterns(value: object) -> list[str]:
 
 
 def matches(patterns: list[str], value: str) -> bool:
-    """Whether filter patterns take a name: the last one that matches decides, ``!`` excludes. Source: FILTERS"""
+    """Whether filter patterns take a name: the last one that matches decides, ``!`` excludes. Source: FILTERS
+
+    Raises:
+        WorkflowError: a pattern is far larger than any that people write.
+    """
     taken = False
     for pattern in patterns:
         excluding = pattern.startswith("!")
-        if re.fullmatch(_regex(pattern[1:] if excluding else pattern), value):
+        if fits(_compiled(pattern[1:] if excluding else pattern), value):
             taken = not excluding
     return taken
 
 
 _PART: Final = re.compile(
-    r"\\(?P<escaped>[\s\S])|(?P<any>\*\*)|(?P<star>\*)|(?P<repeat>[?+])|(?P<set>\[[^\]]+\])|(?P<char>[\s\S])"
+    r"\\(?P<escaped>[\s\S])|(?P<any>\*\*)|(?P<star>\*)|(?P<repeat>[?+])|\[(?P<set>[^\]]+)\]|(?P<char>[\s\S])"
 )
+_WITHOUT_SLASH: Final = Character(lambda c: c != "/")
 
 
-def _set_items(inside: str) -> list[str]:
-    """The characters and ranges of ``[...]``; a range that runs backwards is three characters."""
-    items = []
-    for found in re.finditer(r"([\s\S])-([\s\S])|([\s\S])", inside):
-        first, last, single = found.groups()
-        if first and first <= last:
-            items.append(f"{re.escape(first)}-{re.escape(last)}")
-        else:
-            items.append("".join(re.escape(char) for char in (single or found.group())))
-    return items
-
-
-def _regex(pattern: str) -> str:
-    """A filter pattern as a regular expression; ``?`` and ``+`` repeat the character in front of them."""
-    parts: list[str] = []
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Regex:
+    """A filter pattern as a program; ``?`` and ``+`` repeat the character or set in front of them."""
+    nodes: list[Node] = []
     for found in _PART.finditer(pattern):
         if found["any"]:
-            parts.append(".*")
+            nodes.append(ANYTHING)
         elif found["star"]:
-            parts.append("[^/]*")
+            nodes.append(Repeat(_WITHOUT_SLASH, 0, None))
         elif found["set"]:
-            parts.append(f"[{''.join(_set_items(found['set'][1:-1]))}]")
-        elif found["repeat"] and parts and not parts[-1].endswith(("*", "?", "+")):
-            parts.append(found["repeat"])
+            nodes.append(Character(one_of(set_tests(found["set"]))))
+        elif found["repeat"] and nodes and isinstance(nodes[-1], Character):
+            nodes[-1] = Repeat(nodes[-1], 0, 1) if found["repeat"] == "?" else Repeat(nodes[-1], 1, None)
         else:
-            parts.append(re.escape(found["escaped"] or found["char"] or found.group()))
-    return "(?s:" + "".join(parts) + ")"
+            nodes.append(Character(literal(found["escaped"] or found.group())))
+    try:
+        return Compiler().compile(Concatenation(tuple(nodes)))
+    except ValueError as problem:
+        raise WorkflowError(f"the filter {pattern[:60]}… cannot be evaluated: {problem}") from None

@@ -46,6 +46,7 @@ def semver_values(text: str) -> dict[str, object] | None:
 
 
 # Source: https://peps.python.org/pep-0440/#appendix-b-parsing-version-strings-with-regular-expressions
+_PEP440_LENGTH: Final = 1000  # Python refuses to read longer numbers
 _PEP440: Final = re.compile(
     r"v?(?:(?P<epoch>[0-9]+)!)?(?P<release>[0-9]+(?:\.[0-9]+)*)"
     r"(?:[-_.]?(?P<pre>alpha|a|beta|b|preview|pre|c|rc)[-_.]?(?P<pre_number>[0-9]+)?)?"
@@ -81,8 +82,8 @@ def read_pep440(text: str) -> Pep440 | None:
 
     Source: https://github.com/renovatebot/pep440, lib/version.js (valid, explain, clean)
     """
-    found = _PEP440.fullmatch(text)
-    if found is None or len(text) > 1000:  # Python refuses to read longer numbers
+    found = _PEP440.fullmatch(text) if len(text) <= _PEP440_LENGTH else None
+    if found is None:
         return None
     epoch = int(found["epoch"] or 0)
     release = tuple(int(number) for number in found["release"].split("."))

@@ -1,31 +1,26 @@
 """Regular expressions and patterns that users write, matched so that none can run away.
 
-Whatever is held against a pattern from a student's file is matched here, never by :mod:`re`, which backtracks: an
-expression of 20 characters can keep it busy for years. Each language has a module for its syntax; all share the
-programs of :mod:`autograder.domain.regex.program`.
+Whatever is held against a pattern from a student's file is matched here, or by RE2 where the pattern is RE2's, and never
+by :mod:`re`, which backtracks: an expression of 20 characters can keep it busy for years. Each language has a module
+for its syntax; all share the programs of :mod:`autograder.domain.regex.program`.
 """
 
 from __future__ import annotations
 
 from autograder.domain.regex import go_syntax
 from autograder.domain.regex.program import Compiler, Regex
-from autograder.domain.regex.syntax import TooLarge
 
-__all__ = ["Regex", "TooLarge", "compile_regex"]
+__all__ = ["Regex", "compile_regex"]
 
 
-def compile_regex(pattern: str, *, look_arounds: bool = True) -> Regex:
-    """Compile an expression of Go's.
+def compile_regex(pattern: str) -> Regex:
+    """Compile an expression of regexp2, a library for Go.
 
     ``acr purge`` uses the library regexp2 in its RE2 mode (https://github.com/dlclark/regexp2). The answer is the same
-    yes or no for what filters are written with: literals, ``.``, classes, ``\\\\d \\\\w \\\\s``, groups, alternation,
-    ``* + ? {m,n}`` (greedy or lazy is the same here), ``^ $ \\\\b``, ``(?i)``, ``(?m)``, ``(?s)`` and look-arounds.
-
-    Args:
-        pattern: the expression.
-        look_arounds: whether it may hold look-arounds; RE2 itself, as Go's standard library has it, refuses them.
+    yes or no for what filters are written with: literals, ``.``, classes, ``\\d \\w \\s``, groups, alternation,
+    ``* + ? {m,n}`` (greedy or lazy is the same here), ``^ $ \\b``, ``(?i)``, ``(?m)``, ``(?s)`` and look-arounds.
 
     Raises:
         ValueError: it is malformed, uses a back-reference, or is far larger than any that people write.
     """
-    return Compiler().compile(go_syntax.parse(pattern, look_arounds=look_arounds))
+    return Compiler().compile(go_syntax.parse(pattern))

@@ -1,6 +1,6 @@
-"""The syntax of Go's regular expressions: RE2's, which the standard library has, and look-arounds, which regexp2 adds.
+"""The syntax of the Go library regexp2 in its RE2 mode: RE2's words, and look-arounds, which RE2 itself has not.
 
-Sources: https://github.com/google/re2/wiki/Syntax and, for regexp2 in its RE2 mode, https://github.com/dlclark/regexp2
+Sources: https://github.com/dlclark/regexp2 and https://github.com/google/re2/wiki/Syntax
 """
 
 from __future__ import annotations
@@ -47,17 +47,13 @@ _GROUP: Final = re.compile(
 _POSIX_CLASS: Final = re.compile(r"\[:(\^?)([a-z]+):\]")
 
 
-def parse(pattern: str, *, look_arounds: bool = True) -> Node:
+def parse(pattern: str) -> Node:
     """The syntax tree of an expression.
-
-    Args:
-        pattern: the expression.
-        look_arounds: whether it may hold look-arounds, which RE2 refuses.
 
     Raises:
         ValueError: it is malformed, too long, nested too deeply, or uses a back-reference.
     """
-    return _GoParser(pattern, look_arounds).parse()
+    return _GoParser(pattern).parse()
 
 
 class _GoParser(Parser):
@@ -65,9 +61,8 @@ class _GoParser(Parser):
 
     max_repeat = MAX_REPEAT
 
-    def __init__(self, pattern: str, look_arounds: bool) -> None:
+    def __init__(self, pattern: str) -> None:
         super().__init__(pattern)
-        self.look_arounds = look_arounds
         self.flags: frozenset[str] = frozenset()
 
     def atom(self, depth: int) -> Node:
@@ -95,8 +90,6 @@ class _GoParser(Parser):
             self.flags = (self.flags | set(found["on"])) - set(found["off"] or "")
             if found["end"] == ")":
                 return EMPTY  # flags for the rest of the enclosing group
-        if found is not None and found["look"] and not self.look_arounds:
-            raise ValueError(f"look-arounds, such as (?{found['look']}…), are not supported here")
         inner = self.alternatives(depth + 1)
         if not self.take(")"):
             raise ValueError("there is a ( without its )")

@@ -5,7 +5,7 @@ Nodes are compared by identity: copies of a counted repeat share what is known o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -73,3 +73,14 @@ class Reference:
 
 Node = Character | Assertion | Look | Concatenation | Alternatives | Repeat | Group | Reference
 EMPTY = Concatenation(())
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and everything in it."""
+    yield node
+    match node:
+        case Concatenation(parts) | Alternatives(parts):
+            for part in parts:
+                yield from walk(part)
+        case Look(inner) | Repeat(inner) | Group(_, inner):
+            yield from walk(inner)

@@ -27,6 +27,7 @@ from autograder.domain.regex.nodes import (
     Reference,
     Repeat,
 )
+from autograder.domain.regex.syntax import TooLarge
 
 MAX_STEPS: Final = 4_000
 
@@ -45,10 +46,17 @@ Condition = Character | Assertion | Around
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a program: what it asks for, if anything, and the steps to go on with, the preferred one first."""
+    """One step of a program.
+
+    Attributes:
+        condition: what it asks for, if anything.
+        nexts: the steps to go on with, the preferred one first; without any it is the end of a match.
+        mark: what :mod:`autograder.domain.regex.captures` notes here; it decides nothing about where matches begin.
+    """
 
     condition: Condition | None = None
     nexts: tuple[int, ...] = ()
+    mark: object = None
 
 
 @dataclass(slots=True, eq=False)
@@ -169,7 +177,7 @@ class Compiler:
         """The program of a whole expression.
 
         Raises:
-            ValueError: it has more than :data:`MAX_STEPS` steps.
+            TooLarge: it has more than :data:`MAX_STEPS` steps.
         """
         end = self.add(Step())
         return Regex(self.steps, self.emit(node, end))
@@ -183,7 +191,7 @@ class Compiler:
     def _spend(self) -> None:
         self.budget[0] -= 1
         if self.budget[0] < 0:
-            raise ValueError(f"the expression is too large: written out it has more than {MAX_STEPS} steps")
+            raise TooLarge(f"the expression is too large: written out it has more than {MAX_STEPS} steps")
 
     def emit(self, node: Node, after: int) -> int:
         """Add the steps of a node that go on with step ``after``; returns where they begin."""
@@ -213,15 +221,27 @@ class Compiler:
 
         Each round is paid for, also where its part adds no step, so that repeats of nothing end too.
         """
+        end = after
         if node.most is None:
-            loop = self.add(Step())
-            self.steps[loop] = Step(None, (self.emit(node.inner, loop), after))
-            after = loop
+            after = self.add(Step())
+            self.steps[after] = self.choice(self.optional(node.inner, after), end, node.lazy)
         else:
             for _ in range(node.most - node.least):
                 self._spend()
-                after = self.add(Step(None, (self.emit(node.inner, after), after)))
+                after = self.add(self.choice(self.optional(node.inner, after), end, node.lazy))
         for _ in range(node.least):
             self._spend()
-            after = self.emit(node.inner, after)
+            after = self.obligatory(node.inner, after)
         return after
+
+    def choice(self, round_: int, end: int, lazy: bool) -> Step:
+        """The step between one more round and the end of a repeat."""
+        return Step(None, (end, round_) if lazy else (round_, end))
+
+    def optional(self, inner: Node, after: int) -> int:
+        """Add an optional round of a repeat."""
+        return self.emit(inner, after)
+
+    def obligatory(self, inner: Node, after: int) -> int:
+        """Add an obligatory round of a repeat."""
+        return self.emit(inner, after)

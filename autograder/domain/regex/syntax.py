@@ -19,8 +19,12 @@ _BOUNDS: Final = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
 Test = Callable[[str], bool]
 
 
-class TooLarge(ValueError):
-    """An expression that is longer, deeper or larger than any that this kit evaluates."""
+class NotEvaluated(ValueError):
+    """An expression that its language may well take, and that is not evaluated here: the text says why."""
+
+
+class TooLarge(NotEvaluated):
+    """An expression, or a text, that is longer, deeper or larger than any that this kit evaluates."""
 
 
 def is_boundary(text: str, position: int) -> bool:

@@ -19,6 +19,7 @@ _GCLOUD_SECONDS = {
 }
 _GO_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _GO_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+_GO_DURATION = re.compile(rf"0|(?:{_GO_PART.pattern})*")
 
 
 def gcloud_duration(text: str) -> timedelta:
@@ -62,11 +63,10 @@ def go_duration(text: str) -> timedelta:
     days, found, rest = text.partition("d")
     if not found:
         days, rest = "0", text
-    parts = _GO_PART.findall(rest)
     days_are_whole = days.isascii() and days.isdigit()
-    rest_is_read = rest == "0" or "".join(number + unit for number, unit in parts) == rest
-    if not (days_are_whole and rest_is_read and (found or rest)):
+    if not (days_are_whole and _GO_DURATION.fullmatch(rest) and (found or rest)):
         raise ValueError("whole days and a Go duration, such as 30d, 2d3h6m or 1h15m")
+    parts = _GO_PART.findall(rest)
     return capped(float(days) * 86400 + sum(float(number) * _GO_SECONDS[unit] for number, unit in parts))
 
 

@@ -225,10 +225,3 @@ def test_no_expression_runs_away(pattern):
     began = time.process_time()
     assert not compile_regex(pattern).search("a" * 128 + "!")
     assert time.process_time() - began < 1
-
-
-@pytest.mark.parametrize("pattern", ["a(?=b)", "a(?!b)", "(?<=a)b", "(?<!a)b"])
-def test_where_re2_alone_is_asked_for_look_arounds_are_refused(pattern):
-    with pytest.raises(ValueError, match="look-arounds"):
-        compile_regex(pattern, look_arounds=False)
-    assert compile_regex("a(?:b|c)", look_arounds=False).search("xab")
