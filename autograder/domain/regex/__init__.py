@@ -1,8 +1,8 @@
 """Regular expressions and patterns that users write, matched so that none can run away.
 
-Whatever is held against a pattern from a student's file is matched here, or by RE2 where the pattern is RE2's, and never
-by :mod:`re`, which backtracks: an expression of 20 characters can keep it busy for years. Each language has a module
-for its syntax; all share the programs of :mod:`autograder.domain.regex.program`.
+Whatever is held against a pattern from a student's file is matched here, or by RE2 where the pattern is RE2's; never by
+:mod:`re`, which backtracks: an expression of 20 characters can keep it busy for years. Each language has a module for
+its syntax; all share the programs of :mod:`autograder.domain.regex.program`.
 """
 
 from __future__ import annotations
