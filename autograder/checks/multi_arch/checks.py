@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.checks.api import Failure, check, require_answer, shown
+from autograder.checks.api import Failure, check, expecting, require_answer, shown
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.images import image, listed, require_round_trip, text_files
 from autograder.checks.shared.seeded_random import SeededRandom
@@ -218,7 +218,8 @@ def content(e: Evidence) -> None:
         child = held.parsed(entry.digest)
         assert isinstance(child, ImageManifest)
         expected = f"{FILE} in the image for linux/{name} says: {lines[name]}"
-        files = text_files(held, child, expected)
+        with expecting(expected):
+            files = text_files(held, child)
         says = files.get(FILE)
         if says == lines[name]:
             continue
