@@ -63,19 +63,19 @@ def scanned(e: Evidence, service: str, name: str, tag: str) -> Scanned:
     row = probe.get(f"{service}/{name}", {}).get(digest)
     if row is None:
         raise Failure(
+            f"{digest} is none that a scanner can read: an artifact, or an index without images.",
+            "Push the image that you built under that tag.",
             expected=f"{name}:{tag} is an image.",
-            found=f"{digest} is none that a scanner can read: an artifact, or an index without images.",
-            next_step="Push the image that you built under that tag.",
         )
     if "fault" in row:
         raise NotGraded(str(row["fault"]))
     if "error" in row:
         raise Failure(
-            expected=f"{name}:{tag} can be scanned from its layers.",
-            found=f"It cannot: {row['error']}.",
-            next_step="Delete what the lab does not ask for, or reset the lab and push its images again."
+            f"It cannot: {row['error']}.",
+            "Delete what the lab does not ask for, or reset the lab and push its images again."
             if row["error"].endswith("have tags here")
             else "Build the image from the lab's Dockerfile, and push it again.",
+            expected=f"{name}:{tag} can be scanned from its layers.",
         )
     return _scanned(digest, row)
 
