@@ -244,7 +244,7 @@ def workflow_tags(e: Evidence) -> None:
     if rows:
         raise Failure(
             f"{len(rows)} of the {len(predicted(e.parameters))} events push something else.",
-            "course tags preview github-build.yml with the event and its ref shows which rule gave which "
+            "`python3 course.py tags preview` with github-build.yml, the event and its ref shows which rule gave which "
             "tag. Lesson 10, “Which tags does it make?”.",
             table=[
                 ("event", "asked for", "yours"),

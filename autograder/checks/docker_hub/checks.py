@@ -85,7 +85,7 @@ def token(e: Evidence) -> None:
         mine = [token["name"] for token in _hub(e)["tokens"] if token["owner"] == namespace]
         if mine:
             raise Failure(f"Your account has the token {listed(mine)}.", "The name of the token is me.laptop.")
-        raise Failure("Your account has no token.", "`course hub token create --help` tells how one is made.")
+        raise Failure("Your account has no token.", "Make one: python3 course.py hub token create --help")
     told = f"The token {name}" if alive else f"No token {name} is good, and the last one"
     for token in reversed(tokens):
         if len(alive) > 1:
@@ -127,7 +127,9 @@ def tags(e: Evidence) -> None:
                 "by letter, and push both tags again.",
             )
     if _private(e, name):
-        raise Failure("The repository is private.", "Make it public: course hub repository visibility --help")
+        raise Failure(
+            "The repository is private.", "Make it public: python3 course.py hub repository visibility --help"
+        )
 
 
 @check(
@@ -147,7 +149,7 @@ def own_namespace(e: Evidence) -> None:
     if strays:
         raise Failure(
             f"The same image is in {listed(strays)}.",
-            "You pushed there with another login. Delete it: course hub repository delete --help",
+            "You pushed there with another login. Delete it: python3 course.py hub repository delete --help",
             expected=f"Your images in {namespace}/ and nowhere else.",
         )
     extra = [
@@ -158,7 +160,7 @@ def own_namespace(e: Evidence) -> None:
     if extra:
         raise Failure(
             f"There is also {listed(extra)}.",
-            "A push under a mistyped name made it. Delete it: course hub repository delete --help",
+            "A push under a mistyped name made it. Delete it: python3 course.py hub repository delete --help",
             expected=f"In {namespace}/ the two repositories of this lab.",
         )
 
@@ -265,11 +267,13 @@ def private(e: Evidence) -> None:
     name, version = e.text("internal"), e.text("version")
     is_private = _private(e, name)
     if is_private is None:
-        raise Failure("There is no such repository.", "Make it before you push: course hub repository create --help")
+        raise Failure(
+            "There is no such repository.", "Make it before you push: python3 course.py hub repository create --help"
+        )
     if not is_private:
         raise Failure(
             "The repository is public: a push without a repository makes a public one.",
-            "Make it private: course hub repository visibility --help",
+            "Make it private: python3 course.py hub repository visibility --help",
         )
     held, _ = image(e, SERVICE, name, version)
     public = e.repository(SERVICE, e.text("repository"))
@@ -346,7 +350,7 @@ def revoked(e: Evidence) -> None:
         dead = all(token["expired"] for token in left)
         raise Failure(
             f"{laptop} has expired, and was never revoked." if dead else f"{laptop} still logs in.",
-            "Revoke it, by its name or id: course hub token revoke --help",
+            "Revoke it, by its name or id: python3 course.py hub token revoke --help",
         )
     if not _tokens(e, laptop, which="revoked"):
         raise Failure(
@@ -368,7 +372,7 @@ def _hub(e: Evidence) -> Mapping[str, Any]:
     if not state:
         raise Failure(
             "It is not there, or not in the form that the emulator gives it.",
-            "Start the services with `course start`, then check or submit again.",
+            "Start the services with `python3 course.py start`, then check or submit again.",
             expected="The state of the Docker Hub emulator.",
         )
     return state

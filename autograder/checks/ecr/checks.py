@@ -256,7 +256,7 @@ def agree(e: Evidence) -> None:
     if different:
         raise Failure(
             f"They differ for {listed(different)}.",
-            "Run `course stop`, then `course start`, and push those tags again.",
+            "Run `python3 course.py stop`, then `python3 course.py start`, and push those tags again.",
         )
     for tag in e.texts("releases"):
         require_round_trip(e, held, tag)

@@ -205,7 +205,8 @@ def purge(e: Evidence) -> None:
     except retention.InvalidPolicy as error:
         said = "; ".join(dict.fromkeys(fault.message for fault in error.errors))
         raise Failure(
-            f"It cannot be used: {said[:300]}.", "Correct that. course acr run says the same when you try the command."
+            f"It cannot be used: {said[:300]}.",
+            "Correct that. `python3 course.py acr run` says the same when you try the command.",
         ) from None
     if command is None:
         raise Failure("That is no purge.", "Record the acr purge command itself.")
@@ -350,7 +351,7 @@ def _preview(dialect: str, policy: str, fleet: Sequence[Entry]) -> retention.Pre
     except retention.InvalidPolicy as error:
         raise Failure(
             f"{str(error)[:300]}.",
-            "Correct that. course retention preview says the same before you set it.",
+            "Correct that. `python3 course.py retention preview` says the same before you set it.",
             expected="A policy that the cloud accepts.",
         ) from None
 

@@ -77,7 +77,8 @@ def causes(e: Evidence) -> None:
     if fitting < len(right):
         raise Failure(
             f"{fitting} of the four fit.",
-            "Read each rule and ask first which images it sees; `course retention preview` says it in words.",
+            "Read each rule and ask first which images it sees; `python3 course.py retention preview` says it in "
+            "words.",
         )
 
 
@@ -204,7 +205,7 @@ def applied(e: Evidence) -> None:
                 "No night has passed since the repository was filled."
                 if never
                 else f"{len(late)} images that have to go are still there. {_named(late[0])} is one of them.",
-                f"Move the emulators' clock on by {AFTER} days, with `course clock advance`."
+                f"Move the emulators' clock on by {AFTER} days, with `python3 course.py clock advance`."
                 + ("" if never else " If it was moved on, see what your policy does with that image."),
             )
 

@@ -181,7 +181,7 @@ def accepted(e: Evidence) -> None:
     try:
         lines = gates.ignores(file.text)
     except gates.GateInput as error:
-        raise Failure(f"{error}.", "Correct that line, then ask course gate about it.") from None
+        raise Failure(f"{error}.", "Correct that line, then ask `python3 course.py gate` about it.") from None
     strange = [line.id for line in lines if line.id not in allowed]
     if strange:
         raise Failure(

@@ -36,7 +36,7 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
         if known is None:
             raise Failure(
                 f"There is no snapshot of {place}.",
-                "Start the services with `course start`; for a submission, submit again while they run.",
+                "Run `python3 course.py start`; for a submission, submit again while the services run.",
             )
         if name in emulator_state.names(service, known.settings):
             raise Failure(
