@@ -155,16 +155,16 @@ def checks_of(module: ModuleType) -> dict[str, Check]:
     Raises:
         ValueError: an id twice, or a prerequisite that is not declared before.
     """
-    found: dict[str, Check] = {}
+    declared: dict[str, Check] = {}
     for value in vars(module).values():
         if isinstance(value, Check):
-            if value.id in found:
+            if value.id in declared:
                 raise ValueError(f"check {value.id} is declared twice in {module.__name__}")
-            missing = [need for need in value.needs if need not in found]
+            missing = [need for need in value.needs if need not in declared]
             if missing:
                 raise ValueError(f"check {value.id} needs {', '.join(missing)}, not declared before it")
-            found[value.id] = value
-    return found
+            declared[value.id] = value
+    return declared
 
 
 def run(

@@ -30,14 +30,16 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A team, two releases, and three old pins: two with a finding of HIGH or CRITICAL, one that has to stay."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
     major, minor = draw.integer("major", 1, 5), draw.integer("minor", 0, 9)
-    planted = draw.sample("planted", [one for one in choices() if one.planted and one.package not in HEAVY], 2)
-    kept = draw.choice("kept", [one for one in choices() if not one.planted])
+    planted = draw.sample(
+        "planted", [choice for choice in choices() if choice.planted and choice.package not in HEAVY], 2
+    )
+    kept = draw.choice("kept", [choice for choice in choices() if not choice.planted])
     return {
         "team": team,
         "repository": f"{team}/ml-model",
         "before": f"{major}.{minor}.0",
         "after": f"{major}.{minor}.1",
-        "pins": [one.vulnerable.pin for one in draw.shuffle("pins", [*planted, kept])],
+        "pins": [choice.vulnerable.pin for choice in draw.shuffle("pins", [*planted, kept])],
         "kept": kept.vulnerable.pin,
     }
 
