@@ -1,20 +1,49 @@
 """How a check is written and run: a decorated pure function of Evidence whose docstring is the title a student sees.
 
-    @check("both-tags", trust="proved")
+    @check(
+        "both-tags",
+        trust="proved",
+        needs=["first-push"],
+        expected="Two different images under {v1} and {v2}.",
+        why="A second push under a new tag leaves the first where it was.",
+    )
     def both_tags(e: Evidence) -> None:
-        '''Both versions are in the registry'''
-        raise Failure(expected="...", found="...", next_step="...")
+        '''Both releases are in your repository, each under its own tag'''
+        held = repository(e, "registry", e.text("repository"))
+        if held.tags[e.text("v1")] == held.tags[e.text("v2")]:
+            raise Failure("Both tags point at the same manifest.", "Change the code, build and push again.")
 
-A check that returns has passed. :class:`Failure` fails it; :class:`NotGraded` says that the infrastructure, not the
-student, is at fault. A check whose prerequisite (``needs``) did not pass is not run: it fails, blocked by it.
+A lab's module is the list of its rules: the personal parameters, then one function a check, from the first task to the
+last, and below them the helpers that tell one mistake from another.
+
+**What a check says.** A verdict that failed has three sentences, and each has one place:
+
+- *expected*: what the task asks for. It belongs to the check, so the decorator has it, once. Names in braces are the
+  student's parameters (``{v1}``, ``{releases[2]}``); where that is not enough, it is a function of the Evidence. A
+  check without one expects its title.
+- *found* and *next_step*: what is there instead and what to do about it. They belong to one mistake, so
+  ``raise Failure(found, next_step)`` has them, one for each way a student can go wrong.
+
+Helpers raise :class:`Failure` in the same way: whatever leaves a check without an ``expected`` gets that of the check.
+Where a part of a check expects something of its own, ``with expecting("…"):`` says so for all that is raised inside
+(each entry of a loop, for instance), and ``Failure(…, expected="…")`` for one failure alone. The innermost one holds.
+
+**What a check reads.** ``e.text("v1")``, ``e.texts("releases")`` and ``e.parameter("lines")`` are personal parameters,
+``e.settings("ecr")`` what an emulator tells, ``e.repository(SERVICE, NAME)`` a snapshot. :func:`require_answer`,
+:func:`require_cases` and :func:`require_probe` give what was recorded, judge a code task, and give what a probe found.
+
+**How it ends.** A check that returns has passed. :class:`Failure` fails it; :class:`NotGraded` says that the
+infrastructure, not the student, is at fault. A check whose prerequisite (``needs``) did not pass is not run: it fails,
+blocked by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import JsonValue
 
@@ -23,18 +52,34 @@ from autograder.evidence.model import Case, CaseResult, Evidence, Frozen
 Trust = Literal["proved", "recomputed", "claimed"]
 """proved: follows from hashes of included content; recomputed: the grader ran or derived it; claimed: only the
 student's machine saw it."""
+Expectation = str | Callable[[Evidence], str]
+"""What a check expects: a sentence in which ``{name}`` stands for a personal parameter, or a function that says it."""
 
 
 class Failure(Exception):
-    """The state is not what the task asks for: what was expected, what was found, what to do next.
+    """The state is not what the task asks for.
 
-    ``table`` may hold rows (the first is the header) that are shown below the message.
+    Args:
+        found: what is there instead, a sentence.
+        next_step: what to do about it.
+        expected: only where it differs from what the check expects.
+        table: rows that are shown below the message; the first is the header.
     """
 
-    def __init__(self, *, expected: str, found: str, next_step: str, table: Sequence[Sequence[str]] = ()) -> None:
+    def __init__(self, found: str, next_step: str, *, expected: str = "", table: Sequence[Sequence[str]] = ()) -> None:
         super().__init__(found)
         self.expected, self.found, self.next_step = expected, found, next_step
         self.table = tuple(tuple(row) for row in table)
+
+
+@contextmanager
+def expecting(expected: str) -> Iterator[None]:
+    """What a part of a check expects: of every :class:`Failure` inside that does not say it itself."""
+    try:
+        yield
+    except Failure as failure:
+        failure.expected = failure.expected or expected
+        raise
 
 
 class NotGraded(Exception):
@@ -65,18 +110,25 @@ class Verdict(Frozen):
 
 @dataclass(frozen=True)
 class Check:
-    """A check as declared: id, title, trust class, prerequisites and the sentence shown when it passes."""
+    """A check as declared: id, title, trust class, prerequisites, what it expects, and the sentence for who passes."""
 
     id: str
     title: str
     trust: Trust
     needs: tuple[str, ...]
+    expected: Expectation
     why: str
     function: Callable[[Evidence], None]
 
+    def expectation(self, evidence: Evidence) -> str:
+        """What is expected of this student, a sentence."""
+        if callable(self.expected):
+            return self.expected(evidence)
+        return self.expected.format_map(evidence.parameters) or f"{self.title}."
+
 
 def check(
-    id: str, *, trust: Trust, needs: Sequence[str] = (), why: str = ""
+    id: str, *, trust: Trust, needs: Sequence[str] = (), expected: Expectation = "", why: str = ""
 ) -> Callable[[Callable[[Evidence], None]], Check]:
     """Declare a check.
 
@@ -84,6 +136,7 @@ def check(
         id: the stable id: of the notebook's locked cell, in lab.toml and in the gradebook.
         trust: the class of the evidence that the verdict rests on.
         needs: ids of checks that must pass before this one is run.
+        expected: what the task asks for, one sentence; ``{name}`` is filled in from the student's parameters.
         why: one sentence on why it works, shown when the check passes.
     """
 
@@ -91,7 +144,7 @@ def check(
         title = (function.__doc__ or "").strip().splitlines()
         if not title:
             raise ValueError(f"check {id}: the docstring is the title a student sees, and there is none")
-        return Check(id, title[0], trust, tuple(needs), why, function)
+        return Check(id, title[0], trust, tuple(needs), expected, why, function)
 
     return declare
 
@@ -102,16 +155,16 @@ def checks_of(module: ModuleType) -> dict[str, Check]:
     Raises:
         ValueError: an id twice, or a prerequisite that is not declared before.
     """
-    found: dict[str, Check] = {}
+    declared: dict[str, Check] = {}
     for value in vars(module).values():
         if isinstance(value, Check):
-            if value.id in found:
+            if value.id in declared:
                 raise ValueError(f"check {value.id} is declared twice in {module.__name__}")
-            missing = [need for need in value.needs if need not in found]
+            missing = [need for need in value.needs if need not in declared]
             if missing:
                 raise ValueError(f"check {value.id} needs {', '.join(missing)}, not declared before it")
-            found[value.id] = value
-    return found
+            declared[value.id] = value
+    return declared
 
 
 def run(
@@ -142,64 +195,54 @@ def run(
 
 
 def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[str, Verdict]) -> Verdict:
-    common: dict[str, JsonValue] = {
-        "check": declared.id,
-        "title": declared.title,
-        "max_points": maximum,
-        "trust": declared.trust,
-    }
+    def verdict(status: str, points: float | None, **parts: Any) -> Verdict:
+        common = {"check": declared.id, "title": declared.title, "max_points": maximum, "trust": declared.trust}
+        return Verdict.model_validate(common | {"status": status, "points": points} | parts)
+
     for need in declared.needs:
         before = done[need]
-        if before.status != "passed":
-            if before.status == "not_graded":
-                return Verdict.model_validate(
-                    common
-                    | {
-                        "status": "not_graded",
-                        "points": None,
-                        "blocked_by": need,
-                        "found": f"“{before.title}” could not be judged, and this check rests on it.",
-                        "next_step": before.next_step,
-                    }
-                )
-            return Verdict.model_validate(
-                common
-                | {
-                    "status": "failed",
-                    "points": 0.0,
-                    "blocked_by": need,
-                    "expected": f"“{before.title}” passes first.",
-                    "found": "That check does not pass yet, so this one was not run.",
-                    "next_step": f'Finish that task first: check("{need}").',
-                }
+        if before.status == "not_graded":
+            return verdict(
+                "not_graded",
+                None,
+                blocked_by=need,
+                found=f"“{before.title}” could not be judged, and this check rests on it.",
+                next_step=before.next_step,
             )
+        if before.status == "failed":
+            return verdict(
+                "failed",
+                0.0,
+                blocked_by=need,
+                expected=f"“{before.title}” passes first.",
+                found="That check does not pass yet, so this one was not run.",
+                next_step=f'Finish that task first: check("{need}").',
+            )
+    try:
+        failure = _failure_of(declared, evidence)
+    except NotGraded as reason:
+        return verdict("not_graded", None, found=str(reason))
+    except Exception as error:
+        return verdict(
+            "not_graded",
+            None,
+            found=f"The check itself failed: {type(error).__name__}: {error}",
+            next_step="Report this with the lab's name; it costs no points.",
+        )
+    if failure is not None:
+        said = {"expected": failure.expected, "found": failure.found, "next_step": failure.next_step}
+        return verdict("failed", 0.0, **said, table=failure.table)
+    return verdict("passed", maximum, why=declared.why)
+
+
+def _failure_of(declared: Check, evidence: Evidence) -> Failure | None:
+    """How a check fails, with what it expects filled in; None when it passes."""
     try:
         declared.function(evidence)
     except Failure as failure:
-        return Verdict.model_validate(
-            common
-            | {
-                "status": "failed",
-                "points": 0.0,
-                "expected": failure.expected,
-                "found": failure.found,
-                "next_step": failure.next_step,
-                "table": failure.table,
-            }
-        )
-    except NotGraded as reason:
-        return Verdict.model_validate(common | {"status": "not_graded", "points": None, "found": str(reason)})
-    except Exception as error:
-        return Verdict.model_validate(
-            common
-            | {
-                "status": "not_graded",
-                "points": None,
-                "found": f"The check itself failed: {type(error).__name__}: {error}",
-                "next_step": "Report this with the lab's name; it costs no points.",
-            }
-        )
-    return Verdict.model_validate(common | {"status": "passed", "points": maximum, "why": declared.why})
+        failure.expected = failure.expected or declared.expectation(evidence)
+        return failure
+    return None
 
 
 def require_answer(evidence: Evidence, name: str, asked: str) -> JsonValue:
@@ -215,20 +258,39 @@ def require_answer(evidence: Evidence, name: str, asked: str) -> JsonValue:
     answer = evidence.answers.get(name)
     if answer is None:
         raise Failure(
+            "No such answer is recorded.",
+            f'Run the cell that calls answer("{name}", …) with your value.',
             expected=f'{asked}, recorded with answer("{name}", …).',
-            found="No such answer is recorded.",
-            next_step=f'Run the cell that calls answer("{name}", …) with your value.',
         )
     current = evidence.current_inputs(name)
     moved = [ref for ref, digest in answer.inputs.items() if current.get(ref) != digest]
     moved += [ref for ref in current if ref not in answer.inputs]
     if moved:
         raise Failure(
+            "That tag has been pushed again (or removed) since you recorded the answer.",
+            "Run the cells that compute and record the answer again.",
             expected=f"{asked}, recorded after the last push of {', '.join(sorted(set(moved)))}.",
-            found="That tag has been pushed again (or removed) since you recorded the answer.",
-            next_step="Run the cells that compute and record the answer again.",
         )
     return answer.value
+
+
+def require_probe(evidence: Evidence, name: str, missing: str) -> dict[str, Any]:
+    """What a probe found.
+
+    Args:
+        evidence: what was collected.
+        name: the probe's name.
+        missing: what to say where it was not run.
+
+    Raises:
+        NotGraded: it was not run, or it failed for a reason of its own.
+    """
+    result = evidence.probes.get(name)
+    if not isinstance(result, dict):
+        raise NotGraded(missing)
+    if "fault" in result:
+        raise NotGraded(str(result["fault"]))
+    return result
 
 
 def require_cases(evidence: Evidence, task: str, *, raises: bool | None = None) -> None:
@@ -254,7 +316,7 @@ def require_cases(evidence: Evidence, task: str, *, raises: bool | None = None) 
             "empty": f"Write {run.function}(…) in the task's cell.",
             "broken": "Repair the cell. It must be self-contained: import inside it what it needs.",
         }
-        raise Failure(expected=expected, found=run.message, next_step=next_steps[run.status])
+        raise Failure(run.message, next_steps[run.status], expected=expected)
     results = [result for result in run.results if raises in (None, result.case.raises)]
     if any(result.status == "not-run" for result in results):
         raise NotGraded(f"Some cases of {task} could not be run.")
@@ -267,7 +329,7 @@ def require_cases(evidence: Evidence, task: str, *, raises: bool | None = None) 
     found = f"{len(results) - len(wrong)} of {len(results)} inputs give the right result."
     if hidden:
         found += " Wrong for hidden inputs of this kind: " + "; ".join(hidden) + "."
-    raise Failure(expected=expected, found=found, table=table if visible else (), next_step=_after(results, visible))
+    raise Failure(found, _after(results, visible), expected=expected, table=table if visible else ())
 
 
 def _after(results: Sequence[CaseResult], visible: Sequence[CaseResult]) -> str:

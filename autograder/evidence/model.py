@@ -7,6 +7,7 @@ gives the same verdict in both, and again a year later. Services are named, port
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -290,10 +291,27 @@ class Evidence(Frozen):
     engine: Engine | None = None
     images: dict[Text, Text] = Field(default_factory=dict)
 
+    def parameter(self, name: str) -> Any:
+        """A personal parameter as it was drawn: JSON data, of the form that the lab's ``parameters`` gives it."""
+        return self.parameters[name]
+
+    def text(self, name: str) -> str:
+        """A personal parameter as text."""
+        return str(self.parameters[name])
+
+    def texts(self, name: str) -> list[str]:
+        """A personal parameter that is a list, each entry as text."""
+        return [str(part) for part in self.parameter(name)]
+
+    def settings(self, service: str) -> Mapping[str, Any]:
+        """What an emulator tells of itself (:mod:`autograder.evidence.emulator_state`); empty when it is not there."""
+        known = self.services.get(service)
+        return known.settings if known else {}
+
     def repository(self, service: str, name: str) -> Repository | None:
         """The snapshot of a repository; None when the service or repository is not there."""
-        found = self.services.get(service)
-        return found.repositories.get(name) if found else None
+        known = self.services.get(service)
+        return known.repositories.get(name) if known else None
 
     def current_inputs(self, answer: str) -> dict[str, str]:
         """The digests the tags of an answer point at now; a tag that does not exist is left out."""

@@ -11,6 +11,7 @@ from autograder.checks.api import Verdict
 from autograder.errors import CourseError
 from autograder.labs import answers, students
 from autograder.labs.manifest import Lab
+from autograder.labs.students import Student
 
 
 def _file() -> Path:
@@ -23,14 +24,16 @@ OWNER = "/student"  # the entry that says whose verdicts these are; no lab's slu
 def _owner() -> str:
     """Course and student of this installation; empty when student.toml cannot be read."""
     try:
-        student = students.current()
+        return _id(students.current())
     except CourseError:
         return ""
+
+
+def _id(student: Student) -> str:
     return f"{student.course}/{student.student}"
 
 
-def _write(seen: dict[str, dict[str, str]]) -> None:
-    owner = _owner()
+def _write(seen: dict[str, dict[str, str]], owner: str) -> None:
     kept = seen | ({OWNER: {"id": owner}} if owner else {})
     answers.replace(_file(), json.dumps(kept, indent=0, sort_keys=True).encode())
 
@@ -41,31 +44,37 @@ def read() -> dict[str, dict[str, str]]:
     Empty, too, when the verdicts are another student's: somebody who puts a student.toml into work/ after a first look
     has other values from then on.
     """
+    return _read(_owner())
+
+
+def _read(owner: str) -> dict[str, dict[str, str]]:
     try:
         loaded = json.loads(_file().read_text(encoding="utf-8"))
         seen = {str(lab): {str(k): str(v) for k, v in checks.items()} for lab, checks in loaded.items()}
-        mine, theirs = _owner(), seen.get(OWNER, {}).get("id", "")
-        return {} if mine and theirs and mine != theirs else seen
+        theirs = seen.get(OWNER, {}).get("id", "")
+        return {} if owner and theirs and owner != theirs else seen
     except (OSError, ValueError, AttributeError):
         return {}
 
 
-def note(lab: Lab, verdicts: Iterable[Verdict]) -> None:
-    """Remember verdicts. A not-graded one replaces nothing."""
-    seen = read()
+def note(lab: Lab, student: Student, verdicts: Iterable[Verdict]) -> None:
+    """Remember a student's verdicts. A not-graded one replaces nothing."""
+    owner = _id(student)
+    seen = _read(owner)
     mine = seen.setdefault(lab.slug, {})
     for verdict in verdicts:
         if verdict.status != "not_graded":
             mine[verdict.check] = verdict.status
-    _write(seen)
+    _write(seen, owner)
 
 
 def forget(lab: Lab) -> None:
     """Forget a lab's verdicts and hints shown, after a reset."""
-    seen = read()
+    owner = _owner()
+    seen = _read(owner)
     seen.pop(lab.slug, None)
     seen.pop(f"{lab.slug}/hints", None)
-    _write(seen)
+    _write(seen, owner)
 
 
 def points(lab: Lab) -> float:
@@ -77,9 +86,10 @@ def points(lab: Lab) -> float:
 def next_hint(lab: Lab, check: str) -> tuple[int, str]:
     """The number (from 1) and text of the next hint; after the third, the third again."""
     part = next(part for part in lab.checks if part.id == check)
-    seen = read()
+    owner = _owner()
+    seen = _read(owner)
     shown = seen.setdefault(f"{lab.slug}/hints", {})
     number = min(int(shown.get(check, "0")) + 1, len(part.hints))
     shown[check] = str(number)
-    _write(seen)
+    _write(seen, owner)
     return number, part.hints[number - 1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +51,19 @@ def _place() -> tuple[Lab, Path]:
     )
 
 
-@cache
-def _kept(folder: Path) -> Live:
-    return Live(manifest.find(folder.name), students.current(), folder)
+_kept: dict[Path, Live] = {}
 
 
 def _session(folder: Path) -> Live:
-    """The session of a folder, with its connections kept; student.toml may have been replaced since the last call."""
-    session = _kept(folder)
-    session.student = students.current()
-    return session
+    """The session of a folder, with its connections kept.
+
+    Who works here is read once a call: student.toml may have been replaced since the last one.
+    """
+    student = students.current()
+    if folder not in _kept:
+        _kept[folder] = Live(manifest.find(folder.name), student, folder)
+    _kept[folder].student = student
+    return _kept[folder]
 
 
 def live() -> Live:
@@ -90,7 +92,7 @@ def check(name: str = "") -> Cards:
         ids = list(declared) if name == "all" else [name]
         evidence = session.collect(Wanted.of(session.lab, declared, ids))
         verdicts = api.run(declared, evidence, session.lab.points, only=ids)
-        progress.note(session.lab, verdicts)
+        progress.note(session.lab, session.student, verdicts)
         notes = [note for run in evidence.tasks.values() for note in run.notes]
         return Cards([Card.of(verdict) for verdict in verdicts], notes)
     except (CourseError, OSError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from autograder.checks.shared.scanned import IMAGE, TOO_MANY
 from autograder.domain.advisories import sbom
 from autograder.domain.bases import Bases, of_base
 from autograder.errors import CourseError, EnvironmentProblem
@@ -56,7 +57,8 @@ def run(rescanner: Rescanner, bases: Bases, snapshots: Mapping[str, Snapshot]) -
 
         - ``{"images": [...], "sboms": [...]}``: per platform what :meth:`Rescan.json` gives, a ``status`` in each
           finding, and as ``base`` the digests of the base's layers; the SBOMs that refer to the digest.
-        - ``{"error": TEXT}``: the image cannot be rescanned as it is, for the student.
+        - ``{"error": TEXT, "kind": KIND}``: the image cannot be rescanned as it is, for the student; what they can do
+          depends on the kind (:mod:`autograder.checks.shared.scanned`).
         - ``{"fault": TEXT}``: it could not be judged, for the instructor.
 
     Raises:
@@ -70,7 +72,7 @@ def run(rescanner: Rescanner, bases: Bases, snapshots: Mapping[str, Snapshot]) -
             for digest in _tagged(one.repository):
                 there = _count(one.repository, digest)
                 if count + there > MAX_IMAGES:
-                    rows[digest] = {"error": f"more than {MAX_IMAGES} images have tags here"}
+                    rows[digest] = {"error": f"more than {MAX_IMAGES} images have tags here", "kind": TOO_MANY}
                     continue
                 count += there
                 rows[digest] = _image(rescanner, bases, one, digest)
@@ -108,7 +110,7 @@ def _image(rescanner: Rescanner, bases: Bases, one: Snapshot, digest: str) -> Js
                 return {"fault": LEFT_OUT.format(digest=digest, layer=stranger)}
         scanned = rescanner.rescan(one.repository, one.source, digest, bases)
     except ImageProblem as problem:
-        return {"error": str(problem)}
+        return {"error": str(problem), "kind": IMAGE}
     except EnvironmentProblem:
         raise
     except CourseError as problem:

@@ -10,6 +10,7 @@ from autograder.checks import api
 from autograder.checks.api import Failure, NotGraded, check
 from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.evidence.model import Answer, Case, CaseResult, Evidence, Repository, Service, TaskRun
+from autograder.labs import manifest
 
 
 def evidence(**parts):
@@ -215,3 +216,57 @@ def test_draws_are_pinned():
 
 
 PINNED = (3, "c", [1, 3, 2], "a111")
+
+
+def verdict_of(function, expected="", **parameters):
+    declared = check("only", trust="proved", expected=expected)(function)
+    return api.run({"only": declared}, evidence(parameters=parameters), {"only": 1.0})[0]
+
+
+def wrong(e):
+    """The title"""
+    raise Failure("f", "n")
+
+
+def test_what_a_check_expects_is_said_once_and_holds_the_students_parameters():
+    assert verdict_of(wrong, "{v1} and {more[1]}.", v1="1.0", more=["a", "b"]).expected == "1.0 and b."
+    assert verdict_of(wrong, lambda e: f"{e.text('v1')}!", v1="1.0").expected == "1.0!"
+    assert verdict_of(wrong).expected == "The title."
+    assert verdict_of(wrong, "A brace {{ stays.").expected == "A brace { stays."
+
+
+def test_a_parameters_own_braces_are_text():
+    assert verdict_of(wrong, "{v1}.", v1="{v1.__class__}").expected == "{v1.__class__}."
+
+
+def test_a_part_of_a_check_may_expect_something_else_and_the_innermost_holds():
+    def parts(e):
+        """Parts"""
+        with api.expecting("outer"), api.expecting("inner" if e.parameters["which"] else ""):
+            raise Failure("f", "n", expected=e.parameters["own"])
+
+    assert verdict_of(parts, "whole", which=False, own="").expected == "outer"
+    assert verdict_of(parts, "whole", which=True, own="").expected == "inner"
+    assert verdict_of(parts, "whole", which=True, own="own").expected == "own"
+
+
+def test_an_expectation_that_cannot_be_filled_in_costs_no_points():
+    verdict = verdict_of(wrong, "{absent}")
+    assert verdict.status == "not_graded" and "KeyError: 'absent'" in verdict.found
+
+
+@pytest.mark.parametrize("slug", manifest.slugs())
+def test_every_expectation_of_every_lab_can_be_filled_in(slug):
+    lab = manifest.find(slug)
+    found = evidence(parameters=lab.parameters(seed(b"key", "student", "ada", slug)))
+    for declared in lab.declared_checks().values():
+        if isinstance(declared.expected, str):
+            said = declared.expectation(found)
+            assert said.endswith((".", "”")) and "{" not in said, (declared.id, said)
+
+
+def test_what_a_probe_found_or_why_that_is_unknown():
+    assert api.require_probe(evidence(probes={"p": {"a": 1}}), "p", "not run") == {"a": 1}
+    for probes, why in (({}, "not run"), ({"p": None}, "not run"), ({"p": {"fault": "no engine"}}, "no engine")):
+        with pytest.raises(NotGraded, match=why):
+            api.require_probe(evidence(probes=probes), "p", "not run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.evidence.model import Answer, Case, CaseResult, Engine, Evidence, Service
+from autograder.evidence.model import Answer, Case, CaseResult, Engine, Evidence, Repository, Service
 
 HALF = "a\ud800é"  # half of a surrogate pair, as the JSON text "\\ud800" gives it
 
@@ -38,3 +38,18 @@ def test_a_result_of_broken_text_is_stored_too():
     assert not CaseResult.model_validate_json(
         CaseResult(case=case, status="returned", value=HALF).model_dump_json()
     ).correct
+
+
+def test_what_checks_read_most():
+    found = EMPTY.model_copy(
+        update={
+            "parameters": {"v1": 1.5, "releases": ["1.0", 2], "lines": {"a": [1]}},
+            "services": {
+                "ecr": Service(settings={"now": "2026"}, repositories={"a": Repository(service="ecr", name="a")})
+            },
+        }
+    )
+    assert (found.text("v1"), found.texts("releases"), found.parameter("lines")) == ("1.5", ["1.0", "2"], {"a": [1]})
+    assert found.settings("ecr") == {"now": "2026"} and found.settings("acr") == {}
+    assert (held := found.repository("ecr", "a")) is not None and held.name == "a"
+    assert found.repository("ecr", "b") is found.repository("acr", "a") is None

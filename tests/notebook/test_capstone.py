@@ -12,7 +12,7 @@ import pytest
 from autograder.checks.capstone import checks
 from autograder.evidence.model import Evidence, Service
 from autograder.labs import manifest
-from autograder.notebook import capstone
+from autograder.notebook.labs import capstone
 from tests.evidence import emulator_states as states
 
 LAB = manifest.find("12")

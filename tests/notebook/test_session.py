@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.labs import progress, students
+from autograder.labs import manifest, progress, students, workspace
 from autograder.notebook import session
 
 LAB = "01-first-push"
@@ -17,9 +17,9 @@ def folder(tmp_path, monkeypatch):
     made = tmp_path / "work" / LAB
     made.mkdir(parents=True)
     monkeypatch.chdir(made)
-    session._kept.cache_clear()
+    session._kept.clear()
     yield made
-    session._kept.cache_clear()
+    session._kept.clear()
 
 
 def become(folder, student):
@@ -31,6 +31,24 @@ def test_a_replaced_student_file_counts_at_once(folder):
     first = session.me.repository
     become(folder, "bob")
     assert session.me.student == "bob" and session.me.repository != first
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: session.check("bytes-to-push"),
+        lambda: session.answer("x", 1),
+        lambda: session.hint("digest"),
+        lambda: session.me.repository,
+    ],
+)
+def test_who_works_here_is_read_once_a_call(folder, monkeypatch, call):
+    become(folder, "ada")
+    workspace.reset(manifest.find(LAB))
+    read, times = students.read, []
+    monkeypatch.setattr(students, "read", lambda file: times.append(file) or read(file))
+    call()
+    assert len(times) == 1
 
 
 @pytest.mark.parametrize("call", [lambda: session.check("digest"), lambda: session.answer("v1_digest", "x")])
@@ -71,9 +89,9 @@ def test_what_a_person_grades_is_said_to_be(tmp_path, monkeypatch):
     folder = tmp_path / "work" / "04-tagging"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    session._kept.cache_clear()
+    session._kept.clear()
     students.write(students.issue(b"key", "c", "ada", [folder.name]), folder.parent / "student.toml")
     assert "policy, which a person reads and grades" in repr(session.check("policy"))
     assert "policy" not in repr(session.check("x")) and "policy" in repr(session.hint("x"))
     assert "1 of 3" in repr(session.hint("policy"))
-    session._kept.cache_clear()
+    session._kept.clear()

@@ -68,7 +68,7 @@ def test_a_layer_that_is_missing_above_the_whole_base_is_no_base():
     built = image(BASE, OLD)
     told = Told(ImageProblem("the layer is missing"))
     [row] = probed(built, told, [base(built.diff_ids[0])], gone=built.blobs).values()
-    assert row == {"error": "the layer is missing"}
+    assert row == {"error": "the layer is missing", "kind": "image"}
     assert told.asked == [(built.digest, [base(built.diff_ids[0])])]
 
 
@@ -82,7 +82,7 @@ def test_a_layer_that_nobody_calls_a_base_is_missing():
     built = image(OLD)
     told = Told(ImageProblem("missing"))
     [row] = probed(built, told, claimed=["sha256:x"], gone=built.blobs).values()
-    assert row == {"error": "missing"}
+    assert row == {"error": "missing", "kind": "image"}
 
 
 def test_whose_fault_it_is():
@@ -135,6 +135,7 @@ def test_many_tags_are_cut(monkeypatch):
     built.layout.tag("2.0", (entry["digest"], entry["size"], entry["mediaType"]))
     rows = probed(built, Told())
     assert "images" in rows[built.digest] and "more than 1" in rows[entry["digest"]]["error"]
+    assert rows[entry["digest"]]["kind"] == "too-many-images"
 
 
 @pytest.mark.engine

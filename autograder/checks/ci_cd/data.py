@@ -91,15 +91,15 @@ class Spec:
         """The tags that an event pushes."""
         if event.kind not in ("main", "release", "candidate"):
             return set()
-        found = {f"{self.commit}{event.sha[:7]}"}
+        wanted = {f"{self.commit}{event.sha[:7]}"}
         if event.kind == "main":
-            return found | {self.moving} | ({"latest"} if self.latest == "main" else set())
-        found.add(event.version)
+            return wanted | {self.moving} | ({"latest"} if self.latest == "main" else set())
+        wanted.add(event.version)
         if event.kind == "release":
             major, minor, _ = event.version.split(".")
-            found |= {f"{major}.{minor}"} | ({major} if self.major else set())
-            found |= {"latest"} if self.latest == "release" else set()
-        return found
+            wanted |= {f"{major}.{minor}"} | ({major} if self.major else set())
+            wanted |= {"latest"} if self.latest == "release" else set()
+        return wanted
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Event:
         Source: https://docs.gitlab.com/ci/variables/predefined_variables/
         """
         path = f"{group}/{project}"
-        found = {
+        predefined = {
             "CI": "true",
             "GITLAB_CI": "true",
             "CI_DEFAULT_BRANCH": MAIN,
@@ -196,15 +196,15 @@ class Event:
             "CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX": f"gitlab.com:443/{group}/dependency_proxy/containers",
         }
         name = {"main": MAIN, "branch": self.branch, "pull_request": self.branch}.get(self.kind, f"v{self.version}")
-        found |= {"CI_COMMIT_REF_NAME": name, "CI_COMMIT_REF_SLUG": name.replace("/", "-").replace(".", "-")}
+        predefined |= {"CI_COMMIT_REF_NAME": name, "CI_COMMIT_REF_SLUG": name.replace("/", "-").replace(".", "-")}
         if self.kind == "pull_request":
-            found |= {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": str(self.number)}
-            found |= {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": name, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": MAIN}
+            predefined |= {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": str(self.number)}
+            predefined |= {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": name, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": MAIN}
         elif self.kind in ("main", "branch"):
-            found["CI_COMMIT_BRANCH"] = name
+            predefined["CI_COMMIT_BRANCH"] = name
         else:
-            found["CI_COMMIT_TAG"] = name
-        return found
+            predefined["CI_COMMIT_TAG"] = name
+        return predefined
 
 
 def predicted(parameters: Mapping[str, Any]) -> dict[str, Event]:
@@ -220,8 +220,8 @@ def predicted(parameters: Mapping[str, Any]) -> dict[str, Event]:
 
 def events(parameters: Mapping[str, Any]) -> list[Event]:
     """Every event that a workflow or pipeline is judged by: the four that are shown, and others of their kinds."""
-    found = list(predicted(parameters).values())
-    return found + [Event(**entry, shown=False) for entry in parameters["_more"]]
+    shown = list(predicted(parameters).values())
+    return shown + [Event(**entry, shown=False) for entry in parameters["_more"]]
 
 
 def parameters(draw: SeededRandom) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from autograder.checks.api import Failure, NotGraded
+from autograder.checks.api import Failure, require_probe
 from autograder.checks.ci_cd.data import Event
 from autograder.evidence.model import Evidence
 from autograder.pipelines.job_state import Record
@@ -24,38 +24,39 @@ def facts_of(e: Evidence, name: str) -> Mapping[str, Any]:
         Failure: it is not there, or it cannot be read.
         NotGraded: the probe did not run.
     """
-    found: Any = e.probes.get(PROBE)
-    if not isinstance(found, dict) or "fault" in found:
-        raise NotGraded(found["fault"] if isinstance(found, dict) else "The files were not looked at.")
-    facts = found.get(name)
+    facts: Mapping[str, Any] | None = require_probe(e, PROBE, "The files were not looked at.").get(name)
     if facts is None:
         raise Failure(
+            "There is no such file.",
+            "Run the first cell of the notebook again: it writes the inherited file where none is.",
             expected=f"The file {name} beside your notebook.",
-            found="There is no such file.",
-            next_step="Run the first cell of the notebook again: it writes the inherited file where none is.",
         )
     if "problem" in facts:
         raise Failure(
-            expected=f"{name} as one valid YAML document.",
-            found=facts["problem"],
-            next_step="Repair that place, save the file, and check again. Blanks at the beginning of a line decide "
+            facts["problem"],
+            "Repair that place, save the file, and check again. Blanks at the beginning of a line decide "
             "what belongs to what; tabs are not allowed there.",
+            expected=f"{name} as one valid YAML document.",
         )
-    known: Mapping[str, Any] = facts
-    return known
+    return facts
 
 
 def require_schema(facts: Mapping[str, Any], name: str, whose: str) -> None:
+    """The file is what its schema allows.
+
+    Raises:
+        Failure: it is not; a table names the places.
+    """
     errors = facts["schema"]
     if errors:
         raise Failure(
-            expected=f"{name} as {whose} schema describes it.",
-            found=f"{len(errors)} place{'s' if len(errors) != 1 else ''} that {whose} schema does not allow.",
-            next_step="Look at the first place in the table. A key that is not known there is often misspelled, or "
+            f"{len(errors)} place{'s' if len(errors) != 1 else ''} that {whose} schema does not allow.",
+            "Look at the first place in the table. A key that is not known there is often misspelled, or "
             "stands one level too deep or too high.",
+            expected=f"{name} as {whose} schema describes it.",
             table=[
                 ("place", "what the schema says"),
-                *((one["path"] or "top", one["message"]) for one in errors[:SHOWN_ROWS]),
+                *((error["path"] or "top", error["message"]) for error in errors[:SHOWN_ROWS]),
             ],
         )
 
@@ -66,19 +67,20 @@ def readable(e: Evidence, name: str) -> Mapping[str, Any]:
     if facts["schema"]:
         first = "workflow-valid" if name == WORKFLOW else "pipeline-valid"
         raise Failure(
+            "The file is not valid by its schema yet.",
+            f'Repair what check("{first}") says first.',
             expected=f"{name} in a form that can be followed.",
-            found="The file is not valid by its schema yet.",
-            next_step=f'Repair what check("{first}") says first.',
         )
     data: Mapping[str, Any] = facts["data"]
     return data
 
 
 def refused(name: str, why: object) -> Failure:
+    """The failure of a file that cannot be followed."""
     return Failure(
+        f"It cannot: {str(why)[:400]}.",
+        "Write that place more plainly, then check again.",
         expected=f"{name} in a form that can be followed from the file alone.",
-        found=f"It cannot: {str(why)[:400]}.",
-        next_step="Write that place more plainly, then check again.",
     )
 
 
@@ -92,12 +94,12 @@ def require_no_issue(record: Record, event: Event) -> None:
         return
     issue = record.issues[0]
     raise Failure(
+        sentence(issue.text),
+        ADVICE[issue.kind],
         expected=f"Every step that runs for {event.words} has what it needs."
         if event.shown
         else "Every step that runs has what it needs, whatever starts the run.",
-        found=sentence(issue.text),
-        next_step=ADVICE[issue.kind],
-        table=[("what is missing", "where"), *((one.kind, one.text) for one in record.issues[:SHOWN_ROWS])]
+        table=[("what is missing", "where"), *((other.kind, other.text) for other in record.issues[:SHOWN_ROWS])]
         if len(record.issues) > 1
         else (),
     )
@@ -119,13 +121,18 @@ ADVICE: Mapping[str, str] = {
 
 
 def require_gate(record: Record, event: Event) -> None:
+    """Something scans the built image, and fails the run when there is a finding.
+
+    Raises:
+        Failure: nothing does.
+    """
     if record.gates:
         return
     raise Failure(
-        expected=f"For {event.words}, a scan that fails the run when the built image has a HIGH or CRITICAL finding.",
-        found=f"{sentence(record.weak[0])}." if record.weak else "Nothing scans the image.",
-        next_step="Let a scanner look at the image that this run has built, at HIGH and CRITICAL at least, and end "
+        f"{sentence(record.weak[0])}." if record.weak else "Nothing scans the image.",
+        "Let a scanner look at the image that this run has built, at HIGH and CRITICAL at least, and end "
         "with an exit code that is not 0. Lesson 10, “A workflow that gates before it pushes”.",
+        expected=f"For {event.words}, a scan that fails the run when the built image has a HIGH or CRITICAL finding.",
     )
 
 
@@ -141,11 +148,11 @@ def require_end(good: Record, bad: Record, failed: bool, event: Event) -> None:
     if not good.gates or failed:
         return
     raise Failure(
-        expected=f"For {event.words}, a run that fails when the gate finds something.",
-        found=f"{sentence(bad.ignored[0])} goes on as if nothing had been found."
+        f"{sentence(bad.ignored[0])} goes on as if nothing had been found."
         if bad.ignored
         else "It ends well all the same.",
-        next_step=SWALLOWED,
+        SWALLOWED,
+        expected=f"For {event.words}, a run that fails when the gate finds something.",
     )
 
 
@@ -162,13 +169,13 @@ def require_known(record: Record) -> None:
         return
     from_step = "⟨steps." in unclear.image or "⟨needs." in unclear.image
     raise Failure(
-        expected="Tags that can be told from the file and the event.",
-        found=f"{unclear.image[:200]} holds something that only a run has.",
-        next_step="No step gives that to this place: compare the id and the output, and take care that the step stands "
+        f"{unclear.image[:200]} holds something that only a run has.",
+        "No step gives that to this place: compare the id and the output, and take care that the step stands "
         "before it in the same job."
         if from_step
         else "Let the metadata step make the tags from the event, and push what it gives out; in a script, in a loop "
         "`for NAME in $TAGS`.",
+        expected="Tags that can be told from the file and the event.",
     )
 
 

@@ -7,6 +7,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autograder.checks.api import Failure, check, require_answer, shown
+from autograder.checks.ecr.data import (
+    ACCOUNT,
+    CI,
+    NEXT_CI,
+    OTHER_ACTIONS,
+    PARTNER,
+    PULL,
+    PULLER,
+    PUSH,
+    REGIONS,
+    STRANGERS,
+)
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.images import image, listed, lookalikes, require_round_trip
 from autograder.checks.shared.pointers import images_of
@@ -21,56 +33,6 @@ PLACE = "the ECR emulator"
 VERSION_LABEL = "org.opencontainers.image.version"
 OWNER_LABEL = "course.owner"
 MOVING = ("latest", "dev-*")
-# Regions whose registries end in .amazonaws.com: https://docs.aws.amazon.com/general/latest/gr/ecr.html
-REGIONS = ("us-east-2", "us-west-2", "eu-central-1", "eu-west-1", "eu-north-1", "ap-southeast-2", "ca-central-1")
-
-ACCOUNT, PARTNER = "123456789012", "210987654321"  # the emulator's own account, and that of its profile other-account
-# What docker push and docker pull ask of ECR:
-# https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
-PUSH = (
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:InitiateLayerUpload",
-    "ecr:UploadLayerPart",
-    "ecr:CompleteLayerUpload",
-    "ecr:PutImage",
-)
-PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-# Every other action on a repository, an image or its layers:
-# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
-OTHER_ACTIONS = (
-    "ecr:BatchDeleteImage",
-    "ecr:BatchImportUpstreamImage",
-    "ecr:DeleteLifecyclePolicy",
-    "ecr:DeleteRepository",
-    "ecr:DeleteRepositoryPolicy",
-    "ecr:DescribeImageScanFindings",
-    "ecr:DescribeImages",
-    "ecr:DescribeRepositories",
-    "ecr:GetLifecyclePolicy",
-    "ecr:GetLifecyclePolicyPreview",
-    "ecr:GetRepositoryPolicy",
-    "ecr:ListImages",
-    "ecr:ListTagsForResource",
-    "ecr:PutImageScanningConfiguration",
-    "ecr:PutImageTagMutability",
-    "ecr:PutLifecyclePolicy",
-    "ecr:ReplicateImage",
-    "ecr:SetRepositoryPolicy",
-    "ecr:StartImageScan",
-    "ecr:StartLifecyclePolicyPreview",
-    "ecr:TagResource",
-    "ecr:UntagResource",
-)
-# Two sessions of the role: each run of a pipeline is one, and the next has another name.
-CI, NEXT_CI = (f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-role/{session}" for session in ("build", "the-next-build"))
-PULLER = f"arn:aws:iam::{PARTNER}:user/partner"
-# Nobody of these was asked in: two of your own account, two of others.
-STRANGERS = {
-    "another role of your account": f"arn:aws:sts::{ACCOUNT}:assumed-role/notebook-role/session",
-    "the user reader of your account": f"arn:aws:iam::{ACCOUNT}:user/reader",
-    "an account that nobody mentioned": "arn:aws:iam::444455556666:user/someone",
-    "another service of AWS": "codebuild.amazonaws.com",
-}
 
 
 def parameters(draw: SeededRandom) -> dict[str, Any]:
@@ -93,24 +55,298 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
     }
 
 
-def _text(e: Evidence, name: str) -> str:
-    return str(e.parameters[name])
+@check(
+    "repository",
+    trust="recomputed",
+    expected="Every tag stays where it is, except latest and those that begin with dev-.",
+    why="The setting holds for whoever pushes, by whatever client: a version stays what it was when you tested it, and "
+    "the two kinds of pointers can still move.",
+)
+def repository(e: Evidence) -> None:
+    """Your repository keeps versions as they are, and lets two kinds of tags move"""
+    settings = _repository(e)
+    change = "An existing repository is changed with put-image-tag-mutability."
+    mutability = settings["imageTagMutability"]
+    filters = {part["filter"] for part in settings["imageTagMutabilityExclusionFilters"]}
+    if mutability == "MUTABLE":
+        raise Failure("Every tag of the repository can move: the default.", change)
+    if mutability == "IMMUTABLE":
+        raise Failure(
+            "No tag can move, not even latest: the second push of a pointer will be refused.",
+            "There is a setting with exclusions. " + change,
+        )
+    if mutability == "MUTABLE_WITH_EXCLUSION":
+        raise Failure(
+            f"It is the wrong way round: {listed(filters)} cannot move, and every other tag can.",
+            "The exclusions are what differs from the rule, and the rule is that tags stay. " + change,
+        )
+    missing, more = set(MOVING) - filters, filters - set(MOVING)
+    if missing or more:
+        what = f"The exclusions are {listed(filters)}."
+        if "dev-" in filters or "dev" in filters:
+            what += " A filter without a star covers that one tag alone."
+        wanted = f"One filter for {' and one for '.join(sorted(missing))} is missing." if missing else ""
+        extra = f"{listed(more)} may move, too, and should not." if more else ""
+        raise Failure(what, " ".join(filter(None, [wanted, extra, change])))
 
 
-def _releases(e: Evidence) -> list[str]:
-    found = e.parameters["releases"]
-    return [str(part) for part in found] if isinstance(found, list) else []
+@check(
+    "scanning",
+    trust="recomputed",
+    expected="A scanning rule of the registry with SCAN_ON_PUSH for what begins with {team}/, and for no other team.",
+    why="The rule stands in one place and holds for repositories that do not exist yet, as long as their names fit.",
+)
+def scanning(e: Evidence) -> None:
+    """What your team pushes is scanned as it arrives, by a rule of the registry"""
+    settings, team = _repository(e), e.text("team")
+    rules = e.settings(SERVICE)["scanning"]["rules"]
+    covering = [rule for rule in rules if _covers(rule, e.text("repository"))]
+    if not covering:
+        old = settings["imageScanningConfiguration"].get("scanOnPush") is True
+        raise Failure(
+            "The repository itself is set to scan on push, which AWS is giving up; the registry has no rule for it."
+            if old
+            else f"No rule covers {e.text('repository')}; the filters are {listed(_filters(rules))}."
+            if rules
+            else "The registry has no scanning rule, so scans are started by hand only.",
+            "Set the rule with put-registry-scanning-configuration. A filter is compared with the whole name of a "
+            "repository.",
+        )
+    if not any(rule.get("scanFrequency") == "SCAN_ON_PUSH" for rule in covering):
+        raise Failure(
+            f"The rule's frequency is {listed(str(rule.get('scanFrequency')) for rule in covering)}.",
+            "Set the rule again with the frequency SCAN_ON_PUSH.",
+        )
+    if not any(_covers(rule, f"{team}/another-model") for rule in covering):
+        raise Failure(
+            f"The filters {listed(_filters(rules))} cover this one repository, and not the team's next one.",
+            "Let a star stand for what comes after the team's slash.",
+        )
+    for other in ("shop/ml-model", f"{team}x/ml-model", "ml-model"):
+        if any(_covers(rule, other) for rule in rules):
+            raise Failure(
+                f"The filters {listed(_filters(rules))} cover {other}, too.",
+                "Make the filter narrower: the team, its slash, and a star.",
+            )
+
+
+@check(
+    "releases",
+    trust="proved",
+    expected="latest and {releases[2]} are one and the same image.",
+    why="Three tags, three images, and one pointer that says which is the newest. What the tags promise stands in the "
+    "images, too, where no push can change it.",
+)
+def releases(e: Evidence) -> None:
+    """Three releases are there, each its own image, and latest is the newest"""
+    versions, team = e.texts("releases"), e.text("team")
+    digests: dict[str, str] = {}
+    for version in versions:
+        held, labels = _release(e, version)
+        if labels.get(OWNER_LABEL) != team:
+            raise Failure(
+                f"The label says {labels.get(OWNER_LABEL, 'nothing: it is not there')}.",
+                "The owner comes in when you build: --build-arg OWNER=…. A version cannot be pushed again: "
+                "remove the tag with batch-delete-image first.",
+                expected=f"An image under {version} whose label {OWNER_LABEL} names your team, {team}.",
+            )
+        if labels.get(VERSION_LABEL) != version:
+            raise Failure(
+                f"The label says {labels.get(VERSION_LABEL, 'nothing: it is not there')}.",
+                "Build each release with its own --label. A version cannot be pushed again: remove the tag "
+                "with batch-delete-image first.",
+                expected=f"An image under {version} whose label {VERSION_LABEL} says {version}.",
+            )
+        digests[held.tags[version]] = version
+    held, _ = _release(e, "latest")
+    # Built and pushed once more, from the cache: the release cannot move, and latest gets a new attestation.
+    if images_of(held, held.tags["latest"]) != images_of(held, held.tags[versions[-1]]):
+        where = digests.get(held.tags["latest"])
+        raise Failure(
+            f"latest points at {where}." if where else "latest points at an image that is none of the releases.",
+            "Give the image of the newest release the tag latest, and push that name. Do not build it again.",
+        )
+
+
+@check(
+    "refused",
+    trust="claimed",
+    needs=["releases"],
+    expected="A push of another image under one of {releases[0]}, {releases[1]} and {releases[2]}, which the registry "
+    "refused.",
+    why="The layers were taken, since nobody had named them yet; the manifest was not. Whoever deployed that version "
+    "still gets what they tested.",
+)
+def refused(e: Evidence) -> None:
+    """Another image under a version that is taken was refused"""
+    versions, lines = e.texts("releases"), _lines(e)
+    tries = [line for line in lines if line.get("what") == "refuse" and line.get("tag") in versions]
+    if any("immutable" in json.dumps(line.get("detail")) for line in tries):
+        return
+    if any("immutable" in json.dumps(line.get("detail")) for line in lines):
+        raise Failure("The registry refused a push under another tag.", "Try it with the tag of a release.")
+    raise Failure(
+        "The emulator's journal has no such refusal.",
+        "Push an image with another label under the first release's tag. The same image again is no change, so "
+        "nothing would be refused.",
+    )
+
+
+@check(
+    "untagged",
+    trust="proved",
+    expected="A reference of the form REGISTRY/{repository}@sha256:…, of the image that {dev_tag} pointed at before.",
+    why="Moving a tag deletes nothing. What it pointed at before is still stored, is still paid for, and can be pulled "
+    "as long as somebody knows its digest.",
+)
+def untagged_build(e: Evidence) -> None:
+    """You found the build that lost its tag, and can still name it"""
+    value = require_answer(e, "old_build", "The reference of the untagged image, by digest")
+    settings, name, tag = _repository(e), e.text("repository"), e.text("dev_tag")
+    held, _ = image(e, SERVICE, name, tag)
+    lost = untagged(settings)
+    if not lost:
+        raise Failure(
+            "No image of the repository is without a tag.",
+            f"Push another image under {tag}: the first one then loses the tag.",
+        )
+    digest = _digest_of(value, name)
+    digest = next((other for other in lost if digest in images_of(held, other)), digest)  # an index's image names it
+    if digest == held.tags[tag]:
+        raise Failure(f"That is the image which {tag} points at now.", "Ask ECR for the images that have no tag.")
+    if digest not in lost:
+        tags = [other for other, its in held.tags.items() if its == digest]
+        raise Failure(
+            f"That image has the {'tag' if len(tags) == 1 else 'tags'} {listed(tags)}."
+            if tags
+            else _inside(held, digest) or "The repository has no untagged image of that digest.",
+            "Ask ECR for the images that have no tag. What an index lists has none either, and has lost "
+            f"none: note the digest that {tag} points at, before you push the second build.",
+        )
+    under = {str(line.get("tag")) for line in _lines(e) if line.get("what") == "push" and line.get("digest") == digest}
+    if under and tag not in under:
+        names = listed(under - {""})
+        raise Failure(
+            f"That image lost a tag as well, but it was pushed under {names}."
+            if names
+            else "That image never had a tag: it was pushed by its digest, as a part of an index that was refused.",
+            f"Of the images without a tag, take the one that the first push under {tag} named.",
+        )
+    if held.image(digest) is None:
+        raise Failure(
+            "What has that digest is no image that can be read.",
+            "Push two small images under the tag, one after the other.",
+        )
+
+
+@check(
+    "agree",
+    trust="proved",
+    needs=["releases"],
+    expected="describe-images and the registry name the same digest for each tag.",
+    why="A digest is computed from the content, so AWS's API and the registry cannot tell different ones for the same "
+    "image: the name is the proof.",
+)
+def agree(e: Evidence) -> None:
+    """AWS's API and the registry tell the same of every image, and a registry takes them as they are"""
+    settings = _repository(e)
+    held, _ = image(e, SERVICE, e.text("repository"), e.texts("releases")[-1])
+    told = {tag: part["digest"] for part in settings["images"] for tag in part["tags"]}
+    different = {tag for tag in told.keys() | held.tags.keys() if told.get(tag) != held.tags.get(tag)}
+    if different:
+        raise Failure(
+            f"They differ for {listed(different)}.",
+            "Run `python3 course.py stop`, then `python3 course.py start`, and push those tags again.",
+        )
+    for tag in e.texts("releases"):
+        require_round_trip(e, held, tag)
+
+
+@check(
+    "policy-grants",
+    trust="recomputed",
+    expected="The policy allows the role ci-role what a push needs.",
+    why="The role is in your own account, where one Allow is enough. The partner is in another: your Allow is half of "
+    "what it needs, and its own account gives the other half.",
+)
+def policy_grants(e: Evidence) -> None:
+    """The role can push, and the partner's account can pull"""
+    missing = [action for action in PUSH if not (_may(e, CI, action) and _may(e, NEXT_CI, action))]
+    if missing:
+        session = f"{ACCOUNT}:assumed-role" in json.dumps(_policy(e))
+        raise Failure(
+            f"For the role it does not allow {listed(missing)}."
+            + (" It names one session of the role, as get-caller-identity prints it." if session else ""),
+            f"The principal is the role itself, arn:aws:iam::{ACCOUNT}:role/ci-role."
+            if len(missing) == len(PUSH)
+            else "Compare with the list of actions in lesson 06.",
+        )
+    missing = [action for action in PULL if not _may(e, PULLER, action)]
+    if missing:
+        raise Failure(
+            f"For the partner it does not allow {listed(missing)}.",
+            "The principal is the partner's account: its root ARN, or its twelve digits."
+            if len(missing) == len(PULL)
+            else "A pull reads the manifest and then the layers: two actions.",
+            expected=f"The policy allows the account {PARTNER} what a pull needs.",
+        )
+
+
+@check(
+    "policy-limits",
+    trust="recomputed",
+    needs=["policy-grants"],
+    expected="The role may push (and read what it pushed), the partner may pull, and nobody may do anything else.",
+    why="Every pair of someone and something else was refused. If the pipeline's credential leaks, nobody can delete a "
+    "release with it.",
+)
+def policy_limits(e: Evidence) -> None:
+    """Nobody gets more than the task needs"""
+    allowed_too = {
+        "the role ci-role": (CI, {*PUSH, *PULL}),
+        # A client may ask first which layers it lacks; AWS lists that among what a pull may need.
+        "the partner": (PULLER, {*PULL, "ecr:BatchCheckLayerAvailability"}),
+        **{who: (arn, set()) for who, arn in STRANGERS.items()},
+    }
+    for who, (arn, fine) in allowed_too.items():
+        more = [action for action in (*PUSH, *PULL, *OTHER_ACTIONS) if action not in fine and _may(e, arn, action)]
+        if more:
+            raise Failure(
+                f"The policy also lets {who} do {listed(more, 3)}.",
+                "Look for a star, for an action too many, and for a principal that means more people than it should.",
+            )
+
+
+@check(
+    "names",
+    trust="recomputed",
+    expected="The names of {releases[0]}, {releases[1]} and {releases[2]} in the account me.account and the region "
+    "me.region, in their order.",
+    why="Account and region stand in the host, so one name leads to one registry in the world, whoever uses it.",
+)
+def names(e: Evidence) -> None:
+    """You know what the three releases would be called on AWS"""
+    value = require_answer(e, "real_names", "Three full names, in the order of me.releases")
+    account, region, name = (e.text(key) for key in ("account", "region", "repository"))
+    versions = e.texts("releases")
+    if not isinstance(value, list) or len(value) != len(versions) or not all(isinstance(text, str) for text in value):
+        raise Failure(
+            f"You recorded {shown(value)}, which is no list of three texts.",
+            "Record a list with one text for each of me.releases.",
+        )
+    for text, version in zip(value, versions, strict=True):
+        fault = _name_fault(str(text), account, region, name, version)
+        if fault:
+            raise Failure(f"{str(text)[:120]}: {fault}", "Correct that part, where it is wrong in the others, too.")
+
+
+# -- what the rules ask ----------------------------------------------------------------------------------------------
 
 
 def _lines(e: Evidence) -> list[Mapping[str, Any]]:
     """What the emulator's journal tells of the repository."""
-    name = _text(e, "repository")
+    name = e.text("repository")
     return [line for line in e.journal if line.get("service") == SERVICE and line.get("repository") == name]
-
-
-def _settings(e: Evidence) -> Mapping[str, Any]:
-    service = e.services.get(SERVICE)
-    return service.settings if service else {}
 
 
 def _repository(e: Evidence) -> Mapping[str, Any]:
@@ -119,102 +355,20 @@ def _repository(e: Evidence) -> Mapping[str, Any]:
     Raises:
         Failure: it does not exist; names one that looks as if it was meant.
     """
-    name, known = _text(e, "repository"), _settings(e).get("repositories", {})
-    found: Mapping[str, Any] | None = known.get(name)
-    if found is not None:
-        return found
+    name, known = e.text("repository"), e.settings(SERVICE).get("repositories", {})
+    told: Mapping[str, Any] | None = known.get(name)
+    if told is not None:
+        return told
     near = lookalikes(name, known)
     raise Failure(
-        expected=f"A repository {name} in {PLACE}.",
-        found=f"It is not there, but {listed(near)} {'is' if len(near) == 1 else 'are'}."
+        f"It is not there, but {listed(near)} {'is' if len(near) == 1 else 'are'}."
         if near
         else "No such repository is there.",
-        next_step="The name is me.repository as a whole, with the team, the slash and ml-model."
+        "The name is me.repository as a whole, with the team, the slash and ml-model."
         if near
         else "Create it: ECR makes none by itself when something is pushed.",
+        expected=f"A repository {name} in {PLACE}.",
     )
-
-
-@check(
-    "repository",
-    trust="recomputed",
-    why="The setting holds for whoever pushes, by whatever client: a version stays what it was when you tested it, and "
-    "the two kinds of pointers can still move.",
-)
-def repository(e: Evidence) -> None:
-    """Your repository keeps versions as they are, and lets two kinds of tags move"""
-    found = _repository(e)
-    expected = "Every tag stays where it is, except latest and those that begin with dev-."
-    change = "An existing repository is changed with put-image-tag-mutability."
-    mutability = found["imageTagMutability"]
-    filters = {part["filter"] for part in found["imageTagMutabilityExclusionFilters"]}
-    if mutability == "MUTABLE":
-        raise Failure(expected=expected, found="Every tag of the repository can move: the default.", next_step=change)
-    if mutability == "IMMUTABLE":
-        raise Failure(
-            expected=expected,
-            found="No tag can move, not even latest: the second push of a pointer will be refused.",
-            next_step="There is a setting with exclusions. " + change,
-        )
-    if mutability == "MUTABLE_WITH_EXCLUSION":
-        raise Failure(
-            expected=expected,
-            found=f"It is the wrong way round: {listed(filters)} cannot move, and every other tag can.",
-            next_step="The exclusions are what differs from the rule, and the rule is that tags stay. " + change,
-        )
-    missing, more = set(MOVING) - filters, filters - set(MOVING)
-    if missing or more:
-        found_text = f"The exclusions are {listed(filters)}."
-        if "dev-" in filters or "dev" in filters:
-            found_text += " A filter without a star covers that one tag alone."
-        wanted = f"One filter for {' and one for '.join(sorted(missing))} is missing." if missing else ""
-        extra = f"{listed(more)} may move, too, and should not." if more else ""
-        raise Failure(expected=expected, found=found_text, next_step=" ".join(filter(None, [wanted, extra, change])))
-
-
-@check(
-    "scanning",
-    trust="recomputed",
-    why="The rule stands in one place and holds for repositories that do not exist yet, as long as their names fit.",
-)
-def scanning(e: Evidence) -> None:
-    """What your team pushes is scanned as it arrives, by a rule of the registry"""
-    found, team = _repository(e), _text(e, "team")
-    rules = _settings(e)["scanning"]["rules"]
-    expected = f"A scanning rule of the registry with SCAN_ON_PUSH for what begins with {team}/, and for no other team."
-    covering = [rule for rule in rules if _covers(rule, _text(e, "repository"))]
-    if not covering:
-        old = found["imageScanningConfiguration"].get("scanOnPush") is True
-        raise Failure(
-            expected=expected,
-            found="The repository itself is set to scan on push, which AWS is giving up; the registry has no rule for "
-            "it."
-            if old
-            else f"No rule covers {_text(e, 'repository')}; the filters are {listed(_filters(rules))}."
-            if rules
-            else "The registry has no scanning rule, so scans are started by hand only.",
-            next_step="Set the rule with put-registry-scanning-configuration. A filter is compared with the whole name "
-            "of a repository.",
-        )
-    if not any(rule.get("scanFrequency") == "SCAN_ON_PUSH" for rule in covering):
-        raise Failure(
-            expected=expected,
-            found=f"The rule's frequency is {listed(str(rule.get('scanFrequency')) for rule in covering)}.",
-            next_step="Set the rule again with the frequency SCAN_ON_PUSH.",
-        )
-    if not any(_covers(rule, f"{team}/another-model") for rule in covering):
-        raise Failure(
-            expected=expected,
-            found=f"The filters {listed(_filters(rules))} cover this one repository, and not the team's next one.",
-            next_step="Let a star stand for what comes after the team's slash.",
-        )
-    for other in ("shop/ml-model", f"{team}x/ml-model", "ml-model"):
-        if any(_covers(rule, other) for rule in rules):
-            raise Failure(
-                expected=expected,
-                found=f"The filters {listed(_filters(rules))} cover {other}, too.",
-                next_step="Make the filter narrower: the team, its slash, and a star.",
-            )
 
 
 def _filters(rules: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -230,143 +384,23 @@ def _covers(rule: Mapping[str, Any], name: str) -> bool:
 
 
 def _release(e: Evidence, tag: str) -> tuple[Repository, Mapping[str, str]]:
-    held, found = image(e, SERVICE, _text(e, "repository"), tag)
-    return held, held.labels(found)
+    """The repository, and the labels of the image under a tag."""
+    held, manifest = image(e, SERVICE, e.text("repository"), tag)
+    return held, held.labels(manifest)
 
 
-@check(
-    "releases",
-    trust="proved",
-    why="Three tags, three images, and one pointer that says which is the newest. What the tags promise stands in the "
-    "images, too, where no push can change it.",
-)
-def releases(e: Evidence) -> None:
-    """Three releases are there, each its own image, and latest is the newest"""
-    versions, team = _releases(e), _text(e, "team")
-    digests: dict[str, str] = {}
-    for version in versions:
-        held, labels = _release(e, version)
-        if labels.get(OWNER_LABEL) != team:
-            raise Failure(
-                expected=f"An image under {version} whose label {OWNER_LABEL} names your team, {team}.",
-                found=f"The label says {labels.get(OWNER_LABEL, 'nothing: it is not there')}.",
-                next_step="The owner comes in when you build: --build-arg OWNER=…. A version cannot be pushed again: "
-                "remove the tag with batch-delete-image first.",
-            )
-        if labels.get(VERSION_LABEL) != version:
-            raise Failure(
-                expected=f"An image under {version} whose label {VERSION_LABEL} says {version}.",
-                found=f"The label says {labels.get(VERSION_LABEL, 'nothing: it is not there')}.",
-                next_step="Build each release with its own --label. A version cannot be pushed again: remove the tag "
-                "with batch-delete-image first.",
-            )
-        digests[held.tags[version]] = version
-    held, _ = _release(e, "latest")
-    # Built and pushed once more, from the cache: the release cannot move, and latest gets a new attestation.
-    if images_of(held, held.tags["latest"]) != images_of(held, held.tags[versions[-1]]):
-        where = digests.get(held.tags["latest"])
-        raise Failure(
-            expected=f"latest and {versions[-1]} are one and the same image.",
-            found=f"latest points at {where}." if where else "latest points at an image that is none of the releases.",
-            next_step="Give the image of the newest release the tag latest, and push that name. Do not build it again.",
-        )
-
-
-@check(
-    "refused",
-    trust="claimed",
-    needs=["releases"],
-    why="The layers were taken, since nobody had named them yet; the manifest was not. Whoever deployed that version "
-    "still gets what they tested.",
-)
-def refused(e: Evidence) -> None:
-    """Another image under a version that is taken was refused"""
-    versions, lines = _releases(e), _lines(e)
-    expected = f"A push of another image under one of {listed(versions)}, which the registry refused."
-    tries = [line for line in lines if line.get("what") == "refuse" and line.get("tag") in versions]
-    if any("immutable" in json.dumps(line.get("detail")) for line in tries):
-        return
-    if any("immutable" in json.dumps(line.get("detail")) for line in lines):
-        raise Failure(
-            expected=expected,
-            found="The registry refused a push under another tag.",
-            next_step="Try it with the tag of a release.",
-        )
-    raise Failure(
-        expected=expected,
-        found="The emulator's journal has no such refusal.",
-        next_step="Push an image with another label under the first release's tag. The same image again is no change, "
-        "so nothing would be refused.",
-    )
-
-
-def untagged(found: Mapping[str, Any]) -> set[str]:
+def untagged(repository: Mapping[str, Any]) -> set[str]:
     """Digests that no tag points to and that belong to no index and no other image.
 
     Args:
-        found: the repository as in the settings.
+        repository: as in the settings.
     """
-    inside = {child for part in found["images"] for child in part["children"]}
+    inside = {child for part in repository["images"] for child in part["children"]}
     return {
         part["digest"]
-        for part in found["images"]
+        for part in repository["images"]
         if not part["tags"] and part["subject"] is None and part["digest"] not in inside
     }
-
-
-@check(
-    "untagged",
-    trust="proved",
-    why="Moving a tag deletes nothing. What it pointed at before is still stored, is still paid for, and can be pulled "
-    "as long as somebody knows its digest.",
-)
-def untagged_build(e: Evidence) -> None:
-    """You found the build that lost its tag, and can still name it"""
-    value = require_answer(e, "old_build", "The reference of the untagged image, by digest")
-    found, name, tag = _repository(e), _text(e, "repository"), _text(e, "dev_tag")
-    held, _ = image(e, SERVICE, name, tag)
-    lost = untagged(found)
-    expected = f"A reference of the form REGISTRY/{name}@sha256:…, of the image that {tag} pointed at before."
-    if not lost:
-        raise Failure(
-            expected=expected,
-            found="No image of the repository is without a tag.",
-            next_step=f"Push another image under {tag}: the first one then loses the tag.",
-        )
-    digest = _digest_of(value, expected, name)
-    digest = next((one for one in lost if digest in images_of(held, one)), digest)  # an index's image names it, too
-    if digest == held.tags[tag]:
-        raise Failure(
-            expected=expected,
-            found=f"That is the image which {tag} points at now.",
-            next_step="Ask ECR for the images that have no tag.",
-        )
-    if digest not in lost:
-        tags = [other for other, its in held.tags.items() if its == digest]
-        raise Failure(
-            expected=expected,
-            found=f"That image has the {'tag' if len(tags) == 1 else 'tags'} {listed(tags)}."
-            if tags
-            else _inside(held, digest) or "The repository has no untagged image of that digest.",
-            next_step="Ask ECR for the images that have no tag. What an index lists has none either, and has lost "
-            f"none: note the digest that {tag} points at, before you push the second build.",
-        )
-    under = {str(line.get("tag")) for line in _lines(e) if line.get("what") == "push" and line.get("digest") == digest}
-    if under and tag not in under:
-        names = listed(under - {""})
-        raise Failure(
-            expected=expected,
-            found=f"That image lost a tag as well, but it was pushed under {names}."
-            if names
-            else "That image never had a tag: it was pushed by its digest, as a part of an index that was refused.",
-            next_step=f"Of the images without a tag, take the one that the first push under {tag} named.",
-        )
-    if held.image(digest) is None:
-        raise Failure(
-            expected=expected,
-            found="What has that digest is no image that can be read.",
-            next_step="Push two small images under the tag, one after the other.",
-        )
 
 
 def _inside(held: Repository, digest: str) -> str:
@@ -380,159 +414,53 @@ def _inside(held: Repository, digest: str) -> str:
     return ""
 
 
-def _digest_of(value: object, expected: str, name: str) -> str:
-    """The digest in a recorded reference to the repository."""
+def _digest_of(value: object, name: str) -> str:
+    """The digest in a recorded reference to the repository.
+
+    Raises:
+        Failure: it is no such reference.
+    """
     parts = "Put together ECR, a slash, the repository, an @ and the digest, without http://."
     if not isinstance(value, str):
-        raise Failure(expected=expected, found=f"You recorded {shown(value)}.", next_step="Record a text.")
+        raise Failure(f"You recorded {shown(value)}.", "Record a text.")
     if is_digest(value.strip()):
-        raise Failure(expected=expected, found="A digest alone says what, but not where.", next_step=parts)
+        raise Failure("A digest alone says what, but not where.", parts)
     try:
         reference = references.parse(value.strip())
     except references.InvalidReference as error:
-        raise Failure(expected=expected, found=f"That is no image reference: {error}", next_step=parts) from None
+        raise Failure(f"That is no image reference: {error}", parts) from None
     if reference.repository != name or reference.registry == "docker.io":
-        raise Failure(
-            expected=expected,
-            found=f"It names the repository {reference.repository} on {reference.registry}.",
-            next_step=parts,
-        )
+        raise Failure(f"It names the repository {reference.repository} on {reference.registry}.", parts)
     if reference.digest is None:
-        raise Failure(expected=expected, found="It names a tag, and that image has none.", next_step=parts)
+        raise Failure("It names a tag, and that image has none.", parts)
     return reference.digest
 
 
-@check(
-    "agree",
-    trust="proved",
-    needs=["releases"],
-    why="A digest is computed from the content, so AWS's API and the registry cannot tell different ones for the same "
-    "image: the name is the proof.",
-)
-def agree(e: Evidence) -> None:
-    """AWS's API and the registry tell the same of every image, and a registry takes them as they are"""
-    found = _repository(e)
-    held, _ = image(e, SERVICE, _text(e, "repository"), _releases(e)[-1])
-    told = {tag: part["digest"] for part in found["images"] for tag in part["tags"]}
-    different = {tag for tag in told.keys() | held.tags.keys() if told.get(tag) != held.tags.get(tag)}
-    if different:
-        raise Failure(
-            expected="describe-images and the registry name the same digest for each tag.",
-            found=f"They differ for {listed(different)}.",
-            next_step="Run `python3 course.py stop`, then `python3 course.py start`, and push those tags again.",
-        )
-    for tag in _releases(e):
-        require_round_trip(e, held, tag)
-
-
 def _policy(e: Evidence) -> Mapping[str, Any]:
+    """The policy on the repository.
+
+    Raises:
+        Failure: it has none, or none that is an object.
+    """
     policy = _repository(e)["policy"]
     if policy is None:
         raise Failure(
-            expected=f"A policy on the repository {_text(e, 'repository')}.",
-            found="It has none.",
-            next_step="Write one, and set it with set-repository-policy.",
+            "It has none.",
+            "Write one, and set it with set-repository-policy.",
+            expected=f"A policy on the repository {e.text('repository')}.",
         )
     if not isinstance(policy, Mapping):
-        raise Failure(
-            expected="A policy that is a JSON object.", found="It is something else.", next_step="Set it again."
-        )
+        raise Failure("It is something else.", "Set it again.", expected="A policy that is a JSON object.")
     return policy
 
 
 def _may(e: Evidence, who: str, action: str) -> bool:
     """Whether the repository's policy alone lets someone do something."""
-    resource = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/{_text(e, 'repository')}"
+    resource = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/{e.text('repository')}"
     try:
         return access.allowed(_policy(e), who, action, resource).allowed
     except InvalidPolicy as faults:
-        raise Failure(
-            expected="A policy that ECR can evaluate.", found=str(faults), next_step="Correct that part of it."
-        ) from None
-
-
-@check(
-    "policy-grants",
-    trust="recomputed",
-    why="The role is in your own account, where one Allow is enough. The partner is in another: your Allow is half of "
-    "what it needs, and its own account gives the other half.",
-)
-def policy_grants(e: Evidence) -> None:
-    """The role can push, and the partner's account can pull"""
-    missing = [action for action in PUSH if not (_may(e, CI, action) and _may(e, NEXT_CI, action))]
-    if missing:
-        session = f"{ACCOUNT}:assumed-role" in json.dumps(_policy(e))
-        raise Failure(
-            expected="The policy allows the role ci-role what a push needs.",
-            found=f"For the role it does not allow {listed(missing)}."
-            + (" It names one session of the role, as get-caller-identity prints it." if session else ""),
-            next_step=f"The principal is the role itself, arn:aws:iam::{ACCOUNT}:role/ci-role."
-            if len(missing) == len(PUSH)
-            else "Compare with the list of actions in lesson 06.",
-        )
-    missing = [action for action in PULL if not _may(e, PULLER, action)]
-    if missing:
-        raise Failure(
-            expected=f"The policy allows the account {PARTNER} what a pull needs.",
-            found=f"For the partner it does not allow {listed(missing)}.",
-            next_step="The principal is the partner's account: its root ARN, or its twelve digits."
-            if len(missing) == len(PULL)
-            else "A pull reads the manifest and then the layers: two actions.",
-        )
-
-
-@check(
-    "policy-limits",
-    trust="recomputed",
-    needs=["policy-grants"],
-    why="Every pair of someone and something else was refused. If the pipeline's credential leaks, nobody can delete a "
-    "release with it.",
-)
-def policy_limits(e: Evidence) -> None:
-    """Nobody gets more than the task needs"""
-    expected = "The role may push (and read what it pushed), the partner may pull, and nobody may do anything else."
-    allowed_too = {
-        "the role ci-role": (CI, {*PUSH, *PULL}),
-        # A client may ask first which layers it lacks; AWS lists that among what a pull may need.
-        "the partner": (PULLER, {*PULL, "ecr:BatchCheckLayerAvailability"}),
-        **{who: (arn, set()) for who, arn in STRANGERS.items()},
-    }
-    for who, (arn, fine) in allowed_too.items():
-        more = [action for action in (*PUSH, *PULL, *OTHER_ACTIONS) if action not in fine and _may(e, arn, action)]
-        if more:
-            raise Failure(
-                expected=expected,
-                found=f"The policy also lets {who} do {listed(more, 3)}.",
-                next_step="Look for a star, for an action too many, and for a principal that means more people than it "
-                "should.",
-            )
-
-
-@check(
-    "names",
-    trust="recomputed",
-    why="Account and region stand in the host, so one name leads to one registry in the world, whoever uses it.",
-)
-def names(e: Evidence) -> None:
-    """You know what the three releases would be called on AWS"""
-    value = require_answer(e, "real_names", "Three full names, in the order of me.releases")
-    account, region, name = (_text(e, key) for key in ("account", "region", "repository"))
-    versions = _releases(e)
-    expected = f"The names of {listed(versions)} in the account me.account and the region me.region, in their order."
-    if not isinstance(value, list) or len(value) != len(versions) or not all(isinstance(one, str) for one in value):
-        raise Failure(
-            expected=expected,
-            found=f"You recorded {shown(value)}, which is no list of three texts.",
-            next_step="Record a list with one text for each of me.releases.",
-        )
-    for text, version in zip(value, versions, strict=True):
-        fault = _name_fault(str(text), account, region, name, version)
-        if fault:
-            raise Failure(
-                expected=expected,
-                found=f"{str(text)[:120]}: {fault}",
-                next_step="Correct that part, where it is wrong in the others, too.",
-            )
+        raise Failure(str(faults), "Correct that part of it.", expected="A policy that ECR can evaluate.") from None
 
 
 def _name_fault(text: str, account: str, region: str, name: str, version: str) -> str | None:
@@ -556,9 +484,9 @@ def _name_fault(text: str, account: str, region: str, name: str, version: str) -
         "region": (described.parts["region"], region),
         "repository": (reference.repository, name),
     }
-    for part, (found, right) in wanted.items():
-        if found != right:
-            return f"the {part} is {found}, and me.{part} is asked for."
+    for part, (given, right) in wanted.items():
+        if given != right:
+            return f"the {part} is {given}, and me.{part} is asked for."
     if reference.tag != version:
         return f"the tag is {reference.tag}, and here it is the turn of {version}."
     return None

@@ -50,61 +50,30 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
     }
 
 
-def _text(e: Evidence, name: str) -> str:
-    return str(e.parameters[name])
-
-
-def _release(e: Evidence, version: str) -> tuple[Repository, ImageManifest, dict[str, str]]:
-    held, found = image(e, SERVICE, _text(e, "repository"), version)
-    return held, found, held.labels(found)
-
-
 @check(
     "first-push",
     trust="proved",
+    expected="An image under the tag {v1} whose label org.opencontainers.image.version says {v1}.",
     why="The name said where to: registry, repository, tag. The push stored layers and config as blobs under their "
     "digests, and last a manifest that lists them, with your tag pointing at it.",
 )
 def first_push(e: Evidence) -> None:
     """The first release is in your repository and says what it is"""
-    v1, v2 = _text(e, "v1"), _text(e, "v2")
+    v1, v2 = e.text("v1"), e.text("v2")
     _, _, labels = _release(e, v1)
     _require_owner(e, labels, v1)
     version = labels.get(VERSION_LABEL)
-    expected = f"An image under the tag {v1} whose label {VERSION_LABEL} says {v1}."
     if version == v2:
         raise Failure(
-            expected=expected,
-            found=f"The image under {v1} says that it is {v2}: the second release was pushed over the first.",
-            next_step=f"Build the first release again, with the code as it was, and push it as {v1}; then give the "
+            f"The image under {v1} says that it is {v2}: the second release was pushed over the first.",
+            f"Build the first release again, with the code as it was, and push it as {v1}; then give the "
             f"second release its own tag {v2}.",
         )
     if version != v1:
         raise Failure(
-            expected=expected,
-            found=_says(version),
-            next_step="The version comes in when you build: look for ARG in the Dockerfile, build again, push again.",
+            _says(version),
+            "The version comes in when you build: look for ARG in the Dockerfile, build again, push again.",
         )
-
-
-def _says(version: str | None) -> str:
-    if version == "0.0.0":
-        return "The label says 0.0.0, the Dockerfile's default: the build was told no version."
-    return "The image has no such label." if version is None else f"The label says {version}."
-
-
-def _require_owner(e: Evidence, labels: dict[str, str], tag: str) -> None:
-    team, owner = _text(e, "team"), labels.get(OWNER_LABEL)
-    if owner == team:
-        return
-    found = f"The label names {owner}." if owner else "The image has no such label."
-    if owner == "nobody":
-        found = "The label names nobody, the Dockerfile's default: the build was told no owner."
-    raise Failure(
-        expected=f"An image under the tag {tag} whose label {OWNER_LABEL} names your team, {team}.",
-        found=found,
-        next_step="The owner comes in when you build: look for ARG in the Dockerfile, build again, push again.",
-    )
 
 
 @check(
@@ -116,34 +85,34 @@ def _require_owner(e: Evidence, labels: dict[str, str], tag: str) -> None:
 )
 def digest(e: Evidence) -> None:
     """You computed the digest of the first release yourself"""
-    value = require_answer(e, "v1_digest", f"The digest of {_text(e, 'v1')}")
-    held, _, _ = _release(e, _text(e, "v1"))
-    require_digest(e, held, _text(e, "v1"), value)
+    value = require_answer(e, "v1_digest", f"The digest of {e.text('v1')}")
+    held, _, _ = _release(e, e.text("v1"))
+    require_digest(e, held, e.text("v1"), value)
 
 
 @check(
     "both-tags",
     trust="proved",
     needs=["first-push"],
+    expected="Two different images under {v1} and {v2}.",
     why="A second push under a new tag leaves the first where it was: tags are pointers, and the two manifests stand "
     "side by side.",
 )
 def both_tags(e: Evidence) -> None:
     """Both releases are in your repository, each under its own tag"""
-    v1, v2 = _text(e, "v1"), _text(e, "v2")
+    v1, v2 = e.text("v1"), e.text("v2")
     held, _, labels = _release(e, v2)
     if held.tags[v1] == held.tags[v2]:
         raise Failure(
-            expected=f"Two different images under {v1} and {v2}.",
-            found="Both tags point at the same manifest, so they name one and the same image.",
-            next_step=f"A new tag on an old image makes no new release. Change the code, build {v2}, push it.",
+            "Both tags point at the same manifest, so they name one and the same image.",
+            f"A new tag on an old image makes no new release. Change the code, build {v2}, push it.",
         )
     _require_owner(e, labels, v2)
     if labels.get(VERSION_LABEL) != v2:
         raise Failure(
+            _says(labels.get(VERSION_LABEL)),
+            "Build the second release with its own version and push it again.",
             expected=f"An image under the tag {v2} whose label {VERSION_LABEL} says {v2}.",
-            found=_says(labels.get(VERSION_LABEL)),
-            next_step="Build the second release with its own version and push it again.",
         )
 
 
@@ -151,51 +120,52 @@ def both_tags(e: Evidence) -> None:
     "shared-layers",
     trust="proved",
     needs=["both-tags"],
+    expected="The second release has the first one's base and weights layers, and a small layer of code of its own.",
     why="A layer is known by the digest of its content. Base and weights did not change, so their digests did not "
     "either, and the registry keeps them once for both releases.",
 )
 def shared_layers(e: Evidence) -> None:
     """The releases share base and weights and differ in the code only"""
-    held, first, _ = _release(e, _text(e, "v1"))
-    _, second, _ = _release(e, _text(e, "v2"))
+    held, first, _ = _release(e, e.text("v1"))
+    _, second, _ = _release(e, e.text("v2"))
     known = {layer.digest for layer in first.layers}
     new = [layer for layer in second.layers if layer.digest not in known]
-    expected = "The second release has the first one's base and weights layers, and a small layer of code of its own."
     table = layer_table(first, second)
-
-    def failure(found: str, next_step: str) -> Failure:
-        return Failure(expected=expected, found=found, next_step=next_step, table=table)
-
     if not new:
-        raise failure(
+        raise Failure(
             "No layer of the second release is new: its code is the first one's.",
             "Either the change is not in the second image, or the first was built again after the change. "
             "Put the old code back, build and push the first; make the change, build and push the second.",
+            table=table,
         )
     again = compressed_again(held, first, second)
     if again:
-        raise failure(
+        raise Failure(
             f"{again} of the new layers hold the same files as before, but were compressed differently, so the "
             "registry stores them twice.",
             "Push both releases with the same tool and settings.",
+            table=table,
         )
     if second.layers[0].digest not in known:
-        raise failure(
+        raise Failure(
             "The releases stand on different base layers.",
             "Build both on this machine, one after the other, without --no-cache and without a new base in between. "
             + AFTER_NO_CACHE,
+            table=table,
         )
     heavy = [layer for layer in new if layer.size >= WEIGHTS_LAYER[0]]
     if heavy:
-        raise failure(
+        raise Failure(
             f"A new layer of the second release has {heavy[0].size:,} bytes: the weights travelled again.",
             "The weights need a layer of their own that comes before the code, and the second build must find the "
             "first one's layers in the build cache (no --no-cache, no second machine). " + AFTER_NO_CACHE,
+            table=table,
         )
     if not any(WEIGHTS_LAYER[0] <= layer.size <= WEIGHTS_LAYER[1] for layer in second.layers):
-        raise failure(
+        raise Failure(
             "No layer is as heavy as the weights (8 MiB), so they are not in the image.",
             "Make sure that ml-model/weights holds weights.bin before you build (train.py writes it).",
+            table=table,
         )
 
 
@@ -214,120 +184,95 @@ def bytes_to_push(e: Evidence) -> None:
     "v2-bytes",
     trust="proved",
     needs=["both-tags"],
+    expected="The sizes of config and layers of the second release that the first does not have, added up.",
     why="A push sends the blobs that the registry lacks and no others. That is why heavy files that seldom change "
     "get a layer of their own, before the code's.",
 )
 def v2_bytes(e: Evidence) -> None:
     """You know how many bytes the push of the second release sent"""
     value = require_answer(e, "v2_bytes", "The bytes of blobs that the push of the second release sent")
-    held, first, _ = _release(e, _text(e, "v1"))
-    _, second, _ = _release(e, _text(e, "v2"))
-    expected = "The sizes of config and layers of the second release that the first does not have, added up."
+    held, first, _ = _release(e, e.text("v1"))
+    _, second, _ = _release(e, e.text("v2"))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Failure(
-            expected=expected,
-            found=f"You recorded {shown(value)}, which is no number.",
-            next_step="Record the number of bytes, without a unit.",
+            f"You recorded {shown(value)}, which is no number.", "Record the number of bytes, without a unit."
         )
-    before, after, manifest = blobs(first), blobs(second), len(held.manifests[second.digest].raw)
-    right = _added(before, after)
+    manifest = len(held.manifests[second.digest].raw)
+    right = _added(blobs(first), blobs(second))
     # An engine that adds an attestation pushes its blobs as well: whoever counted those is right, too.
-    attested = _added(blobs_of_tag(held, _text(e, "v1")), blobs_of_tag(held, _text(e, "v2")))
+    attested = _added(blobs_of_tag(held, e.text("v1")), blobs_of_tag(held, e.text("v2")))
     if value in (right, attested):
         return
-    whole, new_layers = sum(after.values()), _added(before, layer_sizes(second))
-    mistakes = (
-        (whole, "the size of the whole second release. The registry already had most of it"),
-        (sum(layer_sizes(second).values()), "the size of all its layers. The registry already had most of them"),
-        (sum(before.values()), "the size of the first release"),
-        (new_layers, "the new layers without the config. The config names the layers, so it is new as well"),
-        (second.config.size, "the config alone. A layer is new as well"),
-        (right + manifest, "right but for the manifest, which every push sends and which does not count here"),
-        (whole - sum(before.values()), "the difference of the two sizes. A blob that takes another's place is new"),
-    )
-    meaning = next((text for number, text in mistakes if number == value), None)
+    meaning = _bytes_mistake(value, first, second, manifest)
     raise Failure(
-        expected=expected,
-        found=f"You recorded {value:,}" + (f": that is {meaning}." if meaning else "."),
-        next_step="Compare the two manifests blob by blob, by digest; take the manifests for a platform, not an index.",
+        f"You recorded {value:,}" + (f": that is {meaning}." if meaning else "."),
+        "Compare the two manifests blob by blob, by digest; take the manifests for a platform, not an index.",
     )
-
-
-def _added(before: dict[str, int], after: dict[str, int]) -> int:
-    return sum(size for key, size in after.items() if key not in before)
 
 
 @check(
     "by-digest",
     trust="proved",
     needs=["both-tags"],
+    expected="A reference of the form REGISTRY/{repository}@sha256:…, with the digest of {v2}.",
     why="A tag may point elsewhere tomorrow, a digest cannot: what you pull by digest is what was pushed, or the pull "
     "fails.",
 )
 def by_digest(e: Evidence) -> None:
     """You name the second release so that nobody can move it"""
     value = require_answer(e, "v2_reference", "The reference of the second release, by digest")
-    held, _, _ = _release(e, _text(e, "v2"))
-    name = _text(e, "repository")
-    expected = f"A reference of the form REGISTRY/{name}@sha256:…, with the digest of {_text(e, 'v2')}."
-
-    def failure(found: str, next_step: str) -> Failure:
-        return Failure(expected=expected, found=found, next_step=next_step)
-
+    held, _, _ = _release(e, e.text("v2"))
+    name = e.text("repository")
     if not isinstance(value, str):
-        raise failure(f"You recorded {shown(value)}, which is no text.", "Record the reference.")
+        raise Failure(f"You recorded {shown(value)}, which is no text.", "Record the reference.")
     parts = "Put together registry, repository, an @ and the digest, without http://."
     if is_digest(value.strip()):
-        raise failure("That is a digest alone: it says what, but not where.", parts)
+        raise Failure("That is a digest alone: it says what, but not where.", parts)
     try:
         reference = references.parse(value.strip())
     except references.InvalidReference as error:
-        raise failure(f"That is no image reference: {error}", parts) from None
+        raise Failure(f"That is no image reference: {error}", parts) from None
     if reference.digest is None:
-        raise failure(
+        raise Failure(
             f"{value} names a tag, and a tag can be moved.", "Put an @ and the digest in the place of the tag."
         )
     if reference.repository != name:
         where = reference.repository
-        raise failure(f"It names the repository {where}.", f"The repository is {name}, after the registry's address.")
+        raise Failure(f"It names the repository {where}.", f"The repository is {name}, after the registry's address.")
     if reference.registry == "docker.io":
-        raise failure("Without an address the name means Docker Hub.", "Begin with the registry's address.")
-    target = held.parsed(held.tags[_text(e, "v2")])
+        raise Failure("Without an address the name means Docker Hub.", "Begin with the registry's address.")
+    target = held.parsed(held.tags[e.text("v2")])
     children = {child.digest for child in target.platforms} if isinstance(target, ImageIndex) else set()
-    if reference.digest not in {held.tags[_text(e, "v2")], *children}:
-        require_digest(e, held, _text(e, "v2"), reference.digest)
+    if reference.digest not in {held.tags[e.text("v2")], *children}:
+        require_digest(e, held, e.text("v2"), reference.digest)
 
 
 @check(
     "prediction",
     trust="recomputed",
     needs=["both-tags"],
+    expected="What POST /predict of a container of {v2} answers to me.message: queue, score, version and {field}.",
     why="The image carries everything the model needs, so the container answers on any machine as it does on yours.",
 )
 def prediction(e: Evidence) -> None:
     """The second release, running, routes your message and has the new field"""
     value = require_answer(e, "prediction", "The server's answer to your message")
-    field, v1, v2 = _text(e, "field"), _text(e, "v1"), _text(e, "v2")
-    queue, score, runner_up = PREDICTIONS[_text(e, "message")]
-    expected = f"What POST /predict of a container of {v2} answers to me.message: queue, score, version and {field}."
-
-    def failure(found: str, next_step: str) -> Failure:
-        return Failure(expected=expected, found=found, next_step=next_step)
-
+    field, v1, v2 = e.text("field"), e.text("v1"), e.text("v2")
+    queue, score, runner_up = PREDICTIONS[e.text("message")]
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise failure(f"“{value[:100]}” is not JSON.", "Record the body of the server's answer.") from None
+            raise Failure(f"“{value[:100]}” is not JSON.", "Record the body of the server's answer.") from None
     if not isinstance(value, dict):
-        raise failure(f"You recorded {shown(value)}.", "Record the whole JSON object that came back.")
+        raise Failure(f"You recorded {shown(value)}.", "Record the whole JSON object that came back.")
     if "error" in value:
-        raise failure(f"The server refused: {shown(value['error'])}", 'Send {"text": me.message} as JSON.')
+        raise Failure(f"The server refused: {shown(value['error'])}", 'Send {"text": me.message} as JSON.')
     missing = [key for key in ("queue", "score", "version", field) if key not in value]
     if missing and missing != [field]:  # the field alone says more, see below
-        raise failure(f"It lacks {listed(missing)}.", "Record the whole JSON object, as /predict sends it.")
+        raise Failure(f"It lacks {listed(missing)}.", "Record the whole JSON object, as /predict sends it.")
     if value["version"] != v2:
-        raise failure(
+        raise Failure(
             f"The release that answered calls itself {shown(value['version'])}.",
             f"Stop that container and run {v2}."
             if value["version"] == v1
@@ -336,38 +281,90 @@ def prediction(e: Evidence) -> None:
         )
     if (value["queue"], value["score"]) != (queue, score):
         others = [text for text, (q, s, _) in PREDICTIONS.items() if (q, s) == (value["queue"], value["score"])]
-        found = f"{shown(value['queue'])} with {shown(value['score'])} is not what the model says of this message."
+        what = f"{shown(value['queue'])} with {shown(value['score'])} is not what the model says of this message."
         if others:
-            found = f"That is the answer to another message (“{others[0]}”)."
-        raise failure(found, "Send me.message exactly as it is, and leave the model and its weights unchanged.")
+            what = f"That is the answer to another message (“{others[0]}”)."
+        raise Failure(what, "Send me.message exactly as it is, and leave the model and its weights unchanged.")
     if field not in value:
-        named = [key for key, found in value.items() if found == runner_up and key != "queue"]
+        named = [key for key, queued in value.items() if queued == runner_up and key != "queue"]
         if named:
-            raise failure(f"The runner-up is there, but under the name {named[0]}.", f"Call the field {field}.")
-        raise failure(
+            raise Failure(f"The runner-up is there, but under the name {named[0]}.", f"Call the field {field}.")
+        raise Failure(
             f"There is no field {field}: the running image has the old code.",
             "Change ml-model/app/answer.py, then build, push and run the second release again.",
         )
     if value[field] != runner_up:
-        raise failure(f"{field} is {shown(value[field])}.", "The field holds the queue that came second: runner_up.")
+        raise Failure(f"{field} is {shown(value[field])}.", "The field holds the queue that came second: runner_up.")
 
 
 @check(
     "hello",
     trust="recomputed",
+    expected="An image {hello}:{hello_tag} FROM scratch whose one file, greeting.txt, holds “{greeting}”.",
     why="An image is a manifest, a config and layers, and a registry stores any content: one text file is an image, "
     "with no operating system in it.",
 )
 def hello(e: Evidence) -> None:
     """hello carries your greeting and nothing else, and comes back by tag and by digest"""
-    name, tag, greeting = _text(e, "hello"), _text(e, "hello_tag"), _text(e, "greeting")
-    held, found = image(e, SERVICE, name, tag)
-    expected = f"An image {name}:{tag} FROM scratch whose one file, greeting.txt, holds “{greeting}”."
-    texts = text_files(held, found, expected)
+    name, tag, greeting = e.text("hello"), e.text("hello_tag"), e.text("greeting")
+    held, manifest = image(e, SERVICE, name, tag)
+    texts = text_files(held, manifest)
     if list(texts.values()) != [greeting]:
-        what, next_step = _wrong_greeting(texts, greeting)
-        raise Failure(expected=expected, found=what, next_step=next_step)
+        raise Failure(*_wrong_greeting(texts, greeting))
     require_round_trip(e, held, tag)
+
+
+# -- what the rules ask ----------------------------------------------------------------------------------------------
+
+
+def _release(e: Evidence, version: str) -> tuple[Repository, ImageManifest, dict[str, str]]:
+    """The repository, and the image of a release with its labels."""
+    held, manifest = image(e, SERVICE, e.text("repository"), version)
+    return held, manifest, held.labels(manifest)
+
+
+def _says(version: str | None) -> str:
+    if version == "0.0.0":
+        return "The label says 0.0.0, the Dockerfile's default: the build was told no version."
+    return "The image has no such label." if version is None else f"The label says {version}."
+
+
+def _require_owner(e: Evidence, labels: dict[str, str], tag: str) -> None:
+    team, owner = e.text("team"), labels.get(OWNER_LABEL)
+    if owner == team:
+        return
+    what = f"The label names {owner}." if owner else "The image has no such label."
+    if owner == "nobody":
+        what = "The label names nobody, the Dockerfile's default: the build was told no owner."
+    raise Failure(
+        what,
+        "The owner comes in when you build: look for ARG in the Dockerfile, build again, push again.",
+        expected=f"An image under the tag {tag} whose label {OWNER_LABEL} names your team, {team}.",
+    )
+
+
+def _bytes_mistake(value: float, first: ImageManifest, second: ImageManifest, manifest: int) -> str:
+    """What a wrong number of bytes is the number of; empty where that cannot be told."""
+    before, after = blobs(first), blobs(second)
+    whole, new_layers = sum(after.values()), _added(before, layer_sizes(second))
+    mistakes = (
+        (whole, "the size of the whole second release. The registry already had most of it"),
+        (sum(layer_sizes(second).values()), "the size of all its layers. The registry already had most of them"),
+        (sum(before.values()), "the size of the first release"),
+        (new_layers, "the new layers without the config. The config names the layers, so it is new as well"),
+        (second.config.size, "the config alone. A layer is new as well"),
+        (
+            _added(before, after) + manifest,
+            "right but for the manifest, which every push sends and which does not count here",
+        ),
+        (whole - sum(before.values()), "the difference of the two sizes. A blob that takes another's place is new"),
+    )
+    return next((text for number, text in mistakes if number == value), "")
+
+
+def _added(before: dict[str, int], after: dict[str, int]) -> int:
+    """Bytes of the blobs that came with the second image."""
+    return sum(size for key, size in after.items() if key not in before)
 
 
 def _wrong_greeting(texts: dict[str, str], greeting: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from autograder.checks.api import Failure, NotGraded, check, require_answer
+from autograder.checks.api import Failure, NotGraded, check, expecting, require_answer, require_probe
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.google_azure import fleets
 from autograder.checks.google_azure.fleets import Entry
@@ -25,6 +25,8 @@ LONGEST = timedelta(days=30)  # of the token
 MAX_COMMAND = 2_000  # characters of the purge: each filter is held against each tag
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)  # ages are what counts; any moment does
 LOCATIONS = ("europe-west1", "europe-west4", "us-central1", "us-east1", "asia-northeast1")
+TAKES = ("would lose a tag that must stay.", "would go.")  # what a purge that is too wide does to an image
+AGAIN = "Delete the token and create it again, with that one action on that one repository, and an end within 30 days."
 
 
 def parameters(draw: SeededRandom) -> dict[str, Any]:
@@ -59,13 +61,206 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
     }
 
 
-def _text(e: Evidence, name: str) -> str:
-    return str(e.parameters[name])
+@check(
+    "same-image",
+    trust="proved",
+    expected="{version} has the same digest in both clouds.",
+    why="One build got two names. Both clouds hold the same bytes, so a test of one is a test of the other.",
+)
+def same_image(e: Evidence) -> None:
+    """Both clouds hold your release, and it is one image"""
+    version, team = e.text("version"), e.text("team")
+    _google(e, "models")
+    places = {GOOGLE: f"{e.text('project')}/models/ml-model", AZURE: e.text("repository")}
+    digests = {}
+    for service, name in places.items():
+        held, manifest = image(e, service, name, version)
+        owner = held.labels(manifest).get(OWNER_LABEL)
+        if owner != team:
+            raise Failure(
+                f"The label says {owner or 'nothing: it is not there'}.",
+                "Build with --build-arg OWNER=… and push again.",
+                expected=f"The image {name}:{version} in {SERVICES[service]} has the label {OWNER_LABEL} with {team}.",
+            )
+        digests[service] = held.tags[version]
+    if digests[GOOGLE] != digests[AZURE]:
+        raise Failure(
+            f"It is {digests[GOOGLE][:19]}… in Artifact Registry and {digests[AZURE][:19]}… in ACR.",
+            "Build once. Then give that image its two names with docker tag, and push both by one client.",
+        )
 
 
-def _settings(e: Evidence, service: str) -> Mapping[str, Any]:
-    found = e.services.get(service)
-    return found.settings if found else {}
+@check(
+    "lock",
+    trust="recomputed",
+    needs=["same-image"],
+    expected="The tag {version} of {repository} is locked against writing, and nothing else is.",
+    why="In one cloud the repository keeps all its tags, in the other somebody must think of each. Both refuse a push.",
+)
+def lock(e: Evidence) -> None:
+    """Nobody can put another image under the release, in either cloud"""
+    version, name = e.text("version"), e.text("repository")
+    if not _google(e, "models")["immutableTags"]:
+        raise Failure(
+            "They can: the repository has no immutable tags.",
+            "In Artifact Registry that is a setting of the repository, for all its tags. Switch it on.",
+            expected="The tags of the repository models cannot move.",
+        )
+    held = next((known for known in e.settings(AZURE).get("repositories", ()) if known["name"] == name), None)
+    parts = held["images"] if held else ()
+    locked = {tag["name"] for part in parts for tag in part["tags"] if tag["attributes"].get("writeEnabled") is False}
+    if held and held["attributes"].get("writeEnabled") is False:
+        raise Failure(
+            "The whole repository is locked, so the next release cannot be pushed either.",
+            "Unlock the repository, and lock the one tag: NAME:TAG.",
+        )
+    if version not in locked:
+        by_digest = any(part["attributes"].get("writeEnabled") is False for part in parts)
+        delete = any(tag["attributes"].get("deleteEnabled") is False for part in parts for tag in part["tags"])
+        raise Failure(
+            f"The tag {listed(locked)} is locked instead."
+            if locked
+            else "The image is locked by its digest, and the tag can still move to another one."
+            if by_digest
+            else "It cannot be deleted, but it can be overwritten."
+            if delete
+            else "No tag is locked.",
+            "Lock the tag itself with --write-enabled false.",
+        )
+
+
+@check(
+    "names",
+    trust="recomputed",
+    expected="Today's names of me.old_names, in their order, in the repository me.new_repository of each project.",
+    why="A gcr.io host stood for a location that nobody had to know. Today's name says it, and names a repository.",
+)
+def names(e: Evidence) -> None:
+    """You know today's names of five gcr.io images"""
+    value = require_answer(e, "new_names", "Five full names, in the order of me.old_names")
+    olds = e.texts("old_names")
+    if not isinstance(value, list) or len(value) != len(olds) or not all(isinstance(text, str) for text in value):
+        raise Failure(
+            f"You recorded {len(value)} values." if isinstance(value, list) else "You recorded no list.",
+            f"Record a list of {len(olds)} texts.",
+        )
+    for old, new in zip(olds, value, strict=True):
+        fault = _name_fault(str(new), migrated(old, e.text("new_repository")))
+        if fault:
+            raise Failure(f"For {old}: {fault}", "Correct that part of the new name.")
+
+
+@check(
+    "cleanup-policy",
+    trust="recomputed",
+    expected="A cleanup policy on dev: {prefix}… goes after {days} days, with the exceptions of the task.",
+    why="A Delete says what may go, a Keep what stays in any case, and the order of the entries does not matter.",
+)
+def cleanup_policy(e: Evidence) -> None:
+    """Artifact Registry cleans up the repository dev, and takes the right images"""
+    settings = _google(e, "dev")
+    if settings["immutableTags"]:
+        raise Failure(
+            "The repository has immutable tags, so no image that has a tag can be deleted.",
+            "Builds go into a repository whose tags may move. Switch them on for models alone.",
+        )
+    if not settings["cleanupPolicies"]:
+        raise Failure("It has none.", "Set one with set-cleanup-policies.")
+    if settings["cleanupPolicyDryRun"]:
+        raise Failure("The policy is set as a dry run: it only writes a log.", "Set it again with --no-dry-run.")
+    policy = json.dumps(settings["cleanupPolicies"])
+    for where, fleet in _held_against(e, "google"):
+        for entry, result in zip(fleet, _preview("gar", policy, fleet).results, strict=True):
+            gone = result.action == retention.Action.EXPIRE
+            if gone != bool(entry.gone):
+                raise Failure(
+                    f"In {where}, {_named(entry, where)} would {'go' if gone else 'stay'}: {_because(result)}.",
+                    f"Sentence {entry.sentence} of the task decides about it. "
+                    + (
+                        "Which Delete takes it, and should a Keep save it?"
+                        if gone
+                        else "Which Delete should take it, and is a Keep too wide?"
+                    ),
+                )
+
+
+@check(
+    "purge",
+    trust="recomputed",
+    expected="An acr purge of {repository}: {prefix} and digits, {days} days.",
+    why="The expression says where a tag begins and where it ends, so nothing longer is taken with it.",
+)
+def purge(e: Evidence) -> None:
+    """Your acr purge takes old builds and what has no tag, and nothing else"""
+    value = require_answer(e, "purge", "The acr purge command, as one text")
+    if not isinstance(value, str):
+        raise Failure(f"You recorded a value of type {type(value).__name__}.", "Record a text.")
+    if len(value) > MAX_COMMAND:
+        raise Failure(
+            f"Your text has {len(value)} characters.",
+            f"Record a command of at most {MAX_COMMAND}: one filter is enough.",
+        )
+    try:
+        command = acr_policy.parse(value).purge
+    except retention.InvalidPolicy as error:
+        said = "; ".join(dict.fromkeys(fault.message for fault in error.errors))
+        raise Failure(
+            f"It cannot be used: {said[:300]}.",
+            "Correct that. `python3 course.py acr run` says the same when you try the command.",
+        ) from None
+    if command is None:
+        raise Failure("That is no purge.", "Record the acr purge command itself.")
+    if command.dry_run:
+        raise Failure(
+            "With --dry-run it only lists what it would remove.",
+            "Record the command as it would run for good, without --dry-run.",
+        )
+    for where, fleet in _held_against(e, "azure"):
+        for entry, result in zip(fleet, _preview("acr", value, fleet).results, strict=True):
+            lost, gone = set(result.tags_removed), result.action == retention.Action.EXPIRE
+            fault = _purge_fault(entry, lost, gone)
+            if fault:
+                raise Failure(
+                    f"In {where}, {_named(entry, where)} {fault}",
+                    _too_much(entry, e.parameters)
+                    if fault in TAKES
+                    else _too_little(command, bool(set(entry.gone) - lost - {""}), e.parameters),
+                )
+
+
+@check(
+    "token",
+    trust="recomputed",
+    expected="A token {token} with content/read on {repository}, for at most 30 days.",
+    why="Whoever steals the device can pull one repository for a few days. With the admin user it would be everything.",
+)
+def token(e: Evidence) -> None:
+    """A token may pull one repository, for at most 30 days, and nothing else"""
+    name, repository = e.text("token"), e.text("repository")
+    known = {str(held["name"]): held for held in e.settings(AZURE).get("tokens", ())}
+    if name not in known:
+        raise Failure(
+            f"There is none of that name, but {listed(known)}." if known else "There is no token.",
+            "Create it under me.token.",
+        )
+    token = known[name]
+    actions, wanted = set(token["actions"]), f"repositories/{repository}/{PULL}"
+    wide = sorted(action for action in actions if "*" in action)
+    if wide:
+        raise Failure(f"{listed(wide)} covers more repositories than one.", AGAIN)
+    if wanted not in actions:
+        raise Failure(f"It has {listed(actions) or 'no action'}, so it cannot pull {repository}.", AGAIN)
+    if actions - {wanted}:
+        raise Failure(f"It also has {listed(actions - {wanted})}.", AGAIN)
+    try:
+        life = datetime.fromisoformat(token["expires"]) - datetime.fromisoformat(token["created"])
+    except (ValueError, TypeError):  # "", or in edited evidence no time with a zone
+        raise Failure("Its password never ends.", AGAIN) from None
+    if life > LONGEST + timedelta(hours=1):
+        raise Failure(f"Its password is good for {life.days} days.", AGAIN)
+
+
+# -- what the rules ask ----------------------------------------------------------------------------------------------
 
 
 def _google(e: Evidence, name: str) -> Mapping[str, Any]:
@@ -74,96 +269,23 @@ def _google(e: Evidence, name: str) -> Mapping[str, Any]:
     Raises:
         Failure: it is not there, or not where it was asked for.
     """
-    whole, location = f"{_text(e, 'project')}/{name}", _text(e, "location")
-    known = {str(one["name"]): one for one in _settings(e, GOOGLE).get("settings", ())}
-    expected = f"A repository {name} of the project {_text(e, 'project')}, in {location}."
-    if whole not in known:
-        near = [other for other in known if other.endswith(f"/{name}") or other.startswith(f"{_text(e, 'project')}/")]
-        raise Failure(
-            expected=expected,
-            found=f"It is not there, but {listed(near)} {'is' if len(near) == 1 else 'are'}."
-            if near
-            else "It is not there.",
-            next_step="Artifact Registry makes no repository by a push: create it, in me.project and me.location.",
-        )
-    if known[whole]["location"] != location:
-        raise Failure(
-            expected=expected,
-            found=f"It lies in {known[whole]['location']}.",
-            next_step="A location is chosen when a repository is created, and stays. Delete it and create it again.",
-        )
-    found: Mapping[str, Any] = known[whole]
-    return found
-
-
-@check(
-    "same-image",
-    trust="proved",
-    why="One build got two names. Both clouds hold the same bytes, so a test of one is a test of the other.",
-)
-def same_image(e: Evidence) -> None:
-    """Both clouds hold your release, and it is one image"""
-    version, team = _text(e, "version"), _text(e, "team")
-    _google(e, "models")
-    places = {GOOGLE: f"{_text(e, 'project')}/models/ml-model", AZURE: _text(e, "repository")}
-    digests = {}
-    for service, name in places.items():
-        held, found = image(e, service, name, version)
-        owner = held.labels(found).get(OWNER_LABEL)
-        if owner != team:
+    whole, location = f"{e.text('project')}/{name}", e.text("location")
+    known = {str(held["name"]): held for held in e.settings(GOOGLE).get("settings", ())}
+    with expecting(f"A repository {name} of the project {e.text('project')}, in {location}."):
+        if whole not in known:
+            near = [other for other in known if other.endswith(f"/{name}") or other.startswith(f"{e.text('project')}/")]
+            are = f", but {listed(near)} {'is' if len(near) == 1 else 'are'}" if near else ""
             raise Failure(
-                expected=f"The image {name}:{version} in {SERVICES[service]} has the label {OWNER_LABEL} with {team}.",
-                found=f"The label says {owner or 'nothing: it is not there'}.",
-                next_step="Build with --build-arg OWNER=… and push again.",
+                f"It is not there{are}.",
+                "Artifact Registry makes no repository by a push: create it, in me.project and me.location.",
             )
-        digests[service] = held.tags[version]
-    if digests[GOOGLE] != digests[AZURE]:
-        raise Failure(
-            expected=f"{version} has the same digest in both clouds.",
-            found=f"It is {digests[GOOGLE][:19]}… in Artifact Registry and {digests[AZURE][:19]}… in ACR.",
-            next_step="Build once. Then give that image its two names with docker tag, and push both by one client.",
-        )
-
-
-@check(
-    "lock",
-    trust="recomputed",
-    needs=["same-image"],
-    why="In one cloud the repository keeps all its tags, in the other somebody must think of each. Both refuse a push.",
-)
-def lock(e: Evidence) -> None:
-    """Nobody can put another image under the release, in either cloud"""
-    version, name = _text(e, "version"), _text(e, "repository")
-    if not _google(e, "models")["immutableTags"]:
-        raise Failure(
-            expected="The tags of the repository models cannot move.",
-            found="They can: the repository has no immutable tags.",
-            next_step="In Artifact Registry that is a setting of the repository, for all its tags. Switch it on.",
-        )
-    expected = f"The tag {version} of {name} is locked against writing, and nothing else is."
-    held = next((one for one in _settings(e, AZURE).get("repositories", ()) if one["name"] == name), None)
-    parts = held["images"] if held else ()
-    locked = {tag["name"] for part in parts for tag in part["tags"] if tag["attributes"].get("writeEnabled") is False}
-    if held and held["attributes"].get("writeEnabled") is False:
-        raise Failure(
-            expected=expected,
-            found="The whole repository is locked, so the next release cannot be pushed either.",
-            next_step="Unlock the repository, and lock the one tag: NAME:TAG.",
-        )
-    if version not in locked:
-        by_digest = any(part["attributes"].get("writeEnabled") is False for part in parts)
-        delete = any(tag["attributes"].get("deleteEnabled") is False for part in parts for tag in part["tags"])
-        raise Failure(
-            expected=expected,
-            found=f"The tag {listed(locked)} is locked instead."
-            if locked
-            else "The image is locked by its digest, and the tag can still move to another one."
-            if by_digest
-            else "It cannot be deleted, but it can be overwritten."
-            if delete
-            else "No tag is locked.",
-            next_step="Lock the tag itself with --write-enabled false.",
-        )
+        settings: Mapping[str, Any] = known[whole]
+        if settings["location"] != location:
+            raise Failure(
+                f"It lies in {settings['location']}.",
+                "A location is chosen when a repository is created, and stays. Delete it and create it again.",
+            )
+        return settings
 
 
 def migrated(old: str, repository: str) -> str:
@@ -172,47 +294,22 @@ def migrated(old: str, repository: str) -> str:
     return f"{GCR_LOCATIONS[host]}-docker.pkg.dev/{project}/{repository}/{rest}"
 
 
-@check(
-    "names",
-    trust="recomputed",
-    why="A gcr.io host stood for a location that nobody had to know. Today's name says it, and names a repository.",
-)
-def names(e: Evidence) -> None:
-    """You know today's names of five gcr.io images"""
-    value = require_answer(e, "new_names", "Five full names, in the order of me.old_names")
-    olds = e.parameters["old_names"]
-    assert isinstance(olds, list)
-    expected = "Today's names of me.old_names, in their order, in the repository me.new_repository of each project."
-    if not isinstance(value, list) or len(value) != len(olds) or not all(isinstance(one, str) for one in value):
-        raise Failure(
-            expected=expected,
-            found=f"You recorded {len(value)} values." if isinstance(value, list) else "You recorded no list.",
-            next_step=f"Record a list of {len(olds)} texts.",
-        )
-    for old, new in zip(olds, value, strict=True):
-        fault = _name_fault(str(new), migrated(str(old), _text(e, "new_repository")))
-        if fault:
-            raise Failure(
-                expected=expected, found=f"For {old}: {fault}", next_step="Correct that part of the new name."
-            )
-
-
 def _name_fault(text: str, wanted: str) -> str | None:
     """What is wrong with a name, as a sentence; None if nothing is."""
     right = references.parse(wanted)
     try:
-        found = references.parse(text.strip())
+        given = references.parse(text.strip())
     except references.InvalidReference as error:
         return f"{text[:80]} is no image reference: {error}"
-    if found.registry != right.registry:
-        if found.registry.endswith("gcr.io"):
-            return f"the host is still {found.registry}, which takes no writes any more."
-        if found.registry.startswith(("localhost", "127.0.0.1")):
+    if given.registry != right.registry:
+        if given.registry.endswith("gcr.io"):
+            return f"the host is still {given.registry}, which takes no writes any more."
+        if given.registry.startswith(("localhost", "127.0.0.1")):
             return "that is the emulator's address, and Google's is asked for."
-        return f"the host is {found.registry}, and the old host's images lie elsewhere."
+        return f"the host is {given.registry}, and the old host's images lie elsewhere."
     project, repository, rest = right.repository.split("/", 2)
-    parts = found.repository.split("/", 2)
-    if found.repository == f"{project}/{rest}":
+    parts = given.repository.split("/", 2)
+    if given.repository == f"{project}/{rest}":
         return "the repository is missing between project and image."
     if parts[0] != project:
         return f"the project is {parts[0]}."
@@ -220,10 +317,10 @@ def _name_fault(text: str, wanted: str) -> str | None:
         return f"the repository is {parts[1] if len(parts) > 1 else 'missing'}."
     if parts[2:] != [rest]:
         return f"the image is {parts[2] if len(parts) > 2 else 'missing'}."
-    if found.digest != right.digest:
-        return f"the digest is {found.digest or 'missing'}."
-    if right.digest is None and found.tag != right.tag:
-        return f"the tag is {found.tag}."
+    if given.digest != right.digest:
+        return f"the digest is {given.digest or 'missing'}."
+    if right.digest is None and given.tag != right.tag:
+        return f"the tag is {given.tag}."
     return None
 
 
@@ -233,66 +330,30 @@ def _held_against(e: Evidence, kind: str) -> list[tuple[str, list[Entry]]]:
     Raises:
         NotGraded: a submission whose hidden fleets were not drawn.
     """
-    draw = SeededRandom(f"{_text(e, 'team')} {kind}")
-    found = [("your fleet", {"google": fleets.google, "azure": fleets.azure}[kind](draw, e.parameters))]
+    draw = SeededRandom(f"{e.text('team')} {kind}")
+    held_against = [("your fleet", {"google": fleets.google, "azure": fleets.azure}[kind](draw, e.parameters))]
     if e.origin == "submission":
-        probe: Any = e.probes.get("hidden")
-        if not isinstance(probe, dict) or not probe.get(kind):
+        hidden = require_probe(e, "hidden", "The hidden fleets were not drawn.").get(kind)
+        if not hidden:
             raise NotGraded("The hidden fleets were not drawn.")
-        found += [("a fleet that you have not seen", fleets.unpacked(one)) for one in probe[kind]]
-    return found
+        held_against += [("a fleet that you have not seen", fleets.unpacked(packed)) for packed in hidden]
+    return held_against
 
 
 def _preview(dialect: str, policy: str, fleet: Sequence[Entry]) -> retention.Preview:
+    """What a policy does to a fleet.
+
+    Raises:
+        Failure: the cloud would refuse the policy.
+    """
     try:
         return retention.preview(dialect, policy, fleets.images(fleet, NOW), NOW)
     except retention.InvalidPolicy as error:
         raise Failure(
+            f"{str(error)[:300]}.",
+            "Correct that. `python3 course.py retention preview` says the same before you set it.",
             expected="A policy that the cloud accepts.",
-            found=f"{str(error)[:300]}.",
-            next_step="Correct that. `python3 course.py retention preview` says the same before you set it.",
         ) from None
-
-
-@check(
-    "cleanup-policy",
-    trust="recomputed",
-    why="A Delete says what may go, a Keep what stays in any case, and the order of the entries does not matter.",
-)
-def cleanup_policy(e: Evidence) -> None:
-    """Artifact Registry cleans up the repository dev, and takes the right images"""
-    found = _google(e, "dev")
-    prefix, days = _text(e, "prefix"), e.parameters["days"]
-    expected = f"A cleanup policy on dev: {prefix}… goes after {days} days, with the exceptions of the task."
-    if found["immutableTags"]:
-        raise Failure(
-            expected=expected,
-            found="The repository has immutable tags, so no image that has a tag can be deleted.",
-            next_step="Builds go into a repository whose tags may move. Switch them on for models alone.",
-        )
-    if not found["cleanupPolicies"]:
-        raise Failure(expected=expected, found="It has none.", next_step="Set one with set-cleanup-policies.")
-    if found["cleanupPolicyDryRun"]:
-        raise Failure(
-            expected=expected,
-            found="The policy is set as a dry run: it only writes a log.",
-            next_step="Set it again with --no-dry-run.",
-        )
-    policy = json.dumps(found["cleanupPolicies"])
-    for where, fleet in _held_against(e, "google"):
-        for entry, result in zip(fleet, _preview("gar", policy, fleet).results, strict=True):
-            gone = result.action == retention.Action.EXPIRE
-            if gone != bool(entry.gone):
-                raise Failure(
-                    expected=expected,
-                    found=f"In {where}, {_named(entry, where)} would {'go' if gone else 'stay'}: {_because(result)}.",
-                    next_step=f"Sentence {entry.sentence} of the task decides about it. "
-                    + (
-                        "Which Delete takes it, and should a Keep save it?"
-                        if gone
-                        else "Which Delete should take it, and is a Keep too wide?"
-                    ),
-                )
 
 
 def _because(result: retention.Result) -> str:
@@ -303,60 +364,6 @@ def _because(result: retention.Result) -> str:
 def _named(entry: Entry, where: str) -> str:
     """Of a hidden fleet only the kind of image is told."""
     return entry.named if where == "your fleet" else entry.what
-
-
-@check(
-    "purge",
-    trust="recomputed",
-    why="The expression says where a tag begins and where it ends, so nothing longer is taken with it.",
-)
-def purge(e: Evidence) -> None:
-    """Your acr purge takes old builds and what has no tag, and nothing else"""
-    value = require_answer(e, "purge", "The acr purge command, as one text")
-    expected = (
-        f"An acr purge of {_text(e, 'repository')}: {_text(e, 'prefix')} and digits, {e.parameters['days']} days."
-    )
-    if not isinstance(value, str):
-        kind = type(value).__name__
-        raise Failure(expected=expected, found=f"You recorded a value of type {kind}.", next_step="Record a text.")
-    if len(value) > MAX_COMMAND:
-        raise Failure(
-            expected=expected,
-            found=f"Your text has {len(value)} characters.",
-            next_step=f"Record a command of at most {MAX_COMMAND}: one filter is enough.",
-        )
-    try:
-        command = acr_policy.parse(value).purge
-    except retention.InvalidPolicy as error:
-        said = "; ".join(dict.fromkeys(one.message for one in error.errors))
-        raise Failure(
-            expected=expected,
-            found=f"It cannot be used: {said[:300]}.",
-            next_step="Correct that. `python3 course.py acr run` says the same when you try the command.",
-        ) from None
-    if command is None:
-        raise Failure(expected=expected, found="That is no purge.", next_step="Record the acr purge command itself.")
-    if command.dry_run:
-        raise Failure(
-            expected=expected,
-            found="With --dry-run it only lists what it would remove.",
-            next_step="Record the command as it would run for good, without --dry-run.",
-        )
-    for where, fleet in _held_against(e, "azure"):
-        for entry, result in zip(fleet, _preview("acr", value, fleet).results, strict=True):
-            lost, gone = set(result.tags_removed), result.action == retention.Action.EXPIRE
-            fault = _purge_fault(entry, lost, gone)
-            if fault:
-                raise Failure(
-                    expected=expected,
-                    found=f"In {where}, {_named(entry, where)} {fault}",
-                    next_step=_too_much(entry, e.parameters)
-                    if fault in TAKES
-                    else _too_little(command, bool(set(entry.gone) - lost - {""}), e.parameters),
-                )
-
-
-TAKES = ("would lose a tag that must stay.", "would go.")
 
 
 def _purge_fault(entry: Entry, lost: set[str], gone: bool) -> str | None:
@@ -394,50 +401,10 @@ def _too_little(command: acr_command.Purge, tag: bool, p: Mapping[str, Any]) -> 
         return "--keep spares the newest of what would go, and the task spares none of it."
     if tag and command.untagged_only:
         return "--untagged-only leaves every tag alone. Another flag takes tags and images without one."
-    if not any(acr_command.repository_regex(one).search(repository) for one in command.filters):
+    if not any(acr_command.repository_regex(part).search(repository) for part in command.filters):
         return "What stands before the colon has to fit the whole name of the repository, me.repository."
     if command.ago > timedelta(days=p["days"]):
         return "--ago says how old something has to be: me.days days, and not more."
     if not tag and not command.untagged:
         return "Without --untagged, acr purge removes tags alone, and the images stay."
     return "What stands behind the colon has to fit me.prefix and any number of digits, one or many."
-
-
-@check(
-    "token",
-    trust="recomputed",
-    why="Whoever steals the device can pull one repository for a few days. With the admin user it would be everything.",
-)
-def token(e: Evidence) -> None:
-    """A token may pull one repository, for at most 30 days, and nothing else"""
-    name, repository = _text(e, "token"), _text(e, "repository")
-    known = {str(one["name"]): one for one in _settings(e, AZURE).get("tokens", ())}
-    expected = f"A token {name} with {PULL} on {repository}, for at most 30 days."
-    if name not in known:
-        raise Failure(
-            expected=expected,
-            found=f"There is none of that name, but {listed(known)}." if known else "There is no token.",
-            next_step="Create it under me.token.",
-        )
-    found = known[name]
-    actions, wanted = set(found["actions"]), f"repositories/{repository}/{PULL}"
-    wide = sorted(one for one in actions if "*" in one)
-    if wide:
-        raise Failure(expected=expected, found=f"{listed(wide)} covers more repositories than one.", next_step=AGAIN)
-    if wanted not in actions:
-        raise Failure(
-            expected=expected,
-            found=f"It has {listed(actions) or 'no action'}, so it cannot pull {repository}.",
-            next_step=AGAIN,
-        )
-    if actions - {wanted}:
-        raise Failure(expected=expected, found=f"It also has {listed(actions - {wanted})}.", next_step=AGAIN)
-    try:
-        life = datetime.fromisoformat(found["expires"]) - datetime.fromisoformat(found["created"])
-    except (ValueError, TypeError):  # "", or in edited evidence no time with a zone
-        raise Failure(expected=expected, found="Its password never ends.", next_step=AGAIN) from None
-    if life > LONGEST + timedelta(hours=1):
-        raise Failure(expected=expected, found=f"Its password is good for {life.days} days.", next_step=AGAIN)
-
-
-AGAIN = "Delete the token and create it again, with that one action on that one repository, and an end within 30 days."

@@ -4,178 +4,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
-from autograder.checks.api import Failure, NotGraded, check, require_answer
+from autograder.checks.api import Failure, check, expecting, require_answer, require_probe
 from autograder.checks.lifecycle import fleet as fleets
 from autograder.checks.lifecycle import images as lifecycle_images
-from autograder.checks.lifecycle.fleet import AFTER, CAUSES, Entry, parameters
+from autograder.checks.lifecycle.fates import NOW, fates, idle, table
+from autograder.checks.lifecycle.fleet import AFTER, CAUSES
+from autograder.checks.lifecycle.fleet import parameters as parameters  # every lab's module has them
 from autograder.checks.shared.images import listed
 from autograder.domain.retention import Action, InvalidPolicy, ecr, ecr_validate
 from autograder.domain.retention.ecr_rules import Rule
 from autograder.evidence.model import Evidence, same_json
 
-__all__ = ["parameters"]
-
 SERVICE = "ecr"
 PROBE = "hidden"
-NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)  # ages are what counts; any moment does
-ROUNDS = 8  # an index goes, then what was below it: two are enough, whatever the policy
-ROWS = 10  # of a table in a message
+LOOK = (
+    "Look for the tag in imageTags of the preview's results; appliedRulePriority is the rule. What is not listed stays."
+)
 AGAIN = "fill() brings the fleet back; then put your policy on the repository once more."
-
-
-def _repository(e: Evidence) -> Mapping[str, Any]:
-    """The repository as AWS's API knows it.
-
-    Raises:
-        Failure: it does not exist.
-    """
-    service, name = e.services.get(SERVICE), str(e.parameters["repository"])
-    settings: Mapping[str, Any] = service.settings if service else {}
-    found: Mapping[str, Any] | None = settings.get("repositories", {}).get(name)
-    if found is None:
-        raise Failure(
-            expected=f"The repository {name} in the ECR emulator, with your fleet in it.",
-            found="No such repository is there.",
-            next_step="Run the cell with fill().",
-        )
-    return found
-
-
-def _rules(e: Evidence) -> list[Rule]:
-    """The rules of the student's own policy.
-
-    Raises:
-        Failure: none is there, it is still the inherited one, or ECR would refuse it.
-    """
-    policy = _repository(e)["lifecyclePolicy"]
-    expected = "A lifecycle policy of your own on the repository, which ECR accepts."
-    if policy is None:
-        raise Failure(
-            expected=expected,
-            found="The repository has no lifecycle policy.",
-            next_step="Put yours on it, with put-lifecycle-policy.",
-        )
-    if same_json(_acts(policy), _acts(fleets.inherited(e.parameters))):
-        raise Failure(
-            expected=expected,
-            found="The inherited policy is still there.",
-            next_step="Put yours in its place, with put-lifecycle-policy. It replaces the old one as a whole. "
-            "Each fill() puts the inherited one back.",
-        )
-    try:
-        return ecr_validate.parse_document(policy)
-    except InvalidPolicy as problem:
-        raise Failure(
-            expected=expected,
-            found=f"ECR would refuse it: {problem.errors[0].path}: {problem.errors[0].message}"[:400],
-            next_step="Correct that part, and put the policy again.",
-        ) from None
-
-
-def _acts(policy: Any) -> Any:
-    """What of a policy acts: its rules in their order, without the words that describe them."""
-    rules = policy.get("rules") if isinstance(policy, Mapping) else None
-    if not isinstance(rules, list) or not all(isinstance(rule, Mapping) for rule in rules):
-        return policy
-    bare = [{key: value for key, value in rule.items() if key != "description"} for rule in rules]
-    return sorted(bare, key=lambda rule: json.dumps(rule, sort_keys=True))
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What a policy does to one image of a fleet (``does``, by ``rule``), and whether it should go."""
-
-    entry: Entry
-    goes: bool
-    does: str
-    rule: int | None
-
-    @property
-    def right(self) -> bool:
-        """Whether the policy does what the requirement says."""
-        return self.does == ("expire" if self.goes else "keep")
-
-    @property
-    def words(self) -> str:
-        """What the policy does, for a table."""
-        return {"keep": "stays", "expire": "goes", "archive": "is archived", "in part": "goes in part"}[self.does] + (
-            f", rule {self.rule}" if self.rule is not None else ""
-        )
-
-
-def fates(rules: Sequence[Rule], fleet: Sequence[Entry], p: Mapping[str, Any]) -> list[Fate]:
-    """Hold a policy against a fleet, night after night at one moment, until nothing more happens."""
-    named = fleets.digests(fleet)
-    images = fleets.images(fleet, named, NOW)
-    acted: dict[str, tuple[Action, int | str | None]] = {}
-    for _ in range(ROUNDS):
-        results = {found.digest: found for found in ecr.evaluate(rules, images, NOW).results}
-        acts = {digest: (r.action, r.rule) for digest, r in results.items() if r.action is not Action.KEEP}
-        if not acts:
-            break
-        acted |= acts
-        images = [
-            replace(image, archived_class=True, archived=NOW) if image.digest in acts else image
-            for image in images
-            if acts.get(image.digest, (None,))[0] is not Action.EXPIRE
-        ]
-    found = []
-    for entry, digests, goes in zip(fleet, named, fleets.goes(fleet, p), strict=True):
-        done = {str(acted[digest][0]) if digest in acted else "keep" for digest in digests}
-        rule = acted.get(digests[0], (None, None))[1]
-        found.append(
-            Fate(entry, goes, done.pop() if len(done) == 1 else "in part", rule if isinstance(rule, int) else None)
-        )
-    return found
-
-
-def _idle(rules: Sequence[Rule], p: Mapping[str, Any]) -> str:
-    """Of the first rule that sees no image of the student's own fleet, why; "" if each sees one."""
-    fleet = fleets.visible(p)
-    notes = ecr.evaluate(rules, fleets.images(fleet, fleets.digests(fleet), NOW), NOW).notes
-    return next((f"{note[:1].upper()}{note[1:300]}. " for note in notes if "sees no image" in note), "")
-
-
-def _table(wrong: Sequence[Fate]) -> list[tuple[str, ...]]:
-    rows = [
-        (
-            ", ".join(fate.entry.tags) or "no tag",
-            f"{fate.entry.days:.1f} days",
-            fate.entry.what,
-            "should go" if fate.goes else "should stay",
-            fate.words,
-        )
-        for fate in sorted(wrong, key=lambda one: one.entry.days)
-    ]
-    more = [("…", "", f"{len(rows) - ROWS} more", "", "")] if len(rows) > ROWS else []
-    return [("tags", "age", "what it is", "asked", "your policy"), *rows[:ROWS], *more]
 
 
 @check(
     "inherited",
     trust="recomputed",
+    expected="For each tag in me.suspects the priority of the rule that takes its image; None where it stays.",
     why="The preview names the rule that acts on each image, and leaves out what stays. Nothing was deleted for it.",
 )
 def inherited(e: Evidence) -> None:
     """You know which rule of the inherited policy takes which image"""
     value = require_answer(e, "takes", "The rule that takes each of me.suspects")
-    suspects = [str(tag) for tag in e.parameters["suspects"]]  # type: ignore[union-attr]
-    expected = "For each tag in me.suspects the priority of the rule that takes its image; None where it stays."
-    look = "Look for the tag in imageTags of the preview's results; appliedRulePriority is the rule. What is not "
-    look += "listed stays."
+    suspects = e.texts("suspects")
     if not isinstance(value, Mapping):
-        raise Failure(
-            expected=expected,
-            found=f"You recorded a value of type {type(value).__name__}.",
-            next_step="Record a dict.",
-        )
+        raise Failure(f"You recorded a value of type {type(value).__name__}.", "Record a dict.")
     missing = [tag for tag in suspects if tag not in value]
     if missing:
-        raise Failure(expected=expected, found=f"Your dict lacks {listed(missing)}.", next_step=look)
+        raise Failure(f"Your dict lacks {listed(missing)}.", LOOK)
     results = _inherited_results(e.parameters)
     wrong = [tag for tag in suspects if not same_json(value[tag], results[tag])]
     if not wrong:
@@ -183,60 +47,38 @@ def inherited(e: Evidence) -> None:
     texts = [tag for tag in wrong if isinstance(value[tag], str)]
     if texts:
         raise Failure(
-            expected=expected,
-            found=f"For {listed(texts)} you recorded a text.",
-            next_step="A priority is a number, without quotes; None stands for an image that stays.",
+            f"For {listed(texts)} you recorded a text.",
+            "A priority is a number, without quotes; None stands for an image that stays.",
         )
     raise Failure(
-        expected=expected,
-        found=f"{len(suspects) - len(wrong)} of {len(suspects)} are right; for {wrong[0]} the preview says another.",
-        next_step=look + " If you have changed the policy or moved the clock on, run fill() first.",
+        f"{len(suspects) - len(wrong)} of {len(suspects)} are right; for {wrong[0]} the preview says another.",
+        LOOK + " If you have changed the policy or moved the clock on, run fill() first.",
     )
-
-
-def _inherited_results(p: Mapping[str, Any]) -> dict[str, int | None]:
-    """Tag -> the rule of the inherited policy that takes its image."""
-    fleet = fleets.visible(p)
-    images = fleets.images(fleet, fleets.digests(fleet), NOW)
-    results = ecr.evaluate(ecr_validate.parse_document(fleets.inherited(p)), images, NOW).results
-    return {
-        tag: int(result.rule) if result.action is Action.EXPIRE and result.rule is not None else None
-        for image, result in zip(images, results, strict=True)
-        for tag in image.tags
-    }
 
 
 @check(
     "causes",
     trust="recomputed",
+    expected="A list of four letters of me.causes: what is wrong with rule 1, 2, 3 and 4, in this order.",
     why="Each of the four is seen in the field, and none shows in the words that describe the rule.",
 )
 def causes(e: Evidence) -> None:
     """You know what is wrong with each of its rules"""
     value = require_answer(e, "causes", "Four letters, one for each rule")
-    letters = e.parameters["causes"]
-    assert isinstance(letters, Mapping)
+    letters = e.parameter("causes")
     right = [next(letter for letter, text in letters.items() if text == cause) for cause in CAUSES[:4]]
-    expected = "A list of four letters of me.causes: what is wrong with rule 1, 2, 3 and 4, in this order."
-    if not isinstance(value, list) or len(value) != 4 or not all(isinstance(one, str) for one in value):
-        raise Failure(
-            expected=expected, found="You recorded something else than four letters.", next_step="Record a list."
-        )
-    given = [str(one).strip().lower() for one in value]
-    strange = [one[:20] for one in given if one not in letters]
+    if not isinstance(value, list) or len(value) != 4 or not all(isinstance(letter, str) for letter in value):
+        raise Failure("You recorded something else than four letters.", "Record a list.")
+    given = [str(letter).strip().lower() for letter in value]
+    strange = [letter[:20] for letter in given if letter not in letters]
     if strange:
-        raise Failure(
-            expected=expected,
-            found=f"{listed(strange)} is no letter of me.causes.",
-            next_step="Choose among its letters.",
-        )
-    fitting = sum(one == other for one, other in zip(given, right, strict=True))
+        raise Failure(f"{listed(strange)} is no letter of me.causes.", "Choose among its letters.")
+    fitting = sum(mine == wanted for mine, wanted in zip(given, right, strict=True))
     if fitting < len(right):
         raise Failure(
-            expected=expected,
-            found=f"{fitting} of the four fit.",
-            next_step="Read each rule and ask first which images it sees; `python3 course.py retention preview` says "
-            "it in words.",
+            f"{fitting} of the four fit.",
+            "Read each rule and ask first which images it sees; `python3 course.py retention preview` says it in "
+            "words.",
         )
 
 
@@ -254,31 +96,28 @@ def valid(e: Evidence) -> None:
     "spares",
     trust="recomputed",
     needs=["valid"],
+    expected="No image goes, or is archived, that has to stay by the requirement, and the rest is cleared.",
     why="What a rule has seen, no later rule may touch. Your strong rules come first, and know what must stay by tags.",
 )
 def spares(e: Evidence) -> None:
     """On your fleet your policy takes nothing that must stay"""
     rules = _rules(e)
-    found = fates(rules, fleets.visible(e.parameters), e.parameters)
-    expected = "No image goes, or is archived, that has to stay by the requirement, and the rest is cleared."
-    wrong = [fate for fate in found if not fate.goes and not fate.right]
+    decided = fates(rules, fleets.visible(e.parameters), e.parameters)
+    wrong = [fate for fate in decided if not fate.goes and not fate.right]
     if wrong:
         kinds = list(dict.fromkeys(fate.entry.what for fate in wrong))
         raise Failure(
-            expected=expected,
-            found=f"It takes {len(wrong)} that must stay, of {len(kinds)} {'kind' if len(kinds) == 1 else 'kinds'}.",
-            next_step=_idle(rules, e.parameters)
-            + "Take the first line and ask which of your rules sees that image first.",
-            table=_table(wrong),
+            f"It takes {len(wrong)} that must stay, of {len(kinds)} {'kind' if len(kinds) == 1 else 'kinds'}.",
+            idle(rules, e.parameters) + "Take the first line and ask which of your rules sees that image first.",
+            table=table(wrong),
         )
-    due = [fate for fate in found if fate.goes]
+    due = [fate for fate in decided if fate.goes]
     if 2 * sum(fate.right for fate in due) < len(due):
         raise Failure(
-            expected=expected,
-            found=f"It spares everything that must stay, but also most of what must go: of {len(due)} images it takes "
+            f"It spares everything that must stay, but also most of what must go: of {len(due)} images it takes "
             f"{sum(fate.right for fate in due)}.",
-            next_step=_idle(rules, e.parameters) + "Each paragraph that lets images go needs a rule that sees "
-            "them, below those that protect.",
+            idle(rules, e.parameters) + "Each paragraph that lets images go needs a rule that sees them, below those "
+            "that protect.",
         )
 
 
@@ -286,21 +125,21 @@ def spares(e: Evidence) -> None:
     "clears",
     trust="recomputed",
     needs=["spares"],
+    expected="Everything goes that the requirement sends away.",
     why="Every paragraph of the requirement that lets images go has a rule that marks them. What was below an index "
     "follows in a later night.",
 )
 def clears(e: Evidence) -> None:
     """On your fleet it takes everything that must go"""
     rules = _rules(e)
-    found = fates(rules, fleets.visible(e.parameters), e.parameters)
-    wrong = [fate for fate in found if not fate.right]
+    decided = fates(rules, fleets.visible(e.parameters), e.parameters)
+    wrong = [fate for fate in decided if not fate.right]
     if wrong:
         raise Failure(
-            expected="Everything goes that the requirement sends away.",
-            found=f"{len(wrong)} of {sum(fate.goes for fate in found)} images do not go.",
-            next_step=_idle(rules, e.parameters)
+            f"{len(wrong)} of {sum(fate.goes for fate in decided)} images do not go.",
+            idle(rules, e.parameters)
             + "Take the first line. Which rule should mark that image, and does an earlier one see it?",
-            table=_table(wrong),
+            table=table(wrong),
         )
 
 
@@ -308,6 +147,7 @@ def clears(e: Evidence) -> None:
     "other-fleets",
     trust="recomputed",
     needs=["clears"],
+    expected="Exactly the images go that the requirement sends away, on whatever fleet.",
     why="It was held against a fleet that is not yours, and in grading it is held against three more that nobody has "
     "seen. It describes kinds of images, so it holds for those that are not built yet.",
 )
@@ -316,19 +156,16 @@ def other_fleets(e: Evidence) -> None:
     rules, p = _rules(e), e.parameters
     unseen = [fleets.practice(p)]
     if e.origin == "submission":
-        probe: Any = e.probes.get(PROBE)
-        if not isinstance(probe, dict) or "fault" in probe:
-            raise NotGraded(str(probe["fault"]) if isinstance(probe, dict) else "The hidden fleets were not drawn.")
+        probe = require_probe(e, PROBE, "The hidden fleets were not drawn.")
         unseen += [fleets.unpacked(fleet) for fleet in probe["fleets"]]
     wrong = [fate for fleet in unseen for fate in fates(rules, fleet, p) if not fate.right]
     kinds = sorted({f"{fate.entry.what} ({'should go' if fate.goes else 'should stay'})" for fate in wrong})
     if kinds:
         raise Failure(
-            expected="Exactly the images go that the requirement sends away, on whatever fleet.",
-            found=f"On other fleets it is wrong for images of {len(kinds)} "
+            f"On other fleets it is wrong for images of {len(kinds)} "
             f"{'kind' if len(kinds) == 1 else 'kinds'}: {'; '.join(kinds[:8])}{'; …' if len(kinds) > 8 else ''}.",
-            next_step="A rule that fits your fleet by chance names single tags, places or versions, or a number that "
-            "the requirement does not have. Read each paragraph against each rule.",
+            "A rule that fits your fleet by chance names single tags, places or versions, or a number that the "
+            "requirement does not have. Read each paragraph against each rule.",
         )
 
 
@@ -342,56 +179,42 @@ def other_fleets(e: Evidence) -> None:
 def applied(e: Evidence) -> None:
     """Thirty days later exactly the right images are left"""
     _rules(e)
-    found, p = _repository(e), e.parameters
-    held = e.repository(SERVICE, str(p["repository"]))
+    settings, p = _repository(e), e.parameters
+    held = e.repository(SERVICE, e.text("repository"))
     there = set(held.manifests) if held else set()
-    archived = {image["digest"] for image in found["images"] if image["status"] == "ARCHIVED"}
+    archived = {image["digest"] for image in settings["images"] if image["status"] == "ARCHIVED"}
     fleet = lifecycle_images.fleet(p)
     left = _left(fleet, p)
     mine = {digest for built in fleet for digest in built.digests}
-    expected = f"After {AFTER} days by the emulator's clock, the {len(left)} manifests that have to stay, and no other "
-    expected += "of the fleet."
-    if not mine & there:
-        raise Failure(
-            expected=expected,
-            found="Nothing of your fleet is there.",
-            next_step=AGAIN,
-        )
-    gone = [b for b in fleet if set(b.digests) & left - there or set(b.digests) & left & archived]
-    if gone:
-        raise Failure(
-            expected=expected,
-            found=f"{len(gone)} images that have to stay are gone or archived. {_named(gone[0])} is one of them.",
-            next_step=f"{AGAIN} Preview it before you move the clock on.",
-        )
-    late = [b for b in fleet if set(b.digests) & there - left]
-    if late:
-        never = found["lifecycleEvaluatedAt"] is None
-        raise Failure(
-            expected=expected,
-            found="No night has passed since the repository was filled."
-            if never
-            else f"{len(late)} images that have to go are still there. {_named(late[0])} is one of them.",
-            next_step=f"Move the emulators' clock on by {AFTER} days, with `python3 course.py clock advance`."
-            + ("" if never else " If it was moved on, see what your policy does with that image."),
-        )
-
-
-def _named(built: lifecycle_images.Built) -> str:
-    entry = built.entry
-    return f"{entry.what[0].upper()}{entry.what[1:]} ({', '.join(entry.tags) or built.digests[0][:19]})"
-
-
-def _left(fleet: Sequence[lifecycle_images.Built], p: Mapping[str, Any]) -> set[str]:
-    """The digests that the requirement leaves after the thirty days."""
-    gone = fleets.goes([built.entry for built in fleet], p, later=AFTER)
-    return {digest for built, goes in zip(fleet, gone, strict=True) if not goes for digest in built.digests}
+    with expecting(
+        f"After {AFTER} days by the emulator's clock, the {len(left)} manifests that have to stay, and no other of the "
+        "fleet."
+    ):
+        if not mine & there:
+            raise Failure("Nothing of your fleet is there.", AGAIN)
+        gone = [b for b in fleet if set(b.digests) & left - there or set(b.digests) & left & archived]
+        if gone:
+            raise Failure(
+                f"{len(gone)} images that have to stay are gone or archived. {_named(gone[0])} is one of them.",
+                f"{AGAIN} Preview it before you move the clock on.",
+            )
+        late = [b for b in fleet if set(b.digests) & there - left]
+        if late:
+            never = settings["lifecycleEvaluatedAt"] is None
+            raise Failure(
+                "No night has passed since the repository was filled."
+                if never
+                else f"{len(late)} images that have to go are still there. {_named(late[0])} is one of them.",
+                f"Move the emulators' clock on by {AFTER} days, with `python3 course.py clock advance`."
+                + ("" if never else " If it was moved on, see what your policy does with that image."),
+            )
 
 
 @check(
     "report",
     trust="recomputed",
     needs=["applied"],
+    expected="left is the number of images that describe-images lists after the thirty days.",
     why="The sizes are what ECR reports for each image. The bill falls by less: what images share is stored once, and "
     "goes with the last of them.",
 )
@@ -405,27 +228,102 @@ def report(e: Evidence) -> None:
     indexes = sum(b.manifests[0].size for b in fleet if b.entry.index and b.digests[0] not in left)
     saved = sum(size for digest, size in sizes.items() if digest not in left)
     number = require_answer(e, "left", "How many images describe-images lists now")
-    expected = "left is the number of images that describe-images lists after the thirty days."
     if not same_json(number, len(left)):
         own = isinstance(number, int) and number == len(left & tops)
         raise Failure(
-            expected=expected,
-            found=f"{number} are those of which no index speaks." if own else f"You recorded {str(number)[:60]}.",
-            next_step="ECR lists what is below an index as images of their own: count those, too."
+            f"{number} are those of which no index speaks." if own else f"You recorded {str(number)[:60]}.",
+            "ECR lists what is below an index as images of their own: count those, too."
             if own
             else "Count imageDetails, on all pages.",
         )
     amount = require_answer(e, "saved", "How many bytes went")
-    expected = "saved is what imageSizeInBytes adds up to before, less what it adds up to now, in bytes."
     if not same_json(amount, saved):
-        found = f"You recorded {str(amount)[:60]}."
+        what = f"You recorded {str(amount)[:60]}."
         if same_json(amount, saved - indexes):
-            found = "The indexes that went are not in it."
+            what = "The indexes that went are not in it."
         elif same_json(amount, sum(sizes.values()) - saved):
-            found = "That is what is left, not what went."
+            what = "That is what is left, not what went."
         raise Failure(
-            expected=expected,
-            found=found,
-            next_step="Take the sum over all images that describe-images lists, indexes and what is below them, each "
-            "with its own imageSizeInBytes. fill() prints the sum of a full fleet.",
+            what,
+            "Take the sum over all images that describe-images lists, indexes and what is below them, each with its "
+            "own imageSizeInBytes. fill() prints the sum of a full fleet.",
+            expected="saved is what imageSizeInBytes adds up to before, less what it adds up to now, in bytes.",
         )
+
+
+# -- what the rules ask ----------------------------------------------------------------------------------------------
+
+
+def _repository(e: Evidence) -> Mapping[str, Any]:
+    """The repository as AWS's API knows it.
+
+    Raises:
+        Failure: it does not exist.
+    """
+    name = e.text("repository")
+    told: Mapping[str, Any] | None = e.settings(SERVICE).get("repositories", {}).get(name)
+    if told is None:
+        raise Failure(
+            "No such repository is there.",
+            "Run the cell with fill().",
+            expected=f"The repository {name} in the ECR emulator, with your fleet in it.",
+        )
+    return told
+
+
+def _rules(e: Evidence) -> list[Rule]:
+    """The rules of the student's own policy.
+
+    Raises:
+        Failure: none is there, it is still the inherited one, or ECR would refuse it.
+    """
+    policy = _repository(e)["lifecyclePolicy"]
+    with expecting("A lifecycle policy of your own on the repository, which ECR accepts."):
+        if policy is None:
+            raise Failure("The repository has no lifecycle policy.", "Put yours on it, with put-lifecycle-policy.")
+        if same_json(_acts(policy), _acts(fleets.inherited(e.parameters))):
+            raise Failure(
+                "The inherited policy is still there.",
+                "Put yours in its place, with put-lifecycle-policy. It replaces the old one as a whole. Each fill() "
+                "puts the inherited one back.",
+            )
+        try:
+            return ecr_validate.parse_document(policy)
+        except InvalidPolicy as problem:
+            raise Failure(
+                f"ECR would refuse it: {problem.errors[0].path}: {problem.errors[0].message}"[:400],
+                "Correct that part, and put the policy again.",
+            ) from None
+
+
+def _acts(policy: Any) -> Any:
+    """What of a policy acts: its rules in their order, without the words that describe them."""
+    rules = policy.get("rules") if isinstance(policy, Mapping) else None
+    if not isinstance(rules, list) or not all(isinstance(rule, Mapping) for rule in rules):
+        return policy
+    bare = [{key: value for key, value in rule.items() if key != "description"} for rule in rules]
+    return sorted(bare, key=lambda rule: json.dumps(rule, sort_keys=True))
+
+
+def _inherited_results(p: Mapping[str, Any]) -> dict[str, int | None]:
+    """Tag -> the rule of the inherited policy that takes its image."""
+    fleet = fleets.visible(p)
+    images = fleets.images(fleet, fleets.digests(fleet), NOW)
+    results = ecr.evaluate(ecr_validate.parse_document(fleets.inherited(p)), images, NOW).results
+    return {
+        tag: int(result.rule) if result.action is Action.EXPIRE and result.rule is not None else None
+        for image, result in zip(images, results, strict=True)
+        for tag in image.tags
+    }
+
+
+def _named(built: lifecycle_images.Built) -> str:
+    """An image in a sentence that it begins."""
+    entry = built.entry
+    return f"{entry.what[0].upper()}{entry.what[1:]} ({', '.join(entry.tags) or built.digests[0][:19]})"
+
+
+def _left(fleet: Sequence[lifecycle_images.Built], p: Mapping[str, Any]) -> set[str]:
+    """The digests that the requirement leaves after the thirty days."""
+    gone = fleets.goes([built.entry for built in fleet], p, later=AFTER)
+    return {digest for built, goes in zip(fleet, gone, strict=True) if not goes for digest in built.digests}

@@ -66,7 +66,7 @@ class Entry:
 def parameters(draw: SeededRandom) -> dict[str, Any]:
     """A repository, how its tags begin, and the four numbers of the requirement."""
     team = f"{draw.choice('bird', BIRDS)}-{draw.hex('team', 4)}"
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "team": team,
         "repository": f"{team}/ml-model",
         "deployed": draw.choice("deployed", DEPLOYED) + "-",
@@ -80,7 +80,7 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
         "_fleet": draw.hex("fleet", 32),
         "_practice": draw.hex("practice", 32),
     }
-    fleet = visible(found)
+    fleet = visible(values)
     asked_about = (
         next(e for e in fleet if e.what == "an old release that is deployed").tags[-1],
         next(e for e in fleet if e.what == "an old build that is deployed").tags[-1],
@@ -89,9 +89,9 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
         next(e for e in fleet if e.what == "a build that is not old enough").tags[0],
         next(e for e in fleet if e.what == "an old image that nobody has a rule for").tags[0],
     )
-    found["suspects"] = draw.shuffle("suspects", asked_about)
-    found["causes"] = dict(zip("abcdef", draw.shuffle("causes", CAUSES), strict=True))
-    return found
+    values["suspects"] = draw.shuffle("suspects", asked_about)
+    values["causes"] = dict(zip("abcdef", draw.shuffle("causes", CAUSES), strict=True))
+    return values
 
 
 def visible(p: Mapping[str, Any]) -> list[Entry]:
@@ -140,7 +140,7 @@ def _builds(draw: SeededRandom, p: Mapping[str, Any], number: int, deployed: str
     limit = p["build_days"] - 4
     shapes = [Entry(young, (f"{build}{number + 9 - k}",), k * limit / 6, index=k == 2) for k in range(6)]
     days = [17.5, 31.5, 33, 38, 44, 51, 59, 68, 78]
-    shapes += [Entry(old, (f"{build}{number - 10 - k}",), one, index=k == 3) for k, one in enumerate(days)]
+    shapes += [Entry(old, (f"{build}{number - 10 - k}",), age, index=k == 3) for k, age in enumerate(days)]
     word = draw.choice("word", WORDS)
     shapes.append(Entry("an old build with a second tag", (f"{build}{number - 40}", word), 72))
     shapes.append(Entry("an old build that is deployed", (f"{build}{number - 41}", deployed), 95))
@@ -241,7 +241,7 @@ def goes(fleet: Sequence[Entry], p: Mapping[str, Any], later: float = 0.0) -> li
     releases = sorted((entry for entry in fleet if has(entry, "release")), key=lambda entry: entry.days)
     newest = releases[: p["newest"]]
 
-    def one(entry: Entry) -> bool:
+    def leaves(entry: Entry) -> bool:
         days = entry.days + later
         if has(entry, "deployed"):
             return False
@@ -253,7 +253,7 @@ def goes(fleet: Sequence[Entry], p: Mapping[str, Any], later: float = 0.0) -> li
             return bool(days > p["build_days"])
         return not entry.tags and bool(days > p["untagged_days"])
 
-    return [one(entry) for entry in fleet]
+    return [leaves(entry) for entry in fleet]
 
 
 def digests(fleet: Sequence[Entry]) -> list[tuple[str, ...]]:
@@ -269,12 +269,12 @@ def images(fleet: Sequence[Entry], named: Sequence[tuple[str, ...]], now: dateti
         named: their digests, as :func:`digests` gives them.
         now: an aware time.
     """
-    found = []
+    made = []
     for entry, (digest, *below) in zip(fleet, named, strict=True):
         pushed = now - timedelta(days=entry.days)
-        found += [Image(child, pushed - timedelta(seconds=1)) for child in below]
-        found.append(Image(digest, pushed, entry.tags, children=tuple(below)))
-    return sorted(found, key=lambda image: image.pushed)
+        made += [Image(child, pushed - timedelta(seconds=1)) for child in below]
+        made.append(Image(digest, pushed, entry.tags, children=tuple(below)))
+    return sorted(made, key=lambda image: image.pushed)
 
 
 def inherited(p: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.checks.api import Failure, check, require_answer, shown
+from autograder.checks.api import Failure, check, expecting, require_answer, shown
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.images import image, listed, require_round_trip, text_files
 from autograder.checks.shared.seeded_random import SeededRandom
@@ -43,6 +43,174 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
     }
 
 
+@check(
+    "index",
+    trust="proved",
+    expected="The index under {tag} lists one image for linux/amd64 and one for linux/arm64, each as its config says.",
+    why="The tag points at a page of JSON that lists a manifest for each platform. A client takes the one that fits "
+    "its machine, and from there on a pull is as it always was.",
+)
+def index(e: Evidence) -> None:
+    """Your tag is an index with an image for amd64 and one for arm64"""
+    held, index = _index(e)
+    unnamed = [child.digest for child in index.platforms if child.platform is None]
+    if unnamed:
+        raise Failure(
+            f"The entry {unnamed[0]} names no platform, so no client can choose it.",
+            "Give each entry a platform with os and architecture, and put the index again.",
+        )
+    missing = [f"linux/{name}" for name in ARCHITECTURES if not _for(index, name)]
+    if missing:
+        counted = Counter(str(child.platform) for child in index.platforms)
+        there = listed(f"{name} {count} times" if count > 1 else name for name, count in counted.items())
+        notes = len(index.manifests) - len(index.platforms)
+        beside = " What is unknown/unknown beside it is an attestation and serves no platform." if notes else ""
+        raise Failure(
+            f"It lists {there}; {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.{beside}",
+            _to_have(missing[0], counted),
+        )
+    for name in ARCHITECTURES:
+        entries = _for(index, name)
+        if len(entries) > 1:
+            raise Failure(
+                f"It lists linux/{name} {len(entries)} times, so which one is run is left to the client.",
+                "List each platform once, and put the index again.",
+            )
+        _require_child(held, entries[0], name)
+
+
+@check(
+    "content",
+    trust="proved",
+    needs=["index"],
+    why="One name, two contents, and each platform has its own. A test on one of them says nothing about the other.",
+)
+def content(e: Evidence) -> None:
+    """Each platform gets the file that was made for it"""
+    held, index = _index(e)
+    lines = e.parameter("lines")
+    for name in ARCHITECTURES:
+        [entry] = _for(index, name)
+        child = held.parsed(entry.digest)
+        assert isinstance(child, ImageManifest)
+        with expecting(f"{FILE} in the image for linux/{name} says: {lines[name]}"):
+            files = text_files(held, child)
+            says = files.get(FILE)
+            if says == lines[name]:
+                continue
+            others = {text: other for other, text in lines.items()}
+            if says is None:
+                what = f"There is no {FILE}; the image holds {listed(files) or 'no file'}."
+            elif says in others:
+                what = f"It says what is meant for linux/{others[says]}."
+            else:
+                what = f"It says: {says[:100]}"
+            raise Failure(
+                what,
+                f"Write the line to note/{FILE} right before you build for linux/{name}, build without the cache, "
+                "push, and put the index again.",
+            )
+    require_round_trip(e, held, e.text("tag"))
+
+
+@check(
+    "read",
+    trust="proved",
+    needs=["index"],
+    expected="The digest of the manifest that {tag} offers for linux/arm64.",
+    why="You deploy by the index's digest, which covers both. What a machine then runs has a digest of its own, and "
+    "that is the one that a node or a scanner reports.",
+)
+def read(e: Evidence) -> None:
+    """You know which manifest an arm64 machine takes"""
+    asked = f"The digest of the manifest that {e.text('tag')} offers for linux/arm64"
+    given = _digest_given(require_answer(e, "arm64", asked))
+    held, index = _index(e)
+    [right] = _for(index, "arm64")
+    if given == right.digest:
+        return
+    next_step = "Find the entry whose platform has the architecture arm64, and take its digest."
+    what = "is nothing that the index lists"
+    if given == index.digest:
+        what = "is the digest of the index itself"
+    for entry in index.manifests:
+        child = held.parsed(entry.digest)
+        if given == entry.digest:
+            what = "is the attestation" if entry.is_attestation else f"is the manifest for {entry.platform}"
+        elif isinstance(child, ImageManifest) and given in {part.digest for part in child.references}:
+            what = f"is a config or layer of what is listed for {entry.platform}"
+            next_step = "An image's digest is that of its manifest, not of what the manifest lists. " + next_step
+    raise Failure(f"{given} {what}.", next_step)
+
+
+@check(
+    "attestations",
+    trust="recomputed",
+    expected="The digest of the attestation about the image for {asked_platform}.",
+    why="What an entry is stands in its annotations, not in its place. Scripts that count entries, or take the last "
+    "one, go wrong on the first index with provenance.",
+)
+def attestations(e: Evidence) -> None:
+    """You tell the platforms of an index from its attestations"""
+    entries = e.parameter("entries")
+    images = {"/".join(entry["platform"].values()): entry["digest"] for entry in entries if "annotations" not in entry}
+    notes = {entry["annotations"][ABOUT]: entry["digest"] for entry in entries if "annotations" in entry}
+    _require_platforms(require_answer(e, "platforms", "The platforms of me.entries"), set(images))
+    asked = e.text("asked_platform")
+    given = _digest_given(
+        require_answer(e, "attestation", f"The digest of the attestation about the image for {asked}")
+    )
+    if given == notes[images[asked]]:
+        return
+    what = "is in none of the entries"
+    for platform, digest in images.items():
+        if given == digest:
+            what = f"is the image for {platform}"
+        if given == notes[digest]:
+            what = f"is the attestation about {platform}"
+    raise Failure(
+        f"{given} {what}.",
+        f"The annotation {ABOUT} of an attestation names the digest of its image; the place does not tell.",
+    )
+
+
+@check(
+    "sbom",
+    trust="proved",
+    needs=["index"],
+    expected="An SBOM that names {part}, whose subject is the index under {tag}, and which the tag sha256-… lists.",
+    why="The SBOM points at the index, and the index did not change: what you tested keeps its digest, and whoever has "
+    "the digest finds the list of parts.",
+)
+def sbom(e: Evidence) -> None:
+    """An SBOM refers to your index"""
+    held, index = _index(e)
+    notes = _listed_notes(held, index)
+    stored = held.manifests[index.digest]
+    index_is = (stored.media_type, index.digest, len(stored.raw))
+    about = [note for note in notes if note.subject and _said(note.subject) == index_is]
+    if not about:
+        raise Failure(
+            f"The tag {_fallback(index.digest)} lists {'nothing' if not notes else 'what has another subject'}.",
+            "An artifact's subject is the descriptor of what it is about: media type, digest and size of the "
+            "index. The list under that tag names the artifacts whose subject it is.",
+        )
+    boms = [note for note in about if _is_sbom(note)]
+    if not boms:
+        raise Failure(
+            f"What refers to the index is of the type {listed(map(_type_of, about))}, which is no SBOM's.",
+            "The artifact type says what it is: application/vnd.cyclonedx+json or application/spdx+json.",
+        )
+    reasons = [_wrong_with(held, note, e.text("part")) for note in boms]
+    if all(reasons):
+        raise Failure(
+            str(reasons[-1]), "Put the part into the SBOM by its purl, as lesson 11 does, and attach the file again."
+        )
+
+
+# -- what the rules ask ----------------------------------------------------------------------------------------------
+
+
 def _index_of_another_team(draw: SeededRandom) -> tuple[list[dict[str, Any]], str]:
     """The entries of an index as BuildKit writes them, in an order by which no place tells what belongs together.
 
@@ -72,32 +240,28 @@ def _entry(draw: SeededRandom, name: str, platform: str) -> dict[str, Any]:
     }
 
 
-def _text(e: Evidence, name: str) -> str:
-    return str(e.parameters[name])
-
-
-def _two(e: Evidence) -> tuple[Repository, ImageIndex]:
+def _index(e: Evidence) -> tuple[Repository, ImageIndex]:
     """The index behind the tag.
 
     Raises:
         Failure: repository or tag are not there, or the tag points at a single image.
     """
-    tag = _text(e, "tag")
-    held, single = image(e, SERVICE, _text(e, "repository"), tag)
-    found = held.parsed(held.tags[tag])
-    if isinstance(found, ImageIndex):
-        return held, found
+    tag = e.text("tag")
+    held, single = image(e, SERVICE, e.text("repository"), tag)
+    index = held.parsed(held.tags[tag])
+    if isinstance(index, ImageIndex):
+        return held, index
     raise Failure(
-        expected=f"{tag} points at an index with an image for linux/amd64 and one for linux/arm64.",
-        found=f"{tag} points at a single image, for {_says(held, single)}.",
-        next_step="Push each platform's image under a tag of its own, then put an index that lists both under "
+        f"{tag} points at a single image, for {_says(held, single)}.",
+        "Push each platform's image under a tag of its own, then put an index that lists both under "
         f"{tag}. A docker push to {tag} replaces the index by one image.",
+        expected=f"{tag} points at an index with an image for linux/amd64 and one for linux/arm64.",
     )
 
 
-def _says(held: Repository, found: ImageManifest) -> str:
+def _says(held: Repository, manifest: ImageManifest) -> str:
     """The platform that an image's config names, without variant."""
-    config = held.config(found) or {}
+    config = held.config(manifest) or {}
     return f"{config.get('os', 'no system')}/{config.get('architecture', 'no architecture')}"
 
 
@@ -105,48 +269,6 @@ def _for(index: ImageIndex, architecture: str) -> list[Descriptor]:
     """The entries for a platform; linux/arm64/v8 is another way to write linux/arm64."""
     wanted = f"linux/{architecture}"
     return [child for child in index.platforms if child.platform in (wanted, f"{wanted}/v8")]
-
-
-@check(
-    "index",
-    trust="proved",
-    why="The tag points at a page of JSON that lists a manifest for each platform. A client takes the one that fits "
-    "its machine, and from there on a pull is as it always was.",
-)
-def index(e: Evidence) -> None:
-    """Your tag is an index with an image for amd64 and one for arm64"""
-    held, found = _two(e)
-    tag = _text(e, "tag")
-    expected = (
-        f"The index under {tag} lists one image for linux/amd64 and one for linux/arm64, each as its config says."
-    )
-    unnamed = [child.digest for child in found.platforms if child.platform is None]
-    if unnamed:
-        raise Failure(
-            expected=expected,
-            found=f"The entry {unnamed[0]} names no platform, so no client can choose it.",
-            next_step="Give each entry a platform with os and architecture, and put the index again.",
-        )
-    missing = [f"linux/{name}" for name in ARCHITECTURES if not _for(found, name)]
-    if missing:
-        counted = Counter(str(child.platform) for child in found.platforms)
-        there = listed(f"{name} {count} times" if count > 1 else name for name, count in counted.items())
-        notes = len(found.manifests) - len(found.platforms)
-        beside = " What is unknown/unknown beside it is an attestation and serves no platform." if notes else ""
-        raise Failure(
-            expected=expected,
-            found=f"It lists {there}; {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing.{beside}",
-            next_step=_to_have(missing[0], counted),
-        )
-    for name in ARCHITECTURES:
-        entries = _for(found, name)
-        if len(entries) > 1:
-            raise Failure(
-                expected=expected,
-                found=f"It lists linux/{name} {len(entries)} times, so which one is run is left to the client.",
-                next_step="List each platform once, and put the index again.",
-            )
-        _require_child(held, entries[0], name, expected)
 
 
 def _to_have(missing: str, there: Mapping[str, int]) -> str:
@@ -161,41 +283,40 @@ def _to_have(missing: str, there: Mapping[str, int]) -> str:
     return "Build and push the missing image under a tag of its own, then make the index of both."
 
 
-def _require_child(held: Repository, entry: Descriptor, architecture: str, expected: str) -> None:
-    """An entry is what its index says of it: there, of that size and type, an image, and for that platform."""
+def _require_child(held: Repository, entry: Descriptor, architecture: str) -> None:
+    """An entry is what its index says of it: there, of that size and type, an image, and for that platform.
+
+    Raises:
+        Failure: it is not.
+    """
     platform, child = f"linux/{architecture}", held.parsed(entry.digest)
     if child is None:
         raise Failure(
-            expected=expected,
-            found=f"The manifest for {platform} ({entry.digest}) is not in the repository, or cannot be read.",
-            next_step="Push that image again to this repository, then put the index again.",
+            f"The manifest for {platform} ({entry.digest}) is not in the repository, or cannot be read.",
+            "Push that image again to this repository, then put the index again.",
         )
     if isinstance(child, ImageIndex):
         raise Failure(
-            expected=expected,
-            found=f"The entry for {platform} is an index itself, and clients look for an image there.",
-            next_step="Your engine has pushed an index for each platform. Take the entries of these into yours.",
+            f"The entry for {platform} is an index itself, and clients look for an image there.",
+            "Your engine has pushed an index for each platform. Take the entries of these into yours.",
         )
     stored = held.manifests[entry.digest]
     if (len(stored.raw), stored.media_type) != (entry.size, entry.media_type):
         raise Failure(
-            expected=expected,
-            found=f"The entry for {platform} has another size or media type than the manifest: {entry.size} bytes of "
+            f"The entry for {platform} has another size or media type than the manifest: {entry.size} bytes of "
             f"{entry.media_type}, not {len(stored.raw)} of {stored.media_type}.",
-            next_step="Clients refuse such an entry. Take media type, digest and size from the registry's answer.",
+            "Clients refuse such an entry. Take media type, digest and size from the registry's answer.",
         )
     if held.config(child) is None:
         raise Failure(
-            expected=expected,
-            found=f"The config of the image for {platform} is missing or no JSON document.",
-            next_step="Push that image again to this repository, then put the index again.",
+            f"The config of the image for {platform} is missing or no JSON document.",
+            "Push that image again to this repository, then put the index again.",
         )
     says = _says(held, child)
     if says != platform:
         raise Failure(
-            expected=expected,
-            found=f"The entry for {platform} leads to an image whose config says {says}.",
-            next_step="unknown/unknown is an attestation. Take the entry of the image that it is about."
+            f"The entry for {platform} leads to an image whose config says {says}.",
+            "unknown/unknown is an attestation. Take the entry of the image that it is about."
             if says == "unknown/unknown"
             else f"If the index has the wrong entry there, correct it. If the image was meant for {platform}, build it "
             "anew with --platform and --no-cache (the old builder takes a layer of another platform without a word), "
@@ -203,42 +324,7 @@ def _require_child(held: Repository, entry: Descriptor, architecture: str, expec
         )
 
 
-@check(
-    "content",
-    trust="proved",
-    needs=["index"],
-    why="One name, two contents, and each platform has its own. A test on one of them says nothing about the other.",
-)
-def content(e: Evidence) -> None:
-    """Each platform gets the file that was made for it"""
-    held, found = _two(e)
-    lines: Any = e.parameters["lines"]
-    for name in ARCHITECTURES:
-        [entry] = _for(found, name)
-        child = held.parsed(entry.digest)
-        assert isinstance(child, ImageManifest)
-        expected = f"{FILE} in the image for linux/{name} says: {lines[name]}"
-        files = text_files(held, child, expected)
-        says = files.get(FILE)
-        if says == lines[name]:
-            continue
-        others = {text: other for other, text in lines.items()}
-        if says is None:
-            what = f"There is no {FILE}; the image holds {listed(files) or 'no file'}."
-        elif says in others:
-            what = f"It says what is meant for linux/{others[says]}."
-        else:
-            what = f"It says: {says[:100]}"
-        raise Failure(
-            expected=expected,
-            found=what,
-            next_step=f"Write the line to note/{FILE} right before you build for linux/{name}, build without the "
-            "cache, push, and put the index again.",
-        )
-    require_round_trip(e, held, _text(e, "tag"))
-
-
-def _digest_given(value: object, expected: str) -> str:
+def _digest_given(value: object) -> str:
     """A recorded digest; one that ends a reference is taken as well.
 
     Raises:
@@ -248,96 +334,41 @@ def _digest_given(value: object, expected: str) -> str:
     if is_digest(given):
         return given
     raise Failure(
-        expected=expected,
-        found=f"{shown(value)} is no digest.",
-        next_step="A digest is the word sha256, a colon, and 64 lower-case hexadecimal digits.",
-    )
-
-
-@check(
-    "read",
-    trust="proved",
-    needs=["index"],
-    why="You deploy by the index's digest, which covers both. What a machine then runs has a digest of its own, and "
-    "that is the one that a node or a scanner reports.",
-)
-def read(e: Evidence) -> None:
-    """You know which manifest an arm64 machine takes"""
-    expected = f"The digest of the manifest that {_text(e, 'tag')} offers for linux/arm64."
-    given = _digest_given(require_answer(e, "arm64", expected.removesuffix(".")), expected)
-    held, found = _two(e)
-    [right] = _for(found, "arm64")
-    if given == right.digest:
-        return
-    next_step = "Find the entry whose platform has the architecture arm64, and take its digest."
-    what = "is nothing that the index lists"
-    if given == found.digest:
-        what = "is the digest of the index itself"
-    for entry in found.manifests:
-        child = held.parsed(entry.digest)
-        if given == entry.digest:
-            what = "is the attestation" if entry.is_attestation else f"is the manifest for {entry.platform}"
-        elif isinstance(child, ImageManifest) and given in {part.digest for part in child.references}:
-            what = f"is a config or layer of what is listed for {entry.platform}"
-            next_step = "An image's digest is that of its manifest, not of what the manifest lists. " + next_step
-    raise Failure(expected=expected, found=f"{given} {what}.", next_step=next_step)
-
-
-@check(
-    "attestations",
-    trust="recomputed",
-    why="What an entry is stands in its annotations, not in its place. Scripts that count entries, or take the last "
-    "one, go wrong on the first index with provenance.",
-)
-def attestations(e: Evidence) -> None:
-    """You tell the platforms of an index from its attestations"""
-    entries: Any = e.parameters["entries"]
-    images = {"/".join(each["platform"].values()): each["digest"] for each in entries if "annotations" not in each}
-    notes = {each["annotations"][ABOUT]: each["digest"] for each in entries if "annotations" in each}
-    _require_platforms(require_answer(e, "platforms", "The platforms of me.entries"), set(images))
-    asked = _text(e, "asked_platform")
-    expected = f"The digest of the attestation about the image for {asked}."
-    given = _digest_given(require_answer(e, "attestation", expected.removesuffix(".")), expected)
-    if given == notes[images[asked]]:
-        return
-    what = "is in none of the entries"
-    for platform, digest in images.items():
-        if given == digest:
-            what = f"is the image for {platform}"
-        if given == notes[digest]:
-            what = f"is the attestation about {platform}"
-    raise Failure(
-        expected=expected,
-        found=f"{given} {what}.",
-        next_step=f"The annotation {ABOUT} of an attestation names the digest of its image; the place does not tell.",
+        f"{shown(value)} is no digest.", "A digest is the word sha256, a colon, and 64 lower-case hexadecimal digits."
     )
 
 
 def _require_platforms(value: object, right: set[str]) -> None:
-    expected = 'A list of platforms, each as a text like "linux/amd64", or with its variant: "linux/arm/v7".'
+    """The recorded platforms are the right ones.
+
+    Raises:
+        Failure: they are not.
+    """
+    with expecting('A list of platforms, each as a text like "linux/amd64", or with its variant: "linux/arm/v7".'):
+        _compare_platforms(value, right)
+
+
+def _compare_platforms(value: object, right: set[str]) -> None:
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
         raise Failure(
-            expected=expected,
-            found=f"You recorded {shown(value)}.",
-            next_step="Record a list of texts: os, architecture and, where there is one, variant, joined by slashes.",
+            f"You recorded {shown(value)}.",
+            "Record a list of texts: os, architecture and, where there is one, variant, joined by slashes.",
         )
     given = {str(part).strip() for part in value}
     if given == right:
         return
     if any("unknown" in part for part in given):
-        found, next_step = "unknown/unknown is among them.", "Leave out the entries that are attestations."
+        what, next_step = "unknown/unknown is among them.", "Leave out the entries that are attestations."
     elif any(part.count("/") >= 2 and part.rpartition("/")[0] in given for part in right):
-        found = "A platform lacks its variant."
+        what = "A platform lacks its variant."
         next_step = "Arm's 32-bit variants are different platforms: add the variant where an entry has one."
     elif given < right:
-        found, next_step = (
-            f"{len(given)} of {len(right)} are there.",
-            "Go through all entries; each image has its platform.",
-        )
+        what = f"{len(given)} of {len(right)} are there."
+        next_step = "Go through all entries; each image has its platform."
     else:
         strange = listed(given - right)
-        found, next_step = f"No entry is for {strange}.", "Write os, architecture and variant as the entries have them."
-    raise Failure(expected=expected, found=found, next_step=next_step)
+        what, next_step = f"No entry is for {strange}.", "Write os, architecture and variant as the entries have them."
+    raise Failure(what, next_step)
 
 
 def _fallback(digest: str) -> str:
@@ -348,70 +379,30 @@ def _fallback(digest: str) -> str:
     return digest.replace(":", "-", 1)
 
 
-@check(
-    "sbom",
-    trust="proved",
-    needs=["index"],
-    why="The SBOM points at the index, and the index did not change: what you tested keeps its digest, and whoever has "
-    "the digest finds the list of parts.",
-)
-def sbom(e: Evidence) -> None:
-    """An SBOM refers to your index"""
-    held, found = _two(e)
-    tag, part = _text(e, "tag"), _text(e, "part")
-    expected = f"An SBOM that names {part}, whose subject is the index under {tag}, and which the tag sha256-… lists."
-    notes = _listed_notes(held, found, expected)
-    stored = held.manifests[found.digest]
-    index_is = (stored.media_type, found.digest, len(stored.raw))
-    about = [note for note in notes if note.subject and _said(note.subject) == index_is]
-    if not about:
-        raise Failure(
-            expected=expected,
-            found=f"The tag {_fallback(found.digest)} lists {'nothing' if not notes else 'what has another subject'}.",
-            next_step="An artifact's subject is the descriptor of what it is about: media type, digest and size of the "
-            "index. The list under that tag names the artifacts whose subject it is.",
-        )
-    boms = [note for note in about if _is_sbom(note)]
-    if not boms:
-        raise Failure(
-            expected=expected,
-            found=f"What refers to the index is of the type {listed(map(_type_of, about))}, which is no SBOM's.",
-            next_step="The artifact type says what it is: application/vnd.cyclonedx+json or application/spdx+json.",
-        )
-    reasons = [_wrong_with(held, note, part) for note in boms]
-    if all(reasons):
-        raise Failure(
-            expected=expected,
-            found=str(reasons[-1]),
-            next_step="Put the part into the SBOM by its purl, as lesson 11 does, and attach the file again.",
-        )
+def _said(descriptor: Descriptor) -> tuple[str, str, int]:
+    """What a descriptor says of its content."""
+    return descriptor.media_type, descriptor.digest, descriptor.size
 
 
-def _said(one: Descriptor) -> tuple[str, str, int]:
-    return one.media_type, one.digest, one.size
-
-
-def _listed_notes(held: Repository, found: ImageIndex, expected: str) -> list[ImageManifest]:
+def _listed_notes(held: Repository, index: ImageIndex) -> list[ImageManifest]:
     """What the tag that stands in for the referrers API lists.
 
     Raises:
         Failure: there is no such list; says where the note went instead, as far as that can be seen.
     """
-    list_tag = _fallback(found.digest)
+    list_tag = _fallback(index.digest)
     if list_tag in held.tags:
         document = held.parsed(held.tags[list_tag])
         if not isinstance(document, ImageIndex):
             raise Failure(
-                expected=expected,
-                found=f"The tag {list_tag} points at the note itself, where clients look for a list of notes.",
-                next_step="Put an index there whose manifests are the notes' descriptors, with artifactType.",
+                f"The tag {list_tag} points at the note itself, where clients look for a list of notes.",
+                "Put an index there whose manifests are the notes' descriptors, with artifactType.",
             )
         return [note for child in document.manifests if isinstance(note := held.parsed(child.digest), ImageManifest)]
-    found_elsewhere, next_step = _elsewhere(held, found)
-    raise Failure(expected=expected, found=found_elsewhere, next_step=next_step)
+    raise Failure(*_elsewhere(held, index))
 
 
-def _elsewhere(held: Repository, found: ImageIndex) -> tuple[str, str]:
+def _elsewhere(held: Repository, index: ImageIndex) -> tuple[str, str]:
     """Where the SBOM went instead, as far as that can be seen, and what to do."""
     next_step = "Attach the SBOM to the digest of the index, with `python3 course.py sbom attach` or `oras attach`."
     notes = []
@@ -420,19 +411,19 @@ def _elsewhere(held: Repository, found: ImageIndex) -> tuple[str, str]:
         if isinstance(note := held.parsed(digest), ImageManifest):
             notes.append((own, f"The artifact under the tag {own[0]}" if own else f"The artifact {digest}", note))
     for _, what, note in notes:
-        if note.subject is not None and note.subject.digest == found.digest:
+        if note.subject is not None and note.subject.digest == index.digest:
             return (
                 f"{what} has the right subject, but no list leads to it.",
                 "This registry has no referrers API, so the client keeps the list: an index under the tag "
-                f"{_fallback(found.digest)}.",
+                f"{_fallback(index.digest)}.",
             )
-    for child in found.platforms:
+    for child in index.platforms:
         if _fallback(child.digest) in held.tags:
             return f"Something refers to the image for {child.platform}, not to the index.", next_step
     for own, what, note in notes:
         if note.subject is not None:
             return (
-                f"{what} refers to {note.subject.digest}, which is not what {_tag_of(held, found)} points at now.",
+                f"{what} refers to {note.subject.digest}, which is not what {_tag_of(held, index)} points at now.",
                 "A new index has a new digest, and notes do not follow. " + next_step,
             )
         if own and _is_sbom(note):
@@ -440,8 +431,8 @@ def _elsewhere(held: Repository, found: ImageIndex) -> tuple[str, str]:
     return "Nothing refers to the index.", next_step
 
 
-def _tag_of(held: Repository, found: ImageIndex) -> str:
-    return next((tag for tag, digest in held.tags.items() if digest == found.digest), "the tag")
+def _tag_of(held: Repository, index: ImageIndex) -> str:
+    return next((tag for tag, digest in held.tags.items() if digest == index.digest), "the tag")
 
 
 def _type_of(note: ImageManifest) -> str:

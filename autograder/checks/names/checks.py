@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from autograder.checks.api import Failure, check, require_answer, require_cases
+from autograder.checks.api import Failure, check, expecting, require_answer, require_cases
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.names.data import (
     BROKEN,
@@ -51,109 +51,24 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
     }
 
 
-def _templates(values: Mapping[str, Any]) -> dict[str, str]:
-    """What the templates of names_data are filled with."""
-    team, model, digest = str(values["team"]), str(values["model"]), str(values["digest"])
-    place = str(values["host"]).partition(".")[0]
-    return {
-        **{name: str(values[name]) for name in ("team", "model", "version", "host", "digest")},
-        "Team": team.capitalize(),
-        "Model": model.title(),
-        "place": place,
-        "short": digest[: len("sha256:") + 12],
-    }
-
-
-def repairs(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Each broken name of a student, in order -> the names that are right instead."""
-    filled = _templates(values)
-    right = {kind.text.format_map(filled): tuple(r.format_map(filled) for r in kind.right) for kind in BROKEN}
-    return {text: right[text] for text in values["broken"]}
-
-
-# -- eight names -----------------------------------------------------------------------------------------------------
-
-
 @check(
     "full-names",
     trust="recomputed",
+    expected="For each name the reference that Docker makes of it: registry, repository, and tag or digest.",
     why="Docker reads a name by rule, from left to right, before it asks anybody: the part before the first slash is a "
     "host or it is not, and what is left out is filled in.",
 )
 def full_names(e: Evidence) -> None:
     """You know in full what eight names stand for"""
-    names = [str(name) for name in _list(e, "names")]
+    names = e.texts("names")
     given = _texts(require_answer(e, "full_names", "The eight names in full"), len(names), "full_names", "names")
     _judge(
         names,
         given,
         _misread,
-        expected="For each name the reference that Docker makes of it: registry, repository, and tag or digest.",
-        next_step="Take the first name in the table from left to right: is the part before the first slash a host? "
-        "What is left out, of registry, library/ and tag?",
+        "Take the first name in the table from left to right: is the part before the first slash a host? What is left "
+        "out, of registry, library/ and tag?",
     )
-
-
-def _misread(name: str, given: str) -> str:
-    """What is wrong with a name in full; empty when nothing is."""
-    right = references.parse(name)
-    if given == right.canonical():
-        return ""
-    if "://" in given:
-        return "a name begins with the registry, without http:// or https://"
-    try:
-        found = references.parse(given)
-    except InvalidReference as error:
-        return f"no reference: {error}"
-    if given.partition("/")[0] in HUB_ADDRESSES and right.registry == HUB:
-        return f"Docker Hub's name in a reference is {HUB}"
-    if found == right:
-        return _left_out(right, given)
-    return _other_registry(name, right, found) or _other_path(right, found) or _other_end(right, found)
-
-
-def _left_out(right: Reference, given: str) -> str:
-    """What Docker would still fill in."""
-    first, slash, _ = given.partition("/")
-    if not given.startswith(f"{right.registry}/"):
-        return "the registry is left out" + (f": {first} has not the form of a host" if slash else "")
-    if f"/{right.repository}" not in given:
-        return NO_NAMESPACE
-    return "the tag is left out"
-
-
-def _other_registry(name: str, right: Reference, found: Reference) -> str:
-    if found.registry == right.registry:
-        return ""
-    first, slash, _ = name.partition("/")
-    if right.registry == HUB and not slash:
-        return "without a slash there is no host in it"
-    if right.registry == HUB and found.registry == first:
-        return f"{first} has not the form of a host, so it is no registry"
-    if right.registry != HUB and found.registry == HUB:
-        return f"{first} has the form of a host, so it is the registry"
-    return f"the registry is not {found.registry}"
-
-
-def _other_path(right: Reference, found: Reference) -> str:
-    if found.repository == right.repository:
-        return ""
-    if LIBRARY + found.repository == right.repository:
-        return NO_NAMESPACE
-    if found.repository == LIBRARY + right.repository or found.repository.startswith(LIBRARY):
-        return f"{LIBRARY} is filled in on Docker Hub only, and only where the name has no namespace"
-    return f"the repository is not {found.repository}"
-
-
-def _other_end(right: Reference, found: Reference) -> str:
-    if right.digest != found.digest:
-        return "the digest is left out" if found.digest is None else "the digest is another one"
-    if right.tag is None:
-        return "beside a digest no tag is filled in"
-    return f"the tag is not {found.tag}" if found.tag else "the tag is left out"
-
-
-# -- the parser ------------------------------------------------------------------------------------------------------
 
 
 @check(
@@ -178,67 +93,136 @@ def refuse(e: Evidence) -> None:
     require_cases(e, "parse_reference", raises=True)
 
 
-# -- five broken names -----------------------------------------------------------------------------------------------
-
-
 @check(
     "repair",
     trust="recomputed",
+    expected="For each broken name the reference of the image that was meant.",
     why="Some faults are refused at once. The others are worse: the name is legal, and another image is meant.",
 )
 def repair(e: Evidence) -> None:
     """You repaired five names so that they mean what was meant"""
     right = repairs(e.parameters)
     given = _texts(require_answer(e, "repaired", "The five names, repaired"), len(right), "repaired", "broken")
-
-    def wrong(broken: str, repaired: str) -> str:
-        return _unrepaired(broken, repaired, right[broken])
-
     _judge(
         list(right),
         given,
-        wrong,
-        expected="For each broken name the reference of the image that was meant.",
-        next_step="Read what the first name in the table was meant to be (me.broken), then read your repair as Docker "
-        "does: which registry, which repository, which tag?",
+        lambda broken, repaired: _unrepaired(broken, repaired, right[broken]),
+        "Read what the first name in the table was meant to be (me.broken), then read your repair as Docker does: "
+        "which registry, which repository, which tag?",
     )
+
+
+# -- the personal values ---------------------------------------------------------------------------------------------
+
+
+def _templates(values: Mapping[str, Any]) -> dict[str, str]:
+    """What the templates of the name kinds are filled with."""
+    team, model, digest = str(values["team"]), str(values["model"]), str(values["digest"])
+    place = str(values["host"]).partition(".")[0]
+    return {
+        **{name: str(values[name]) for name in ("team", "model", "version", "host", "digest")},
+        "Team": team.capitalize(),
+        "Model": model.title(),
+        "place": place,
+        "short": digest[: len("sha256:") + 12],
+    }
+
+
+def repairs(values: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Each broken name of a student, in order -> the names that are right instead."""
+    filled = _templates(values)
+    right = {kind.text.format_map(filled): tuple(r.format_map(filled) for r in kind.right) for kind in BROKEN}
+    return {text: right[text] for text in values["broken"]}
+
+
+# -- what is wrong with an entry --------------------------------------------------------------------------------------
+
+
+def _misread(name: str, given: str) -> str:
+    """What is wrong with a name in full; empty when nothing is."""
+    right = references.parse(name)
+    if given == right.canonical():
+        return ""
+    if "://" in given:
+        return "a name begins with the registry, without http:// or https://"
+    try:
+        read = references.parse(given)
+    except InvalidReference as error:
+        return f"no reference: {error}"
+    if given.partition("/")[0] in HUB_ADDRESSES and right.registry == HUB:
+        return f"Docker Hub's name in a reference is {HUB}"
+    if read == right:
+        return _left_out(right, given)
+    return _other_registry(name, right, read) or _other_path(right, read) or _other_end(right, read)
+
+
+def _left_out(right: Reference, given: str) -> str:
+    """What Docker would still fill in."""
+    first, slash, _ = given.partition("/")
+    if not given.startswith(f"{right.registry}/"):
+        return "the registry is left out" + (f": {first} has not the form of a host" if slash else "")
+    if f"/{right.repository}" not in given:
+        return NO_NAMESPACE
+    return "the tag is left out"
+
+
+def _other_registry(name: str, right: Reference, read: Reference) -> str:
+    if read.registry == right.registry:
+        return ""
+    first, slash, _ = name.partition("/")
+    if right.registry == HUB and not slash:
+        return "without a slash there is no host in it"
+    if right.registry == HUB and read.registry == first:
+        return f"{first} has not the form of a host, so it is no registry"
+    if right.registry != HUB and read.registry == HUB:
+        return f"{first} has the form of a host, so it is the registry"
+    return f"the registry is not {read.registry}"
+
+
+def _other_path(right: Reference, read: Reference) -> str:
+    if read.repository == right.repository:
+        return ""
+    if LIBRARY + read.repository == right.repository:
+        return NO_NAMESPACE
+    if read.repository == LIBRARY + right.repository or read.repository.startswith(LIBRARY):
+        return f"{LIBRARY} is filled in on Docker Hub only, and only where the name has no namespace"
+    return f"the repository is not {read.repository}"
+
+
+def _other_end(right: Reference, read: Reference) -> str:
+    if right.digest != read.digest:
+        return "the digest is left out" if read.digest is None else "the digest is another one"
+    if right.tag is None:
+        return "beside a digest no tag is filled in"
+    return f"the tag is not {read.tag}" if read.tag else "the tag is left out"
 
 
 def _unrepaired(broken: str, given: str, right: Sequence[str]) -> str:
     """What is still wrong with a repaired name; empty when nothing is."""
     wanted = [references.parse(text) for text in right]
     try:
-        found = references.parse(given)
+        read = references.parse(given)
     except InvalidReference as error:
         return f"still no reference: {error}"
-    if found in wanted or any(_by_digest(found, one) for one in wanted):
+    if read in wanted or any(_by_digest(read, reference) for reference in wanted):
         return ""
     if given == broken:
-        return f"unchanged: Docker reads it as {found.canonical()}"
+        return f"unchanged: Docker reads it as {read.canonical()}"
     first = wanted[0]
-    if found.registry != first.registry:
-        return f"goes to {found.registry}"
-    if found.repository != first.repository:
-        return f"names the repository {found.repository}"
+    if read.registry != first.registry:
+        return f"goes to {read.registry}"
+    if read.repository != first.repository:
+        return f"names the repository {read.repository}"
     if first.digest is not None:
-        return "names no digest" if found.digest is None else "names another digest"
-    return f"has the tag {found.tag}" if found.tag else "has no tag"
+        return "names no digest" if read.digest is None else "names another digest"
+    return f"has the tag {read.tag}" if read.tag else "has no tag"
 
 
-def _by_digest(found: Reference, wanted: Reference) -> bool:
+def _by_digest(read: Reference, wanted: Reference) -> bool:
     """Whether both name one image by its digest; a tag beside a digest is decoration."""
     return wanted.digest is not None and (
-        (found.registry, found.repository, found.digest) == (wanted.registry, wanted.repository, wanted.digest)
+        (read.registry, read.repository, read.digest) == (wanted.registry, wanted.repository, wanted.digest)
     )
-
-
-# -- both answers ----------------------------------------------------------------------------------------------------
-
-
-def _list(e: Evidence, name: str) -> Sequence[object]:
-    found = e.parameters[name]
-    assert isinstance(found, list)
-    return found
 
 
 def _texts(value: object, count: int, answer: str, source: str) -> list[str]:
@@ -247,32 +231,29 @@ def _texts(value: object, count: int, answer: str, source: str) -> list[str]:
     Raises:
         Failure: not a list, not that many, or not texts.
     """
-
-    def failure(found: str) -> Failure:
-        return Failure(
-            expected=f"A list of {count} texts, in the order of me.{source}.",
-            found=found,
-            next_step=f'Record it with answer("{answer}", …): one text a name.',
-        )
-
-    if isinstance(value, dict):
-        raise failure("You recorded a dict.")
-    if value is None:
-        raise failure("You recorded nothing (None).")
-    if not isinstance(value, list):
-        what = "one text" if isinstance(value, str) else f"one value of type {type(value).__name__}"
-        raise failure(f"You recorded {what}.")
-    if len(value) != count:
-        raise failure(f"Your list has {len(value)} {'entry' if len(value) == 1 else 'entries'}.")
-    other = [n for n, text in enumerate(value, 1) if not isinstance(text, str)]
-    if other:
-        raise failure(f"Entry {other[0]} is no text.")
+    with expecting(f"A list of {count} texts, in the order of me.{source}."):
+        next_step = f'Record it with answer("{answer}", …): one text a name.'
+        if isinstance(value, dict):
+            raise Failure("You recorded a dict.", next_step)
+        if value is None:
+            raise Failure("You recorded nothing (None).", next_step)
+        if not isinstance(value, list):
+            what = "one text" if isinstance(value, str) else f"one value of type {type(value).__name__}"
+            raise Failure(f"You recorded {what}.", next_step)
+        if len(value) != count:
+            raise Failure(f"Your list has {len(value)} {'entry' if len(value) == 1 else 'entries'}.", next_step)
+        other = [n for n, text in enumerate(value, 1) if not isinstance(text, str)]
+        if other:
+            raise Failure(f"Entry {other[0]} is no text.", next_step)
     return [str(text).strip() for text in value]
 
 
-def _judge(
-    names: Sequence[str], given: Sequence[str], wrong: Callable[[str, str], str], *, expected: str, next_step: str
-) -> None:
+def _judge(names: Sequence[str], given: Sequence[str], wrong: Callable[[str, str], str], next_step: str) -> None:
+    """Each given text is right for its name, as ``wrong`` says (empty: it is).
+
+    Raises:
+        Failure: some are not; a table says which and why.
+    """
     rows = [(name, text, wrong(name, text)) for name, text in zip(names, given, strict=True)]
     faults = [row for row in rows if row[2]]
     if not faults:
@@ -281,9 +262,8 @@ def _judge(
     if others == len(faults) > 1:
         next_step = "The entries are right, but not in the order in which the names are listed."
     raise Failure(
-        expected=expected,
-        found=f"{len(rows) - len(faults)} of {len(rows)} are right.",
-        next_step=next_step,
+        f"{len(rows) - len(faults)} of {len(rows)} are right.",
+        next_step,
         table=[("name", "yours", "what is wrong"), *((name, _cut(text), why) for name, text, why in faults)],
     )
 

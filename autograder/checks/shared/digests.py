@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from autograder.checks.api import Failure, shown
+from autograder.checks.api import Failure, expecting, shown
 from autograder.evidence.model import Evidence, Repository
 from autograder.oci.manifests import ImageIndex, ImageManifest, digest_of, is_digest
 
@@ -23,28 +23,26 @@ def require_digest(e: Evidence, held: Repository, tag: str, value: object) -> No
     right = held.tags[tag]
     if value == right:
         return
-    expected = f"The SHA-256 of the manifest that {tag} points at, over exactly the bytes the registry sends."
-    if not isinstance(value, str):
-        found = f"You recorded {shown(value)}, which is no text."
-        raise Failure(expected=expected, found=found, next_step='Record a text of the form "sha256:…".')
-    if not is_digest(value) and (is_digest("sha256:" + value.lower()) or is_digest(value.lower())):
+    with expecting(f"The SHA-256 of the manifest that {tag} points at, over exactly the bytes the registry sends."):
+        if not isinstance(value, str):
+            raise Failure(f"You recorded {shown(value)}, which is no text.", 'Record a text of the form "sha256:…".')
+        if not is_digest(value) and (is_digest("sha256:" + value.lower()) or is_digest(value.lower())):
+            raise Failure(
+                f"“{value}” lacks the form of a digest.",
+                "A digest names its algorithm and has lower-case hexadecimal digits: sha256:…",
+            )
+        if not is_digest(value):
+            raise Failure(
+                f"“{value[:100]}” is no digest.",
+                "A digest is the word sha256, a colon, and 64 lower-case hexadecimal digits.",
+            )
+        for meaning, next_step in _meanings(e, held, tag, value):
+            raise Failure(f"{value} is {meaning}.", next_step)
         raise Failure(
-            expected=expected,
-            found=f"“{value}” lacks the form of a digest.",
-            next_step="A digest names its algorithm and has lower-case hexadecimal digits: sha256:…",
+            f"{value} is the digest of something else.",
+            "Ask for the manifest with an Accept header that names the media types of manifests and indexes (without "
+            "it the registry may send another form), and hash the body as it came: bytes, not text.",
         )
-    if not is_digest(value):
-        found = f"“{value[:100]}” is no digest."
-        next_step = "A digest is the word sha256, a colon, and 64 lower-case hexadecimal digits."
-        raise Failure(expected=expected, found=found, next_step=next_step)
-    for meaning, next_step in _meanings(e, held, tag, value):
-        raise Failure(expected=expected, found=f"{value} is {meaning}.", next_step=next_step)
-    raise Failure(
-        expected=expected,
-        found=f"{value} is the digest of something else.",
-        next_step="Ask for the manifest with an Accept header that names the media types of manifests and indexes "
-        "(without it the registry may send another form), and hash the body as it came: bytes, not text.",
-    )
 
 
 # Explaining a wrong digest is a courtesy; what no honest lab holds is not worth the time it would take.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from autograder.checks.api import Failure, shown
+from autograder.checks.api import Failure, expecting, shown
 from autograder.checks.shared.images import listed
 from autograder.evidence.model import Repository
 from autograder.oci import manifests
@@ -27,36 +27,35 @@ def removed_texts(value: JsonValue, tag: str, held: Repository) -> list[str]:
     Raises:
         Failure: it is no manifest, or one that is still there.
     """
-    texts = [value] if isinstance(value, str) else value
-    expected = f"The text of the manifest of {tag}, as the registry sent it before you deleted it."
+    with expecting(f"The text of the manifest of {tag}, as the registry sent it before you deleted it."):
+        return _manifest_texts([value] if isinstance(value, str) else value, tag, held)
 
-    def failure(found: str, next_step: str) -> Failure:
-        return Failure(expected=expected, found=found, next_step=next_step)
 
+def _manifest_texts(texts: JsonValue, tag: str, held: Repository) -> list[str]:
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise failure(f"You recorded {shown(value)}.", "Record the text, not the JSON object read from it.")
+        raise Failure(f"You recorded {shown(texts)}.", "Record the text, not the JSON object read from it.")
     good: list[str] = []
     for text in map(str, texts):
         if manifests.is_digest(text.strip()):
-            raise failure("That is a digest.", "The digest says which manifest; its text says which blobs it listed.")
+            raise Failure("That is a digest.", "The digest says which manifest; its text says which blobs it listed.")
         try:
             manifests.parse(text.encode())
         except ManifestError as error:
-            raise failure(f"That is no manifest: {error}.", "Record what /manifests/ answers, unchanged.") from None
+            raise Failure(f"That is no manifest: {error}.", "Record what /manifests/ answers, unchanged.") from None
         if "\n" not in text and '": ' in text:  # nothing written in Go looks like that
-            raise failure(
+            raise Failure(
                 "That is the manifest as Python's json.dumps writes it: the blanks are not the registry's.",
                 "Its length counts, so record the text of the answer, not what was read from it and written anew.",
             )
         good.append(text)
     children = {child.digest for child in _children(good[0])}
     if children - {manifests.digest_of(text.encode()) for text in good[1:]}:
-        raise failure(
+        raise Failure(
             "That is an index. Its children list the layers, and they were manifests of their own.",
             "Record a list: the index's text first, then the text of each of its children.",
         )
     if manifests.digest_of(good[0].encode()) in held.manifests:
-        raise failure(
+        raise Failure(
             f"That manifest is still in your registry: it is that of {listed(held.tags)}.",
             f"Push {tag} once more, record its manifest, delete it and collect again.",
         )
@@ -77,9 +76,7 @@ def require_bytes(value: JsonValue, tag: str, removed: Sequence[str], held: Repo
     """
     expected = f"The bytes of the blobs that {tag} had for itself, its manifest among them: what the collector deleted."
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Failure(
-            expected=expected, found=f"You recorded {shown(value)}.", next_step="Record the number, without a unit."
-        )
+        raise Failure(f"You recorded {shown(value)}.", "Record the number, without a unit.", expected=expected)
     kept = {digest for manifest in held.manifests.values() for digest in _parts(manifest.text)} | set(held.manifests)
     own = {digest: size for text in removed for digest, size in _blobs(text).items()}
     right = sum(size for digest, size in own.items() if digest not in kept)
@@ -87,10 +84,10 @@ def require_bytes(value: JsonValue, tag: str, removed: Sequence[str], held: Repo
         return
     meaning = _mistake(value, right, own, kept, removed)
     raise Failure(
+        f"You recorded {value:,}" + (f": that is {meaning}." if meaning else "."),
+        "Take the digests that the collector says it deletes, and add up their sizes: the manifest lists those of "
+        "config and layers, and its own is the length of its text.",
         expected=expected,
-        found=f"You recorded {value:,}" + (f": that is {meaning}." if meaning else "."),
-        next_step="Take the digests that the collector says it deletes, and add up their sizes: the manifest lists "
-        "those of config and layers, and its own is the length of its text.",
     )
 
 

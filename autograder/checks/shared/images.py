@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from autograder.checks.api import Failure, NotGraded
+from autograder.checks.api import Failure, NotGraded, expecting, require_probe
 from autograder.evidence import emulator_state
 from autograder.evidence.model import Evidence, Repository
 from autograder.oci import layers
@@ -28,39 +28,35 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
     Raises:
         Failure: nothing is there; names repositories that look as if they were meant.
     """
-    place = SERVICES.get(service, service)
-    expected = f"A repository {name} in {place}."
-    known = e.services.get(service)
-    if known is None:
+    held = e.repository(service, name)
+    if held is not None:
+        return held
+    place, known = SERVICES.get(service, service), e.services.get(service)
+    with expecting(f"A repository {name} in {place}."):
+        if known is None:
+            raise Failure(
+                f"There is no snapshot of {place}.",
+                "Run `python3 course.py start`; for a submission, submit again while the services run.",
+            )
+        if name in emulator_state.names(service, known.settings):
+            raise Failure(
+                "The repository is there, and holds no image.",
+                "Push the image under that name.",
+                expected=f"A repository {name} in {place}, with an image.",
+            )
+        near = lookalikes(name, known.catalog)
+        if near:
+            raise Failure(
+                f"It is not there, but {listed(near)} {'is' if len(near) == 1 else 'are'}.",
+                "The name of an image decides where a push goes. Give the image the name that is asked for, registry "
+                "first, and push that name.",
+            )
         raise Failure(
-            expected=expected,
-            found=f"There is no snapshot of {place}.",
-            next_step="Run `python3 course.py start`; for a submission, submit again while the services run.",
+            "No such repository is there.",
+            "Push the image under a name that begins with the registry's address. "
+            "Without an address Docker takes the name for one on Docker Hub."
+            + (" Log in first: without a login your registry takes no push." if service == "private" else ""),
         )
-    found = known.repositories.get(name)
-    if found is not None:
-        return found
-    if name in emulator_state.names(service, known.settings):
-        raise Failure(
-            expected=f"{expected[:-1]}, with an image.",
-            found="The repository is there, and holds no image.",
-            next_step="Push the image under that name.",
-        )
-    near = lookalikes(name, known.catalog)
-    if near:
-        raise Failure(
-            expected=expected,
-            found=f"It is not there, but {listed(near)} {'is' if len(near) == 1 else 'are'}.",
-            next_step="The name of an image decides where a push goes. Give the image the name that is asked for, "
-            "registry first, and push that name.",
-        )
-    raise Failure(
-        expected=expected,
-        found="No such repository is there.",
-        next_step="Push the image under a name that begins with the registry's address. "
-        "Without an address Docker takes the name for one on Docker Hub."
-        + (" Log in first: without a login your registry takes no push." if service == "private" else ""),
-    )
 
 
 def lookalikes(name: str, catalog: Iterable[str]) -> list[str]:
@@ -86,7 +82,6 @@ def tagged(e: Evidence, service: str, name: str, tag: str) -> Repository:
         Failure: repository or tag are not there; says what was probably meant.
     """
     held = repository(e, service, name)
-    expected = f"The tag {tag} in {name}."
     if tag not in held.tags:
         faults = [fault.detail for fault in held.problems if fault.subject == tag]
         if faults:
@@ -100,7 +95,7 @@ def tagged(e: Evidence, service: str, name: str, tag: str) -> Repository:
             next_step = f"A tag is compared letter by letter: v{tag} is not {tag}. Push the image under {tag}."
         elif set(held.tags) == {"latest"}:
             next_step = "A name without a tag means latest. Name the image with its tag when you build or tag it."
-        raise Failure(expected=expected, found=found, next_step=next_step)
+        raise Failure(found, next_step, expected=f"The tag {tag} in {name}.")
     return held
 
 
@@ -111,10 +106,9 @@ def image(e: Evidence, service: str, name: str, tag: str) -> tuple[Repository, I
         Failure: repository, tag or manifest are not there or not readable.
     """
     held = tagged(e, service, name, tag)
-    expected = f"The tag {tag} in {name}."
-    digest = held.tags[tag]
-    found_image = held.image(tag)
-    if found_image is None:
+    manifest = held.image(tag)
+    if manifest is None:
+        digest = held.tags[tag]
         what = held.parsed(digest)
         faults = [f"{fault.subject}: {fault.detail}" for fault in held.problems]
         found = (
@@ -122,44 +116,40 @@ def image(e: Evidence, service: str, name: str, tag: str) -> tuple[Repository, I
             if isinstance(what, ImageIndex) and not held.images(digest)
             else f"What {tag} points at cannot be read" + (f" ({'; '.join(faults)})." if faults else ".")
         )
-        raise Failure(expected=expected, found=found, next_step="Push the image again.")
-    if held.config(found_image) is None:
+        raise Failure(found, "Push the image again.", expected=f"The tag {tag} in {name}.")
+    if held.config(manifest) is None:
         raise Failure(
+            f"The config {manifest.config.digest} is missing or no JSON document.",
+            "Push the image again.",
             expected=f"The image {name}:{tag} with its config.",
-            found=f"The config {found_image.config.digest} is missing or no JSON document.",
-            next_step="Push the image again.",
         )
-    return held, found_image
+    return held, manifest
 
 
-def text_files(held: Repository, found: ImageManifest, expected: str) -> dict[str, str]:
+def text_files(held: Repository, manifest: ImageManifest) -> dict[str, str]:
     """The files of a small image: path -> text without blanks around it; later layers win.
 
     Raises:
         Failure: a layer is missing, too large to be in the evidence, or unreadable.
     """
     files: dict[str, bytes] = {}
-    for layer in found.layers:
+    for layer in manifest.layers:
         content = held.content(layer.digest)
         if content is None and any(fault.subject == layer.digest for fault in held.problems):
             raise Failure(
-                expected=expected,
-                found=f"The layer {layer.digest} is missing or damaged.",
-                next_step="Push the image again, then submit again.",
+                f"The layer {layer.digest} is missing or damaged.", "Push the image again, then submit again."
             )
         if content is None:
             raise Failure(
-                expected=expected,
-                found=f"It has a layer of {layer.size:,} bytes, far more than the files that are asked for.",
-                next_step="Begin the Dockerfile with FROM scratch and copy only what is asked for.",
+                f"It has a layer of {layer.size:,} bytes, far more than the files that are asked for.",
+                "Begin the Dockerfile with FROM scratch and copy only what is asked for.",
             )
         try:
             files |= layers.files(content)
         except layers.LayerError as error:
             raise Failure(
-                expected=expected,
-                found=f"The layer {layer.digest} cannot be read: {error}.",
-                next_step="Push it as a plain or gzip-compressed tar, as docker push does.",
+                f"The layer {layer.digest} cannot be read: {error}.",
+                "Push it as a plain or gzip-compressed tar, as docker push does.",
             ) from None
     return {path: data.decode("utf-8-sig", errors="replace").strip() for path, data in files.items()}
 
@@ -174,28 +164,24 @@ def require_round_trip(e: Evidence, held: Repository, tag: str) -> None:
     if e.origin != "submission":
         return
     where, digest = f"{held.service}/{held.name}", held.tags[tag]
-    expected = f"A registry of the grader's accepts {held.name}, and gives it back by tag and by digest."
-    probe = e.probes.get("round-trip")
-    if not isinstance(probe, dict) or "fault" in probe:
-        raise NotGraded(str(probe["fault"]) if isinstance(probe, dict) else "The round trip was not run.")
-    if where not in probe and held.problems:
-        faults = listed(f"{fault.subject} ({fault.detail})" for fault in held.problems)
-        raise Failure(
-            expected=expected,
-            found=f"The snapshot of {held.name} is not whole: {faults}.",
-            next_step="Push the image again and remove what is broken, then submit again.",
-        )
-    result: Any = probe.get(where)
-    if not isinstance(result, dict):
-        raise NotGraded(f"The round trip left out {where}.")
-    pulled = result.get("tags", {}).get(tag, {})
-    good = pulled.get("pulled") is True and pulled.get("digest") == digest and result.get("digests", {}).get(digest)
-    if result.get("error") or good is not True:
-        raise Failure(
-            expected=expected,
-            found=str(result.get("error") or "What came back is not what the submission holds."),
-            next_step="Push the image again, then submit again.",
-        )
+    probe = require_probe(e, "round-trip", "The round trip was not run.")
+    with expecting(f"A registry of the grader's accepts {held.name}, and gives it back by tag and by digest."):
+        if where not in probe and held.problems:
+            faults = listed(f"{fault.subject} ({fault.detail})" for fault in held.problems)
+            raise Failure(
+                f"The snapshot of {held.name} is not whole: {faults}.",
+                "Push the image again and remove what is broken, then submit again.",
+            )
+        result: Any = probe.get(where)
+        if not isinstance(result, dict):
+            raise NotGraded(f"The round trip left out {where}.")
+        pulled = result.get("tags", {}).get(tag, {})
+        good = pulled.get("pulled") is True and pulled.get("digest") == digest and result.get("digests", {}).get(digest)
+        if result.get("error") or good is not True:
+            raise Failure(
+                str(result.get("error") or "What came back is not what the submission holds."),
+                "Push the image again, then submit again.",
+            )
 
 
 def listed(names: Iterable[str], limit: int = 6) -> str:

@@ -23,20 +23,20 @@ def images_of(held: Repository, digest: str) -> frozenset[str]:
     return frozenset(child.digest for child in held.images(digest)) or frozenset({digest})
 
 
-def difference(held: Repository, found: str, wanted: str, origin: Repository | None = None) -> tuple[str, str] | None:
+def difference(held: Repository, digest: str, wanted: str, origin: Repository | None = None) -> tuple[str, str] | None:
     """What one digest is to another, where that can be told.
 
     Args:
         held: the repository.
-        found: the digest that a tag points at.
+        digest: the digest that a tag points at.
         wanted: the digest that it should point at.
         origin: the repository that holds what is wanted, if it is another one.
 
     Returns:
-        what ``found`` is, to follow "points at", and what to do instead; None when the two have nothing in common.
+        what ``digest`` is, to follow "points at", and what to do instead; None when the two have nothing in common.
     """
     origin = origin or held
-    here, there = held.parsed(found), origin.parsed(wanted)
+    here, there = held.parsed(digest), origin.parsed(wanted)
     if isinstance(here, ImageIndex) and wanted in {child.digest for child in here.manifests}:
         return (
             "an index that a tool has put around the image",
@@ -45,23 +45,23 @@ def difference(held: Repository, found: str, wanted: str, origin: Repository | N
         )
     if isinstance(there, ImageIndex):
         for child in there.manifests:
-            if child.digest == found:
+            if child.digest == digest:
                 what = "the attestation" if child.is_attestation else f"the manifest for {child.platform}"
                 return (
                     f"{what} inside the index, not at the index",
                     f"{'' if child.is_attestation else LEFT_BEHIND + ' '}Copy the index as a whole, with all it lists.",
                 )
-    one, other = held.image(found), origin.image(wanted)
-    if one is None or other is None:
+    image, other = held.image(digest), origin.image(wanted)
+    if image is None or other is None:
         return None
-    if one.config.digest == other.config.digest or _content(held, one) == _content(origin, other):
+    if image.config.digest == other.config.digest or _content(held, image) == _content(origin, other):
         return (
             "the same image under another manifest",
             "The image went through an engine or a tool that wrote a new manifest, as docker pull, tag, push may do; "
             "or it was built again, which makes a new attestation even where all of the image comes from the cache. "
             + IN_THE_REGISTRY,
         )
-    if _built_from(held, one) == _built_from(origin, other):
+    if _built_from(held, image) == _built_from(origin, other):
         return (
             "another build of the same release",
             "A second build is a second image, with a digest of its own. Build once, and let every tag point at that "

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.checks.api import Failure, NotGraded
+from autograder.checks.api import Failure, NotGraded, require_probe
 from autograder.checks.shared.images import tagged
 from autograder.evidence.model import Evidence
 
 PROBE = "rescan"
+# Why an image cannot be rescanned, as the probe says it: the image itself, or that the repository holds too many.
+IMAGE, TOO_MANY = "image", "too-many-images"
+NEXT_STEPS = {
+    IMAGE: "Build the image from the lab's Dockerfile, and push it again.",
+    TOO_MANY: "Delete what the lab does not ask for, or reset the lab and push its images again.",
+}
 
 
 @dataclass(frozen=True)
@@ -55,38 +61,37 @@ def scanned(e: Evidence, service: str, name: str, tag: str) -> Scanned:
         NotGraded: the scanner failed, or this lab has no rescan.
     """
     digest = tagged(e, service, name, tag).tags[tag]
-    probe: Any = e.probes.get(PROBE)
-    if not isinstance(probe, dict):
-        raise NotGraded("The image was not scanned anew.")
-    if "fault" in probe:
-        raise NotGraded(str(probe["fault"]))
-    row = probe.get(f"{service}/{name}", {}).get(digest)
+    row = require_probe(e, PROBE, "The image was not scanned anew.").get(f"{service}/{name}", {}).get(digest)
     if row is None:
         raise Failure(
+            f"{digest} is none that a scanner can read: an artifact, or an index without images.",
+            "Push the image that you built under that tag.",
             expected=f"{name}:{tag} is an image.",
-            found=f"{digest} is none that a scanner can read: an artifact, or an index without images.",
-            next_step="Push the image that you built under that tag.",
         )
     if "fault" in row:
         raise NotGraded(str(row["fault"]))
     if "error" in row:
         raise Failure(
+            f"It cannot: {row['error']}.",
+            NEXT_STEPS.get(_kind(row), NEXT_STEPS[IMAGE]),
             expected=f"{name}:{tag} can be scanned from its layers.",
-            found=f"It cannot: {row['error']}.",
-            next_step="Delete what the lab does not ask for, or reset the lab and push its images again."
-            if row["error"].endswith("have tags here")
-            else "Build the image from the lab's Dockerfile, and push it again.",
         )
     return _scanned(digest, row)
 
 
+def _kind(row: dict[str, Any]) -> str:
+    """Why an image cannot be rescanned. Evidence of version 0.1.0 has no kind, and says it in words alone."""
+    told = TOO_MANY if row["error"].endswith("have tags here") else IMAGE
+    return str(row.get("kind", told))
+
+
 def _scanned(digest: str, row: dict[str, Any]) -> Scanned:
-    found: dict[tuple[str, str, str], Finding] = {}
+    findings: dict[tuple[str, str, str], Finding] = {}
     packages: dict[str, str] = {}
     for image in row["images"]:
         packages |= image["packages"]
-        for each in image["findings"]:
-            one = Finding(each["id"], each["package"], each["version"], each["severity"], tuple(each["fixed"]))
-            found.setdefault((one.id, one.package, one.version), one)
+        for told in image["findings"]:
+            finding = Finding(told["id"], told["package"], told["version"], told["severity"], tuple(told["fixed"]))
+            findings.setdefault((finding.id, finding.package, finding.version), finding)
     problems = dict.fromkeys(problem for image in row["images"] for problem in image["problems"])
-    return Scanned(digest, packages, tuple(found.values()), tuple(problems), tuple(row["sboms"]))
+    return Scanned(digest, packages, tuple(findings.values()), tuple(problems), tuple(row["sboms"]))

@@ -6,14 +6,14 @@ from autograder.evidence.model import Repository
 from autograder.oci.manifests import ImageIndex, ImageManifest
 
 
-def blobs(found: ImageManifest) -> dict[str, int]:
+def blobs(image: ImageManifest) -> dict[str, int]:
     """Digest -> size in bytes of config and layers, each once however often the manifest lists it."""
-    return {part.digest: part.size for part in found.references}
+    return {part.digest: part.size for part in image.references}
 
 
-def layer_sizes(found: ImageManifest) -> dict[str, int]:
+def layer_sizes(image: ImageManifest) -> dict[str, int]:
     """Digest -> size in bytes of the layers."""
-    return {layer.digest: layer.size for layer in found.layers}
+    return {layer.digest: layer.size for layer in image.layers}
 
 
 def blobs_of_tag(held: Repository, tag: str) -> dict[str, int]:
@@ -30,10 +30,10 @@ def blobs_of_tag(held: Repository, tag: str) -> dict[str, int]:
 
 def layer_table(first: ImageManifest, second: ImageManifest, limit: int = 20) -> list[tuple[str, str, str, str]]:
     """The layers of two images side by side, with a header row."""
-    one, two = layer_sizes(first), layer_sizes(second)
+    before, after = layer_sizes(first), layer_sizes(second)
     rows = [
-        (f"{digest[:19]}…", f"{size:,}", "yes" if digest in one else "no", "yes" if digest in two else "no")
-        for digest, size in list((one | two).items())[:limit]
+        (f"{digest[:19]}…", f"{size:,}", "yes" if digest in before else "no", "yes" if digest in after else "no")
+        for digest, size in list((before | after).items())[:limit]
     ]
     return [("layer", "bytes", "in the first", "in the second"), *rows]
 
@@ -45,12 +45,12 @@ def compressed_again(held: Repository, first: ImageManifest, second: ImageManife
     Source: https://github.com/opencontainers/image-spec/blob/main/config.md#layer-diffid
     """
 
-    def contents(found: ImageManifest) -> dict[str, str]:
-        rootfs = (held.config(found) or {}).get("rootfs")
+    def contents(image: ImageManifest) -> dict[str, str]:
+        rootfs = (held.config(image) or {}).get("rootfs")
         diffs = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-        if not isinstance(diffs, list) or len(diffs) != len(found.layers):
+        if not isinstance(diffs, list) or len(diffs) != len(image.layers):
             return {}
-        return {str(diff): layer.digest for diff, layer in zip(diffs, found.layers, strict=True)}
+        return {str(diff): layer.digest for diff, layer in zip(diffs, image.layers, strict=True)}
 
     before, after = contents(first), contents(second)
     return sum(1 for diff, digest in after.items() if before.get(diff, digest) != digest)

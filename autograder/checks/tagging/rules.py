@@ -121,8 +121,8 @@ class Spec:
 
     def tags(self, kinds: Iterable[str], version: str, commit: str) -> list[str]:
         """The tags of several kinds, without those that the specification does not have."""
-        found = (self.tag(kind, version, commit) for kind in kinds)
-        return [tag for tag in found if tag is not None]
+        tags = (self.tag(kind, version, commit) for kind in kinds)
+        return [tag for tag in tags if tag is not None]
 
 
 MOVED_BY_STABLE: Final = ("exact", "commit", "minor", "major", "newest")
@@ -146,7 +146,7 @@ BRANCH_WORDS: Final = ("feature", "new", "queue")
 def visible_cases(spec: Spec) -> list[Case]:
     """The cases of ``release_tags`` that a student sees."""
     commit, other = COMMITS
-    found = [
+    cases = [
         Case(
             kind=kind,
             args=(version, commit, None, list(published)),
@@ -157,7 +157,7 @@ def visible_cases(spec: Spec) -> list[Case]:
     slug = spec.branch + spec.dash.join(BRANCH_WORDS)
     branch = f"{BRANCH_WORDS[0]}/{BRANCH_WORDS[1].title()}-{BRANCH_WORDS[2].title()}"
     tags = sorted_json([slug, spec.commit + other[: spec.digits]])
-    return [*found, Case(kind="a build of a branch", args=(None, other, branch, ["1.4.0"]), expected=tags)]
+    return [*cases, Case(kind="a build of a branch", args=(None, other, branch, ["1.4.0"]), expected=tags)]
 
 
 def sorted_json(tags: Iterable[str]) -> list[JsonValue]:
