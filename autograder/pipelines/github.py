@@ -318,9 +318,9 @@ class _Run:
             self.work.add(PATTERN_WORK * call.given("tags").lower().count("match"))
             layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
             event = replace(self.event, given=job.given)
-            made = actions.metadata(self.workflow, job.id, step, layers, event, inputs)
+            outputs = actions.metadata(self.workflow, job.id, step, layers, event, inputs)
             id = str(step.get("id") or "")
-            for name, value in made.items():
+            for name, value in outputs.items():
                 if id:
                     job.given[f"steps.{id}.outputs.{name}"] = value
                 job.environment[f"DOCKER_METADATA_OUTPUT_{name.upper()}"] = value

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from autograder.domain.metadata_action import (
     context,
     outputs,
     preview,
-    produce,
     render,
     rules,
+    tag_types,
 )
+from autograder.domain.metadata_action.tag_types import TAG_TYPES
 
 DATA = json.loads(Path(__file__).with_name("metadata_cases.json").read_text(encoding="utf-8"))
 CASES: dict[str, dict[str, Any]] = {case["name"]: DATA["defaults"] | case for case in DATA["cases"]}
@@ -233,34 +235,32 @@ def test_annotations_follow_their_own_input() -> None:
 
 
 # Each documented rule, broken: (module, name, broken value). At least one case must notice.
-def _without(table: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in table.items() if name != key}
+def broken_type(name: str, **fields: Any) -> tuple[Any, str, object]:
+    """The table of tag types with one record changed."""
+    return rules, "TAG_TYPES", TAG_TYPES | {name: replace(TAG_TYPES[name], **fields)}
 
 
 def mutants() -> Iterator[tuple[str, Any, str, object]]:
-    for kind in rules.PRIORITIES:
-        other = "50" if kind != "sha" else "1500"
-        yield f"another priority of {kind}", rules, "PRIORITIES", rules.PRIORITIES | {kind: other}
-        for name in rules.DEFAULTS[kind]:
+    for kind, tag_type in TAG_TYPES.items():
+        yield f"another priority of {kind}", *broken_type(kind, priority="50" if kind != "sha" else "1500")
+        for name in tag_type.defaults:
             if (kind, name) in (("semver", "match"), ("pep440", "match")):
                 continue  # only one value means "none"; the rule itself is broken below
-            changed = rules.DEFAULTS | {kind: rules.DEFAULTS[kind] | {name: "long" if name == "format" else "2"}}
-            yield f"another default of {kind} {name}", rules, "DEFAULTS", changed
+            other = {name: "long" if name == "format" else "2"}
+            yield f"another default of {kind} {name}", *broken_type(kind, defaults=tag_type.defaults | other)
+        if tag_type.required:
+            yield f"nothing required for {kind}", *broken_type(kind, required="")
+        if tag_type.finish:
+            yield f"{kind} is not finished", *broken_type(kind, finish=None)
+        for choice in tag_type.choices:
+            yield f"any {choice} of {kind}", *broken_type(kind, choices=without(tag_type.choices, choice))
+        yield f"there is no {kind}", rules, "TAG_TYPES", without(TAG_TYPES, kind)
     for i in range(len(rules.DEFAULT_RULES)):
         yield (
             f"default rule {i} missing",
             outputs,
             "DEFAULT_RULES",
             rules.DEFAULT_RULES[:i] + rules.DEFAULT_RULES[i + 1 :],
-        )
-    for kind in rules.REQUIRED:
-        yield f"nothing required for {kind}", rules, "REQUIRED", _without(rules.REQUIRED, kind)
-    for choice in rules.CHOICES:
-        yield (
-            f"any {choice[1]}",
-            rules,
-            "CHOICES",
-            {key: value for key, value in rules.CHOICES.items() if key != choice},
         )
     yield "another length of the short commit id", context, "SHORT_SHA", 8
     yield "schedule is not the default branch", context, "DEFAULT_BRANCH_EVENTS", re.compile("issues")
@@ -271,36 +271,47 @@ def mutants() -> Iterator[tuple[str, Any, str, object]]:
     yield "dots are replaced", outputs, "sanitize_tag", lambda tag: re.sub(r"[^a-zA-Z0-9_-]+", "-", tag)
     yield "lowest priority first", outputs, "by_priority", lambda found: rules.by_priority(found)[::-1]
     yield "priorities do not count", outputs, "by_priority", list
-    yield "pre-releases move the parts", produce, "is_single_name", lambda *_: True
-    yield "pre-releases have no raw form", produce, "is_single_name", lambda *_: False
+    yield "pre-releases move the parts", tag_types, "is_single_name", lambda *_: True
+    yield "pre-releases have no raw form", tag_types, "is_single_name", lambda *_: False
     yield "the head commit is never taken", outputs, "as_the_action_sees_it", lambda run: run
-    original_match, original_version, original_pep = produce.match, produce.semver_values, produce.read_pep440
-    yield "the match attribute is ignored", produce, "_matched_part", lambda rule, text: (text.replace("/", "-"), None)
-    yield "slashes stay in versions", produce, "_matched_part", lambda rule, text: (text, None)
-    yield "patterns ignore case", produce, "match", lambda pattern, flags, text: original_match(pattern, "i", text)
+    original_match, original_version, original_pep = tag_types.match, tag_types.semver_values, tag_types.read_pep440
+    yield (
+        "the match attribute is ignored",
+        tag_types,
+        "_matched_part",
+        lambda rule, text: (text.replace("/", "-"), None),
+    )
+    yield "slashes stay in versions", tag_types, "_matched_part", lambda rule, text: (text, None)
+    yield "patterns ignore case", tag_types, "match", lambda pattern, flags, text: original_match(pattern, "i", text)
     yield (
         "semver takes two numbers",
-        produce,
+        tag_types,
         "semver_values",
         lambda t: original_version(t) or original_version(t + ".0"),
     )
-    yield "semver takes nothing", produce, "semver_values", lambda _: None
-    yield "pep440 takes nothing", produce, "read_pep440", lambda _: None
-    yield "pep440 takes no v", produce, "read_pep440", lambda t: None if t.startswith("v") else original_pep(t)
+    yield "semver takes nothing", tag_types, "semver_values", lambda _: None
+    yield "pep440 takes nothing", tag_types, "read_pep440", lambda _: None
+    yield "pep440 takes no v", tag_types, "read_pep440", lambda t: None if t.startswith("v") else original_pep(t)
     yield "the base branch is unknown", context, "base_ref", lambda _: ""
     yield "every branch is the default", context, "is_default_branch", lambda _: True
     yield "no branch is the default", context, "is_default_branch", lambda _: False
     yield "flavor is ignored", outputs, "parse_flavor", lambda _: rules.Flavor()
     yield "images are ignored", outputs, "parse_images", lambda _: [rules.Image("name/app")]
-    for kind, producer in produce._PRODUCERS.items():
-        silent = produce._PRODUCERS | {kind: lambda *_: produce.Skipped("broken")}
-        yield f"{kind} gives nothing", produce, "_PRODUCERS", silent
+    for kind, tag_type in TAG_TYPES.items():
+        silent = replace(tag_type, value=lambda *_: tag_types.Skipped("broken"))
+        yield f"{kind} gives nothing", tag_types, "TAG_TYPES", TAG_TYPES | {kind: silent}
 
-        def flipped(rule: Any, run: Any, made: Any = producer) -> Any:
-            found = made(rule, run)
-            return produce.TagValue(found.value, not found.latest) if isinstance(found, produce.TagValue) else found
+        def flipped(rule: Any, run: Any, value: Any = tag_type.value) -> Any:
+            result = value(rule, run)
+            return replace(result, latest=not result.latest) if isinstance(result, tag_types.TagValue) else result
 
-        yield f"{kind} decides the other way on latest", produce, "_PRODUCERS", produce._PRODUCERS | {kind: flipped}
+        other = replace(tag_type, value=flipped)
+        yield f"{kind} decides the other way on latest", tag_types, "TAG_TYPES", TAG_TYPES | {kind: other}
+
+
+def without(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A table without one of its entries."""
+    return {name: value for name, value in table.items() if name != key}
 
 
 def notices() -> bool:
@@ -341,7 +352,7 @@ LINES = st.one_of(
     TEXTS,
     st.builds(
         lambda kind, key, value: f"type={kind},{key}={value}",
-        st.sampled_from([*rules.PRIORITIES, "none"]),
+        st.sampled_from([*TAG_TYPES, "none"]),
         st.sampled_from(["pattern", "value", "match", "group", "event", "enable", "priority", "prefix", "format"]),
         TEXTS | st.sampled_from(["{{version}}", "branch", "{{date 'YYYY'}}", "{{#if a}}b{{/if}}", "(.*)", "short"]),
     ),

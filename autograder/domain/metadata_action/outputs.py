@@ -13,18 +13,17 @@ from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.javascript import locale_key
 from autograder.domain.metadata_action.context import Context, as_the_action_sees_it, expand
 from autograder.domain.metadata_action.lists import input_lines
-from autograder.domain.metadata_action.produce import TagValue, produce
 from autograder.domain.metadata_action.rules import (
     DEFAULT_RULES,
     Flavor,
     Image,
-    Rule,
     by_priority,
     parse_flavor,
     parse_images,
     parse_rule,
     sanitize_tag,
 )
+from autograder.domain.metadata_action.tag_types import Rule, Skipped, value_of
 
 SOURCE: Final = "https://github.com/docker/metadata-action/blob/master/src/meta.ts"
 
@@ -121,17 +120,17 @@ class _Run:
         rules = by_priority(self._rules())
         self.flavor = parse_flavor(self._without_gaps("flavor", input_lines(self.inputs.flavor)))
         outcomes, latest = self._outcomes(rules)
-        made = list(dict.fromkeys(outcome.tag for outcome in outcomes if outcome.tag is not None))
-        version = made[0] if made else None
-        if latest and made:
-            made.append(self._latest())
-        if not made:
+        tags = list(dict.fromkeys(outcome.tag for outcome in outcomes if outcome.tag is not None))
+        version = tags[0] if tags else None
+        if latest and tags:
+            tags.append(self._latest())
+        if not tags:
             self.warnings.append("No Docker tag has been generated. Check tags input.")
         names = [image.name.lower() for image in images if image.enabled] or [""]
         return Preview(
             version,
-            tuple(made),
-            tuple(self.shown(f"{name}:{tag}" if name else tag) for name in names for tag in made),
+            tuple(tags),
+            tuple(self.shown(f"{name}:{tag}" if name else tag) for name in names for tag in tags),
             self._labels("label", input_lines(self.inputs.labels), version),
             self._labels("annotation", input_lines(self.inputs.annotations), version),
             tuple(outcomes),
@@ -202,15 +201,15 @@ class _Run:
             raise WorkflowError(f"Invalid value for enable attribute: {enabled}")
         if enabled == "false":
             return None, "enable is false", False
-        made = produce(rule, self.context)
-        if not isinstance(made, TagValue):
-            if made.warning:
-                self.warnings.append(made.why)
-            return None, made.why, False
-        value = self._dressed(made.value, rule)
-        return (sanitize_tag(value), "", made.latest) if value else (None, "its value is empty", False)
+        result = value_of(rule, self.context)
+        if isinstance(result, Skipped):
+            if result.warning:
+                self.warnings.append(result.why)
+            return None, result.why, False
+        tag = self._with_prefix_and_suffix(result.value, rule)
+        return (sanitize_tag(tag), "", result.latest) if tag else (None, "its value is empty", False)
 
-    def _dressed(self, value: str, rule: Rule) -> str:
+    def _with_prefix_and_suffix(self, value: str, rule: Rule) -> str:
         """Prefix and suffix: the rule's own, even if empty, else the flavor's. Source: ``setValue`` in SOURCE"""
         prefix = rule.attributes.get("prefix", self.flavor.prefix)
         suffix = rule.attributes.get("suffix", self.flavor.suffix)

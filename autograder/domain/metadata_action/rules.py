@@ -11,57 +11,12 @@ from typing import Final
 from autograder.domain.github_actions.errors import WorkflowError
 from autograder.domain.github_actions.javascript import number, trim
 from autograder.domain.metadata_action.lists import fields
+from autograder.domain.metadata_action.tag_types import TAG_TYPES, Rule
 
 SOURCE: Final = "https://github.com/docker/metadata-action/blob/master/src/tag.ts"
 
-# Type -> priority where the rule gives none. Higher ones come first, and the first tag is the version.
-PRIORITIES: Final = {
-    "schedule": "1000",
-    "semver": "900",
-    "pep440": "900",
-    "match": "800",
-    "edge": "700",
-    "ref": "600",
-    "raw": "200",
-    "sha": "100",
-}
-
-# Type -> attributes it fills in where the rule does not give them.
-DEFAULTS: Final[dict[str, dict[str, str]]] = {
-    "schedule": {"pattern": "nightly"},
-    "semver": {"value": "", "match": ""},
-    "pep440": {"value": "", "match": ""},
-    "match": {"group": "0", "value": ""},
-    "edge": {"branch": ""},
-    "ref": {},
-    "raw": {},
-    "sha": {"prefix": "sha-", "format": "short"},
-}
-
-# Type -> attribute it must have.
-REQUIRED: Final = {"semver": "pattern", "pep440": "pattern", "match": "pattern", "ref": "event", "raw": "value"}
-
-# (type, attribute) -> what it may be.
-CHOICES: Final = {("ref", "event"): ("branch", "tag", "pr"), ("sha", "format"): ("short", "long")}
-_CHOICE_ERRORS: Final = {"event": "Invalid event for", "format": "Invalid format for"}
-
 # What the action does where ``tags`` is empty.
 DEFAULT_RULES: Final = ("type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One line of the ``tags`` input.
-
-    Attributes:
-        type: one of the keys of ``PRIORITIES``.
-        attributes: every attribute, defaults filled in.
-        line: the line as it was written.
-    """
-
-    type: str
-    attributes: dict[str, str]
-    line: str
 
 
 def parse_rule(line: str) -> Rule:
@@ -82,23 +37,21 @@ def parse_rule(line: str) -> Rule:
         key, value = trim(key).lower(), trim(value)
         if key != "type":
             attributes[key] = value
-        elif value in PRIORITIES:
+        elif value in TAG_TYPES:
             kind = value
         else:
             raise WorkflowError(f"Unknown tag type attribute: {value}")
-    required = REQUIRED.get(kind)
-    if required and required not in attributes:
-        raise WorkflowError(f"Missing {required} attribute for {line}")
-    attributes = attributes | {k: v for k, v in DEFAULTS[kind].items() if k not in attributes}
-    if kind == "match" and number(attributes["group"]) != number(attributes["group"]):  # not a number
-        raise WorkflowError(f"Invalid match group for {line}")
-    for (of_kind, name), allowed in CHOICES.items():
-        if kind == of_kind and attributes[name] not in allowed:
-            raise WorkflowError(f"{_CHOICE_ERRORS[name]} {line}")
-    if kind == "ref" and attributes["event"] == "pr":
-        attributes.setdefault("prefix", "pr-")
+    tag_type = TAG_TYPES[kind]
+    if tag_type.required and tag_type.required not in attributes:
+        raise WorkflowError(f"Missing {tag_type.required} attribute for {line}")
+    attributes = {**tag_type.defaults, **attributes}
+    for name, allowed in tag_type.choices.items():
+        if attributes[name] not in allowed:
+            raise WorkflowError(f"Invalid {name} for {line}")
+    if tag_type.finish is not None:
+        tag_type.finish(attributes, line)
     attributes.setdefault("enable", "true")
-    attributes.setdefault("priority", PRIORITIES[kind])
+    attributes.setdefault("priority", tag_type.priority)
     return Rule(kind, attributes, line)
 
 
@@ -137,7 +90,7 @@ def parse_flavor(lines: Sequence[str]) -> Flavor:
 
     Source: https://github.com/docker/metadata-action/blob/master/src/flavor.ts
     """
-    found: dict[str, str | bool] = {}
+    settings: dict[str, str | bool] = {}
     for line in lines:
         before = ""
         for item in fields(line):
@@ -148,18 +101,18 @@ def parse_flavor(lines: Sequence[str]) -> Flavor:
             if key == "latest":
                 if value not in ("auto", "true", "false"):
                     raise WorkflowError(f"Invalid latest flavor entry: {line}")
-                found["latest"] = value
+                settings["latest"] = value
             elif key in ("prefix", "suffix"):
-                found[key] = value
+                settings[key] = value
                 before = key
             elif key == "onlatest":
                 if value not in ("true", "false"):
                     raise WorkflowError(f"Invalid value for onlatest attribute: {value}")
                 if before:
-                    found[f"{before}_latest"] = value == "true"
+                    settings[f"{before}_latest"] = value == "true"
             else:
                 raise WorkflowError(f"Unknown flavor entry: {line}")
-    return Flavor(**found)  # type: ignore[arg-type]
+    return Flavor(**settings)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

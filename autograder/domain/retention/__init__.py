@@ -6,8 +6,9 @@ the images from what the clouds' own clients print.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from autograder.domain.retention import acr, acr_policy, artifact_registry, ecr, ecr_validate, gar_validate
 from autograder.domain.retention.model import Action, Image, InvalidPolicy, PolicyError, Preview, Result, summary
@@ -15,6 +16,12 @@ from autograder.domain.retention.model import Action, Image, InvalidPolicy, Poli
 __all__ = ["DIALECTS", "Action", "Image", "InvalidPolicy", "PolicyError", "Preview", "Result", "preview", "summary"]
 
 DIALECTS = {"ecr": "Amazon ECR", "gar": "Google Artifact Registry", "acr": "Azure Container Registry"}
+
+_EVALUATORS: dict[str, tuple[Callable[[str], Any], Callable[[Any, Sequence[Image], datetime], Preview]]] = {
+    "ecr": (ecr_validate.parse, ecr.evaluate),
+    "gar": (gar_validate.parse, artifact_registry.evaluate),
+    "acr": (acr_policy.parse, acr.evaluate),
+}
 
 
 def preview(dialect: str, policy: str, images: Sequence[Image], now: datetime) -> Preview:
@@ -31,9 +38,5 @@ def preview(dialect: str, policy: str, images: Sequence[Image], now: datetime) -
         InvalidPolicy: with every error of the policy.
         KeyError: the dialect is not known.
     """
-    evaluators = {
-        "ecr": lambda: ecr.evaluate(ecr_validate.parse(policy), images, now),
-        "gar": lambda: artifact_registry.evaluate(gar_validate.parse(policy), images, now),
-        "acr": lambda: acr.evaluate(acr_policy.parse(policy), images, now),
-    }
-    return evaluators[dialect]()
+    parse, evaluate = _EVALUATORS[dialect]
+    return evaluate(parse(policy), images, now)

@@ -1,7 +1,9 @@
 """What the cleanup policies of an Artifact Registry repository do to its images, in one run.
 
 The rules are in :mod:`autograder.domain.retention.gar_rules`. Cost: each policy looks at each image once. Subjects are
-not looked at: what happens to a reference artifact when its subject goes is not documented for cleanup policies.
+not looked at: what happens to a reference artifact when its subject goes is not documented for cleanup policies. An
+index keeps the images it refers to ("Manifest is still referenced by one or more parent images", recorded in
+https://github.com/GoogleCloudPlatform/gcr-cleaner/issues/118).
 """
 
 from __future__ import annotations
@@ -51,10 +53,10 @@ def _decide(policy: RepositoryPolicy, images: Sequence[Image], now: datetime) ->
     results = []
     for position, image in enumerate(images):
         keep, delete = keeps.get(position), deletes.get(position)
-        holders = [images[parent] for parent in parents.get(position, ()) if gar_rules.protects_child(images[parent])]
+        holders = [images[parent] for parent in parents.get(position, ())]
         if delete is None or not gar_rules.keep_beats_delete(keep is not None, delete is not None):
             results.append(_kept(image, keep, delete))
-        elif holders:
+        elif holders:  # the registry refuses: GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE
             index = graph.index_name(holders)
             why = f"Delete policy {delete.name} matches, but the index {index} refers to this image: it has to go first"
             results.append(_result(image, Action.KEEP, None, why))

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from autograder.domain.retention import ecr_rules, ecr_why, graph
+from autograder.domain.retention.ecr_counts import COUNT_TYPES
 from autograder.domain.retention.ecr_rules import Rule
 from autograder.domain.retention.model import Image, Preview, Result
 from autograder.domain.retention.patterns import TagIndex
-
-COUNT = "imageCountMoreThan"
 
 
 @dataclass(slots=True)
@@ -70,8 +69,10 @@ def evaluate(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -> P
 def apply_rules(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -> Verdicts:
     """Apply the rules to the images of one repository, by priority.
 
-    Every rule is evaluated against the whole repository; then a rule acts on what it marks, except on what a higher
-    rule has seen.
+    Every rule is evaluated against the whole repository, so its ranking counts the images that a higher rule claimed
+    as well ("can still identify them as if they haven't been expired"). Then it acts on what it marks, except on what
+    a higher rule has *seen*, and be it to keep it ("an image that matches the tagging requirements of a rule cannot be
+    expired by a rule with a lower priority").
 
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html (evaluation rules).
     """
@@ -85,24 +86,24 @@ def apply_rules(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -
         if not seen:
             verdicts.idle.append(rule)
             continue
-        ranked = ecr_rules.counted(seen, claimed)
-        if rule.count_type == COUNT:
-            marked: Sequence[int] = ecr_rules.over_count(rule, ranked)
-            for place, position in enumerate(ranked, 1):
+        since = COUNT_TYPES[rule.count_type].since
+        if since is not None:
+            marked: Sequence[int] = ecr_rules.over_age(rule, since, images, seen, now)
+        else:
+            marked = ecr_rules.over_count(rule, seen)
+            for place, position in enumerate(seen, 1):
                 if claimed[position] is None:
                     verdicts.place[position] = place
             if marked and unsure_places:
-                without = [position for position in ranked if position not in unsure_places]
+                without = [position for position in seen if position not in unsure_places]
                 surely = set(ecr_rules.over_count(rule, without))
                 verdicts.count_open |= {p for p in marked if p not in surely and claimed[p] is None}
-        else:
-            marked = ecr_rules.over_age(rule, images, seen, now)
         for position in marked:
             if claimed[position] is None:
                 verdicts.acts.setdefault(position, rule)
             else:
                 verdicts.blocked.setdefault(position, rule)
-        for position in ecr_rules.shielded(seen, marked):
+        for position in seen:
             if claimed[position] is None:
                 claimed[position] = rule
     return verdicts
@@ -111,8 +112,8 @@ def apply_rules(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -
 def _sees(rule: Rule, images: Sequence[Image], order: Sequence[int], tags: TagIndex) -> list[int]:
     """The positions of the images that meet a rule's storage class and tag conditions, newest first."""
     if rule.patterns or rule.prefixes:
-        found = [tags.positions(entry, matches) for entry, matches in ecr_rules.tag_tests(rule)]
-        fitting = ecr_rules.match_all_entries(found)
+        by_entry = [tags.positions(entry, matches) for entry, matches in ecr_rules.tag_tests(rule)]
+        fitting = ecr_rules.match_all_entries(by_entry)
         seen = [position for position in order if position in fitting]
     else:
         seen = [position for position in order if ecr_rules.has_tag_status(rule, images[position])]
@@ -139,10 +140,7 @@ def _decide(verdicts: Verdicts, images: Sequence[Image], now: datetime) -> list[
             results.append(words.acted(position, rule, ecr_why.COUNT_OPEN))
         else:
             results.append(words.acted(position, rule))
-    following = {
-        position: subject
-        for position, subject in graph.subjects(images).items()
-        if ecr_rules.follows_subject(images[position]) is not None
-    }
-    graph.settle_followers(results, following, words.follower)
+    # A reference artifact (signature, SBOM) shares its subject's fate within 24 hours.
+    # Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html (reference artifacts)
+    graph.settle_followers(results, graph.subjects(images), words.follower)
     return results

@@ -24,6 +24,7 @@ class Rule:
     """One rule of a valid lifecycle policy, with the names of the document.
 
     ``patterns`` and ``prefixes`` hold ``tagPatternList`` and ``tagPrefixList``; at most one of them is not empty.
+    ``count_type`` is a key of :data:`autograder.domain.retention.ecr_counts.COUNT_TYPES`.
     """
 
     priority: int
@@ -93,18 +94,6 @@ def match_all_entries(matches: Sequence[set[int]]) -> set[int]:
     return set.intersection(*matches)
 
 
-def counted(seen: list[int], claimed: Sequence[Rule | None]) -> list[int]:
-    """The images that take part in a rule's ranking: all it sees, also those a higher rule has claimed.
-
-    Args:
-        seen: what the rule sees, newest first.
-        claimed: for each image the higher rule that saw it first, if any; it changes nothing here.
-
-    Source: LifecyclePolicies ("can still identify them as if they haven't been expired").
-    """
-    return seen
-
-
 def over_count(rule: Rule, ranked: Sequence[int]) -> Sequence[int]:
     """What ``imageCountMoreThan`` marks: all but the newest N. Source: properties (countType)."""
     return ranked[rule.count_number :]
@@ -118,56 +107,16 @@ def is_older(moment: datetime, limit: datetime) -> bool:
     return moment < limit
 
 
-def pushed_time(image: Image) -> datetime:
-    """What ``sinceImagePushed`` counts from: the push, never a later tag.
-
-    Source: LifecyclePolicies (pushed_at_time), https://github.com/aws/containers-roadmap/issues/2746
-    """
-    return image.pushed
-
-
-def pull_time(image: Image) -> datetime:
-    """What ``sinceImagePulled`` counts from: the last pull; restored since: the restore; never pulled: the push.
-
-    Source: LifecyclePolicies (last_recorded_pulltime, last_activated_at).
-    """
-    times = [moment for moment in (image.pulled, image.restored) if moment is not None]
-    return max(times, default=image.pushed)
-
-
-def archive_time(image: Image) -> datetime | None:
-    """What ``sinceImageTransitioned`` counts from: the last move to the archive. Source: LifecyclePolicies."""
-    return image.archived
-
-
-COUNTS_FROM: dict[str, Callable[[Image], datetime | None]] = {
-    "sinceImagePushed": lambda image: pushed_time(image),
-    "sinceImagePulled": lambda image: pull_time(image),
-    "sinceImageTransitioned": lambda image: archive_time(image),
-}
-
-
-def over_age(rule: Rule, images: Sequence[Image], seen: Iterable[int], now: datetime) -> list[int]:
-    """What the three ``since...`` kinds mark: the images seen whose time lies more than N days back.
+def over_age(
+    rule: Rule, since: Callable[[Image], datetime | None], images: Sequence[Image], seen: Iterable[int], now: datetime
+) -> list[int]:
+    """What the types that count days mark: the images seen whose time lies more than N days back.
 
     An image without that time (archived at an unknown moment) is not marked. Source: properties (countType).
     """
-    since, limit = COUNTS_FROM[rule.count_type], days_before(now, rule.count_number)
+    limit = days_before(now, rule.count_number)
     moments = ((position, since(images[position])) for position in seen)
     return [position for position, moment in moments if moment is not None and is_older(moment, limit)]
-
-
-def shielded(seen: Sequence[int], marked: Sequence[int]) -> Sequence[int]:
-    """The images that are out of reach for every lower rule: all that the rule has *seen*, also those it keeps.
-
-    Args:
-        seen: what the rule sees.
-        marked: the part of it that its count condition marks; it changes nothing here.
-
-    Source: LifecyclePolicies ("an image that matches the tagging requirements of a rule cannot be expired by a rule
-    with a lower priority").
-    """
-    return seen
 
 
 def protects_child(index: Image, action: Action) -> bool:
@@ -179,11 +128,3 @@ def protects_child(index: Image, action: Action) -> bool:
     the manifest list being deleted or archived first").
     """
     return action is Action.EXPIRE or not index.archived_class
-
-
-def follows_subject(image: Image) -> str | None:
-    """The digest whose fate a reference artifact (signature, SBOM) shares within 24 hours; ``None``: its own fate.
-
-    Source: LifecyclePolicies (reference artifacts).
-    """
-    return image.subject

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
+from autograder.domain.retention.ecr_counts import COUNT_TYPES, CountType
 from autograder.domain.retention.ecr_rules import Rule
 from autograder.domain.retention.ecr_whole import WHOLE_POLICY_CHECKS
 from autograder.domain.retention.jsontext import load_json
@@ -20,10 +21,8 @@ from autograder.domain.retention.model import Action, InvalidPolicy, PolicyError
 MAX_RULES = 50
 MAX_CHARACTERS = 30_720
 MAX_WILDCARDS = 4
-MIN_ARCHIVE_DAYS = 90
 TAG_STATUSES = ("tagged", "untagged", "any")
 STORAGE_CLASSES = ("standard", "archive")
-COUNT_TYPES = ("imageCountMoreThan", "sinceImagePushed", "sinceImagePulled", "sinceImageTransitioned")
 ACTIONS = ("expire", "transition")
 LISTS = ("tagPatternList", "tagPrefixList")
 # The two shapes AWS's schema knows: a count without countUnit, an age with it.
@@ -120,7 +119,7 @@ def check_selection(rule: Fields, path: str) -> Errors:
     yield from _names(selection, path, required=("tagStatus", "countType", "countNumber"), optional=optional)
     yield from _one_of(selection, "tagStatus", TAG_STATUSES, path)
     yield from _one_of(selection, "storageClass", STORAGE_CLASSES, path)
-    yield from _one_of(selection, "countType", COUNT_TYPES, path, NO_SCHEMA)
+    yield from _one_of(selection, "countType", tuple(COUNT_TYPES), path, NO_SCHEMA)
     if "countNumber" in selection:
         yield from _positive(selection["countNumber"], f"{path}.countNumber")
 
@@ -159,38 +158,41 @@ def check_list_entries(rule: Fields, path: str) -> Errors:
 
 
 def check_count_unit(rule: Fields, path: str) -> Errors:
-    """``countUnit`` is ``days`` with the three since... types, required there, and an error with a count."""
+    """``countUnit`` is ``days`` with the types that count days, required there, and an error with a count of images."""
     selection, path = _part(rule, "selection"), f"{path}.selection"
-    count_type = selection.get("countType")
-    if count_type == "imageCountMoreThan" and "countUnit" in selection:
-        yield PolicyError(f"{path}.countUnit", "countUnit is not allowed with imageCountMoreThan", NO_SCHEMA)
+    name, count_type = _count_type(selection)
+    if count_type is not None and not count_type.counts_days and "countUnit" in selection:
+        yield PolicyError(f"{path}.countUnit", f"countUnit is not allowed with {name}", NO_SCHEMA)
     elif "countUnit" in selection:
         yield from _one_of(selection, "countUnit", ("days",), path)
-    elif count_type in COUNT_TYPES[1:]:
-        yield PolicyError(path, f"{count_type} needs countUnit days", NO_SCHEMA)
+    elif count_type is not None and count_type.counts_days:
+        yield PolicyError(path, f"{name} needs countUnit days", NO_SCHEMA)
 
 
 def check_storage_class(rule: Fields, path: str) -> Errors:
-    """``archive`` is required with ``sinceImageTransitioned`` and allowed with nothing else."""
+    """``archive`` is required with a type that selects the archive, and allowed with no other."""
     selection, path = _part(rule, "selection"), f"{path}.selection"
-    count_type, storage = selection.get("countType"), selection.get("storageClass", "standard")
-    if count_type == "sinceImageTransitioned" and storage == "standard":
-        yield PolicyError(path, "sinceImageTransitioned needs storageClass archive")
-    if count_type in COUNT_TYPES[:3] and storage == "archive":
-        yield PolicyError(f"{path}.storageClass", f"{count_type} cannot select the archive, only standard")
+    name, count_type = _count_type(selection)
+    storage = selection.get("storageClass", "standard")
+    if count_type is None:
+        return
+    if count_type.selects_archive and storage == "standard":
+        yield PolicyError(path, f"{name} needs storageClass archive")
+    if not count_type.selects_archive and storage == "archive":
+        yield PolicyError(f"{path}.storageClass", f"{name} cannot select the archive, only standard")
 
 
 def check_archive_minimum(rule: Fields, path: str) -> Errors:
-    """Images stay at least 90 days in the archive.
+    """Images stay a number of days in the archive.
 
     Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
     """
     selection = _part(rule, "selection")
-    number = selection.get("countNumber")
-    if selection.get("countType") != "sinceImageTransitioned" or not isinstance(number, int):
+    number, (_, count_type) = selection.get("countNumber"), _count_type(selection)
+    if count_type is None or not _is_integer(number):
         return
-    if 0 < number < MIN_ARCHIVE_DAYS and number is not True:
-        text = f"images stay in the archive for at least {MIN_ARCHIVE_DAYS} days, so {number} is too few"
+    if 0 < number < count_type.least_days:
+        text = f"images stay in the archive for at least {count_type.least_days} days, so {number} is too few"
         yield PolicyError(f"{path}.selection.countNumber", text)
 
 
@@ -214,13 +216,11 @@ def check_action(rule: Fields, path: str) -> Errors:
 
 
 def check_action_fits_count(rule: Fields, path: str) -> Errors:
-    """``sinceImagePulled`` only archives, ``sinceImageTransitioned`` only expires."""
-    count_type, action = _part(rule, "selection").get("countType"), _part(rule, "action").get("type")
-    if count_type == "sinceImagePulled" and action == "expire":
-        text = "sinceImagePulled can only archive (transition): archive first, expire later with sinceImageTransitioned"
-        yield PolicyError(f"{path}.action.type", text)
-    if count_type == "sinceImageTransitioned" and action == "transition":
-        yield PolicyError(f"{path}.action.type", "sinceImageTransitioned can only expire")
+    """Some types only archive, some only expire."""
+    name, count_type = _count_type(_part(rule, "selection"))
+    action = _part(rule, "action").get("type")
+    if count_type is not None and isinstance(action, str) and action in count_type.refused:
+        yield PolicyError(f"{path}.action.type", f"{name} {count_type.refused[action]}")
 
 
 RULE_CHECKS: list[Callable[[Fields, str], Errors]] = [
@@ -260,7 +260,13 @@ def _part(rule: Fields, name: str) -> Fields:
     return part if isinstance(part, dict) else {}
 
 
-def _is_integer(value: object) -> bool:
+def _count_type(selection: Fields) -> tuple[str, CountType | None]:
+    """The name of a selection's count type and its record; None where there is no such type."""
+    name = selection.get("countType")
+    return (name, COUNT_TYPES.get(name)) if isinstance(name, str) else ("", None)
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from autograder.domain.retention import ecr_rules
 from autograder.domain.retention.durations import age_text
+from autograder.domain.retention.ecr_counts import COUNT_TYPES
 from autograder.domain.retention.ecr_rules import Rule
 from autograder.domain.retention.graph import index_name, short
 from autograder.domain.retention.model import Action, Image, Result
@@ -54,16 +54,12 @@ def idle_note(rule: Rule) -> str:
 
 def limit_text(rule: Rule) -> str:
     """What a rule does, as a clause: ``keeps the 10 newest images tagged prod-*``."""
-    if rule.count_type == "imageCountMoreThan":
+    count_type = COUNT_TYPES[rule.count_type]
+    if not count_type.counts_days:
         number = rule.count_number
         return f"keeps the {'' if number == 1 else f'{number} '}newest {selection_text(rule, number)}"
-    verb, what = VERBS[rule.action], selection_text(rule)
     days = f"{rule.count_number} day{'' if rule.count_number == 1 else 's'}"
-    return {
-        "sinceImagePushed": f"{verb} {what} pushed more than {days} ago",
-        "sinceImagePulled": f"{verb} {what} not pulled for more than {days}",
-        "sinceImageTransitioned": f"{verb} {what} that moved there more than {days} ago",
-    }[rule.count_type]
+    return f"{VERBS[rule.action]} {selection_text(rule)} {count_type.limit.format(days=days)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ class Words:
     def acted(self, position: int, rule: Rule, undecided: str = "") -> Result:
         """A result for an image that ``rule`` acts on; ``undecided`` says what is open, if anything."""
         why = f"rule {rule.priority} {limit_text(rule)}; {self._standing(position, rule)}"
-        if rule.count_type == "imageCountMoreThan" and rule.action is Action.ARCHIVE:
+        if not COUNT_TYPES[rule.count_type].counts_days and rule.action is Action.ARCHIVE:
             why += " and moves to the archive"
         return self._result(position, rule.action, rule.priority, why, undecided)
 
@@ -128,20 +124,11 @@ class Words:
 
     def _standing(self, position: int, rule: Rule) -> str:
         """Where an image stands by a rule's measure: ``this is number 12``, ``this one was pushed 45 days ago``."""
-        if rule.count_type == "imageCountMoreThan":
+        count_type, image = COUNT_TYPES[rule.count_type], self.images[position]
+        if count_type.since is None:
             return f"this is number {self.place[position]}"
-        moment = ecr_rules.COUNTS_FROM[rule.count_type](self.images[position])
-        if moment is None:
-            return "when this one moved is not known"
-        age = age_text(self.now, moment)
-        image = self.images[position]
-        if rule.count_type == "sinceImagePushed":
-            return f"this one was pushed {age} ago"
-        if rule.count_type == "sinceImageTransitioned":
-            return f"this one moved {age} ago"
-        if moment == image.pulled:
-            return f"this one was pulled {age} ago"
-        return f"this one was restored {age} ago" if image.restored else f"never pulled, this one was pushed {age} ago"
+        moment, event = count_type.since(image), count_type.event(image)
+        return f"when {event} is not known" if moment is None else f"{event} {age_text(self.now, moment)} ago"
 
     def _result(self, position: int, action: Action, rule: int | None, why: str, undecided: str = "") -> Result:
         image = self.images[position]

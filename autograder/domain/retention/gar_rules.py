@@ -134,12 +134,3 @@ def keep_beats_delete(kept: bool, deleted: bool) -> bool:
 def tag_forbids_delete(policy: RepositoryPolicy, image: Image) -> bool:
     """In a repository with immutable tags a tagged image cannot be deleted. Source: repositories (Tag state)."""
     return policy.immutable_tags and bool(image.tags)
-
-
-def protects_child(index: Image) -> bool:
-    """Whether an index keeps an image it refers to: always, the registry refuses to delete such a manifest.
-
-    Source: the registry's answer GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE ("Manifest is still referenced by one or more
-    parent images"), recorded in https://github.com/GoogleCloudPlatform/gcr-cleaner/issues/118
-    """
-    return True

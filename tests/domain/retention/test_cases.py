@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from autograder.domain.retention import InvalidPolicy
+from autograder.domain.retention import Action, Image, InvalidPolicy, ecr
+from autograder.domain.retention.ecr_counts import COUNT_TYPES
+from autograder.domain.retention.ecr_rules import Rule
 
 
 def test_case_is_as_expected(case):
@@ -88,3 +92,71 @@ def test_a_rule_that_sees_nothing_is_pointed_out(all_cases):
     (note,) = all_cases["der-04-and-trap"].run().notes
     assert note.startswith("rule 1 sees no image")
     assert "both latest and main" in note
+
+
+DAY = timedelta(days=1)
+
+
+WORDS = [
+    ("imageCountMoreThan", Action.EXPIRE, {}, "rule 1 keeps the newest image; this is number 2"),
+    (
+        "imageCountMoreThan",
+        Action.ARCHIVE,
+        {},
+        "rule 1 keeps the newest image; this is number 2 and moves to the archive",
+    ),
+    (
+        "sinceImagePushed",
+        Action.EXPIRE,
+        {},
+        "rule 1 expires images pushed more than 1 day ago; this one was pushed 9 days ago",
+    ),
+    (
+        "sinceImagePulled",
+        Action.ARCHIVE,
+        {},
+        "rule 1 archives images not pulled for more than 1 day; never pulled, this one was pushed 9 days ago",
+    ),
+    (
+        "sinceImagePulled",
+        Action.ARCHIVE,
+        {"pulled": 5},
+        "rule 1 archives images not pulled for more than 1 day; this one was pulled 5 days ago",
+    ),
+    (
+        "sinceImagePulled",
+        Action.ARCHIVE,
+        {"pulled": 5, "restored": 3},
+        "rule 1 archives images not pulled for more than 1 day; this one was restored 3 days ago",
+    ),
+    (
+        "sinceImageTransitioned",
+        Action.EXPIRE,
+        {"archived": 4},
+        "rule 1 expires images in the archive that moved there more than 1 day ago; this one moved 4 days ago",
+    ),
+    (
+        "sinceImageTransitioned",
+        Action.EXPIRE,
+        {},
+        "rule 1 expires images in the archive that moved there more than 1 day ago; when this one moved is not known",
+    ),
+]
+
+
+@pytest.mark.parametrize(("count_type", "action", "moments", "why"), WORDS)
+def test_every_count_type_has_its_words(now, digest_of, count_type, action, moments, why):
+    archived = COUNT_TYPES[count_type].selects_archive
+    rule = Rule(1, "any", count_type, 1, action, archived_class=archived)
+    older = Image(
+        digest_of("A"),
+        now - 9 * DAY,
+        archived_class=archived,
+        **{name: now - days * DAY for name, days in moments.items()},
+    )
+    newer = Image(digest_of("B"), now, archived_class=archived, restored=now if "restored" in moments else None)
+    assert ecr.evaluate([rule], [older, newer], now).results[0].why == why
+
+
+def test_no_count_type_is_without_words():
+    assert {count_type for count_type, *_ in WORDS} == set(COUNT_TYPES)

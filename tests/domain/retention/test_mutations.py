@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
+import textwrap
 from collections.abc import Callable
+from dataclasses import fields, replace
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +15,9 @@ import pytest
 from autograder.domain.retention import (
     acr_purge,
     acr_rules,
+    artifact_registry,
+    ecr,
+    ecr_counts,
     ecr_rules,
     ecr_validate,
     ecr_whole,
@@ -19,6 +25,17 @@ from autograder.domain.retention import (
     gar_validate,
     patterns,
 )
+from autograder.domain.retention.ecr_counts import COUNT_TYPES, CountType
+
+
+def edited(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:
+    """A function with one place of its source changed: rules that are a line of a function are broken there."""
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"{function.__name__} has {old} {source.count(old)} times"
+    names = dict(vars(sys.modules[function.__module__]))
+    exec(compile(source.replace(old, new), inspect.getfile(function), "exec"), names)
+    return names[function.__name__]
+
 
 # (module, the rule's function, what breaks it, the broken function)
 ECR: list[tuple[ModuleType, str, str, Callable[..., Any]]] = [
@@ -52,22 +69,32 @@ ECR: list[tuple[ModuleType, str, str, Callable[..., Any]]] = [
     (patterns, "prefix_matcher", "stars are wildcards", lambda prefix: patterns.pattern_matcher(f"{prefix}*")),
     (ecr_rules, "match_all_entries", "a list is an or", lambda matches: set.union(*matches)),
     (
-        ecr_rules,
-        "counted",
+        ecr,
+        "apply_rules",
         "claimed images leave the ranking",
-        lambda seen, claimed: [p for p in seen if not claimed[p]],
+        edited(
+            ecr.apply_rules,
+            "marked = ecr_rules.over_count(rule, seen)",
+            "marked = ecr_rules.over_count(rule, [p for p in seen if claimed[p] is None])",
+        ),
     ),
     (ecr_rules, "over_count", "keeps one more", lambda rule, ranked: ranked[rule.count_number + 1 :]),
     (ecr_rules, "is_older", "exactly N days is older", lambda moment, limit: moment <= limit),
-    (ecr_rules, "pushed_time", "the restore counts", lambda image: image.restored or image.pushed),
-    (ecr_rules, "pull_time", "restores do not count", lambda image: image.pulled or image.pushed),
-    (ecr_rules, "pull_time", "never pulled is as good as pulled", lambda image: image.pulled or image.restored),
-    (ecr_rules, "archive_time", "the push counts", lambda image: image.pushed),
-    (ecr_rules, "shielded", "only marked images are out of reach", lambda seen, marked: marked),
-    (ecr_rules, "shielded", "nothing is out of reach", lambda seen, marked: ()),
+    (
+        ecr,
+        "apply_rules",
+        "only marked images are out of reach",
+        edited(ecr.apply_rules, "for position in seen:", "for position in marked:"),
+    ),
+    (
+        ecr,
+        "apply_rules",
+        "nothing is out of reach",
+        edited(ecr.apply_rules, "for position in seen:", "for position in ():"),
+    ),
     (ecr_rules, "protects_child", "indexes protect nothing", lambda index, action: False),
     (ecr_rules, "protects_child", "archived ones protect all", lambda index, action: True),
-    (ecr_rules, "follows_subject", "artifacts follow nothing", lambda image: None),
+    (ecr, "_decide", "artifacts follow nothing", edited(ecr._decide, "graph.subjects(images)", "{}")),
 ]
 GAR: list[tuple[ModuleType, str, str, Callable[..., Any]]] = [
     (gar_rules, "has_tag_state", "every state", lambda condition, image: True),
@@ -100,7 +127,12 @@ GAR: list[tuple[ModuleType, str, str, Callable[..., Any]]] = [
     (gar_rules, "most_recent", "one too few", lambda policy, ranked: ranked[: policy.keep_count - 1]),
     (gar_rules, "keep_beats_delete", "Delete wins", lambda kept, deleted: deleted),
     (gar_rules, "tag_forbids_delete", "tags may go", lambda policy, image: False),
-    (gar_rules, "protects_child", "indexes protect nothing", lambda index: False),
+    (
+        artifact_registry,
+        "_decide",
+        "indexes protect nothing",
+        edited(artifact_registry._decide, "elif holders:", "elif False:"),
+    ),
 ]
 ACR: list[tuple[ModuleType, str, str, Callable[..., Any]]] = [
     (acr_rules, "tag_matches", "every tag", lambda expressions, tag: True),
@@ -124,9 +156,23 @@ ACR: list[tuple[ModuleType, str, str, Callable[..., Any]]] = [
     (acr_rules, "soft_delete_is_over", "never", lambda deleted, days, now: False),
     (acr_purge, "repository_regex", "a part of the name", lambda item: acr_purge.compile_regex(item.repository)),
 ]
+# count type -> what breaks its record, and the broken field
+COUNTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("imageCountMoreThan", "it counts days", {"since": lambda image: image.pushed}),
+    ("imageCountMoreThan", "it selects the archive", {"selects_archive": True}),
+    ("sinceImagePushed", "it counts images", {"since": None}),
+    ("sinceImagePushed", "the restore counts", {"since": lambda image: image.restored or image.pushed}),
+    ("sinceImagePushed", "it selects the archive", {"selects_archive": True}),
+    ("sinceImagePulled", "restores do not count", {"since": lambda image: image.pulled or image.pushed}),
+    ("sinceImagePulled", "never pulled is as good as pulled", {"since": lambda image: image.pulled or image.restored}),
+    ("sinceImagePulled", "it may expire", {"refused": {}}),
+    ("sinceImageTransitioned", "the push counts", {"since": lambda image: image.pushed}),
+    ("sinceImageTransitioned", "it selects what is not archived", {"selects_archive": False}),
+    ("sinceImageTransitioned", "one day is enough", {"least_days": 1}),
+    ("sinceImageTransitioned", "it may archive", {"refused": {}}),
+]
 LIMITS = [
     (ecr_validate, "MAX_WILDCARDS", 9),
-    (ecr_validate, "MIN_ARCHIVE_DAYS", 1),
     (gar_validate, "MAX_POLICIES", 99),
 ]
 CHECKS = [("RULE_CHECKS", check) for check in ecr_validate.RULE_CHECKS] + [
@@ -141,6 +187,18 @@ CHECKS = [("RULE_CHECKS", check) for check in ecr_validate.RULE_CHECKS] + [
 )
 def test_a_broken_rule_is_noticed(module, name, how, broken, monkeypatch, failing_cases):
     monkeypatch.setattr(module, name, broken)
+    assert failing_cases() != []
+
+
+@pytest.mark.parametrize(("name", "how", "broken"), COUNTS, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_broken_count_type_is_noticed(name, how, broken, monkeypatch, failing_cases):
+    monkeypatch.setitem(COUNT_TYPES, name, replace(COUNT_TYPES[name], **broken))
+    assert failing_cases() != []
+
+
+@pytest.mark.parametrize("name", COUNT_TYPES)
+def test_a_missing_count_type_is_noticed(name, monkeypatch, failing_cases):
+    monkeypatch.delitem(COUNT_TYPES, name)
     assert failing_cases() != []
 
 
@@ -171,15 +229,29 @@ def test_every_rule_is_broken_at_least_once():
                 assert (module.__name__, name) in broken, name
 
 
+def test_every_count_type_is_broken_wherever_it_says_something():
+    """But for its words, which test_cases.py tests."""
+    usual = CountType(source="")
+    said = {
+        (name, field.name)
+        for name, count_type in COUNT_TYPES.items()
+        for field in fields(CountType)
+        if field.name not in ("source", "limit", "event")
+        and getattr(count_type, field.name) != getattr(usual, field.name)
+    }
+    assert said <= {(name, field) for name, _, broken in COUNTS for field in broken}
+
+
 def test_every_rule_names_its_source():
     functions = [
         function
-        for module in (ecr_rules, gar_rules, acr_rules, patterns)
+        for module in (ecr_rules, ecr_counts, gar_rules, acr_rules, patterns)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     ]
     assert len(functions) > 40
     for function in [*functions, *ecr_whole.WHOLE_POLICY_CHECKS]:
         assert "Source:" in (function.__doc__ or ""), function.__name__
+    assert all(count_type.source for count_type in COUNT_TYPES.values())
     for module in (ecr_rules, gar_rules, acr_rules, ecr_validate, gar_validate):
         assert "https://" in (module.__doc__ or "")

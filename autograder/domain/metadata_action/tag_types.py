@@ -1,20 +1,21 @@
-"""One function a rule type: the value a rule gives in a run, or why it gives none.
+"""The types of tag rules: a table with one record a type, and how each gives its value in a run.
 
-Source of all: https://github.com/docker/metadata-action/blob/master/src/meta.ts (6.0 to 6.2), the ``proc...`` methods.
+Source of all: https://github.com/docker/metadata-action/blob/master/src/meta.ts (6.0 to 6.2), the ``proc...`` methods,
+and, for attributes and priorities, https://github.com/docker/metadata-action/blob/master/src/tag.ts
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
-from autograder.domain.github_actions.javascript import match
+from autograder.domain.github_actions.javascript import match, number
 from autograder.domain.metadata_action.context import Context, dates, expand, known_sha, short_sha
 from autograder.domain.metadata_action.render import is_single_name, render
-from autograder.domain.metadata_action.rules import Rule
 from autograder.domain.metadata_action.versions import read_pep440, semver_values
 
 BRANCH: Final = "refs/heads/"
@@ -44,14 +45,51 @@ class Skipped:
     warning: bool = False
 
 
-def produce(rule: Rule, context: Context) -> TagValue | Skipped:
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the ``tags`` input.
+
+    Attributes:
+        type: one of the keys of :data:`TAG_TYPES`.
+        attributes: every attribute, defaults filled in.
+        line: the line as it was written.
+    """
+
+    type: str
+    attributes: dict[str, str]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagType:
+    """A type of tag rules.
+
+    Attributes:
+        value: the value that a rule gives in a run, or why it gives none. Raises WorkflowError where the action would
+            stop, and NotKnownHere where only a run on GitHub can tell.
+        priority: that of a rule that gives none. Higher ones come first, and the first tag is the version.
+        defaults: attributes that are filled in where a rule does not give them.
+        required: the attribute that a rule must have, if any.
+        choices: attribute -> what it may be.
+        finish: what else is checked or filled in; it gets the attributes and the line.
+    """
+
+    value: Callable[[Rule, Context], TagValue | Skipped]
+    priority: str
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    required: str = ""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    finish: Callable[[dict[str, str], str], None] | None = None
+
+
+def value_of(rule: Rule, context: Context) -> TagValue | Skipped:
     """The value of one rule.
 
     Raises:
         WorkflowError: where the action would stop.
         NotKnownHere: where only a run on GitHub can tell.
     """
-    return _PRODUCERS[rule.type](rule, context)
+    return TAG_TYPES[rule.type].value(rule, context)
 
 
 def _schedule(rule: Rule, context: Context) -> TagValue | Skipped:
@@ -71,13 +109,13 @@ def _matched_part(rule: Rule, text: str) -> tuple[str, str | None]:
     """The part of ``text`` that the attribute ``match`` cuts out, slashes replaced, and a warning."""
     pattern, warning = rule.attributes["match"], None
     if pattern:
-        found = match(pattern, "", text)
-        if found is None:
+        groups = match(pattern, "", text)
+        if groups is None:
             warning = f"{pattern} does not match {text}."
-        elif len(found) < 2 or found[1] is None:
+        elif len(groups) < 2 or groups[1] is None:
             raise WorkflowError(f"the match attribute {pattern} has no group that takes part in: {text}")
         else:
-            text = found[1]
+            text = groups[1]
     return text.replace("/", "-"), warning
 
 
@@ -124,11 +162,11 @@ def _match(rule: Rule, context: Context) -> TagValue | Skipped:
         return Skipped("no tag event, and no value attribute")
     pattern, group = rule.attributes["pattern"], rule.attributes["group"]
     literal = re.fullmatch(r"/(.+)/(.*)", pattern)
-    found = match(literal[1], literal[2], text) if literal else match(pattern, "", text)
-    if found is None:
+    groups = match(literal[1], literal[2], text) if literal else match(pattern, "", text)
+    if groups is None:
         return Skipped(f"{pattern} does not match {text}.", warning=True)
-    index = int(group) if re.fullmatch(r"0|[1-9][0-9]{0,5}", group) else len(found)
-    value = found[index] if index < len(found) else None
+    index = int(group) if re.fullmatch(r"0|[1-9][0-9]{0,5}", group) else len(groups)
+    value = groups[index] if index < len(groups) else None
     if value is None:
         return Skipped(f"Group {group} does not exist for {pattern} pattern.", warning=True)
     return TagValue(value, latest=True)
@@ -164,13 +202,25 @@ def _sha(rule: Rule, context: Context) -> TagValue | Skipped:
     return TagValue(short_sha(context) if rule.attributes["format"] == "short" else known_sha(context))
 
 
-_PRODUCERS: Final[dict[str, Callable[[Rule, Context], TagValue | Skipped]]] = {
-    "schedule": _schedule,
-    "semver": _semver,
-    "pep440": _pep440,
-    "match": _match,
-    "edge": _edge,
-    "ref": _ref,
-    "raw": _raw,
-    "sha": _sha,
+def _check_group(attributes: dict[str, str], line: str) -> None:
+    if math.isnan(number(attributes["group"])):
+        raise WorkflowError(f"Invalid match group for {line}")
+
+
+def _prefix_pull_request(attributes: dict[str, str], line: str) -> None:
+    if attributes["event"] == "pr":
+        attributes.setdefault("prefix", "pr-")
+
+
+TAG_TYPES: Final[dict[str, TagType]] = {
+    "schedule": TagType(_schedule, "1000", {"pattern": "nightly"}),
+    "semver": TagType(_semver, "900", {"value": "", "match": ""}, required="pattern"),
+    "pep440": TagType(_pep440, "900", {"value": "", "match": ""}, required="pattern"),
+    "match": TagType(_match, "800", {"group": "0", "value": ""}, required="pattern", finish=_check_group),
+    "edge": TagType(_edge, "700", {"branch": ""}),
+    "ref": TagType(
+        _ref, "600", required="event", choices={"event": ("branch", "tag", "pr")}, finish=_prefix_pull_request
+    ),
+    "raw": TagType(_raw, "200", required="value"),
+    "sha": TagType(_sha, "100", {"prefix": "sha-", "format": "short"}, choices={"format": ("short", "long")}),
 }
