@@ -94,7 +94,7 @@ def test_it_is_published_on_loopback_only_and_labelled(throw_away, engine):
     assert throw_away.url.startswith("http://127.0.0.1:")
     [found] = [
         c
-        for c in engine.api.containers(filters={"label": f"{orphans.OWNER_LABEL}={orphans.owner()}"})
+        for c in engine.api.containers(filters={"label": f"{orphans.OWNER_LABEL}={orphans.owner().name}"})
         if c["Labels"][orphans.ROLE_LABEL] == "probe"
     ]
     settings = engine.api.inspect_container(found["Id"])
