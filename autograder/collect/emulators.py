@@ -36,7 +36,7 @@ class EmulatorClient(RegistryClient):
     """Reads one emulator's images, tagged or not, as of the last :meth:`look`.
 
     Args:
-        service: one of :data:`autograder.evidence.emulator_state.EMULATORS`.
+        service: one of :data:`autograder.domain.services.EMULATORS`.
 
     Raises:
         EnvironmentProblem: it was never started here.

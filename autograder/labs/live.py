@@ -23,7 +23,8 @@ from autograder.oci import manifests
 from autograder.domain.bases import Base
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
-from autograder.evidence.emulator_state import MAX_REPOSITORIES, EMULATORS
+from autograder.domain.services import EMULATORS
+from autograder.evidence.emulator_state import MAX_REPOSITORIES
 from autograder.labs import answers, probing, tasks, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograder.domain.services import BY_NAME, EMULATORS
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.services import claims, cloud_admin, cloud_credentials, http, images, ports, registry, services_image
 from autograder.services.installation import Installation
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
-STORE, FRONTS = "store", "clouds"  # the two containers, as in their names
+STORE, BACKENDS = "store", "clouds"  # the two containers, as in their names
 STORE_ADDRESS = "http://store:5000"
 FILES = "/store"  # where the backends see the store's volume, to be read only
-INSIDE = dict(zip(SERVICES, (5002, 5003, 5004, 5005), strict=True))  # ports within the container
+INSIDE = {name: BY_NAME[name].port for name in EMULATORS}  # ports within the container
 CONFIGURATION = "configuration.json"
 USER = 10001  # of the image
 HEALTH_SECONDS = 240.0  # on a machine that is busy; a container that has ended is noticed at once
@@ -75,7 +75,7 @@ def _store(installation: Installation, image: str, secret: str) -> dict[str, Any
 
 def _backends(installation: Installation, image: str, scanner: Scanner | None) -> dict[str, Any]:
     """The backends' whole configuration: no rights, no writable place but their volume."""
-    name = installation.object_name(FRONTS)
+    name = installation.object_name(BACKENDS)
     volumes = {
         name: {"bind": "/state", "mode": "rw"},
         installation.object_name(STORE): {"bind": FILES, "mode": "ro"},
@@ -83,7 +83,7 @@ def _backends(installation: Installation, image: str, scanner: Scanner | None) -
     return {
         "name": name,
         "image": image,
-        "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in SERVICES},
+        "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in EMULATORS},
         "volumes": volumes | (scanner.volumes if scanner else {}),
         "restart_policy": {"Name": "unless-stopped"},
         "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
@@ -100,7 +100,7 @@ def configuration(
     installation: Installation, secrets: dict[str, Any], scanner: Scanner | None = None
 ) -> dict[str, Any]:
     """What the process inside reads (``emulators.assembly.Configuration``)."""
-    credentials = {service: dict(secrets["credentials"][service]) for service in SERVICES}
+    credentials = {service: dict(secrets["credentials"][service]) for service in EMULATORS}
     credentials["acr"]["host"] = f"localhost:{installation.ports['acr']}"
     return {
         "state": "/state",
@@ -116,13 +116,13 @@ def configuration(
 
 def answers(installation: Installation) -> bool:
     """Whether every backend answers and has its store behind it."""
-    found = (installation.ports.get(service) for service in SERVICES)
+    found = (installation.ports.get(service) for service in EMULATORS)
     return all(port is not None and cloud_admin.healthy(port) for port in found)
 
 
 def running(client: DockerClient, installation: Installation) -> bool:
     """Whether this installation's backends run; they hold their ports even while one does not answer."""
-    container = _find(client, installation, FRONTS)
+    container = _find(client, installation, BACKENDS)
     return container is not None and container.status == "running"
 
 
@@ -141,7 +141,7 @@ def up(
 
     Args:
         client: the engine.
-        installation: whose emulators; a port for each of :data:`SERVICES` is chosen already.
+        installation: whose emulators; a port for each of ``EMULATORS`` is chosen already.
         report: called with one line for each step that takes time.
         scanner: what ECR's scans are made with; without one they end as failed, and say so.
         step: measures what is done in the block, by its name.
@@ -162,7 +162,7 @@ def up(
     with step("clouds"):
         network = _network(client, installation)
         _have(client, installation, STORE, store, network, {})
-        container = _have(client, installation, FRONTS, backends, network, inside)
+        container = _have(client, installation, BACKENDS, backends, network, inside)
         if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
             raise _silent(container)
     for name in former - {image}:
@@ -174,7 +174,7 @@ def up(
 def down(client: DockerClient, installation: Installation) -> bool:
     """Stop the backends, then the store; containers and volumes stay. Returns whether anything was running."""
     stopped = False
-    for part in (FRONTS, STORE):
+    for part in (BACKENDS, STORE):
         container = _find(client, installation, part)
         if container is not None and container.status not in ("exited", "created"):
             container.stop(timeout=10)
@@ -219,14 +219,14 @@ def _find(client: DockerClient, installation: Installation, part: str) -> Contai
 
 def _ran_on(client: DockerClient, installation: Installation) -> set[str]:
     """Names of the images that the backends had until now: as claimed, and as their container says."""
-    container = _find(client, installation, FRONTS)
+    container = _find(client, installation, BACKENDS)
     named = str(container.attrs["Config"]["Image"]) if container is not None else ""
     return {claims.of(client, installation).image, named} - {""}
 
 
 def _network(client: DockerClient, installation: Installation) -> str:
     """The private network of store and backends."""
-    name = installation.object_name(FRONTS)
+    name = installation.object_name(BACKENDS)
     if not any(network.name == name for network in client.networks.list(names=[name])):
         client.networks.create(name, labels={claims.INSTALLATION_LABEL: installation.id})
     return name
@@ -261,7 +261,7 @@ def _have(
     except APIError as error:
         text = str(error.explanation or error)
         if "already allocated" in text or "address already in use" in text or "port is not available" in text.lower():
-            busy = next((s for s in SERVICES if not ports.is_free(installation.ports[s])), SERVICES[0])
+            busy = next((s for s in EMULATORS if not ports.is_free(installation.ports[s])), EMULATORS[0])
             raise ports.taken(busy, installation.ports[busy]) from None
         raise EnvironmentProblem(
             expected=f"the engine to start the container {wanted['name']}",
