@@ -55,7 +55,7 @@ def _port(found: Project) -> int:
     if wanted[0].port is not None:
         return wanted[0].port
     with closing(engine.connect()) as client:
-        for container in project.containers(client, found.folder):
+        for container in project.started_from(client, found.folder):
             for bound in (container.attrs["NetworkSettings"]["Ports"] or {}).get(f"{wanted[0].target}/tcp") or ():
                 return int(bound["HostPort"])
     raise _unreachable("its container does not run")

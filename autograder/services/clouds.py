@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.domain.services import BY_NAME, EMULATORS
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.services import claims, cloud_admin, cloud_credentials, http, images, ports, registry, services_image
+from autograder.services import (
+    claims,
+    cloud_admin,
+    cloud_credentials,
+    containers,
+    http,
+    images,
+    ports,
+    registry,
+    services_image,
+)
+from autograder.services.containers import Spec
 from autograder.services.installation import Installation
 
 if TYPE_CHECKING:
@@ -69,7 +80,7 @@ def _store(installation: Installation, image: str, secret: str) -> dict[str, Any
         "environment": {**registry.SETTINGS, "REGISTRY_HTTP_SECRET": secret},
         "volumes": {name: {"bind": "/var/lib/registry", "mode": "rw"}},
         "restart_policy": {"Name": "unless-stopped"},
-        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+        "log_config": containers.LOG_CONFIG,
     }
 
 
@@ -86,7 +97,7 @@ def _backends(installation: Installation, image: str, scanner: Scanner | None) -
         "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in EMULATORS},
         "volumes": volumes | (scanner.volumes if scanner else {}),
         "restart_policy": {"Name": "unless-stopped"},
-        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+        "log_config": containers.LOG_CONFIG,
         "read_only": True,
         "tmpfs": {"/tmp": "size=64m"},
         "cap_drop": ["ALL"],
@@ -161,9 +172,10 @@ def up(
     inside = configuration(installation, secrets, scanner)
     with step("clouds"):
         network = _network(client, installation)
-        _have(client, installation, STORE, store, network, {})
-        container = _have(client, installation, BACKENDS, backends, network, inside)
-        if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
+        containers.have(client, _spec(installation, STORE, store, network, {}))
+        published = {service: installation.ports[service] for service in EMULATORS}
+        container = containers.have(client, _spec(installation, BACKENDS, backends, network, inside), published)
+        if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: containers.lives(container)):
             raise _silent(container)
     for name in former - {image}:
         services_image.forget(client, name, installation)
@@ -173,13 +185,8 @@ def up(
 
 def down(client: DockerClient, installation: Installation) -> bool:
     """Stop the backends, then the store; containers and volumes stay. Returns whether anything was running."""
-    stopped = False
-    for part in (BACKENDS, STORE):
-        container = _find(client, installation, part)
-        if container is not None and container.status not in ("exited", "created"):
-            container.stop(timeout=10)
-            stopped = True
-    return stopped
+    stopped = [containers.stop(_find(client, installation, part), 10) for part in (BACKENDS, STORE)]
+    return any(stopped)
 
 
 def publish(client: DockerClient, installation: Installation, secrets: dict[str, Any], report: images.Report) -> None:
@@ -209,12 +216,7 @@ def publish(client: DockerClient, installation: Installation, secrets: dict[str,
 
 
 def _find(client: DockerClient, installation: Installation, part: str) -> Container | None:
-    from docker.errors import NotFound
-
-    try:
-        return client.containers.get(installation.object_name(part))
-    except NotFound:
-        return None
+    return containers.find(client, installation.object_name(part))
 
 
 def _ran_on(client: DockerClient, installation: Installation) -> set[str]:
@@ -232,57 +234,18 @@ def _network(client: DockerClient, installation: Installation) -> str:
     return name
 
 
-def _have(
-    client: DockerClient,
-    installation: Installation,
-    part: str,
-    wanted: dict[str, Any],
-    network: str,
-    inside: dict[str, Any],
-) -> Container:
-    """A running container of the wanted configuration."""
-    from docker.errors import APIError
-
-    mark = hashlib.sha256(json.dumps([wanted, network, inside], sort_keys=True).encode()).hexdigest()
-    container = _find(client, installation, part)
-    if container is not None and container.labels.get(registry.CONFIG_LABEL) != mark:
-        container.remove(force=True)
-        container = None
-    try:
-        if container is None:
-            container = _create(client, installation, part, wanted, network, mark)
-            if inside:
-                container.put_archive("/state", _archive(inside))
-        if container.status == "paused":
-            container.unpause()
-        elif container.status != "running":
-            container.start()
-        return container
-    except APIError as error:
-        text = str(error.explanation or error)
-        if "already allocated" in text or "address already in use" in text or "port is not available" in text.lower():
-            busy = next((s for s in EMULATORS if not ports.is_free(installation.ports[s])), EMULATORS[0])
-            raise ports.taken(busy, installation.ports[busy]) from None
-        raise EnvironmentProblem(
-            expected=f"the engine to start the container {wanted['name']}",
-            found=text,
-            next_step="Run: python3 course.py doctor",
-        ) from None
-
-
-def _create(
-    client: DockerClient, installation: Installation, part: str, wanted: dict[str, Any], network: str, mark: str
-) -> Container:
-    labels = {claims.INSTALLATION_LABEL: installation.id, claims.SERVICE_LABEL: part}
-    volume = installation.object_name(part)
-    if volume not in {found.name for found in client.volumes.list(filters={"name": volume})}:
-        client.volumes.create(volume, labels=labels)
-    aliases = {network: client.api.create_endpoint_config(aliases=[part])}
-    return client.containers.create(
-        **wanted,
+def _spec(
+    installation: Installation, part: str, settings: dict[str, Any], network: str, inside: dict[str, Any]
+) -> Spec:
+    """The store or the backends, with what is in their configuration file."""
+    return Spec(
+        settings,
+        {claims.INSTALLATION_LABEL: installation.id, claims.SERVICE_LABEL: part},
+        volumes=(installation.object_name(part),),
         network=network,
-        networking_config=aliases,
-        labels={**labels, registry.CONFIG_LABEL: mark},
+        alias=part,
+        files={"/state": _archive(inside)} if inside else {},
+        marked=[settings, network, inside],
     )
 
 
@@ -297,15 +260,9 @@ def _archive(inside: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _alive(container: Container) -> bool:
-    container.reload()
-    return bool(container.status in ("running", "restarting"))
-
-
 def _silent(container: Container) -> CourseError:
-    log = container.logs(tail=4).decode(errors="replace").strip().replace("\n", " / ")
     return EnvironmentProblem(
         expected=f"the clouds' emulators to answer within {HEALTH_SECONDS:.0f} seconds",
-        found=f"they do not; their container is {container.status}" + (f"; its log ends: {log}" if log else ""),
+        found=f"they do not; their {containers.told(container)}",
         next_step="Run `python3 course.py stop`, then `python3 course.py start`.",
     )
