@@ -9,7 +9,6 @@ it hardly depends on what else the machine does.
 from __future__ import annotations
 
 import base64
-import hashlib
 import http.client
 import io
 import json
@@ -27,6 +26,7 @@ from unittest.mock import patch
 from urllib.parse import quote, urlsplit
 
 from autograder.domain import services
+from autograder.oci.manifests import digest_of_pieces
 from autograder.services import cloud_admin, cloud_credentials, clouds, engine, installation, registry, removal
 from autograder.services import http as local
 from autograder.services.installation import Installation
@@ -186,10 +186,7 @@ class _Layer:
     def __init__(self, size: int) -> None:
         self.size = size
         self._piece = os.urandom(PIECE)
-        seen = hashlib.sha256()
-        for piece in self:
-            seen.update(piece)
-        self.digest = "sha256:" + seen.hexdigest()
+        self.digest = digest_of_pieces(self)
 
     def __iter__(self) -> Iterator[bytes]:
         for _ in range(self.size // PIECE):

@@ -31,7 +31,7 @@ from autograder.emulators.registry.body import ClientGone
 from autograder.emulators.registry.catalog import Catalog
 from autograder.emulators.registry.proxy import Proxy
 from autograder.emulators.registry.reply import error_reply
-from autograder.emulators.registry.store import PrefixedStore, RegistryClient
+from autograder.emulators.registry.store import PrefixedStore, StoreClient
 from autograder.emulators.registry.zero_copy import BlobFiles
 
 
@@ -84,7 +84,7 @@ class Emulators:
         self.database = Database(configuration.state / "standins.sqlite3")
         self.clock = EmulatorClock(configuration.state / "clock.json")
         self.journal = SqliteJournal(self.database, self.clock)
-        self.store = RegistryClient(configuration.store)
+        self.store = StoreClient(configuration.store)
         self._files = BlobFiles(self.store, configuration.files)
         self._locks = Locks()
         makers: dict[str, Callable[[Context], Backend]] = {

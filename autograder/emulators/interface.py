@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from autograder.oci.client import Unreachable
+
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Headers = Mapping[str, str]
 
@@ -159,8 +161,8 @@ class Store(Protocol):
         """Upload a blob in pieces; the store verifies the digest. Raises :class:`RegistryError` if it does not fit."""
 
 
-class StoreProblem(Exception):
-    """The store does not answer. The proxy turns it into 503 with a text that says what to do."""
+StoreProblem = Unreachable
+"""The store does not answer, or not as a store. The proxy turns it into 503 with a text that says what to do."""
 
 
 class Journal(Protocol):

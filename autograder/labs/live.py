@@ -16,7 +16,8 @@ from pydantic import JsonValue
 from autograder import __version__
 from autograder.checks.api import Check
 from autograder.collect import private
-from autograder.collect.registry import RegistryClient, snapshot
+from autograder.collect.registry import snapshot
+from autograder.oci.client import RegistryClient
 from autograder.collect.emulators import EmulatorClient, Told, merged
 from autograder.domain import bases
 from autograder.oci import manifests

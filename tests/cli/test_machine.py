@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
-from autograder.collect.registry import RegistryClient
 from autograder.domain.services import EMULATORS, NAMES
+from autograder.oci.client import RegistryClient
 from autograder.services import claims, cloud_credentials, installation, lifecycle
 from tests.emulators.support import free_port
 

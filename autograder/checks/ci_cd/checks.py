@@ -30,13 +30,13 @@ from autograder.checks.ci_cd.shared import (
 from autograder.domain.metadata_action import NotKnownHere, WorkflowError, preview_step
 from autograder.domain.metadata_action.steps import Step
 from autograder.evidence.model import Evidence
+from autograder.oci.manifests import is_digest
 from autograder.pipelines import github
 from autograder.pipelines.job_state import Record, Unsupported, canonical, repository
 
 UNPINNED = "unpinned-uses"  # zizmor's rule that the check of the pins is about
 MAX_BRANCHES = 8  # of a workflow's filter, that are looked at
 SHA = re.compile(r"[0-9a-f]{40}")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 parameters = ci_cd_data.parameters
 
 
@@ -152,7 +152,7 @@ def _unpinned(text: str) -> str:
     if text.startswith("./"):
         return ""
     if text.startswith("docker://"):
-        return "" if DIGEST.fullmatch(text.partition("@")[2]) else "an image by tag"
+        return "" if is_digest(text.partition("@")[2]) else "an image by tag"
     name, at, version = text.partition("@")
     if not at:
         return "no version at all"
