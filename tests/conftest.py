@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from autograder.domain.services import EMULATORS
 from autograder.quality.reference_engine import root, run
 from autograder.services import clouds, http, images, installation, removal
 from autograder.services import engine as engines
@@ -78,7 +79,7 @@ def registry(registry_session: str) -> str:
 def running(engine: DockerClient) -> Iterator[Installation]:
     """All emulators in their container, as `course start` makes it; everything is removed at the end."""
     with installation.change() as state:
-        for service in clouds.SERVICES:  # far from the defaults, where a student's own emulators may run
+        for service in EMULATORS:  # far from the defaults, where a student's own emulators may run
             state.ports[service] = free_port()
     try:
         clouds.up(engine, state, lambda line: None)

@@ -50,4 +50,4 @@ def test_the_picture_shows_the_layers_in_their_order():
     for line in arrows:
         rows = [set(re.findall(r"\w+", row)) for row in line.split("-->")]
         drawn += rows[1:] if drawn else rows
-    assert drawn == [layer for layer in LAYERS if layer != {"errors", "paths", ""}]
+    assert drawn == [layer for layer in LAYERS if "errors" not in layer]

@@ -9,7 +9,6 @@ it hardly depends on what else the machine does.
 from __future__ import annotations
 
 import base64
-import hashlib
 import http.client
 import io
 import json
@@ -26,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from urllib.parse import quote, urlsplit
 
+from autograder.domain import services
+from autograder.oci.manifests import digest_of_pieces
 from autograder.services import cloud_admin, cloud_credentials, clouds, engine, installation, registry, removal
 from autograder.services import http as local
 from autograder.services.installation import Installation
@@ -100,7 +101,7 @@ def _installation() -> Iterator[tuple[DockerClient, Installation]]:
         closing(engine.connect()) as client,
     ):
         with installation.change() as state:
-            for service in (registry.SERVICE, *clouds.SERVICES):
+            for service in services.NAMES:
                 state.ports[service] = _free_port()
         try:
             registry.up(client, state, lambda line: None)
@@ -185,10 +186,7 @@ class _Layer:
     def __init__(self, size: int) -> None:
         self.size = size
         self._piece = os.urandom(PIECE)
-        seen = hashlib.sha256()
-        for piece in self:
-            seen.update(piece)
-        self.digest = "sha256:" + seen.hexdigest()
+        self.digest = digest_of_pieces(self)
 
     def __iter__(self) -> Iterator[bytes]:
         for _ in range(self.size // PIECE):
@@ -284,7 +282,7 @@ def _timed(step: Callable[[], object]) -> float:
 
 def _cost(client: DockerClient, state: Installation, target: Target, layer: _Layer) -> dict[str, object]:
     """Processor seconds of the backends for a gigabyte in each direction; hardly depends on what else runs."""
-    container = client.containers.get(state.object_name(clouds.FRONTS))
+    container = client.containers.get(state.object_name(clouds.BACKENDS))
 
     def used() -> float:
         stats: Any = container.stats(stream=False)
@@ -300,7 +298,7 @@ def _cost(client: DockerClient, state: Installation, target: Target, layer: _Lay
 
 def _memory(client: DockerClient, state: Installation) -> dict[str, object]:
     """The most memory the process ever held in RAM."""
-    container = client.containers.get(state.object_name(clouds.FRONTS))
+    container = client.containers.get(state.object_name(clouds.BACKENDS))
     status = bytes(container.exec_run(["cat", "/proc/1/status"]).output).decode()  # type: ignore[arg-type]
     peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
     return {"name": "memory of the backends", "peak_bytes": peak, "goal": GOAL_MEMORY, "within": peak < GOAL_MEMORY}
@@ -308,7 +306,7 @@ def _memory(client: DockerClient, state: Installation) -> dict[str, object]:
 
 def _start(client: DockerClient, state: Installation) -> dict[str, object]:
     """Seconds from starting the stopped container until every backend answers, store included; best of three."""
-    container = client.containers.get(state.object_name(clouds.FRONTS))
+    container = client.containers.get(state.object_name(clouds.BACKENDS))
     seconds = []
     for _ in range(ROUNDS):
         container.stop(timeout=10)

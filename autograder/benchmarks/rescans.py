@@ -16,7 +16,7 @@ from autograder.domain.advisories import wheels as known
 from autograder.evidence import layout
 from autograder.evidence.layout import MemorySource, blob_name
 from autograder.grading.batch import default_jobs
-from autograder.oci.manifests import OCI_CONFIG, OCI_MANIFEST, digest_of
+from autograder.oci.manifests import OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST, descriptor, digest_of
 from autograder.scanning import grader, wheels
 from autograder.services import engine, images
 
@@ -102,13 +102,12 @@ def _image(tar: bytes, number: int) -> tuple[MemorySource, str]:
     """An image of that layer, told from others by its config."""
     config = {"config": {"Labels": {"number": str(number)}}, "rootfs": {"type": "layers", "diff_ids": [digest_of(tar)]}}
     packed, described = gzip.compress(tar, 6, mtime=0), json.dumps(config).encode()
-    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": digest_of(packed)}
     manifest = json.dumps(
         {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
-            "config": {"mediaType": OCI_CONFIG, "digest": digest_of(described), "size": len(described)},
-            "layers": [{**layer, "size": len(packed)}],
+            "config": descriptor(OCI_CONFIG, described),
+            "layers": [descriptor(OCI_LAYER_GZIP, packed)],
         }
     ).encode()
     entry = {"mediaType": OCI_MANIFEST, "digest": digest_of(manifest), "size": len(manifest)}

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from autograder.domain.retention import acr, acr_policy, artifact_registry, ecr, ecr_validate, gar_validate
-from autograder.domain.retention.model import DOCKER_LIST, DOCKER_MANIFEST, Image, Preview
+from autograder.domain.retention.model import Image, Preview
+from autograder.oci.manifests import DOCKER_LIST, DOCKER_MANIFEST
 
 SIZES = (1_000, 10_000, 100_000)
 RULES = 50

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from autograder.domain import services
 from autograder.errors import CourseError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -131,9 +132,7 @@ def clock_show(as_json: bool) -> None:
 
 
 @click.command()
-@click.option(
-    "--service", type=click.Choice(["dockerhub", "ecr", "artifact-registry", "acr"]), help="Only this service."
-)
+@click.option("--service", type=click.Choice(services.EMULATORS), help="Only this service.")
 @click.option("--last", type=click.IntRange(min=1), help="Only the last so many lines.")
 @json_option
 def journal(service: str | None, last: int | None, as_json: bool) -> None:

@@ -102,7 +102,7 @@ def ps(ctx: click.Context, form: str) -> None:
         rows = [
             {"Name": c.name, "Service": c.labels.get(project.SERVICE_LABEL, ""), "State": c.status,
              "Ports": ", ".join(project.address(c))}
-            for c in project.containers(client, found.folder)
+            for c in project.started_from(client, found.folder)
             if c.name == found.container
         ]  # fmt: skip
     _table(rows, form)

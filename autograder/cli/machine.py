@@ -16,6 +16,7 @@ import click
 
 from autograder import paths
 from autograder.cli import confirmed
+from autograder.domain import services
 from autograder.errors import CourseError, Exit
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def progress() -> Iterator[Report]:
 @click.option(
     "--move",
     multiple=True,
-    type=click.Choice(["registry", "jupyter", "site", "dockerhub", "ecr", "artifact-registry", "acr"]),
+    type=click.Choice([*services.NAMES, "jupyter", "site"]),
     help="Take another port for this service, because a foreign program holds its own; once for each.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what runs, and where, as JSON.")
@@ -128,13 +129,8 @@ def _has_display() -> bool:
 def _lines(started: Started) -> Iterator[tuple[str, str, str]]:
     """Service, title and address of what answers."""
     places = started.addresses
-    titles = {"jupyter": "JupyterLab", "site": "Lessons", "registry": "Local registry"}
-    titles |= {
-        "dockerhub": "Docker Hub",
-        "ecr": "Amazon ECR",
-        "artifact-registry": "Artifact Registry",
-        "acr": "Azure ACR",
-    }
+    titles = {"jupyter": "JupyterLab", "site": "Lessons"}
+    titles |= {service.name: service.title for service in services.SERVICES}
     where = {"jupyter": places.jupyter, "site": places.site, **places.services}
     for service, title in titles.items():
         if service in started.running:

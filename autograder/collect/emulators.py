@@ -10,10 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.collect.registry import Missing, RegistryClient
 from autograder.errors import CourseError
 from autograder.evidence import emulator_state
-from autograder.evidence.model import Manifest
+from autograder.oci.client import Missing, RegistryClient, ServedManifest
 from autograder.services import addresses, cloud_admin, cloud_credentials
 
 ROOT = "/_course/v2/"
@@ -36,7 +35,7 @@ class EmulatorClient(RegistryClient):
     """Reads one emulator's images, tagged or not, as of the last :meth:`look`.
 
     Args:
-        service: one of :data:`autograder.evidence.emulator_state.EMULATORS`.
+        service: one of :data:`autograder.domain.services.EMULATORS`.
 
     Raises:
         EnvironmentProblem: it was never started here.
@@ -47,7 +46,7 @@ class EmulatorClient(RegistryClient):
         super().__init__(addresses.load().of(service), root=ROOT, bearer=secrets.get("admin_secret", ""))
         self.service = service
         self.images: dict[str, dict[str, tuple[str, ...]]] = {}  # repository -> digest -> tags
-        self._manifests: dict[tuple[str, str], Manifest] = {}  # what a digest names never changes
+        self._manifests: dict[tuple[str, str], ServedManifest] = {}  # what a digest names never changes
 
     def look(self, listed: Collection[str] = ()) -> Told:
         """Ask for the state.
@@ -85,7 +84,7 @@ class EmulatorClient(RegistryClient):
         """Digests of all manifests of a repository without a tag."""
         return {digest for digest, tags in self.images.get(name, {}).items() if not tags}
 
-    def manifest(self, name: str, reference: str) -> Manifest:
+    def manifest(self, name: str, reference: str) -> ServedManifest:
         """The exact manifest that a tag or digest points at.
 
         Raises:

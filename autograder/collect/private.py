@@ -5,17 +5,14 @@ Whether it runs is the student's work, so what keeps it from being read is a fac
 
 from __future__ import annotations
 
-import warnings
+import ssl
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import requests
-from urllib3.exceptions import InsecureRequestWarning
-
-from autograder.collect.registry import RegistryClient
 from autograder.errors import CourseError
+from autograder.oci.client import RegistryClient
 from autograder.services import engine
 from autograder.services.compose import project
 from autograder.services.compose.project import Project
@@ -38,13 +35,9 @@ class PrivateClient(RegistryClient):
 
     def __init__(self, folder: Path, parameters: Mapping[str, Any]) -> None:
         address = f"localhost:{_port(project.find(folder))}"
-        super().__init__(address, (str(parameters["user"]), str(parameters["password"])), scheme="https")
-        self._session.verify = False
-
-    def _request(self, method: str, path: str, **options: object) -> requests.Response:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InsecureRequestWarning)
-            return super()._request(method, path, **options)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        super().__init__(address, (str(parameters["user"]), str(parameters["password"])), tls=context)
 
 
 def _port(found: Project) -> int:
@@ -55,7 +48,7 @@ def _port(found: Project) -> int:
     if wanted[0].port is not None:
         return wanted[0].port
     with closing(engine.connect()) as client:
-        for container in project.containers(client, found.folder):
+        for container in project.started_from(client, found.folder):
             for bound in (container.attrs["NetworkSettings"]["Ports"] or {}).get(f"{wanted[0].target}/tcp") or ():
                 return int(bound["HostPort"])
     raise _unreachable("its container does not run")

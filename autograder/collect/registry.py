@@ -1,163 +1,21 @@
-"""Read a registry over ``/v2/``: snapshots of repositories as Evidence, and as OCI layouts on disk.
-
-Source of the protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
-"""
+"""Snapshots of a registry's repositories: as Evidence, and as OCI layouts on disk."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import urljoin
+from typing import BinaryIO
 
-import requests
-
-from autograder.domain.bases import Bases, of_base
+from autograder.domain.bases import Bases
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
 from autograder.evidence.model import LayerPolicy, Manifest, Problem, Repository
 from autograder.oci import manifests
-from autograder.oci.manifests import Descriptor, ImageIndex, ImageManifest
-from autograder.services import http
-
-TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds without a byte; a port that is closed says so at once
-PAGE = 1000
-
-
-class Missing(Exception):
-    """The registry answered 404."""
-
-
-class RegistryClient:
-    """A client of one registry: it reads, and deletes what a reset removes.
-
-    Args:
-        address: ``localhost:5001``, without scheme.
-        auth: user name and password for Basic authentication, or None.
-        root: where the API is; elsewhere only in the clouds' emulators.
-        bearer: a token that every request carries, or "".
-        scheme: http or https.
-    """
-
-    def __init__(
-        self,
-        address: str,
-        auth: tuple[str, str] | None = None,
-        *,
-        root: str = "/v2/",
-        bearer: str = "",
-        scheme: str = "http",
-    ) -> None:
-        self.address = address
-        self._base = f"{scheme}://{address}{root}"
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy of the machine must not see (or break) loopback traffic
-        self._session.auth = auth
-        if bearer:
-            self._session.headers["Authorization"] = f"Bearer {bearer}"
-
-    def _request(self, method: str, path: str, **options: object) -> requests.Response:
-        try:
-            response = self._session.request(method, urljoin(self._base, path), timeout=TIMEOUT, **options)  # type: ignore[arg-type]
-        except requests.RequestException as error:
-            raise EnvironmentProblem(
-                expected=f"a registry that answers at {self.address}",
-                found=f"no answer: {http.in_words(error)}",
-                next_step="Run `python3 course.py start`, then try again.",
-            ) from None
-        if response.status_code < 400:
-            return response
-        with response:  # a streamed one holds its connection until it is closed
-            if response.status_code == 404:
-                raise Missing(path)
-            raise EnvironmentProblem(
-                expected=f"{self.address} answers {method} /v2/{path}",
-                found=f"HTTP {response.status_code}: {response.text[:200]}",
-                next_step="Run `python3 course.py doctor`.",
-            )
-
-    def _no_registry(self, found: str) -> EnvironmentProblem:
-        return EnvironmentProblem(
-            expected=f"a registry that answers at {self.address}",
-            found=found,
-            next_step="Run `python3 course.py doctor`.",
-        )
-
-    def _pages(self, path: str, key: str) -> list[str]:
-        found: list[str] = []
-        next_path: str | None = f"{path}?n={PAGE}"
-        while next_path:
-            response = self._request("GET", next_path)
-            try:
-                found += response.json().get(key) or []
-            except (ValueError, AttributeError, TypeError):
-                raise self._no_registry(f"an answer to /v2/{path} that is no list of names") from None
-            link = re.match(r'<([^>]+)>;\s*rel="?next"?', response.headers.get("Link", ""))
-            next_path = link[1].removeprefix("/v2/") if link else None
-        return found
-
-    def catalog(self) -> list[str]:
-        """Names of all repositories."""
-        return self._pages("_catalog", "repositories")
-
-    def tags(self, name: str) -> list[str]:
-        """All tags of a repository; empty when it does not exist (or holds no tag)."""
-        try:
-            return self._pages(f"{name}/tags/list", "tags")
-        except Missing:
-            return []
-
-    def head(self, name: str, reference: str) -> str | None:
-        """The digest a tag points at, without fetching the manifest; None when it is not there."""
-        try:
-            response = self._request("HEAD", f"{name}/manifests/{reference}", headers={"Accept": manifests.ACCEPT})
-        except Missing:
-            return None
-        return response.headers.get("Docker-Content-Digest")
-
-    def manifest(self, name: str, reference: str) -> Manifest:
-        """The exact manifest that a tag or digest points at.
-
-        Raises:
-            Missing: it is not there.
-        """
-        response = self._request("GET", f"{name}/manifests/{reference}", headers={"Accept": manifests.ACCEPT})
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        return Manifest(media_type=kind, text=response.content.decode("utf-8"))
-
-    def delete(self, name: str, digest: str) -> None:
-        """Delete a manifest; every tag that points at it goes with it.
-
-        Raises:
-            Missing: it is not there.
-        """
-        self._request("DELETE", f"{name}/manifests/{digest}")
-
-    def blob_size(self, name: str, digest: str) -> int | None:
-        """Size in bytes of a blob; None when the repository has none of that digest."""
-        try:
-            response = self._request("HEAD", f"{name}/blobs/{digest}", allow_redirects=True)
-        except Missing:
-            return None
-        return int(response.headers.get("Content-Length", 0))
-
-    def blob(self, name: str, digest: str) -> Iterator[bytes]:
-        """The bytes of a blob, in pieces.
-
-        Raises:
-            Missing: it is not there.
-        """
-        response = self._request("GET", f"{name}/blobs/{digest}", stream=True)
-        with response:  # also where the caller stops in the middle
-            try:
-                yield from response.iter_content(1 << 20)
-            except requests.RequestException as error:
-                raise self._no_registry(f"the transfer of {digest} did not end: {http.in_words(error)}") from None
-
+from autograder.oci.client import Missing, RegistryClient
+from autograder.oci.manifests import Descriptor, ImageIndex
 
 _contents: dict[str, str] = {}  # digest -> base64; content never changes, so a notebook reads each config once
 
@@ -189,7 +47,7 @@ def snapshot(
     problems: list[Problem] = []
     for tag in client.tags(name):
         try:
-            manifest = client.manifest(name, tag)
+            manifest = _manifest(client, name, tag)
         except Missing:
             problems.append(Problem(kind="dangling-tag", subject=tag, detail="points at a manifest that is gone"))
             continue
@@ -205,6 +63,19 @@ def snapshot(
     heavy: set[str] = set()
     base_layers: set[str] = set()
     total = 0  # bytes, with the limit that a submission has, so that checks say now what grading will say
+
+    def note(descriptor: Descriptor, kind: str) -> None:
+        nonlocal total
+        if descriptor.digest in blobs or descriptor.digest in heavy:
+            return
+        if total + descriptor.size > layout.MAX_LAYERS:
+            heavy.add(descriptor.digest)
+            detail = f"{descriptor.digest} has {descriptor.size:,} bytes, and does not fit in a submission"
+            problems.append(Problem(kind="too-large", subject=name, detail=detail))
+            return
+        _note_blob(client, name, descriptor, kind, blobs, contents, problems)
+        total += blobs.get(descriptor.digest, 0)
+
     while waiting:
         digest = waiting.pop()
         if digest in visited:
@@ -212,7 +83,7 @@ def snapshot(
         visited.add(digest)
         if digest not in found:
             try:
-                manifest = client.manifest(name, digest)
+                manifest = _manifest(client, name, digest)
             except EnvironmentProblem:
                 # Asked for a config or a layer as a manifest, registry:2 answers 500. Students record such digests.
                 if digest not in also or client.blob_size(name, digest) is None:
@@ -234,16 +105,11 @@ def snapshot(
         if isinstance(parsed, ImageIndex):
             waiting += [child.digest for child in parsed.manifests]
             continue
-        for descriptor in _travelling(parsed, layers, bases, contents, base_layers):
-            if descriptor.digest in blobs or descriptor.digest in heavy:
-                continue
-            if total + descriptor.size > layout.MAX_LAYERS:
-                heavy.add(descriptor.digest)
-                detail = f"{descriptor.digest} has {descriptor.size:,} bytes, and does not fit in a submission"
-                problems.append(Problem(kind="too-large", subject=name, detail=detail))
-                continue
-            _note_blob(client, name, descriptor, descriptor is parsed.config, blobs, contents, problems)
-            total += blobs.get(descriptor.digest, 0)
+        note(parsed.config, "missing-blob")
+        travelling, base = layout.travelling(parsed, layers, contents, bases)
+        base_layers.update(base)
+        for layer in travelling:
+            note(layer, "missing-layer")
     if not tags and not found and not problems:
         return None
     return Repository(
@@ -259,26 +125,17 @@ def snapshot(
     )
 
 
-def _travelling(
-    image: ImageManifest, layers: LayerPolicy, bases: Bases, contents: Mapping[str, str], base_layers: set[str]
-) -> Iterator[Descriptor]:
-    """The config, then the layers that travel; which are the base's shows when the config is among ``contents``."""
-    yield image.config
-    if layers == "none":
-        return
-    lowest: tuple[str, ...] = ()
-    if layers == "above-base":
-        config = manifests.json_object(base64.b64decode(contents.get(image.config.digest, "")))
-        lowest = of_base(image, config, bases)
-        base_layers.update(lowest)
-    yield from (layer for layer in image.layers if layer.digest not in lowest)
+def _manifest(client: RegistryClient, name: str, reference: str) -> Manifest:
+    """Raises :class:`Missing`, and UnicodeDecodeError when it is no text."""
+    served = client.manifest(name, reference)
+    return Manifest(media_type=served.media_type, text=served.content.decode("utf-8"))
 
 
 def _note_blob(
     client: RegistryClient,
     name: str,
     descriptor: Descriptor,
-    is_config: bool,
+    missing: str,
     blobs: dict[str, int],
     contents: dict[str, str],
     problems: list[Problem],
@@ -289,8 +146,7 @@ def _note_blob(
             try:
                 content = b"".join(client.blob(name, digest))
             except Missing:
-                kind = "missing-blob" if is_config else "missing-layer"
-                problems.append(Problem.model_validate({"kind": kind, "subject": digest, "detail": "not there"}))
+                problems.append(Problem.model_validate({"kind": missing, "subject": digest, "detail": "not there"}))
                 return
             if manifests.digest_of(content) != digest:
                 problems.append(Problem(kind="tampered", subject=digest, detail="its bytes have another digest"))
@@ -305,8 +161,7 @@ def _note_blob(
         return
     size = client.blob_size(name, digest)  # the registry checked the digest when the blob was pushed
     if size is None:
-        kind = "missing-blob" if is_config else "missing-layer"
-        problems.append(Problem.model_validate({"kind": kind, "subject": digest, "detail": "not in the registry"}))
+        problems.append(Problem.model_validate({"kind": missing, "subject": digest, "detail": "not in the registry"}))
     elif size != descriptor.size:
         problems.append(Problem(kind="wrong-size", subject=digest, detail=f"{size} bytes; not {descriptor.size}"))
     else:
@@ -335,17 +190,22 @@ def export(client: RegistryClient, repository: Repository, folder: Path) -> None
         if content is not None:
             file.write_bytes(content)
             continue
-        sha = hashlib.sha256()
-        with file.open("wb") as target, contextlib.suppress(Missing):  # then the digest below is that of nothing
-            for chunk in client.blob(repository.name, digest):
-                sha.update(chunk)
-                target.write(chunk)
-        if "sha256:" + sha.hexdigest() != digest:
+        found = manifests.digest_of(b"")  # of a blob that is gone
+        with file.open("wb") as target, contextlib.suppress(Missing):
+            found = manifests.digest_of_pieces(_written(client.blob(repository.name, digest), target))
+        if found != digest:
             raise EnvironmentProblem(
                 expected=f"the bytes of {digest}",
-                found=f"sha256:{sha.hexdigest()}",
+                found=found,
                 next_step="Push the image again; the registry's copy is damaged.",
             )
+
+
+def _written(pieces: Iterable[bytes], target: BinaryIO) -> Iterator[bytes]:
+    """The pieces, each once it is in the file."""
+    for piece in pieces:
+        target.write(piece)
+        yield piece
 
 
 def service_document(repositories: Iterable[Repository], settings: object, catalog: Iterable[str]) -> bytes:

@@ -8,8 +8,6 @@ when it is wrong, so that a check can tell what happens.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import http.client
 import json
 import ssl
@@ -24,9 +22,10 @@ from pydantic import JsonValue
 from autograder.collect import certificates, passwords
 from autograder.errors import CourseError
 from autograder.evidence.model import File
+from autograder.oci.client import Refused, RegistryClient, Unreachable
+from autograder.oci.manifests import DOCKER_CONFIG, DOCKER_MANIFEST, descriptor, digest_of
 from autograder.services.compose import project, settings
 from autograder.services.compose.settings import Settings
-from autograder.services.http import in_words
 from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
@@ -150,7 +149,14 @@ def _run(
         if error == ENDED:
             return {"ended": True, "said": project.fatal(registry.log())}
         seen: dict[str, JsonValue] = {"ended": False, "tls": error}
-        return seen if error else seen | _Client(registry.port, host, certificate).look(login)
+        if error:
+            return seen
+
+        def connect(user: tuple[str, str] | None) -> RegistryClient:
+            tls = _context(certificate)
+            return RegistryClient(f"{LOOPBACK}:{registry.port}", user, tls=tls, host=host, silence_seconds=SECONDS)
+
+        return seen | _look(connect, login)
     finally:
         registry.stop()
 
@@ -200,57 +206,35 @@ def _handshake(port: int, host: str, certificate: str, ended: Callable[[], bool]
         time.sleep(0.1)
 
 
-class _Client:
-    """Asks the throw-away registry over TLS."""
-
-    def __init__(self, port: int, host: str, certificate: str) -> None:
-        self._port, self._host, self._context = port, host, _context(certificate)
-        self._login: tuple[str, str] | None = None
-
-    def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, Mapping[str, str]]:
-        """Status and headers of an answer."""
-        connection = _Connection(self._port, self._host, self._context)
-        headers = {"Host": self._host} | ({"Content-Type": kind} if kind else {})
-        if self._login is not None:
-            headers["Authorization"] = "Basic " + base64.b64encode(":".join(self._login).encode()).decode()
-        try:
-            connection.request(method, path, body=body or None, headers=headers)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
-        except (OSError, http.client.HTTPException) as error:
-            raise ProbeFault(f"the throw-away registry stopped answering: {in_words(error)}") from None
-        finally:
-            connection.close()
-
-    def look(self, login: tuple[str, str]) -> dict[str, JsonValue]:
-        """See :func:`_run`."""
-        anonymous, headers = self.ask("GET", "/v2/")
-        self._login = (login[0], login[1] + "-not")
-        wrong, _ = self.ask("GET", "/v2/")
-        self._login = login
-        right, _ = self.ask("GET", "/v2/")
+def _look(connect: Callable[[tuple[str, str] | None], RegistryClient], login: tuple[str, str]) -> dict[str, JsonValue]:
+    """What a client without a login, with a wrong password and with the right one sees: see :func:`_run`."""
+    try:
+        anonymous = connect(None).send("GET", "", "")
+        anonymous.close()
+        right = connect(login)
         found: dict[str, JsonValue] = {
-            "anonymous": anonymous,
-            "challenge": headers.get("www-authenticate", "")[:300],
-            "wrong": wrong,
-            "right": right,
+            "anonymous": anonymous.status,
+            "challenge": anonymous.headers.get("www-authenticate", "")[:300],
+            "wrong": connect((login[0], login[1] + "-not")).ping(),
+            "right": right.ping(),
         }
-        if right == 200:
-            found["deleted"] = self._delete()
+        if found["right"] == 200:
+            found["deleted"] = _delete(right)
         return found
+    except Unreachable as error:
+        raise ProbeFault(f"the throw-away registry stopped answering: {error.found}") from None
+    except Refused as refused:
+        raise ProbeFault(f"the throw-away registry took no image: {refused.found}"[:300]) from None
 
-    def _delete(self) -> int:
-        """The status of the deletion of a manifest that was pushed a moment ago."""
-        config = b"{}"
-        digest = "sha256:" + hashlib.sha256(config).hexdigest()
-        _, headers = self.ask("POST", "/v2/course/probe/blobs/uploads/")
-        where = headers.get("location", "").partition("/v2/")[2]
-        self.ask("PUT", f"/v2/{where}&digest={digest}", config, "application/octet-stream")
-        kind = "application/vnd.docker.distribution.manifest.v2+json"
-        blob = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config), "digest": digest}
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": blob, "layers": []}).encode()
-        status, headers = self.ask("PUT", "/v2/course/probe/manifests/1", manifest, kind)
-        if status != 201:
-            raise ProbeFault(f"the throw-away registry took no manifest: HTTP {status}")
-        return self.ask("DELETE", f"/v2/course/probe/manifests/sha256:{hashlib.sha256(manifest).hexdigest()}")[0]
+
+def _delete(client: RegistryClient) -> int:
+    """The status of the deletion of a manifest that was pushed a moment ago."""
+    name, config = "course/probe", b"{}"
+    described = descriptor(DOCKER_CONFIG, config)
+    manifest = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": described, "layers": []}
+    content = json.dumps(manifest).encode()
+    client.push_blob(name, described["digest"], config)
+    client.push_manifest(name, "1", DOCKER_MANIFEST, content)
+    answer = client.send("DELETE", name, f"manifests/{digest_of(content)}")
+    answer.close()
+    return answer.status

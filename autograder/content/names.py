@@ -32,15 +32,12 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from autograder.domain.services import SERVICES
+
 # Service -> its port as documentation has it. They map to the throw-away installation's.
-DEFAULT_PORTS = {"registry": 5001, "dockerhub": 5002, "ecr": 5003, "artifact-registry": 5004, "acr": 5005}
+DEFAULT_PORTS = {service.name: service.port for service in SERVICES}
 # Service -> the names its cloud has in lessons.
-HOSTS = {
-    "ecr": r"123456789012\.dkr\.ecr\.us-east-1\.amazonaws\.com",
-    "dockerhub": r"(?:(?:index|registry-1|auth)\.)?docker\.io",
-    "artifact-registry": r"[a-z0-9-]+-docker\.pkg\.dev",
-    "acr": r"mlregistry(?:-[a-z0-9]+)?\.azurecr\.io",
-}
+HOSTS = {service.name: service.hosts for service in SERVICES if service.hosts}
 HOME = "/home/you"
 COURSE = f"{HOME}/course"
 

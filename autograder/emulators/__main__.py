@@ -26,7 +26,7 @@ def main() -> int:
         for line in reconcile(emulators, STORE_SECONDS):
             sys.stderr.write(f"repaired: {line}\n")
     except StoreProblem as problem:
-        sys.stderr.write(f"the store at {configuration.store} does not answer: {problem}\n")
+        sys.stderr.write(f"the store at {configuration.store} does not answer: {problem.found}\n")
         return 1
     with Running(emulators, configuration.ports, host) as running:
         ports = (f"{service} on port {port}" for service, port in running.ports.items())

@@ -19,7 +19,7 @@ from autograder.emulators.clock import EmulatorClock, stamp
 from autograder.emulators.interface import Backend, Journal, RegistryError, StoreProblem
 from autograder.emulators.registry.body import RequestBody
 from autograder.emulators.registry.reply import Reply, error_reply, json_reply, store_unavailable
-from autograder.emulators.registry.store import RegistryClient
+from autograder.emulators.registry.store import StoreClient
 
 PATH = "/_course/"
 BODY_LIMIT = 4 * 1024 * 1024
@@ -36,7 +36,7 @@ class Admin:
         backends: Mapping[str, Backend],
         journal: Journal,
         clock: EmulatorClock,
-        store: RegistryClient,
+        store: StoreClient,
         secret: str,
     ) -> None:
         self._backends = backends

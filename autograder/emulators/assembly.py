@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.domain.services import BY_NAME
 from autograder.emulators.acr.backend import AcrBackend
 from autograder.emulators.admin import PATH as ADMIN_PATH
 from autograder.emulators.admin import Admin
@@ -30,10 +31,8 @@ from autograder.emulators.registry.body import ClientGone
 from autograder.emulators.registry.catalog import Catalog
 from autograder.emulators.registry.proxy import Proxy
 from autograder.emulators.registry.reply import error_reply
-from autograder.emulators.registry.store import PrefixedStore, RegistryClient
+from autograder.emulators.registry.store import PrefixedStore, StoreClient
 from autograder.emulators.registry.zero_copy import BlobFiles
-
-SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Emulators:
         self.database = Database(configuration.state / "standins.sqlite3")
         self.clock = EmulatorClock(configuration.state / "clock.json")
         self.journal = SqliteJournal(self.database, self.clock)
-        self.store = RegistryClient(configuration.store)
+        self.store = StoreClient(configuration.store)
         self._files = BlobFiles(self.store, configuration.files)
         self._locks = Locks()
         makers: dict[str, Callable[[Context], Backend]] = {
@@ -94,10 +93,7 @@ class Emulators:
             "artifact-registry": self._artifact_registry,
             "acr": self._acr,
         }
-        prefixes = {"dockerhub": "hub/", "ecr": "ecr/", "artifact-registry": "gar/", "acr": "acr/"}
-        self.backends = {
-            service: makers[service](self._context(service, prefixes[service])) for service in configuration.ports
-        }
+        self.backends = {service: makers[service](self._context(service)) for service in configuration.ports}
         self.admin = Admin(self.backends, self.journal, self.clock, self.store, configuration.admin_secret)
 
     def _catalog(self, service: str) -> Catalog:
@@ -117,16 +113,15 @@ class Emulators:
         if self._configuration.scanner is None:
             return EcrBackend(context)
         program, cache = self._configuration.scanner
-        return EcrBackend(
-            context, TrivyScanner(program, cache, self._configuration.store, EcrBackend.prefix), WorkQueue()
-        )
+        prefix = BY_NAME[EcrBackend.service].prefix
+        return EcrBackend(context, TrivyScanner(program, cache, self._configuration.store, prefix), WorkQueue())
 
-    def _context(self, service: str, prefix: str) -> Context:
+    def _context(self, service: str) -> Context:
         state = self._configuration.state / service
         state.mkdir(exist_ok=True)
         return Context(
             state=state,
-            store=PrefixedStore(self.store, prefix),
+            store=PrefixedStore(self.store, BY_NAME[service].prefix),
             journal=self.journal,
             clock=self.clock,
             lock=self._locks.of(service),

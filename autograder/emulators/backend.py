@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.domain.services import BY_NAME
 from autograder.emulators.interface import (
     Action,
     Call,
@@ -23,13 +24,16 @@ class BaseBackend:
     """Defaults for :class:`interface.Backend`: nobody gets in, and whoever does may do anything."""
 
     service: str
-    prefix: str
     index: ImageIndex
     api: WSGIApp | None = None
     api_paths: tuple[str, ...] = ()
 
     def __init__(self, context: Context) -> None:
         self.context = context
+
+    @property
+    def prefix(self) -> str:
+        return BY_NAME[self.service].prefix
 
     def authenticate(self, call: Call) -> Caller:
         raise RegistryError(401, "UNAUTHORIZED", "authentication required")

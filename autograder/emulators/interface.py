@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from autograder.oci.client import Unreachable
+
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Headers = Mapping[str, str]
 
@@ -159,8 +161,8 @@ class Store(Protocol):
         """Upload a blob in pieces; the store verifies the digest. Raises :class:`RegistryError` if it does not fit."""
 
 
-class StoreProblem(Exception):
-    """The store does not answer. The proxy turns it into 503 with a text that says what to do."""
+StoreProblem = Unreachable
+"""The store does not answer, or not as a store. The proxy turns it into 503 with a text that says what to do."""
 
 
 class Journal(Protocol):
@@ -226,11 +228,14 @@ class Context:
 class Backend(Protocol):
     """A cloud's rules. ``backend.BaseBackend`` has a default for every method; override what the cloud says."""
 
-    service: str  # "dockerhub", "ecr", "artifact-registry", "acr": the name in journal, Evidence and `course env`
-    prefix: str  # where its repositories live in the store, with a slash at the end: "ecr/"
+    service: str  # one of `domain.services.EMULATORS`
     index: ImageIndex
     api: WSGIApp | None  # everything outside /v2/ (token endpoints, a cloud's API); None: 404
     api_paths: tuple[str, ...]  # paths that are the api's although they begin with /v2/ (a token endpoint)
+
+    @property
+    def prefix(self) -> str:
+        """Where its repositories live in the store, with a slash at the end: ``ecr/``."""
 
     def authenticate(self, call: Call) -> Caller:
         """Who is calling. Raises :class:`RegistryError` 401 with the cloud's ``WWW-Authenticate``."""

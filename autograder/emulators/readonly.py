@@ -21,7 +21,7 @@ class OwnersView(BaseBackend):
     """A backend's repositories for whoever holds the installation's secret, to be read only."""
 
     def __init__(self, backend: Backend, secret: str) -> None:
-        self.service, self.prefix, self.index = backend.service, backend.prefix, backend.index
+        self.service, self.index = backend.service, backend.index
         self._expected = f"Bearer {secret}".encode()
 
     def authenticate(self, call: Call) -> Caller:

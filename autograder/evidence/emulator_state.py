@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, JsonValue, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from autograder.domain import services
 from autograder.domain.references import grammar
 from autograder.oci import manifests
 
@@ -314,7 +315,6 @@ ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "artifact-registry": TypeAdapter(Google),
     "acr": TypeAdapter(Acr),
 }
-EMULATORS = tuple(ADAPTERS)
 _LINES: TypeAdapter[Any] = TypeAdapter(Listed[Line])
 
 
@@ -341,7 +341,7 @@ def _problem(adapter: TypeAdapter[Any], value: object) -> str | None:
 
 def names(service: str, settings: Mapping[str, Any]) -> frozenset[str]:
     """The repositories that an emulator knows, empty ones included; none of what is no emulator."""
-    listed = settings.get("repositories", ()) if service in EMULATORS else ()
+    listed = settings.get("repositories", ()) if service in services.EMULATORS else ()
     return frozenset(listed if service == "ecr" else (found["name"] for found in listed))
 
 

@@ -7,7 +7,6 @@ Source of the format: https://github.com/opencontainers/image-spec/blob/main/ima
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import re
@@ -25,7 +24,6 @@ REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 
 MAX_INDEX = 16 << 20  # bytes of index.json: room for 10,000 tags with a description each
-MAX_MANIFEST = 4 << 20  # bytes: what the distribution specification asks registries to accept at least
 MAX_CONTENT = 256 << 10  # bytes of a blob whose content is kept in Evidence
 MAX_LAYERS = 100_000_000  # bytes of all layers of one repository that travel with a submission
 MAX_MANIFESTS = 20_000
@@ -126,6 +124,29 @@ def _children(manifest: Manifest) -> tuple[Descriptor, ...]:
     except manifests.ManifestError:
         return ()
     return found.manifests if isinstance(found, ImageIndex) else ()
+
+
+def travelling(
+    image: ImageManifest, layers: LayerPolicy, contents: Mapping[str, str], bases: Bases
+) -> tuple[tuple[Descriptor, ...], tuple[str, ...]]:
+    """Which layers of an image travel with a submission, its config apart, which always does.
+
+    Args:
+        image: the manifest.
+        layers: which layers travel.
+        contents: digest -> base64 of what is at hand; of the image's config, which says what its layers unpack to.
+        bases: the known bases.
+
+    Returns:
+        the layers that travel, from the base up, and the digests of those that a known base has and that stay behind.
+    """
+    if layers == "none":
+        return (), ()
+    lowest: tuple[str, ...] = ()
+    if layers == "above-base":
+        config = manifests.json_object(base64.b64decode(contents.get(image.config.digest, "")))
+        lowest = of_base(image, config, bases)
+    return tuple(layer for layer in image.layers if layer.digest not in lowest), lowest
 
 
 def verify(
@@ -254,7 +275,7 @@ class _Verifier:
             if self.source.size(name) is None:
                 self.problem("missing-manifest", digest, "not in the snapshot")
                 continue
-            content = self._read(name, MAX_MANIFEST)
+            content = self._read(name, manifests.MAX_MANIFEST)
             if content is None:
                 continue
             if manifests.digest_of(content) != digest:
@@ -278,25 +299,13 @@ class _Verifier:
                         waiting.append(child.digest)
                 continue
             self._blob(found.config, required="missing-blob", keep=True)
-            for layer in self._travelling(found):
-                self._blob(layer, required="missing-layer", keep=False)
-
-    def _travelling(self, image: ImageManifest) -> Iterator[Descriptor]:
-        """The layers of an image that must be there."""
-        if self.layers == "none":
-            return
-        lowest: Collection[str] = ()
-        if self.layers == "above-base":
-            config = manifests.json_object(base64.b64decode(self.contents.get(image.config.digest, "")))
-            lowest = of_base(image, config, self.bases)
-            self.base.update(lowest)
-        for layer in image.layers:
-            if layer.digest in lowest:
-                continue
-            if layer.digest in self.left_out and self.source.size(blob_name(layer.digest)) is None:
-                self.base.add(layer.digest)
-                continue
-            yield layer
+            travel, base = travelling(found, self.layers, self.contents, self.bases)
+            self.base.update(base)
+            for layer in travel:
+                if layer.digest in self.left_out and self.source.size(blob_name(layer.digest)) is None:
+                    self.base.add(layer.digest)
+                else:
+                    self._blob(layer, required="missing-layer", keep=False)
 
     def _blob(self, descriptor: Descriptor, *, required: str, keep: bool) -> None:
         digest = descriptor.digest
@@ -321,15 +330,19 @@ class _Verifier:
             self.problem("too-large", digest, f"the snapshot holds more than {MAX_LAYERS} bytes of blobs")
             return
         self.layer_bytes += size
-        sha, kept = hashlib.sha256(), bytearray()
-        with self.source.open(name) as file:
-            while chunk := file.read(1 << 20):
-                sha.update(chunk)
+        kept = bytearray()
+
+        def pieces(file: BinaryIO) -> Iterator[bytes]:
+            while piece := file.read(1 << 20):
                 if size <= MAX_CONTENT:
-                    kept += chunk
-        if "sha256:" + sha.hexdigest() != digest:
+                    kept.extend(piece)
+                yield piece
+
+        with self.source.open(name) as file:
+            actual = manifests.digest_of_pieces(pieces(file))
+        if actual != digest:
             self.refused.add(digest)
-            self.problem("tampered", digest, f"its bytes have the digest sha256:{sha.hexdigest()}")
+            self.problem("tampered", digest, f"its bytes have the digest {actual}")
             return
         self.blobs[digest] = size
         if size <= MAX_CONTENT and (keep or self.layers != "none"):

@@ -73,7 +73,7 @@ class Repository(Frozen):
     """A snapshot of one repository.
 
     Attributes:
-        service: the service's name ("registry", "dockerhub", "ecr", "artifact-registry", "acr").
+        service: the service's name (:data:`autograder.domain.services.NAMES`, or "private").
         name: the repository's name inside the service, without a host.
         layers: which layers travel with a submission (all; above-base: not those of a base that the kit knows; none).
         tags: tag -> digest of the manifest or index it points at.

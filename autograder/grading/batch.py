@@ -27,6 +27,7 @@ from autograder.grading.workers import Candidate, Unit
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
 from autograder.services import engine, http, installation, orphans
+from autograder.services.orphans import Owner
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -180,9 +181,9 @@ class Batch:
             yield row_of(document, outcome.status)
 
     @contextlib.contextmanager
-    def ready(self, plan_: Plan) -> Iterator[set[str]]:
+    def ready(self, plan_: Plan) -> Iterator[set[Owner]]:
         """Clean up after earlier runs, have the images ready, and clean up after this one, however it ends."""
-        owners: set[str] = {orphans.owner()}
+        owners: set[Owner] = {orphans.owner()}
         needed = any(plan_.labs[unit.lab].tasks or plan_.labs[unit.lab].probes for unit in plan_.units)
         if not needed or self.scheduler:
             yield owners
@@ -199,8 +200,8 @@ class Batch:
             _sweep(client, owners)
             client.close()
 
-    def results(self, units: list[Unit]) -> Iterator[tuple[Unit, str, list[Outcome]]]:
-        """Each unit as it is judged: the unit, the label of the process that did it, the outcomes."""
+    def results(self, units: list[Unit]) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
+        """Each unit as it is judged: the unit, the process that did it, the outcomes."""
         if self.scheduler:
             yield from self._on_cluster(units, self.scheduler)
         elif self.jobs == 1 or len(units) <= 1:
@@ -209,7 +210,7 @@ class Batch:
         else:
             yield from self._in_processes(units)
 
-    def _in_processes(self, units: list[Unit]) -> Iterator[tuple[Unit, str, list[Outcome]]]:
+    def _in_processes(self, units: list[Unit]) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
         """Judge in worker processes. One that takes its process down is found out and costs nobody else anything."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
@@ -227,7 +228,7 @@ class Batch:
                         owner, outcomes = orphans.owner(), [_crashed(unit)]
                     yield remaining.pop(number), owner, outcomes
 
-    def _on_cluster(self, units: list[Unit], address: str) -> Iterator[tuple[Unit, str, list[Outcome]]]:
+    def _on_cluster(self, units: list[Unit], address: str) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
         import joblib
         from distributed import Client
 
@@ -242,7 +243,7 @@ class Batch:
             ) from None
         try:
             with joblib.parallel_config(backend="dask", n_jobs=-1):
-                for number, owner, outcomes in _parallel(dict(enumerate(units)), self.course, None, ""):
+                for number, owner, outcomes in _parallel(dict(enumerate(units)), self.course, None, None):
                     yield units[number], owner, outcomes
         finally:
             with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
@@ -251,15 +252,15 @@ class Batch:
 
 
 def _parallel(
-    units: dict[int, Unit], course: Course, jobs: int | None, master: str
-) -> Iterator[tuple[int, str, list[Outcome]]]:
+    units: dict[int, Unit], course: Course, jobs: int | None, master: Owner | None
+) -> Iterator[tuple[int, Owner, list[Outcome]]]:
     import joblib
 
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
     yield from pool(joblib.delayed(_numbered)(number, unit, course, master) for number, unit in list(units.items()))
 
 
-def _numbered(number: int, unit: Unit, course: Course, master: str) -> tuple[int, str, list[Outcome]]:
+def _numbered(number: int, unit: Unit, course: Course, master: Owner | None) -> tuple[int, Owner, list[Outcome]]:
     owner, outcomes = workers.work(unit, course, master)
     return number, owner, outcomes
 
@@ -273,7 +274,7 @@ def _crashed(unit: Unit) -> Outcome:
     return outcome
 
 
-def _sweep(client: DockerClient, owners: set[str]) -> None:
+def _sweep(client: DockerClient, owners: set[Owner]) -> None:
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 

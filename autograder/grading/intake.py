@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from autograder.domain import bases
 from autograder.domain.bases import Base
 from autograder.domain.references import grammar
+from autograder.domain.services import EMULATORS
 from autograder.evidence import emulator_state, layout
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
 from autograder.grading import strictjson
@@ -294,7 +295,7 @@ class _Reader:
 
     def _settings(self, service: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """An emulator's settings; none, with a problem noted, where they have another form than the kit writes."""
-        if service not in emulator_state.EMULATORS:
+        if service not in EMULATORS:
             return {}
         settings = document.get("settings")
         wrong = emulator_state.problem(service, settings)
@@ -314,7 +315,7 @@ class _Reader:
         settings: Mapping[str, Any],
     ) -> dict[str, LayerPolicy]:
         """The repositories to read: name -> which layers must be there."""
-        known = emulator_state.images(service, settings) if service in emulator_state.EMULATORS else listed
+        known = emulator_state.images(service, settings) if service in EMULATORS else listed
         there = [name for name in listed if name in known and _is_name(name)]
         if lab.lists_all(service) and len(there) > emulator_state.MAX_REPOSITORIES:
             self.problems.append(

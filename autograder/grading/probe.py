@@ -2,7 +2,6 @@
 
 What a registry refuses, or gives back differently, is no image, however well its files look. One ``registry:2`` a
 worker process, started by testcontainers; a namespace a submission; its storage is memory that goes away with it.
-Source of the protocol: https://github.com/opencontainers/distribution-spec/blob/main/spec.md (Push, Pull).
 """
 
 from __future__ import annotations
@@ -10,15 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urljoin
-
-import requests
 
 from autograder.evidence.layout import LayoutSource, blob_name
 from autograder.evidence.model import Repository
 from autograder.oci import manifests
+from autograder.oci.client import PIECE, Missing, Refused, RegistryClient, Unreachable
 from autograder.oci.manifests import ImageIndex
-from autograder.services import http
 from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
@@ -26,7 +22,6 @@ STORAGE = 640 << 20  # bytes of memory a registry may fill; nothing is reserved
 RENEW_AFTER = 256 << 20  # bytes pushed after which the next submission gets a new registry
 MAX_TAGS = 1000
 READY_SECONDS = 300.0
-TIMEOUT = (10.0, 120.0)  # seconds to connect, seconds without a byte
 
 
 class RoundTripRegistry:
@@ -39,7 +34,7 @@ class RoundTripRegistry:
     def __init__(self) -> None:
         self.pushed = 0
         self._registry = ThrowAwayRegistry(storage=STORAGE)
-        self.url = f"http://{LOOPBACK}:{self._registry.port}/v2/"
+        self.client = RegistryClient(f"{LOOPBACK}:{self._registry.port}")
         try:
             if not self._registry.listens():
                 raise ProbeFault(f"the throw-away registry ended: {self._registry.log()[-300:]}")
@@ -50,17 +45,15 @@ class RoundTripRegistry:
 
     def _await(self) -> None:
         until = time.monotonic() + READY_SECONDS
-        session = requests.Session()
-        session.trust_env = False
         while True:
             try:
-                if session.get(self.url, timeout=TIMEOUT).status_code == 200:
+                if self.client.ping() == 200:
                     return
                 seen = "another status"
-            except requests.RequestException as error:
-                seen = http.in_words(error)
+            except Unreachable as error:
+                seen = error.found
             if time.monotonic() > until:
-                raise ProbeFault(f"no answer at {self.url} within {READY_SECONDS:.0f} s ({seen})")
+                raise ProbeFault(f"no answer at {self.client.address} within {READY_SECONDS:.0f} s ({seen})")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -93,14 +86,14 @@ class Probe:
                 registry = self._ready()
                 found = {}
                 for name, (repository, source) in repositories.items():
-                    trip = RoundTrip(registry.url, f"{namespace}/{name}", repository, source)
+                    trip = RoundTrip(registry.client, f"{namespace}/{name}", repository, source)
                     found[name] = trip.run()
                     registry.pushed += trip.bytes
                 return found
-            except (ProbeFault, requests.RequestException) as error:
+            except (ProbeFault, Unreachable) as error:
                 self.close()
                 if attempt == 2:
-                    raise ProbeFault(http.in_words(error)) from None
+                    raise ProbeFault(error.found if isinstance(error, Unreachable) else str(error)) from None
         raise AssertionError("unreachable")
 
     def _ready(self) -> RoundTripRegistry:
@@ -120,11 +113,9 @@ class Probe:
 class RoundTrip:
     """Push one snapshot and pull it back."""
 
-    def __init__(self, base: str, name: str, repository: Repository, source: LayoutSource) -> None:
-        self._ping, self._url = base, urljoin(base, f"{name}/")
+    def __init__(self, client: RegistryClient, name: str, repository: Repository, source: LayoutSource) -> None:
+        self._client, self._name = client, name
         self._repository, self._source = repository, source
-        self._session = requests.Session()
-        self._session.trust_env = False
         self._pulled: dict[str, bool] = {}  # blobs: many tags share them, once is enough
         self.bytes = 0
 
@@ -133,7 +124,7 @@ class RoundTrip:
 
         Raises:
             ProbeFault: the registry answers with a server error.
-            requests.RequestException: it does not answer.
+            Unreachable: it does not answer.
         """
         repository = self._repository
         if len(repository.tags) > MAX_TAGS:
@@ -142,12 +133,6 @@ class RoundTrip:
         tags = {tag: {"digest": d, "pulled": self._pull(tag, d)} for tag, d in sorted(repository.tags.items())}
         digests = {digest: self._pull(digest, digest) for digest in sorted(repository.manifests)}
         return {"tags": tags, "digests": digests, "error": error}
-
-    def _request(self, method: str, url: str, *, may_fail: bool = False, **options: Any) -> requests.Response:
-        response = self._session.request(method, url, timeout=TIMEOUT, **options)
-        if response.status_code >= 500 and not may_fail:
-            raise ProbeFault(f"the throw-away registry answered {response.status_code} to {method}")
-        return response
 
     def _push(self) -> str | None:
         """Blobs, then manifests with children first, then tags; the first refusal in words, or None."""
@@ -166,32 +151,23 @@ class RoundTrip:
         return None
 
     def _push_blob(self, digest: str, size: int) -> str | None:
-        begun = self._request("POST", urljoin(self._url, "blobs/uploads/"))
-        if begun.status_code != 202:
-            return _refusal("an upload", begun)
-        with self._source.open(blob_name(digest)) as file:
-            done = self._request(
-                "PUT",
-                urljoin(self._url, begun.headers["Location"]),
-                params={"digest": digest},
-                data=file if size else b"",
-                headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)},
-            )
         self.bytes += size
-        return None if done.status_code == 201 else _refusal(digest, done)
+        try:
+            with self._source.open(blob_name(digest)) as file:
+                self._client.push_blob(self._name, digest, iter(lambda: file.read(PIECE), b""), size)
+        except Refused as refused:
+            return _refusal(digest, _no_fault(refused))
+        return None
 
     def _push_manifest(self, digest: str, reference: str) -> str | None:
         manifest = self._repository.manifests[digest]
-        done = self._request(
-            "PUT",
-            urljoin(self._url, f"manifests/{reference}"),
-            data=manifest.raw,
-            headers={"Content-Type": manifest.media_type},
-            may_fail=True,
-        )
-        if done.status_code >= 500:  # registry:2 answers some malformed manifests so; a healthy one still pings
-            self._request("GET", self._ping)
-        return None if done.status_code == 201 else _refusal(reference, done)
+        try:
+            self._client.push_manifest(self._name, reference, manifest.media_type, manifest.raw)
+        except Refused as refused:
+            if refused.status >= 500 and self._client.ping() >= 500:  # registry:2 answers some malformed ones so, too
+                raise _fault(refused) from None
+            return _refusal(reference, refused)
+        return None
 
     def _children_first(self) -> list[str]:
         order: list[str] = []
@@ -211,35 +187,43 @@ class RoundTrip:
 
     def _pull(self, reference: str, digest: str) -> bool:
         """Whether the registry gives back exactly the manifest, and it still has everything the manifest names."""
-        got = self._request("GET", urljoin(self._url, f"manifests/{reference}"), headers={"Accept": manifests.ACCEPT})
-        if got.status_code != 200 or manifests.digest_of(got.content) != digest:
+        try:
+            if self._client.manifest(self._name, reference).digest != digest:
+                return False
+            parsed = self._repository.parsed(digest)
+            if parsed is None:
+                return False
+            if isinstance(parsed, ImageIndex):
+                return all(self._client.head(self._name, child.digest) for child in parsed.manifests)
+            return all(self._pull_blob(part.digest) for part in parsed.references)
+        except Missing:
             return False
-        parsed = self._repository.parsed(digest)
-        if parsed is None:
+        except Refused as refused:
+            _no_fault(refused)
             return False
-        if isinstance(parsed, ImageIndex):
-            return all(
-                self._request("HEAD", urljoin(self._url, f"manifests/{c.digest}"), headers={"Accept": manifests.ACCEPT})
-                .status_code == 200
-                for c in parsed.manifests
-            )  # fmt: skip
-        return all(self._pull_blob(part.digest) for part in parsed.references)
 
     def _pull_blob(self, digest: str) -> bool:
-        if digest in self._pulled:
-            return self._pulled[digest]
-        got = self._request("GET", urljoin(self._url, f"blobs/{digest}"))
-        self._pulled[digest] = got.status_code == 200 and manifests.digest_of(got.content) == digest
+        if digest not in self._pulled:
+            self._pulled[digest] = False
+            self._pulled[digest] = manifests.digest_of_pieces(self._client.blob(self._name, digest)) == digest
         return self._pulled[digest]
 
 
-def _refusal(what: str, response: requests.Response) -> str:
+def _no_fault(refused: Refused) -> Refused:
+    """What the registry refused, unless the fault is its own. Raises :class:`ProbeFault`."""
+    if refused.status >= 500:
+        raise _fault(refused) from None
+    return refused
+
+
+def _fault(refused: Refused) -> ProbeFault:
+    return ProbeFault(f"the throw-away registry answered {refused.found}"[:300])
+
+
+def _refusal(what: str, refused: Refused) -> str:
     """The registry's own words: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes."""
-    try:
-        first = response.json()["errors"][0]
-        said = f"{first['code']}: {first['message']}"
-    except (ValueError, LookupError, TypeError):
-        said = f"HTTP {response.status_code}"
+    code, message = refused.error.get("code"), refused.error.get("message")
+    said = f"{code}: {message}" if code and message else f"HTTP {refused.status}"
     return f"the registry refused {what}: {said}"[:300]
 
 

@@ -13,6 +13,7 @@ from autograder.grading.people import Course
 from autograder.grading.probes import RunsProbe
 from autograder.grading.sandbox import Sandbox, build
 from autograder.services import engine, orphans
+from autograder.services.orphans import Owner
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -60,18 +61,18 @@ class _Kit:
 _kit = _Kit()
 
 
-def work(unit: Unit, course: Course, master: str = "") -> tuple[str, list[Outcome]]:
+def work(unit: Unit, course: Course, master: Owner | None = None) -> tuple[Owner, list[Outcome]]:
     """Judge a unit.
 
     Args:
         unit: what to judge.
         course: the class.
-        master: label value of the process that this one works for, on the same machine (see ``leftovers.act_for``).
+        master: the process that this one works for, on the same machine (see ``orphans.act_for``).
 
     Returns:
-        the label value of this process (for the clean-up), and the outcomes: refused ones, then the one that counts.
+        this process (for the clean-up), and the outcomes: refused ones, then the one that counts.
     """
-    if master:
+    if master is not None:
         orphans.act_for(master)
     tools = Tools(course, sandbox=_kit.get_sandbox, probe=_kit.get_probe)
     outcomes: list[Outcome] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autograder.errors import CourseError
-from autograder.evidence.emulator_state import EMULATORS
+from autograder.domain.services import EMULATORS
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student

@@ -14,11 +14,11 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from autograder.collect.registry import RegistryClient
 from autograder.domain.bases import Base
 from autograder.errors import CourseError
 from autograder.evidence.model import File, Service
 from autograder.labs.manifest import Lab
+from autograder.oci.client import RegistryClient
 from autograder.services.throwaway import ProbeFault
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.collect.registry import Missing, RegistryClient
+from autograder.oci.client import Missing, RegistryClient
 from autograder.oci import manifests
 from autograder.labs.manifest import Lab
 from autograder.services import addresses
@@ -46,6 +46,6 @@ def _listed(client: RegistryClient, name: str, digest: str) -> list[str]:
     """Digests of what an index lists; nothing for an image. They have no tags, so they would stay behind."""
     with contextlib.suppress(Missing, manifests.ManifestError):
         found = client.manifest(name, digest)
-        parsed = manifests.parse(found.raw, found.media_type)
+        parsed = manifests.parse(found.content, found.media_type)
         return [child.digest for child in parsed.manifests] if isinstance(parsed, manifests.ImageIndex) else []
     return []

@@ -1,7 +1,7 @@
 """Manifests and indexes: media types, digests, and what a manifest refers to. Pure: bytes in, data out.
 
-Sources: OCI image specification 1.1, https://github.com/opencontainers/image-spec/blob/main/manifest.md and
-image-index.md; Docker image manifest v2 schema 2,
+Sources: OCI image specification 1.1, https://github.com/opencontainers/image-spec/blob/main/manifest.md,
+image-index.md and media-types.md; Docker image manifest v2 schema 2,
 https://distribution.github.io/distribution/spec/manifest-v2-2/.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,11 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"  # schema 1, which nothing here reads
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
+OCI_LAYER_GZIP = f"{OCI_LAYER}+gzip"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+EMPTY = "application/vnd.oci.empty.v1+json"  # of a config that says nothing: the bytes {}
 
 NO_PLATFORM = "unknown/unknown"  # of an attestation's entry in an index
 STATEMENT = "application/vnd.in-toto"  # media types of an attestation's layers begin so
@@ -28,6 +34,10 @@ MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
 ACCEPT = ", ".join(MANIFEST_TYPES + INDEX_TYPES)
 
+# Bytes of a manifest that a registry takes at least, and registry:2 at most (maxManifestBodySize, 2.8).
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+MAX_MANIFEST = 4 << 20
+ALGORITHM = "sha256:"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -106,7 +116,26 @@ class ImageIndex:
 
 def digest_of(content: bytes) -> str:
     """``sha256:`` and the 64 hex digits of the SHA-256 of ``content``."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
+    return ALGORITHM + hashlib.sha256(content).hexdigest()
+
+
+def digest_of_pieces(pieces: Iterable[bytes]) -> str:
+    """The digest of content that is read a piece at a time."""
+    seen = hashlib.sha256()
+    for piece in pieces:
+        seen.update(piece)
+    return ALGORITHM + seen.hexdigest()
+
+
+def descriptor(media_type: str, content: bytes, **more: Any) -> dict[str, Any]:
+    """A descriptor as it stands in a document, of content that is at hand.
+
+    Args:
+        media_type: of the content.
+        content: what is described.
+        more: further fields, ``annotations`` for one.
+    """
+    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content), **more}
 
 
 def is_digest(text: object) -> bool:

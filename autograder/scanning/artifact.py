@@ -7,6 +7,7 @@ https://github.com/aquasecurity/trivy/blob/main/pkg/db/db.go and pkg/oci/artifac
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -14,30 +15,22 @@ import shutil
 import tarfile
 import warnings
 from typing import Any
-from urllib.parse import urljoin
-
-import requests
 
 from autograder.errors import EnvironmentProblem
-from autograder.oci.manifests import ACCEPT, OCI_INDEX, OCI_MANIFEST, digest_of
+from autograder.oci.client import Missing, RegistryClient
+from autograder.oci.manifests import EMPTY, OCI_INDEX, OCI_MANIFEST, descriptor, digest_of, json_object
 from autograder.scanning.database import FILE, METADATA, SCHEMA, Database, build
-from autograder.services import addresses, http
+from autograder.services import addresses
 
 DB_CONFIG = "application/vnd.aquasec.trivy.config.v1+json"
 DB_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
-EMPTY = "application/vnd.oci.empty.v1+json"
 TITLE = "org.opencontainers.image.title"  # Trivy insists on it: the name under which it stores the layer
 DB_NAME = "trivy-db"
 SBOM_TYPES = {"cyclonedx": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
-TIMEOUT = (10.0, 120.0)
 
 
 def _js(document: Any) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _descriptor(media_type: str, content: bytes, **more: Any) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content), **more}
 
 
 def database_layer(database: Database) -> bytes:
@@ -57,8 +50,8 @@ def database_artifact(database: Database) -> tuple[bytes, dict[str, bytes]]:
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": _descriptor(DB_CONFIG, config),
-        "layers": [_descriptor(DB_LAYER, layer, annotations={TITLE: "db.tar.gz"})],
+        "config": descriptor(DB_CONFIG, config),
+        "layers": [descriptor(DB_LAYER, layer, annotations={TITLE: "db.tar.gz"})],
     }
     return _js(manifest), {digest_of(config): config, digest_of(layer): layer}
 
@@ -75,8 +68,8 @@ def sbom_artifact(subject: dict[str, Any], sbom: bytes, kind: str) -> tuple[byte
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "artifactType": SBOM_TYPES[kind],
-        "config": _descriptor(EMPTY, b"{}"),
-        "layers": [_descriptor(SBOM_TYPES[kind], sbom, annotations={TITLE: f"sbom.{kind}.json"})],
+        "config": descriptor(EMPTY, b"{}"),
+        "layers": [descriptor(SBOM_TYPES[kind], sbom, annotations={TITLE: f"sbom.{kind}.json"})],
         "subject": {key: subject[key] for key in ("mediaType", "digest", "size")},
     }
     return _js(manifest), {digest_of(b"{}"): b"{}", digest_of(sbom): sbom}
@@ -94,44 +87,19 @@ class Pusher:
     """
 
     def __init__(self, address: str, name: str, auth: tuple[str, str] | None = None) -> None:
-        self.address, self.name = address, name
-        self._base = f"http://{address}/v2/{name}/"
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.auth = auth
-
-    def _ask(self, method: str, path: str, allowed: tuple[int, ...], **options: Any) -> requests.Response:
-        try:
-            answer = self._session.request(method, urljoin(self._base, path), timeout=TIMEOUT, **options)
-        except requests.RequestException as error:
-            raise EnvironmentProblem(
-                expected=f"a registry that answers at {self.address}",
-                found=f"no answer: {http.in_words(error)}",
-                next_step="Run `python3 course.py start`, then try again.",
-            ) from None
-        if answer.status_code not in allowed:
-            raise EnvironmentProblem(
-                expected=f"{self.address} to take a push to {self.name}",
-                found=f"HTTP {answer.status_code} to {method}: {answer.text[:200]}",
-                next_step="See whether the repository exists and whether you are logged in.",
-            )
-        return answer
+        self.name = name
+        self._client = RegistryClient(address, auth)
 
     def blob(self, content: bytes) -> None:
         """Push a blob, unless it is there."""
         digest = digest_of(content)
-        if self._ask("HEAD", f"blobs/{digest}", (200, 404)).status_code == 200:
-            return
-        location = self._ask("POST", "blobs/uploads/", (202,)).headers["Location"]
-        self._ask(
-            "PUT", location, (201,), params={"digest": digest}, data=content,
-            headers={"Content-Type": "application/octet-stream"},
-        )  # fmt: skip
+        if self._client.blob_size(self.name, digest) is None:
+            self._client.push_blob(self.name, digest, content)
 
     def manifest(self, content: bytes, media_type: str, reference: str | None = None) -> str:
         """Push a manifest under a tag, or under its digest; gives the digest."""
         digest = digest_of(content)
-        self._ask("PUT", f"manifests/{reference or digest}", (201,), data=content, headers={"Content-Type": media_type})
+        self._client.push_manifest(self.name, reference or digest, media_type, content)
         return digest
 
     def artifact(self, manifest: bytes, blobs: dict[str, bytes], tag: str | None = None) -> str:
@@ -146,21 +114,27 @@ class Pusher:
 
     def sbom(self, reference: str, sbom: bytes, kind: str) -> str:
         """Attach an SBOM to an image that is there; gives the digest of the SBOM's manifest."""
-        image = self._ask("GET", f"manifests/{reference}", (200,), headers={"Accept": ACCEPT})
-        subject = _descriptor(image.headers["Content-Type"].split(";")[0], image.content)
-        manifest, blobs = sbom_artifact(subject, sbom, kind)
+        try:
+            image = self._client.manifest(self.name, reference)
+        except Missing:
+            raise EnvironmentProblem(
+                expected=f"the image {reference} in {self.name} at {self._client.address}",
+                found="HTTP 404 to GET: it is not there",
+                next_step="See whether the repository exists and whether you are logged in.",
+            ) from None
+        manifest, blobs = sbom_artifact(descriptor(image.media_type, image.content), sbom, kind)
         digest = self.artifact(manifest, blobs)
-        self._list_referrer(subject["digest"], manifest, SBOM_TYPES[kind])
+        if self._client.referrers(self.name, image.digest) is None:
+            self._list_referrer(image.digest, manifest, SBOM_TYPES[kind])
         return digest
 
     def _list_referrer(self, subject: str, manifest: bytes, artifact_type: str) -> None:
         """Keep the index that stands in for the referrers API, where the registry has none."""
-        if self._ask("GET", f"referrers/{subject}", (200, 404)).status_code == 200:
-            return
         tag = subject.replace(":", "-", 1)
-        there = self._ask("GET", f"manifests/{tag}", (200, 404), headers={"Accept": OCI_INDEX})
-        entries = there.json()["manifests"] if there.status_code == 200 else []
-        entry = _descriptor(OCI_MANIFEST, manifest, artifactType=artifact_type)
+        entries: list[dict[str, Any]] = []
+        with contextlib.suppress(Missing):
+            entries = (json_object(self._client.manifest(self.name, tag).content) or {}).get("manifests") or []
+        entry = descriptor(OCI_MANIFEST, manifest, artifactType=artifact_type)
         entries = [each for each in entries if each["digest"] != entry["digest"]] + [entry]
         index = _js({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
         self.manifest(index, OCI_INDEX, tag)

@@ -22,6 +22,7 @@ from autograder.domain import advisories
 from autograder.domain.advisories import Advisory, cvss, debian
 from autograder.domain.advisories.debian import DebianAdvisory
 from autograder.errors import CourseError
+from autograder.oci.manifests import digest_of
 from autograder.scanning import bolt, boltcheck
 
 SCHEMA = 2
@@ -55,7 +56,7 @@ class Database:
     @property
     def digest(self) -> str:
         """``sha256:…`` of trivy.db: what a rescan's result depends on."""
-        return "sha256:" + hashlib.sha256(self.db).hexdigest()
+        return digest_of(self.db)
 
 
 def _json(document: Any) -> bytes:

@@ -29,14 +29,21 @@ from autograder.domain.advisories import Advisory, Severity
 from autograder.domain.bases import Bases
 from autograder.evidence.layout import LAYOUT_FILE, LayoutSource, blob_name
 from autograder.evidence.model import Repository
-from autograder.oci.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageManifest, digest_of
+from autograder.oci.manifests import (
+    OCI_CONFIG,
+    OCI_INDEX,
+    OCI_LAYER,
+    OCI_MANIFEST,
+    ImageIndex,
+    ImageManifest,
+    digest_of,
+)
 from autograder.scanning import inventory, trivy
 from autograder.scanning.database import Database
 from autograder.scanning.inventory import ImageProblem, Layer
 
 SCHEMA = 3  # of stored results: raise it when what is found could change
 MAX_PROBLEMS = 200  # of one image that are kept
-TAR = "application/vnd.oci.image.layer.v1.tar"
 GRADED = (Severity.HIGH, Severity.CRITICAL)
 
 
@@ -255,7 +262,7 @@ def write_layout(folder: Path, found: Sequence[Layer]) -> None:
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "config": blob(config, OCI_CONFIG),
-        "layers": [{"mediaType": TAR, "digest": one.diff_id, "size": len(one.tar)} for one in found],
+        "layers": [{"mediaType": OCI_LAYER, "digest": one.diff_id, "size": len(one.tar)} for one in found],
     }
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [blob(manifest, OCI_MANIFEST)]}
     (folder / "blobs" / "sha256").mkdir(parents=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
-from autograder.collect.registry import RegistryClient
+from autograder.oci.client import RegistryClient
 
 
 class RegistrySource:

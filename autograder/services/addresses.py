@@ -9,19 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from autograder import paths
+from autograder.domain.services import SERVICES
 from autograder.errors import EnvironmentProblem
 from autograder.services import installation
 from autograder.services.ports import LOOPBACK
 
 # Service (as lab.toml and evidence name it) -> variable in shells and notebooks. What has no port yet is left out.
-VARIABLES = {
-    "registry": "REGISTRY",
-    "dockerhub": "DOCKERHUB",
-    "ecr": "ECR",
-    "artifact-registry": "ARTIFACT_REGISTRY",
-    "acr": "ACR",
-}
-
+VARIABLES = {service.name: service.variable for service in SERVICES}
 
 TRIVY_DB = "course/trivy-db"  # repository of the course's advisory database in the local registry
 TRIVY_DB_TAG = "2"  # the schema's number, which Trivy asks for

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from autograder.domain import services
 from autograder.services import ports
 from autograder.services.installation import Installation
 
@@ -61,7 +62,7 @@ def make(client: DockerClient, state: Installation, image: str | None = None) ->
     from docker.errors import APIError
 
     before = of(client, state)
-    chosen = frozenset(port for service, port in state.ports.items() if service in ports.IN_THE_ENGINE)
+    chosen = frozenset(port for service, port in state.ports.items() if service in services.NAMES)
     wanted = Claim(chosen, before.image if image is None else image)
     if wanted == before:
         return
@@ -105,7 +106,7 @@ def ports_of_others(client: DockerClient, containers: Iterable[Container], state
             told.add(labels[INSTALLATION_LABEL])
     # A volume of a student's compose file says nothing: it has no service of the kit's.
     if any(labels[INSTALLATION_LABEL] not in told for labels in others if SERVICE_LABEL in labels):
-        found |= {ports.DEFAULTS[service] for service in ports.IN_THE_ENGINE}
+        found |= {ports.DEFAULTS[service] for service in services.NAMES}
     return found
 
 

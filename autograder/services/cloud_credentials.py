@@ -40,8 +40,12 @@ def load() -> dict[str, Any]:
             data = json.loads(file.read_text(encoding="utf-8"))
             if data["schema"] != SCHEMA:
                 raise ValueError(f"its schema is {data['schema']}, this kit's is {SCHEMA}")
+            made = _new()["credentials"]
+            if made.keys() - data["credentials"].keys():  # an earlier version had no such service
+                data["credentials"] = made | data["credentials"]
+                installation.write_private(file, json.dumps(data, indent=1))
             return dict(data)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise EnvironmentProblem(
                 expected=f"{file} as the kit wrote it",
                 found=f"it cannot be understood: {error}",

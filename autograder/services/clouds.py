@@ -16,19 +16,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograder.domain.services import BY_NAME, EMULATORS
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.services import claims, cloud_admin, cloud_credentials, http, images, ports, registry, services_image
+from autograder.services import (
+    claims,
+    cloud_admin,
+    cloud_credentials,
+    containers,
+    http,
+    images,
+    ports,
+    registry,
+    services_image,
+)
+from autograder.services.containers import Spec
 from autograder.services.installation import Installation
 
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-SERVICES = ("dockerhub", "ecr", "artifact-registry", "acr")
-STORE, FRONTS = "store", "clouds"  # the two containers, as in their names
+STORE, BACKENDS = "store", "clouds"  # the two containers, as in their names
 STORE_ADDRESS = "http://store:5000"
 FILES = "/store"  # where the backends see the store's volume, to be read only
-INSIDE = dict(zip(SERVICES, (5002, 5003, 5004, 5005), strict=True))  # ports within the container
+INSIDE = {name: BY_NAME[name].port for name in EMULATORS}  # ports within the container
 CONFIGURATION = "configuration.json"
 USER = 10001  # of the image
 HEALTH_SECONDS = 240.0  # on a machine that is busy; a container that has ended is noticed at once
@@ -69,13 +80,13 @@ def _store(installation: Installation, image: str, secret: str) -> dict[str, Any
         "environment": {**registry.SETTINGS, "REGISTRY_HTTP_SECRET": secret},
         "volumes": {name: {"bind": "/var/lib/registry", "mode": "rw"}},
         "restart_policy": {"Name": "unless-stopped"},
-        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+        "log_config": containers.LOG_CONFIG,
     }
 
 
 def _backends(installation: Installation, image: str, scanner: Scanner | None) -> dict[str, Any]:
     """The backends' whole configuration: no rights, no writable place but their volume."""
-    name = installation.object_name(FRONTS)
+    name = installation.object_name(BACKENDS)
     volumes = {
         name: {"bind": "/state", "mode": "rw"},
         installation.object_name(STORE): {"bind": FILES, "mode": "ro"},
@@ -83,10 +94,10 @@ def _backends(installation: Installation, image: str, scanner: Scanner | None) -
     return {
         "name": name,
         "image": image,
-        "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in SERVICES},
+        "ports": {f"{INSIDE[s]}/tcp": (ports.LOOPBACK, installation.ports[s]) for s in EMULATORS},
         "volumes": volumes | (scanner.volumes if scanner else {}),
         "restart_policy": {"Name": "unless-stopped"},
-        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+        "log_config": containers.LOG_CONFIG,
         "read_only": True,
         "tmpfs": {"/tmp": "size=64m"},
         "cap_drop": ["ALL"],
@@ -100,7 +111,7 @@ def configuration(
     installation: Installation, secrets: dict[str, Any], scanner: Scanner | None = None
 ) -> dict[str, Any]:
     """What the process inside reads (``emulators.assembly.Configuration``)."""
-    credentials = {service: dict(secrets["credentials"][service]) for service in SERVICES}
+    credentials = {service: dict(secrets["credentials"][service]) for service in EMULATORS}
     credentials["acr"]["host"] = f"localhost:{installation.ports['acr']}"
     return {
         "state": "/state",
@@ -116,13 +127,13 @@ def configuration(
 
 def answers(installation: Installation) -> bool:
     """Whether every backend answers and has its store behind it."""
-    found = (installation.ports.get(service) for service in SERVICES)
+    found = (installation.ports.get(service) for service in EMULATORS)
     return all(port is not None and cloud_admin.healthy(port) for port in found)
 
 
 def running(client: DockerClient, installation: Installation) -> bool:
     """Whether this installation's backends run; they hold their ports even while one does not answer."""
-    container = _find(client, installation, FRONTS)
+    container = _find(client, installation, BACKENDS)
     return container is not None and container.status == "running"
 
 
@@ -141,7 +152,7 @@ def up(
 
     Args:
         client: the engine.
-        installation: whose emulators; a port for each of :data:`SERVICES` is chosen already.
+        installation: whose emulators; a port for each of ``EMULATORS`` is chosen already.
         report: called with one line for each step that takes time.
         scanner: what ECR's scans are made with; without one they end as failed, and say so.
         step: measures what is done in the block, by its name.
@@ -161,9 +172,10 @@ def up(
     inside = configuration(installation, secrets, scanner)
     with step("clouds"):
         network = _network(client, installation)
-        _have(client, installation, STORE, store, network, {})
-        container = _have(client, installation, FRONTS, backends, network, inside)
-        if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: _alive(container)):
+        containers.have(client, _spec(installation, STORE, store, network, {}))
+        published = {service: installation.ports[service] for service in EMULATORS}
+        container = containers.have(client, _spec(installation, BACKENDS, backends, network, inside), published)
+        if not http.wait_until(lambda: answers(installation), HEALTH_SECONDS, lambda: containers.lives(container)):
             raise _silent(container)
     for name in former - {image}:
         services_image.forget(client, name, installation)
@@ -173,13 +185,8 @@ def up(
 
 def down(client: DockerClient, installation: Installation) -> bool:
     """Stop the backends, then the store; containers and volumes stay. Returns whether anything was running."""
-    stopped = False
-    for part in (FRONTS, STORE):
-        container = _find(client, installation, part)
-        if container is not None and container.status not in ("exited", "created"):
-            container.stop(timeout=10)
-            stopped = True
-    return stopped
+    stopped = [containers.stop(_find(client, installation, part), 10) for part in (BACKENDS, STORE)]
+    return any(stopped)
 
 
 def publish(client: DockerClient, installation: Installation, secrets: dict[str, Any], report: images.Report) -> None:
@@ -209,80 +216,36 @@ def publish(client: DockerClient, installation: Installation, secrets: dict[str,
 
 
 def _find(client: DockerClient, installation: Installation, part: str) -> Container | None:
-    from docker.errors import NotFound
-
-    try:
-        return client.containers.get(installation.object_name(part))
-    except NotFound:
-        return None
+    return containers.find(client, installation.object_name(part))
 
 
 def _ran_on(client: DockerClient, installation: Installation) -> set[str]:
     """Names of the images that the backends had until now: as claimed, and as their container says."""
-    container = _find(client, installation, FRONTS)
+    container = _find(client, installation, BACKENDS)
     named = str(container.attrs["Config"]["Image"]) if container is not None else ""
     return {claims.of(client, installation).image, named} - {""}
 
 
 def _network(client: DockerClient, installation: Installation) -> str:
     """The private network of store and backends."""
-    name = installation.object_name(FRONTS)
+    name = installation.object_name(BACKENDS)
     if not any(network.name == name for network in client.networks.list(names=[name])):
         client.networks.create(name, labels={claims.INSTALLATION_LABEL: installation.id})
     return name
 
 
-def _have(
-    client: DockerClient,
-    installation: Installation,
-    part: str,
-    wanted: dict[str, Any],
-    network: str,
-    inside: dict[str, Any],
-) -> Container:
-    """A running container of the wanted configuration."""
-    from docker.errors import APIError
-
-    mark = hashlib.sha256(json.dumps([wanted, network, inside], sort_keys=True).encode()).hexdigest()
-    container = _find(client, installation, part)
-    if container is not None and container.labels.get(registry.CONFIG_LABEL) != mark:
-        container.remove(force=True)
-        container = None
-    try:
-        if container is None:
-            container = _create(client, installation, part, wanted, network, mark)
-            if inside:
-                container.put_archive("/state", _archive(inside))
-        if container.status == "paused":
-            container.unpause()
-        elif container.status != "running":
-            container.start()
-        return container
-    except APIError as error:
-        text = str(error.explanation or error)
-        if "already allocated" in text or "address already in use" in text or "port is not available" in text.lower():
-            busy = next((s for s in SERVICES if not ports.is_free(installation.ports[s])), SERVICES[0])
-            raise ports.taken(busy, installation.ports[busy]) from None
-        raise EnvironmentProblem(
-            expected=f"the engine to start the container {wanted['name']}",
-            found=text,
-            next_step="Run: python3 course.py doctor",
-        ) from None
-
-
-def _create(
-    client: DockerClient, installation: Installation, part: str, wanted: dict[str, Any], network: str, mark: str
-) -> Container:
-    labels = {claims.INSTALLATION_LABEL: installation.id, claims.SERVICE_LABEL: part}
-    volume = installation.object_name(part)
-    if volume not in {found.name for found in client.volumes.list(filters={"name": volume})}:
-        client.volumes.create(volume, labels=labels)
-    aliases = {network: client.api.create_endpoint_config(aliases=[part])}
-    return client.containers.create(
-        **wanted,
+def _spec(
+    installation: Installation, part: str, settings: dict[str, Any], network: str, inside: dict[str, Any]
+) -> Spec:
+    """The store or the backends, with what is in their configuration file."""
+    return Spec(
+        settings,
+        {claims.INSTALLATION_LABEL: installation.id, claims.SERVICE_LABEL: part},
+        volumes=(installation.object_name(part),),
         network=network,
-        networking_config=aliases,
-        labels={**labels, registry.CONFIG_LABEL: mark},
+        alias=part,
+        files={"/state": _archive(inside)} if inside else {},
+        marked=[settings, network, inside],
     )
 
 
@@ -297,15 +260,9 @@ def _archive(inside: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _alive(container: Container) -> bool:
-    container.reload()
-    return bool(container.status in ("running", "restarting"))
-
-
 def _silent(container: Container) -> CourseError:
-    log = container.logs(tail=4).decode(errors="replace").strip().replace("\n", " / ")
     return EnvironmentProblem(
         expected=f"the clouds' emulators to answer within {HEALTH_SECONDS:.0f} seconds",
-        found=f"they do not; their container is {container.status}" + (f"; its log ends: {log}" if log else ""),
+        found=f"they do not; their {containers.told(container)}",
         next_step="Run `python3 course.py stop`, then `python3 course.py start`.",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder import paths
+from autograder.domain.services import EMULATORS, NAMES
 from autograder.services import (
     cloud_admin,
     clouds,
@@ -97,19 +98,18 @@ def _ports(state: Installation, client: DockerClient | None) -> Iterator[Port]:
         registry.SERVICE: lambda: client is not None and registry.running(client, state),
         jupyter.SERVICE: lambda: jupyter.answers(state),
         site_server.SERVICE: lambda: site_server.answers(state),
-        **dict.fromkeys(clouds.SERVICES, lambda: client is not None and clouds.running(client, state)),
+        **dict.fromkeys(EMULATORS, lambda: client is not None and clouds.running(client, state)),
     }
     answering = {
         registry.SERVICE: registry.answers,
         jupyter.SERVICE: lambda number: jupyter.answers(state),
         site_server.SERVICE: lambda number: site_server.answers(state),
-        **dict.fromkeys(clouds.SERVICES, cloud_admin.healthy),
+        **dict.fromkeys(EMULATORS, cloud_admin.healthy),
     }
-    in_containers = (registry.SERVICE, *clouds.SERVICES)
     for service, number in sorted(state.ports.items()):
         free = ports.is_free(number)
         own = not free and service in ours and ours[service]()
-        unknown = not free and service in in_containers and client is None  # nobody can tell whose it is
+        unknown = not free and service in NAMES and client is None  # nobody can tell whose it is
         holder = "" if free or own or unknown else processes.listener(number)
         down = service in state.wanted and service in answering and not answering[service](number)
         yield Port(service, number, free, own or unknown, holder, down)

@@ -34,7 +34,7 @@ class Installation:
         home: the folder it belongs to; a copied folder is noticed by it and becomes an installation of its own.
         token: secret of the local JupyterLab and site server.
         ports: service -> TCP port on 127.0.0.1, chosen once.
-        processes: background process -> what identifies it (pid, creation time).
+        processes: background process -> what identifies it (see :mod:`autograder.services.processes`).
         wanted: services that a start was to bring up and no stop has taken down since.
         images: where images come from (see :mod:`autograder.services.images`).
     """
@@ -43,7 +43,7 @@ class Installation:
     home: str
     token: str
     ports: dict[str, int] = field(default_factory=dict)
-    processes: dict[str, dict[str, float]] = field(default_factory=dict)
+    processes: dict[str, dict[str, float | str]] = field(default_factory=dict)
     wanted: list[str] = field(default_factory=list)
     images: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from autograder import paths
+from autograder.domain.services import EMULATORS
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.services import (
     addresses,
@@ -120,7 +121,7 @@ def start(plan: Plan, report: Report) -> Started:
             if plan.build_site:
                 served.result()
             if plan.with_clouds:
-                wanted += clouds.SERVICES if clouds.FRONTS not in started.problems else ()
+                wanted += EMULATORS if clouds.BACKENDS not in started.problems else ()
         if plan.with_jupyter:
             if not jupyter.answers(state):
                 steps.say("waiting for JupyterLab")
@@ -164,7 +165,7 @@ def _with_engine(
         if ENGINE in started.problems:
             started.problems[registry.SERVICE] = started.problems.pop(ENGINE)
             if plan.with_clouds:
-                started.problems[clouds.FRONTS] = started.problems[registry.SERVICE]
+                started.problems[clouds.BACKENDS] = started.problems[registry.SERVICE]
             return
         bases = {tag: pool.submit(_base, tag, steps) for tag in images.BASES}
         if plan.with_clouds:
@@ -179,10 +180,10 @@ def _with_engine(
             _attempt(started, registry.SERVICE, lambda: [base.result() for base in others])
             return
         scanner = _scanner(plan, started, steps)
-        _attempt(started, clouds.FRONTS, lambda: [base.result() for base in others])
+        _attempt(started, clouds.BACKENDS, lambda: [base.result() for base in others])
         based.set()
-    if clouds.FRONTS not in started.problems:
-        attempt(clouds.FRONTS, lambda: _clouds(state, scanner, steps))
+    if clouds.BACKENDS not in started.problems:
+        attempt(clouds.BACKENDS, lambda: _clouds(state, scanner, steps))
 
 
 @contextmanager
@@ -205,7 +206,7 @@ def _with_ports(plan: Plan) -> tuple[Installation, set[str]]:
     wanted = [registry.SERVICE]
     wanted += [jupyter.SERVICE] if plan.with_jupyter else []
     wanted += [site.SERVICE] if plan.build_site else []
-    wanted += clouds.SERVICES if plan.with_clouds else ()
+    wanted += EMULATORS if plan.with_clouds else ()
     with installation.change() as state:
         for service in plan.move:
             _move(state, service)
@@ -367,7 +368,7 @@ def stop(report: Report) -> list[str]:
             if client is not None:
                 with closing(client):
                     report("stopping the clouds' emulators")
-                    stopped += clouds.SERVICES if clouds.down(client, state) else ()
+                    stopped += EMULATORS if clouds.down(client, state) else ()
                     stopped += compose.stop_all(client, state)
                     report("stopping the registry")
                     stopped += [registry.SERVICE] if registry.down(client, state) else []

@@ -10,80 +10,105 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import psutil
 
 from autograder import paths
+from autograder.services import processes
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 ROLE_LABEL = "org.course.grader"  # value: sandbox or probe
 OWNER_LABEL = "org.course.grader.owner"  # value: host|pid|creation time
+START_LABEL = "org.course.grader.start"  # value: when the owner started, as `processes.start` says; 0.1.0 had none
 HOME_LABEL = "org.course.grader.home"  # value: the folder that holds class/, for people who wonder whose it is
 
 
-def owner(pid: int | None = None) -> str:
-    """The label value of a process (this one by default)."""
-    number = os.getpid() if pid is None else pid
-    return f"{socket.gethostname()}|{number}|{psutil.Process(number).create_time():.2f}"
+@dataclass(frozen=True)
+class Owner:
+    """A process that starts containers.
+
+    Attributes:
+        name: the value of its containers' :data:`OWNER_LABEL`.
+        start: the value of their :data:`START_LABEL`; "" where nothing but the creation time is known.
+    """
+
+    name: str
+    start: str = ""
+
+    @classmethod
+    def of(cls, labels: Mapping[str, str]) -> Owner:
+        """Whose a container is, by its labels."""
+        return cls(labels.get(OWNER_LABEL, ""), labels.get(START_LABEL, ""))
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it ran on this machine and does not run any more."""
+        host, _, rest = self.name.partition("|")
+        if host != socket.gethostname():
+            return False
+        number, _, created = rest.partition("|")
+        try:
+            return processes.find(int(number), float(created), self.start) is None
+        except ValueError:
+            return True
+        except psutil.AccessDenied:
+            return False
 
 
-@cache
-def _own(pid: int) -> str:
+def owner(pid: int | None = None) -> Owner:
+    """A process as the owner of containers (this one by default)."""
+    if pid is None:
+        return _own(os.getpid())
+    created = psutil.Process(pid).create_time()
+    return Owner(f"{socket.gethostname()}|{pid}|{created:.2f}", processes.start(pid))
+
+
+@cache  # the creation time as it was read first: later readings may differ, and labels are compared as texts
+def _own(pid: int) -> Owner:
     return owner(pid)
 
 
-_master = ""
+_master: Owner | None = None
 
 
-def act_for(master: str) -> None:
+def act_for(master: Owner) -> None:
     """From now on this process starts containers in the name of another one, whose worker it is.
 
     When that one is gone, this process ends too: an orphan would go on for minutes and keep its containers.
     """
     global _master
-    if master in (_master, _own(os.getpid())):
+    if master in (_master, owner()):
         return
     _master = master
     threading.Thread(target=_end_with, args=(master,), daemon=True).start()
 
 
-def _end_with(master: str) -> None:
-    while not is_gone(master):
+def _end_with(master: Owner) -> None:
+    while not master.is_gone:
         time.sleep(1.0)
     os._exit(1)
 
 
 def labels(role: str) -> dict[str, str]:
     """Labels of a container that this process starts."""
-    return {ROLE_LABEL: role, OWNER_LABEL: _master or _own(os.getpid()), HOME_LABEL: str(paths.home())}
+    whose = _master or owner()
+    return {ROLE_LABEL: role, OWNER_LABEL: whose.name, START_LABEL: whose.start, HOME_LABEL: str(paths.home())}
 
 
-def is_gone(value: str) -> bool:
-    """Whether the process that a label names ran on this machine and does not exist any more."""
-    host, _, rest = value.partition("|")
-    if host != socket.gethostname():
-        return False
-    number, _, created = rest.partition("|")
-    try:
-        return f"{psutil.Process(int(number)).create_time():.2f}" != created
-    except (psutil.NoSuchProcess, ValueError):
-        return True
-    except psutil.AccessDenied:
-        return False
-
-
-def sweep(client: DockerClient, owners: set[str] | None = None) -> int:
+def sweep(client: DockerClient, owners: Collection[Owner] = ()) -> int:
     """Remove the grader's containers of dead processes, and of the processes in ``owners``; how many there were."""
     from docker.errors import APIError
 
     removed = 0
     for found in client.api.containers(all=True, filters={"label": ROLE_LABEL}):
-        value = (found.get("Labels") or {}).get(OWNER_LABEL, "")
-        if is_gone(value) or value in (owners or ()):
+        whose = Owner.of(found.get("Labels") or {})
+        if whose.is_gone or whose in owners:
             with contextlib.suppress(APIError):  # removed meanwhile, by the engine itself
                 client.api.remove_container(found["Id"], force=True, v=True)
                 removed += 1

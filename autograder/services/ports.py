@@ -7,21 +7,12 @@ import os
 import socket
 from collections.abc import Callable
 
+from autograder.domain import services
 from autograder.errors import EnvironmentProblem
 from autograder.services.installation import Installation
 
-# 5000 is AirPlay's on macOS. The registries' ports become part of image names, so they never move by themselves.
-DEFAULTS = {
-    "registry": 5001,
-    "dockerhub": 5002,
-    "ecr": 5003,
-    "artifact-registry": 5004,
-    "acr": 5005,
-    "jupyter": 8888,
-    "site": 8000,
-}
-# Of these, containers publish the first five; JupyterLab and the site are processes of this machine.
-IN_THE_ENGINE = ("registry", "dockerhub", "ecr", "artifact-registry", "acr")
+# Containers publish the registries; JupyterLab and the site are processes of this machine.
+DEFAULTS = {service.name: service.port for service in services.SERVICES} | {"jupyter": 8888, "site": 8000}
 LOOPBACK = "127.0.0.1"
 
 

@@ -1,7 +1,8 @@
-"""Background processes: started detached, recognised again by pid and creation time, ended with grace.
+"""Background processes: started detached, recognised again by pid and start, ended with grace.
 
-A pid alone is worthless after a reboot: another program may have it. The creation time tells them apart, so nothing
-that is not ours is ever ended.
+A pid alone is worthless after a reboot: another program may have it. When the process started tells them apart, so
+nothing that is not ours is ever ended. As a time of day that start is no constant: Linux counts it from the boot, and
+the boot's time of day moves when somebody (or NTP) sets the clock. So :func:`find` compares what the kernel counts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,45 @@ from pathlib import Path
 # Comes with ipykernel, so every environment of the course has it.
 import psutil
 
-Record = dict[str, float]  # what state.json holds of a process: pid and creation time (seconds since 1970)
+# What state.json holds of a process: "pid", "created" (seconds since 1970) and, not in 0.1.0, "start".
+Record = dict[str, float | str]
+TOLERANCE = 2.0  # seconds between two readings of a creation time: the boot's time of day is told in whole seconds
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def start(pid: int) -> str:
+    """When a process started, as "BOOT:TICKS": the boot's id and the clock ticks from the boot, which nobody can set.
+
+    "" where there is no such process, or no such file: on macOS and Windows.
+    Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html (22, ``starttime``) and
+    https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html (``random``).
+    """
+    try:
+        boot = BOOT_ID.read_text(encoding="ascii").strip()
+        content = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return f"{boot}:{int(content.rpartition(')')[2].split()[19])}"  # the name in brackets may hold any sign
+    except (OSError, ValueError, IndexError):
+        return ""
+
+
+def find(pid: int, created: float, started: str = "") -> psutil.Process | None:
+    """The running process that was given ``pid`` when it started then; None when it has ended, waited for or not.
+
+    Args:
+        pid: its number.
+        created: its creation time as it was read once, in seconds since 1970.
+        started: what :func:`start` said of it, or "" where that is not known; then the creation time decides.
+
+    Raises:
+        psutil.AccessDenied: there is a process of that number, and it may not be looked at.
+    """
+    try:
+        process = psutil.Process(pid)
+        now = start(pid) if started else ""
+        same = now == started if now else abs(process.create_time() - created) <= TOLERANCE
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (psutil.NoSuchProcess, ValueError, OverflowError):  # a number that no process can have
+        return None
 
 
 def spawn(command: Sequence[str], *, log: Path, cwd: Path, environment: Mapping[str, str]) -> Record:
@@ -46,9 +85,10 @@ def spawn(command: Sequence[str], *, log: Path, cwd: Path, environment: Mapping[
     # It is meant to go on: say so, or Popen complains when it is collected.
     process.returncode = 0
     try:
-        return {"pid": process.pid, "created": float(psutil.Process(process.pid).create_time())}
+        created = float(psutil.Process(process.pid).create_time())
     except psutil.NoSuchProcess:
-        return {"pid": process.pid, "created": 0.0}
+        created = 0.0
+    return {"pid": process.pid, "created": created, "start": start(process.pid)}
 
 
 def _windows_flags() -> int:
@@ -63,24 +103,21 @@ def _cut(log: Path, limit: int = 1 << 20) -> None:
         log.write_bytes(log.read_bytes()[-limit:])
 
 
-def _process(record: Mapping[str, float] | None) -> psutil.Process | None:
+def _process(record: Mapping[str, float | str] | None) -> psutil.Process | None:
     if not record:
         return None
     try:
-        process = psutil.Process(int(record["pid"]))
-        if abs(process.create_time() - record["created"]) > 1.0 or process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return process
-    except (psutil.Error, KeyError):
+        return find(int(record["pid"]), float(record["created"]), str(record.get("start", "")))
+    except (psutil.Error, KeyError, ValueError):
         return None
 
 
-def alive(record: Mapping[str, float] | None) -> bool:
+def alive(record: Mapping[str, float | str] | None) -> bool:
     """Whether the recorded process, and no other one with its pid, is running."""
     return _process(record) is not None
 
 
-def end(record: Mapping[str, float] | None, wait: float = 5.0) -> None:
+def end(record: Mapping[str, float | str] | None, wait: float = 5.0) -> None:
     """End a recorded process with its children: asked first, forced after ``wait`` seconds."""
     process = _process(record)
     if process is None:
@@ -103,7 +140,7 @@ def end(record: Mapping[str, float] | None, wait: float = 5.0) -> None:
     psutil.wait_procs(left, timeout=wait)
 
 
-def wait_gone(record: Mapping[str, float] | None, wait: float) -> bool:
+def wait_gone(record: Mapping[str, float | str] | None, wait: float) -> bool:
     """Wait up to ``wait`` seconds for a process that was asked to end; whether it did."""
     process = _process(record)
     if process is None:

@@ -29,7 +29,7 @@ PYTHON = "3.11"  # of images.PYTHON_BASE
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 GLIBC = ("2_28", "2_17", "2014")  # wheels for older C libraries fit too
 # Everything of the kit that runs inside; nothing else of it goes into the image.
-KIT = ("__init__.py", "oci", "domain", "emulators")
+KIT = ("__init__.py", "errors.py", "network_errors.py", "oci", "domain", "emulators")
 # boto's descriptions of all of AWS are 100 MB; the ECR emulator reads these.
 AWS_SERVICES = ("ecr", "iam", "sts")
 

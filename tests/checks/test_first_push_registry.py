@@ -17,12 +17,13 @@ from autograder.checks import api
 from autograder.checks.api import Verdict
 from autograder.checks.first_push.data import PREDICTIONS
 from autograder.checks.shared.seeded_random import seed
-from autograder.collect.registry import RegistryClient, export, snapshot
+from autograder.collect.registry import export, snapshot
 from autograder.evidence import layout
 from autograder.evidence.layout import FolderSource
 from autograder.evidence.model import Answer, Evidence, Repository, Service
 from autograder.labs import manifest, workspace
 from autograder.oci import manifests
+from autograder.oci.client import RegistryClient
 from autograder.oci.manifests import digest_of
 from autograder.services import images
 

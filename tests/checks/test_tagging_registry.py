@@ -15,12 +15,13 @@ from autograder.checks.api import Verdict
 from autograder.checks.shared.seeded_random import seed
 from autograder.checks.tagging.checks import SERVICE
 from autograder.checks.tagging.rules import Spec
-from autograder.collect.registry import RegistryClient, export, snapshot
+from autograder.collect.registry import export, snapshot
 from autograder.evidence import layout
 from autograder.evidence.layout import FolderSource
 from autograder.evidence.model import Service
 from autograder.labs import manifest
 from autograder.oci import manifests
+from autograder.oci.client import RegistryClient
 
 from .routes import as_docker_29, push
 from .solved import evidence, verdicts

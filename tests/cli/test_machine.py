@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from autograder import paths
-from autograder.collect.registry import RegistryClient
-from autograder.services import claims, cloud_credentials, clouds, installation, lifecycle, ports
+from autograder.domain.services import EMULATORS, NAMES
+from autograder.oci.client import RegistryClient
+from autograder.services import claims, cloud_credentials, installation, lifecycle
 from tests.emulators.support import free_port
 
 
@@ -33,7 +34,7 @@ def course(
 def up(engine, home: Path) -> Iterator[Path]:
     """A home whose services may be started, on ports that no other installation has; all is gone afterwards."""
     with installation.change() as state:
-        state.ports.update((service, free_port()) for service in ports.IN_THE_ENGINE)
+        state.ports.update((service, free_port()) for service in NAMES)
     yield home
     lifecycle.remove(lambda _: None)
 
@@ -162,7 +163,7 @@ def test_services_start_push_stop_start(engine, up):
         assert RegistryClient(address).tags("course-test/hello") == ["1"]
     finally:
         engine.images.remove(f"{name}:1")
-    assert course("stop").stdout == f"Stopped: {', '.join((*clouds.SERVICES, 'registry'))}.\n"
+    assert course("stop").stdout == f"Stopped: {', '.join((*EMULATORS, 'registry'))}.\n"
     data = json.loads(course("start", "--services-only", "--json").stdout)
     assert data["running"]["registry"] == address
     engine.images.pull(name, "1")

@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from autograder.collect import registry
-from autograder.collect.registry import RegistryClient, snapshot
+from autograder.collect.registry import snapshot
 from autograder.errors import EnvironmentProblem
 from autograder.evidence import layout
 from autograder.oci import manifests
+from autograder.oci.client import RegistryClient
 from autograder.oci.manifests import digest_of
 from tests.evidence.images import Layout, js
 
@@ -130,24 +131,3 @@ def test_a_blob_that_vanished_meanwhile_is_the_environments_fault(client, answer
     del answers[f"/v2/a/b/blobs/{digest_of(b'a' * 300_000)}"]
     with pytest.raises(EnvironmentProblem):
         registry.export(client, taken, tmp_path)
-
-
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"repositories": 1}'])
-def test_something_else_on_the_port_is_named(client, answers, body):
-    answers["/v2/_catalog"] = (200, "text/html", body)
-    with pytest.raises(EnvironmentProblem, match="no list of names"):
-        client.catalog()
-
-
-def test_a_blob_that_is_not_read_to_its_end_gives_its_connection_back(client, answers, monkeypatch):
-    data = bytes(3 << 20)
-    answers[f"/v2/a/blobs/{digest_of(data)}"] = (200, "application/octet-stream", data)
-    asked = []
-    request = client._session.request
-    monkeypatch.setattr(client._session, "request", lambda *a, **o: asked.append(request(*a, **o)) or asked[-1])
-    pieces = client.blob("a", digest_of(data))
-    assert next(pieces)
-    pieces.close()
-    with pytest.raises(registry.Missing):
-        next(client.blob("a", digest_of(b"other")))
-    assert [answer.raw.closed for answer in asked] == [True, True]

@@ -234,7 +234,7 @@ def test_wrong_settings_show():
 @pytest.mark.engine
 def test_nothing_stays_behind(engine):
     run()
-    label = {"label": f"{orphans.OWNER_LABEL}={orphans.owner()}"}
+    label = {"label": f"{orphans.OWNER_LABEL}={orphans.owner().name}"}
     assert [c for c in engine.api.containers(all=True, filters=label) if "5000/tcp" not in str(c)] == []
 
 

@@ -8,10 +8,9 @@ import pytest
 
 from autograder.collect import emulators
 from autograder.collect.emulators import EmulatorClient
-from autograder.collect.registry import Missing, RegistryClient
 from autograder.errors import CourseError
 from autograder.evidence import emulator_state
-from autograder.evidence.model import Manifest
+from autograder.oci.client import Missing, RegistryClient, ServedManifest
 from tests.evidence.emulator_states import DIGEST, NOW, ecr_image, ecr_repository, line, state
 
 SCAN = {"status": "COMPLETE", "findings": [{"name": "CVE-2026-1"}]}
@@ -46,7 +45,7 @@ def test_findings_of_other_labs_images_stay_at_home(client):
 def test_what_the_api_names_is_known_and_nothing_else_is_asked_for(client, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        RegistryClient, "manifest", lambda self, name, ref: asked.append(ref) or Manifest(media_type="", text="")
+        RegistryClient, "manifest", lambda self, name, ref: asked.append(ref) or ServedManifest("", b"")
     )
     client.look()
     assert client.catalog() == ["mine", "other", "team/ml-model"] and client.tags("mine") == ["1"]

@@ -22,7 +22,7 @@ from autograder.emulators.locks import Locks
 from autograder.emulators.readonly import NoJournal
 from autograder.emulators.registry import zero_copy
 from autograder.emulators.registry.proxy import Proxy
-from autograder.emulators.registry.store import RegistryClient
+from autograder.emulators.registry.store import StoreClient
 from autograder.emulators.registry.zero_copy import BLOBS, BlobFiles
 from autograder.emulators.server import BackendGateway, BackendServer
 from autograder.oci.manifests import digest_of
@@ -70,10 +70,10 @@ class FakeStore(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def store() -> Iterator[RegistryClient]:
+def store() -> Iterator[StoreClient]:
     with ThreadingHTTPServer(("127.0.0.1", 0), FakeStore) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield RegistryClient(f"http://127.0.0.1:{server.server_port}")
+        yield StoreClient(f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
 
 
@@ -131,7 +131,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_both_ways_give_the_same_answer(
     tmp_path: Path,
-    store: RegistryClient,
+    store: StoreClient,
     get: Callable[..., Answered],
     sent: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -164,7 +164,7 @@ def test_both_ways_give_the_same_answer(
 @pytest.mark.parametrize(
     "digest", ["sha256:../../../x", "sha256:", "sha512:" + "0" * 128, "../sha256:ab", "sha256:a/b", digest_of(b"")]
 )
-def test_no_digest_leads_to_another_file(tmp_path: Path, store: RegistryClient, digest: str) -> None:
+def test_no_digest_leads_to_another_file(tmp_path: Path, store: StoreClient, digest: str) -> None:
     assert BlobFiles(store, layout(tmp_path))._open(digest, len(CONTENT)) is None
 
 
@@ -185,7 +185,7 @@ def test_asking_for_a_large_blob_costs_no_connection() -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        client = RegistryClient(f"http://127.0.0.1:{server.server_port}")
+        client = StoreClient(f"http://127.0.0.1:{server.server_port}")
         for _ in range(3):
             client.send("HEAD", "a", f"blobs/{DIGEST}").close()
         server.shutdown()
@@ -200,7 +200,7 @@ def test_the_store_keeps_its_blobs_where_they_are_looked_for(
     content = os.urandom(1000)
     digest = place.http().push_blob(f"{place.namespace}/b{uuid4().hex[:10]}", content)
     path = f"{clouds.FILES}/{(BLOBS / 'sha256' / digest[7:9] / digest[7:] / 'data').as_posix()}"
-    backends = engine.containers.get(running.object_name(clouds.FRONTS))  # type: ignore[attr-defined]
+    backends = engine.containers.get(running.object_name(clouds.BACKENDS))  # type: ignore[attr-defined]
     assert backends.exec_run(["cat", path]).output == content
     assert backends.exec_run(["touch", f"{clouds.FILES}/x"]).exit_code != 0, "to be read only"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from autograder.emulators.interface import RegistryError
 from autograder.emulators.registry.body import ClientGone, RequestBody
-from autograder.emulators.registry.store import PIECE
+from autograder.oci.client import PIECE
 
 
 def known(content: bytes, declared: int | None = None) -> RequestBody:

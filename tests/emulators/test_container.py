@@ -90,7 +90,9 @@ def test_a_large_layer_passes_through_and_none_of_it_stays(
     sent = client.send("PATCH", begun.headers["Location"], iter([piece] * (LARGE // len(piece))), rights)
     assert sent.headers["Range"] == f"0-{LARGE - 1}"
     assert client.send("DELETE", sent.headers["Location"], None, rights).status == 204
-    status = bytes(engine.containers.get(running.object_name(clouds.FRONTS)).exec_run(["cat", "/proc/1/status"]).output)
+    status = bytes(
+        engine.containers.get(running.object_name(clouds.BACKENDS)).exec_run(["cat", "/proc/1/status"]).output
+    )
     peak = re.search(rb"VmHWM:\s+(\d+) kB", status)
     assert peak is not None and int(peak[1]) * 1024 < MEMORY
 
@@ -128,7 +130,7 @@ def test_stop_start_and_kill_keep_everything(engine: DockerClient, running: Inst
     assert not clouds.answers(running)
     clouds.up(engine, running, lambda line: None)
     assert place.http().digest(name, "1") == digest
-    for part in (clouds.FRONTS, clouds.STORE):
+    for part in (clouds.BACKENDS, clouds.STORE):
         engine.containers.get(running.object_name(part)).kill()
     clouds.up(engine, running, lambda line: None)
     fresh = PLACES["acr"](place.address)
@@ -145,7 +147,7 @@ def test_the_fronts_wait_for_a_store_that_comes_later(engine: DockerClient, runn
         "GET", "/v2/library/python/blobs/sha256:" + "0" * 64, None, "repository:library/python:pull"
     )
     assert (answer.status, answer.code) == (503, "UNAVAILABLE") and "course start" in answer.body.decode()
-    engine.containers.get(running.object_name(clouds.FRONTS)).restart(timeout=5)
+    engine.containers.get(running.object_name(clouds.BACKENDS)).restart(timeout=5)
     store.start()
     assert local.wait_until(lambda: clouds.answers(running), 60)
 

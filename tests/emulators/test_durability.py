@@ -29,7 +29,7 @@ from autograder.emulators.assembly import Configuration, Emulators
 from autograder.emulators.database import Database
 from autograder.emulators.interface import Caller
 from autograder.emulators.registry.bearer import Identity
-from autograder.emulators.registry.store import RegistryClient
+from autograder.emulators.registry.store import StoreClient
 from autograder.oci.manifests import ACCEPT, digest_of
 from autograder.services import http as local
 
@@ -163,9 +163,9 @@ def cut_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         if len(seen) == step:
             raise Cut
 
-    send = RegistryClient.send
+    send = StoreClient.send
 
-    def cut_send(self: RegistryClient, method: str, name: str, endpoint: str, **more: Any) -> Any:
+    def cut_send(self: StoreClient, method: str, name: str, endpoint: str, **more: Any) -> Any:
         if method in ("PUT", "DELETE"):
             counted(f"store {method}")
         return send(self, method, name, endpoint, **more)
@@ -180,7 +180,7 @@ def cut_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
                 counted("commit")
 
     with monkeypatch.context() as patch:
-        patch.setattr(RegistryClient, "send", cut_send)
+        patch.setattr(StoreClient, "send", cut_send)
         patch.setattr(Database, "transaction", cut_transaction)
         yield seen
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from autograder import paths
+from autograder.domain.services import EMULATORS
 from autograder.emulators.interface import RegistryError
 from autograder.errors import CourseError, EnvironmentProblem, Exit
 from autograder.oci.manifests import digest_of
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.engine
 PREFIXES = ("hub/", "gar/", "acr/", "ecr/")
 
 
-@pytest.fixture(params=clouds.SERVICES)
+@pytest.fixture(params=EMULATORS)
 def address(request: pytest.FixtureRequest, running: Installation) -> str:
     """Each backend's address."""
     return f"localhost:{running.ports[request.param]}"
@@ -172,7 +173,7 @@ def test_helper_commands_need_the_installations_secret(place: Place) -> None:
     assert local.ask(url, method="POST", headers=secret).status == 200
     assert local.ask(url.replace("repository-list", "nonsense"), method="POST", headers=secret).status == 404
     health = local.ask(f"http://{place.address}/_course/health")
-    assert json.loads(health.text) == {"ready": True, "services": sorted(clouds.SERVICES)}
+    assert json.loads(health.text) == {"ready": True, "services": sorted(EMULATORS)}
 
 
 def test_wrong_arguments_of_a_helper_command_are_told(running: Installation) -> None:
@@ -186,7 +187,7 @@ def test_wrong_arguments_of_a_helper_command_are_told(running: Installation) -> 
 
 
 def test_everything_is_on_loopback_and_the_store_on_no_port(engine: DockerClient, running: Installation) -> None:
-    backends = engine.containers.get(running.object_name(clouds.FRONTS))
+    backends = engine.containers.get(running.object_name(clouds.BACKENDS))
     bound = [binding for bindings in backends.ports.values() for binding in bindings or []]
     assert len(bound) == 4 and {binding["HostIp"] for binding in bound} == {"127.0.0.1"}
     store = engine.containers.get(running.object_name(clouds.STORE))
@@ -202,10 +203,10 @@ def test_secrets_are_the_owners_alone_and_differ_by_installation(
     other = cloud_credentials.load()  # of the fresh home of this test
     file = paths.state() / cloud_credentials.FILE
     assert file.stat().st_mode & 0o077 == 0
-    inside = engine.containers.get(running.object_name(clouds.FRONTS)).exec_run(["cat", "/state/configuration.json"])
+    inside = engine.containers.get(running.object_name(clouds.BACKENDS)).exec_run(["cat", "/state/configuration.json"])
     theirs = json.loads(inside.output)
     assert theirs["admin_secret"] != other["admin_secret"] and theirs["secret"] != other["secret"]
-    shown = json.dumps(engine.api.inspect_container(running.object_name(clouds.FRONTS)))
+    shown = json.dumps(engine.api.inspect_container(running.object_name(clouds.BACKENDS)))
     assert theirs["admin_secret"] not in shown and theirs["secret"] not in shown
 
 

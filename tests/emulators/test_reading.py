@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from autograder.collect.emulators import EmulatorClient
-from autograder.collect.registry import Missing
+from autograder.oci.client import Missing
 from autograder.oci.manifests import OCI_INDEX, digest_of
 from autograder.services import cloud_admin, cloud_credentials
 from autograder.services import http as local
@@ -29,7 +29,7 @@ def test_looking_leaves_no_trace(place: Place) -> None:
     (old,) = client.untagged(name)
     for reference in ("1", old):
         manifest = client.manifest(name, reference)
-        assert digest_of(manifest.raw) == client.head(name, reference)
+        assert manifest.digest == client.head(name, reference)
     config = digest_of(b"".join(client.blob(name, _config(client, name))))
     assert config == _config(client, name)
     with pytest.raises(Missing):
@@ -41,7 +41,7 @@ def test_looking_leaves_no_trace(place: Place) -> None:
 def _config(client: EmulatorClient, name: str) -> str:
     from autograder.oci import manifests
 
-    found = manifests.parse(client.manifest(name, "1").raw)
+    found = manifests.parse(client.manifest(name, "1").content)
     assert isinstance(found, manifests.ImageManifest)
     return found.config.digest
 

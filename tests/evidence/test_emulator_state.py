@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from autograder.domain.services import EMULATORS
 from autograder.evidence import emulator_state
 
 from .emulator_states import DIGEST, line, state
@@ -30,7 +31,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@pytest.mark.parametrize("service", emulator_state.EMULATORS)
+@pytest.mark.parametrize("service", EMULATORS)
 def test_a_state_is_accepted_and_lists_its_images(service):
     found = state(service)
     assert emulator_state.problem(service, found) is None
@@ -38,7 +39,7 @@ def test_a_state_is_accepted_and_lists_its_images(service):
     assert emulator_state.images(service, {}) == {}
 
 
-@pytest.mark.parametrize("service", emulator_state.EMULATORS)
+@pytest.mark.parametrize("service", EMULATORS)
 @given(data=st.data())
 def test_whatever_stands_in_a_state_is_refused_or_can_be_read(service, data):
     whole = copy.deepcopy({"s": state(service)})

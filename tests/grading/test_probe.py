@@ -11,6 +11,7 @@ from autograder.evidence.model import Manifest, Repository
 from autograder.grading import probe
 from autograder.grading.probe import Probe, RoundTrip, RoundTripRegistry
 from autograder.oci import manifests
+from autograder.oci.client import RegistryClient
 from autograder.services import orphans
 from autograder.services.throwaway import ProbeFault
 
@@ -33,7 +34,7 @@ def throw_away():
 
 
 def trip(registry, found, repository=None, name="s1/registry/team/app"):
-    return RoundTrip(registry.url, name, repository or found.verify(), found.source()).run()
+    return RoundTrip(registry.client, name, repository or found.verify(), found.source()).run()
 
 
 @pytest.mark.engine
@@ -91,10 +92,10 @@ def test_submissions_do_not_see_each_other(throw_away):
 
 @pytest.mark.engine
 def test_it_is_published_on_loopback_only_and_labelled(throw_away, engine):
-    assert throw_away.url.startswith("http://127.0.0.1:")
+    assert throw_away.client.address.startswith("127.0.0.1:")
     [found] = [
         c
-        for c in engine.api.containers(filters={"label": f"{orphans.OWNER_LABEL}={orphans.owner()}"})
+        for c in engine.api.containers(filters={"label": f"{orphans.OWNER_LABEL}={orphans.owner().name}"})
         if c["Labels"][orphans.ROLE_LABEL] == "probe"
     ]
     settings = engine.api.inspect_container(found["Id"])
@@ -124,7 +125,7 @@ def test_a_registry_that_dies_is_replaced(engine):
 class Dead:
     """A registry that does not answer."""
 
-    url = "http://127.0.0.1:9/v2/"
+    client = RegistryClient("127.0.0.1:9")
     pushed = 0
     stopped = 0
 
@@ -155,5 +156,5 @@ def test_only_complete_snapshots_are_probed():
 def test_thousands_of_tags_are_not_pushed():
     digest = "sha256:" + "0" * 64
     many = Repository(service="r", name="a", layers="all", tags={f"t{n}": digest for n in range(probe.MAX_TAGS + 1)})
-    found = RoundTrip("http://127.0.0.1:9/v2/", "a", many, layout.MemorySource({})).run()
+    found = RoundTrip(RegistryClient("127.0.0.1:9"), "a", many, layout.MemorySource({})).run()
     assert found["error"] == "more than 1000 tags" and js(found)

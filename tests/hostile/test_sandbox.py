@@ -26,7 +26,7 @@ def box(engine):
 def nothing_stays_behind(engine):
     yield
     until = time.monotonic() + 120
-    label = f"{orphans.OWNER_LABEL}={orphans.owner()}"
+    label = f"{orphans.OWNER_LABEL}={orphans.owner().name}"
     while left := engine.api.containers(all=True, filters={"label": label}):
         assert time.monotonic() < until, left
         time.sleep(0.1)

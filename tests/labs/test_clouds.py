@@ -10,6 +10,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from autograder.domain.services import EMULATORS
 from autograder.oci.manifests import OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.evidence import emulator_state
 from autograder.grading import intake, probe
@@ -37,7 +38,7 @@ def lab() -> Lab:
         RepositoryPart(service="acr", name="*"),
     ]
     kept = {"answers": {}, "tasks": {}, "files": (), "catalog": ("ecr",), "probes": ("round-trip",)}
-    return manifest.find("01").model_copy(update={"services": emulator_state.EMULATORS, "repositories": tuple(parts)} | kept)
+    return manifest.find("01").model_copy(update={"services": EMULATORS, "repositories": tuple(parts)} | kept)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def fill(http: RegistryHttp, name: str) -> dict[str, str]:
 @pytest.mark.engine
 def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_path: Path) -> None:
     name = live.parameters()["name"]
-    places = {service: f"localhost:{running.ports[service]}" for service in emulator_state.EMULATORS}
+    places = {service: f"localhost:{running.ports[service]}" for service in EMULATORS}
     cloud_admin.call("dockerhub", "repository-create", name=f"student/{name}", private=True)
     names = {"dockerhub": f"student/{name}", "ecr": name, "artifact-registry": f"{PROJECT}/models/{name}"}
     names["acr"] = f"team/{name}"
@@ -92,7 +93,7 @@ def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_
         assert set(emulator_state.images(service, settings)[repository]) == set(digests.values())
     assert evidence.repository("ecr", f"{name}/empty") is None and f"{name}/empty" in evidence.services["ecr"].catalog
     assert f"other/{name}" in evidence.services["acr"].repositories, "every repository of the service"
-    assert {line["service"] for line in evidence.journal} == set(emulator_state.EMULATORS)
+    assert {line["service"] for line in evidence.journal} == set(EMULATORS)
 
     text = evidence.model_dump_json()
     for secret in _texts(cloud_credentials.load()):
@@ -104,10 +105,10 @@ def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_
     with Archive(written.file) as archive:
         read = intake.read(archive, Course("c", KEY, None))
         assert read.problems == () and read.journal == evidence.journal
-        assert {service: read.services[service].model_dump(exclude={"settings"}) for service in emulator_state.EMULATORS} == {
-            service: evidence.services[service].model_dump(exclude={"settings"}) for service in emulator_state.EMULATORS
+        assert {service: read.services[service].model_dump(exclude={"settings"}) for service in EMULATORS} == {
+            service: evidence.services[service].model_dump(exclude={"settings"}) for service in EMULATORS
         }
-        for service in emulator_state.EMULATORS:
+        for service in EMULATORS:
             before, after = evidence.services[service].settings, read.services[service].settings
             assert {**before, "now": 0, "time": 0} == {**after, "now": 0, "time": 0}
         wanted = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.collect.registry import RegistryClient
+from autograder.oci.client import RegistryClient
 from autograder.oci.manifests import OCI_MANIFEST
 from autograder.errors import EnvironmentProblem
 from autograder.labs import manifest, probing, students

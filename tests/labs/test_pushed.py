@@ -7,7 +7,7 @@ import json
 import pytest
 import requests
 
-from autograder.collect.registry import RegistryClient
+from autograder.oci.client import RegistryClient
 from autograder.oci import manifests
 from autograder.oci.manifests import digest_of
 from autograder.labs import manifest, pushed
@@ -54,7 +54,7 @@ def test_what_an_index_lists_goes_with_it(registry, monkeypatch):
     push(registry, name, ("1.0.0",), "one")
     routes.as_docker_29(registry, name, "1.0.0")
     found = client.manifest(name, "1.0.0")
-    index = manifests.parse(found.raw, found.media_type)
+    index = manifests.parse(found.content, found.media_type)
     assert isinstance(index, manifests.ImageIndex) and len(index.manifests) == 2
     assert pushed.remove(LAB, {"repository": name, "hello": "reset-test/hello"}) == [name]
     for digest in (index.digest, *(child.digest for child in index.manifests)):

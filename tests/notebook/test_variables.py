@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 import autograder.notebook
+from autograder.domain.services import NAMES
 from autograder.errors import EnvironmentProblem
 from autograder.notebook import variables
-from autograder.services import cloud_credentials, clouds, installation
+from autograder.services import cloud_credentials, installation
 
 CELLS = [
     "from autograder.notebook import ACR, ARTIFACT_REGISTRY, DOCKERHUB, DOCKERHUB_USER, ECR, REGISTRY\n"
@@ -28,7 +29,7 @@ CELLS = [
 @pytest.fixture
 def started(home):
     with installation.change() as state:
-        state.ports |= dict.fromkeys(("registry", *clouds.SERVICES), 5003)
+        state.ports |= dict.fromkeys(NAMES, 5003)
     cloud_credentials.load()
 
 

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from autograder.collect.registry import RegistryClient, snapshot
+from autograder.collect.registry import snapshot
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence import layout
 from autograder.oci import manifests
+from autograder.oci.client import RegistryClient
 from autograder.oci.manifests import digest_of
 from autograder.scanning import artifact, grader, rescan_probe
 from autograder.scanning.database import Database

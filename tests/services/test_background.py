@@ -49,12 +49,13 @@ def sleeper(home: Path) -> processes.Record:
     )
 
 
-def test_a_process_is_known_by_its_creation_time_too(home):
+def test_a_process_is_known_by_its_start_too(home):
     record = sleeper(home)
+    another = {"pid": record["pid"], "created": float(record["created"]) - 100}  # as version 0.1.0 wrote it down
     try:
         assert processes.alive(record)
-        assert not processes.alive({**record, "created": record["created"] - 100})
-        processes.end({**record, "created": record["created"] - 100})  # another program's: left alone
+        assert not processes.alive(another) and not processes.alive({**another, "start": "another boot:100"})
+        processes.end(another)  # another program's: left alone
         assert processes.alive(record)
     finally:
         processes.end(record)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autograder.services import cloud_credentials, cloud_variables, clouds, installation
+from autograder.domain.services import EMULATORS
+from autograder.services import cloud_credentials, cloud_variables, installation
 
 
 def test_before_the_first_start_there_is_nothing(home):
@@ -12,7 +13,7 @@ def test_before_the_first_start_there_is_nothing(home):
 
 def test_the_profiles_are_written_for_this_installation(home):
     with installation.change() as state:
-        state.ports |= dict.fromkeys(clouds.SERVICES, 5003)
+        state.ports |= dict.fromkeys(EMULATORS, 5003)
     cloud_credentials.load()
     variables = cloud_variables.hand_out(state)
     assert set(cloud_variables.NAMES) <= set(variables) and variables["ECR"] == "localhost:5003"

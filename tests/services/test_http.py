@@ -13,8 +13,8 @@ import docker.errors
 import pytest
 import requests
 
-from autograder.collect.registry import RegistryClient
 from autograder.errors import EnvironmentProblem
+from autograder.oci.client import RegistryClient
 from autograder.services import http as services_http
 from autograder.services.http import ask, in_words
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from autograder.domain.services import NAMES
 from autograder.errors import EnvironmentProblem
 from autograder.services import (
     claims,
-    clouds,
     facts,
     http,
     installation,
@@ -186,7 +186,7 @@ def test_another_error_of_the_system_is_not_hidden(home):
 
 def test_a_port_that_was_taken_since_it_was_chosen(home):
     state, chosen = lifecycle._with_ports(Plan(with_jupyter=False, with_clouds=True))
-    assert chosen == {"registry", *clouds.SERVICES}
+    assert chosen == set(NAMES)
     first, tried = state.ports["ecr"], []
 
     def step() -> None:

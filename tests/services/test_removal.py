@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from docker.errors import NotFound
 
+from autograder.domain.services import NAMES
 from autograder.services import claims, images, installation, ports, registry, removal, services_image
 from autograder.services.compose.project import FOLDER_LABEL
 from autograder.services.installation import Installation
 from tests.emulators.support import free_port
 
 BASE = "sha256:base"
-USUAL = {service: ports.DEFAULTS[service] for service in ports.IN_THE_ENGINE}
+USUAL = {service: ports.DEFAULTS[service] for service in NAMES}
 
 
 class Engine:

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from autograder import paths
-from autograder.services import cloud_credentials, clouds, installation, terminal
+from autograder.domain.services import NAMES
+from autograder.services import cloud_credentials, installation, terminal
 
 RC = """\
 export PATH="$HOME/bin:$PATH" MINE=yes AWS_PROFILE=work AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE
@@ -63,7 +64,7 @@ def person(tmp_path: Path) -> Path:
 def started(home: Path) -> Path:
     """An installation whose services have ports."""
     with installation.change() as state:
-        state.ports |= dict.fromkeys(("registry", *clouds.SERVICES), 5003)
+        state.ports |= dict.fromkeys(NAMES, 5003)
     cloud_credentials.load()
     return home
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.retention import Image
+from autograder.oci.manifests import OCI_MANIFEST
 
 NOISE = 0.01  # days between two pushes, so that no two images of a fleet are equally old
 PACKAGES = ("embedder", "features", "labeller", "ml-model", "ranker", "reranker", "speller", "tokenizer")
@@ -72,7 +73,7 @@ def images(fleet: Iterable[Entry], now: datetime) -> list[Image]:
             entry.tags,
             entry.repository,
             1000,
-            "application/vnd.oci.image.manifest.v1+json",
+            OCI_MANIFEST,
             locked_tags=frozenset(entry.tags) if entry.locked else frozenset(),
         )
         for number, entry in enumerate(fleet)

@@ -15,10 +15,9 @@ from typing import Any
 
 from autograder.checks.lifecycle import fleet as lifecycle_fleet
 from autograder.checks.lifecycle.fleet import Entry
-from autograder.oci.manifests import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, digest_of
+from autograder.oci.manifests import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of
 
-# Not compressed: two versions of zlib may pack the same file into different bytes.
-LAYER = "application/vnd.oci.image.layer.v1.tar"
+LAYER = OCI_LAYER  # not compressed: two versions of zlib may pack the same file into different bytes
 BASE_SIZE = 16 << 10  # bytes of the file in the layer that all images share
 SMALLEST, STEP, STEPS = 2 << 10, 512, 80  # bytes of an image's own file: SMALLEST + 0 to STEPS times STEP
 PLATFORMS = ("amd64", "arm64")

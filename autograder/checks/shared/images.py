@@ -6,20 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograder.checks.api import Failure, NotGraded, expecting, require_probe
+from autograder.domain import services
 from autograder.evidence import emulator_state
 from autograder.evidence.model import Evidence, Repository
 from autograder.oci import layers
 from autograder.oci.manifests import ImageIndex, ImageManifest
 
 # How messages name a service.
-SERVICES = {
-    "registry": "the local registry",
-    "private": "your private registry",
-    "dockerhub": "the Docker Hub emulator",
-    "ecr": "the ECR emulator",
-    "artifact-registry": "the Artifact Registry emulator",
-    "acr": "the ACR emulator",
-}
+SERVICES = {service.name: service.words for service in services.SERVICES} | {"private": "your private registry"}
 
 
 def repository(e: Evidence, service: str, name: str) -> Repository:

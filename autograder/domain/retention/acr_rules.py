@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 
 from autograder.domain.regex import Regex
 from autograder.domain.retention.durations import cutoff, days_before
-from autograder.domain.retention.model import DOCKER_LIST, DOCKER_MANIFEST, Image
+from autograder.domain.retention.model import Image
+from autograder.oci.manifests import DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SIGNED
 
-DOCKER_TYPES = frozenset({DOCKER_MANIFEST, DOCKER_LIST, "application/vnd.docker.distribution.manifest.v1+prettyjws"})
+DOCKER_TYPES = frozenset({DOCKER_MANIFEST, DOCKER_LIST, DOCKER_SIGNED})
 
 
 def tag_matches(expressions: Sequence[Regex], tag: str) -> bool:

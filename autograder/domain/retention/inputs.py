@@ -21,8 +21,9 @@ from typing import Any
 from autograder.domain.retention.durations import cutoff
 from autograder.domain.retention.fields import BadEntry, Entry
 from autograder.domain.retention.jsontext import load_json
-from autograder.domain.retention.model import DOCKER_LIST, DOCKER_MANIFEST, INDEX_TYPES, NO_TIMES, OCI_MANIFEST, Image
+from autograder.domain.retention.model import NO_TIMES, Image
 from autograder.errors import CourseError
+from autograder.oci.manifests import DOCKER_LIST, DOCKER_MANIFEST, INDEX_TYPES, OCI_MANIFEST
 
 SHORT_FORM = (
     "digest, tags, pushed_days_ago, pulled_days_ago, storage_class, archived_days_ago, activated_days_ago, "

@@ -10,12 +10,6 @@ from types import MappingProxyType
 
 NO_TIMES: Mapping[str, datetime] = MappingProxyType({})
 
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-INDEX_TYPES = frozenset({DOCKER_LIST, OCI_INDEX})
-
 
 class Action(StrEnum):
     """What a policy does to an image."""

@@ -44,7 +44,6 @@ class AcrBackend(BearerBackend):
     """One registry of ACR."""
 
     service = "acr"
-    prefix = "acr/"
     realm_path = "/oauth2/token"
     accepts_basic = True
     unauthorized = UNAUTHORIZED

@@ -60,7 +60,6 @@ class ArtifactRegistryBackend(BearerBackend):
     """Docker repositories of Artifact Registry, all locations behind one address."""
 
     service = "artifact-registry"
-    prefix = "gar/"
     realm_path = "/v2/token"
     accepts_basic = True
 

@@ -77,7 +77,7 @@ class Api:
         except RegistryError as error:  # the store refused a manifest or a layer
             return as_error("InvalidParameterException", error.message, 400)
         except StoreProblem as problem:
-            log.warning("store: %s", problem)
+            log.warning("store: %s", problem.found)
             text = "The store behind this registry does not answer; run `python3 course.py start`."
             return as_error("ServerException", text, 503)
         except Exception:

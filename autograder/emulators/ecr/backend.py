@@ -46,7 +46,6 @@ class EcrBackend(BaseBackend):
     """
 
     service = SERVICE
-    prefix = "ecr/"
 
     def __init__(
         self, context: Context, scanner: Scanner | None = None, run_later: Callable[[Work], None] = at_once

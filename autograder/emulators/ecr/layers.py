@@ -6,7 +6,6 @@ Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_InitiateLa
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import threading
 import uuid
@@ -20,13 +19,12 @@ from moto.core.exceptions import ServiceException
 from moto.ecr.exceptions import InvalidLayerPartException, UploadNotFoundException
 
 from autograder.emulators.interface import Store
+from autograder.oci.manifests import ALGORITHM, DOCKER_LAYER, is_digest
 
 SMALLEST_PART = 5 * 1024 * 1024  # bytes, of every part but the last
 PART = 10 * 1024 * 1024  # bytes, what InitiateLayerUpload advises
 PIECE = 1024 * 1024  # bytes
 MOST_UPLOADS = 64  # at a time; the oldest is dropped, as ECR drops what is never completed
-DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
-MEDIA_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 @dataclass
@@ -89,7 +87,7 @@ class Uploads:
                 InvalidLayerException (the digest given is another), LayerAlreadyExistsException.
         """
         with self._held(repository, upload_id) as upload:
-            digest = f"sha256:{upload.hash.hexdigest()}"
+            digest = f"{ALGORITHM}{upload.hash.hexdigest()}"
             if not upload.size:
                 text = "The specified layer upload does not contain any layer parts."
                 raise ServiceException("EmptyUploadException", text)
@@ -131,7 +129,7 @@ def availability(store: Store, repository: str, digests: list[str]) -> dict[str,
     layers: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     for digest in digests:
-        if not DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             reason = f"Invalid layer digest '{digest}'"
             failures.append({"layerDigest": digest, "failureCode": "InvalidLayerDigest", "failureReason": reason})
             continue
@@ -141,7 +139,7 @@ def availability(store: Store, repository: str, digests: list[str]) -> dict[str,
             failures.append({"layerDigest": digest, "failureCode": "MissingLayerDigest", "failureReason": reason})
         else:
             layer = {"layerDigest": digest, "layerAvailability": "AVAILABLE", "layerSize": size}
-            layers.append({**layer, "mediaType": MEDIA_TYPE})
+            layers.append({**layer, "mediaType": DOCKER_LAYER})
     return {"layers": layers, "failures": failures}
 
 

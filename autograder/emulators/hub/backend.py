@@ -45,7 +45,6 @@ class HubBackend(BearerBackend):
     """Docker Hub on the free plan."""
 
     service = "dockerhub"
-    prefix = "hub/"
     realm_path = "/token"
 
     def __init__(self, context: Context, catalog: Catalog, limits: PullLimits) -> None:

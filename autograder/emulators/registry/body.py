@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autograder.emulators.interface import RegistryError
-from autograder.emulators.registry.store import PIECE
+from autograder.oci.client import PIECE
 
 CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 LINE = 16 * 1024  # bytes of a chunk's head or of a trailer

@@ -6,7 +6,6 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -33,9 +32,10 @@ from autograder.emulators.registry.reply import (
     store_unavailable,
     unknown_name,
 )
-from autograder.emulators.registry.store import MANIFEST_LIMIT, Answer, RegistryClient, store_error
+from autograder.emulators.registry.store import StoreClient, store_error
 from autograder.emulators.registry.zero_copy import BlobFiles
 from autograder.oci import manifests
+from autograder.oci.client import Answer
 
 # What travels from the client to the store; everything else stays behind.
 TO_STORE = ("content-type", "content-range", "range", "if-none-match", "if-range")
@@ -49,7 +49,7 @@ class Proxy:
     def __init__(
         self,
         backend: Backend,
-        store: RegistryClient,
+        store: StoreClient,
         journal: Journal,
         lock: Callable[[str], AbstractContextManager[object]],
         files: BlobFiles | None = None,
@@ -169,8 +169,8 @@ class Proxy:
         return passed_on(call, answer, more)
 
     def _put_manifest(self, call: Call, caller: Caller, body: RequestBody) -> Reply:
-        content = body.whole(MANIFEST_LIMIT)
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        content = body.whole(manifests.MAX_MANIFEST)
+        digest = manifests.digest_of(content)
         by_digest = ":" in call.reference
         if by_digest and call.reference != digest:
             raise RegistryError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")

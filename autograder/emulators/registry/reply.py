@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from autograder.emulators.interface import Call, RegistryError, StoreProblem
-from autograder.emulators.registry.store import Answer
+from autograder.oci.client import Answer
 
 # Docker's `manifest` command insists on it: "unsupported registry version" otherwise.
 VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
@@ -67,7 +67,7 @@ def unknown_name(repository: str) -> RegistryError:
 def store_unavailable(problem: StoreProblem) -> RegistryError:
     """What a client sees when the store is out of reach."""
     message = "the store behind this registry does not answer; run `python3 course.py start`"
-    return RegistryError(503, "UNAVAILABLE", message, str(problem))
+    return RegistryError(503, "UNAVAILABLE", message, problem.found)
 
 
 def headers_of(answer: Answer) -> dict[str, str]:

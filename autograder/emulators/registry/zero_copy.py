@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from autograder.emulators.registry.reply import Reply, headers_of
-from autograder.emulators.registry.store import PIECE, RegistryClient
+from autograder.emulators.registry.store import StoreClient
+from autograder.oci.client import PIECE
 
 # https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/paths.go
 BLOBS = Path("docker/registry/v2/blobs")
@@ -43,7 +44,7 @@ class BlobFiles:
         folder: to be read only; None where it is not on this machine.
     """
 
-    def __init__(self, store: RegistryClient, folder: Path | None) -> None:
+    def __init__(self, store: StoreClient, folder: Path | None) -> None:
         self._store = store
         self._folder = folder
 

@@ -8,20 +8,19 @@ Source: https://docs.docker.com/reference/cli/docker/compose/
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autograder.domain import references
 from autograder.errors import CourseError, EnvironmentProblem, Exit
-from autograder.services import claims, engine, http, images, installation, ports, registry
+from autograder.services import claims, containers, engine, http, images, installation, ports
 from autograder.services.compose import settings
 from autograder.services.compose.settings import Settings
+from autograder.services.containers import Spec
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -32,9 +31,6 @@ FOLDER_LABEL = "course.compose.folder"
 COMPOSE_FOLDER_LABEL = "com.docker.compose.project.working_dir"  # set by Docker Compose itself
 SERVICE_LABEL = "course.compose.service"
 SETTLED = 1.5  # seconds that a container must live to count as started
-PORT_TAKEN = re.compile(
-    r"already allocated|already in use|port is not available|forbidden by its access", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -102,24 +98,24 @@ def up(client: DockerClient, project: Project, say: images.Report) -> Container:
         CourseError: what the file mounts is missing or elsewhere, a port is taken, or the registry ended at once.
         EnvironmentProblem: the image cannot be had.
     """
-    wanted = _wanted(project)
-    mark = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    spec = _spec(project)
     _image(client, project.settings.image, say)
-    container = _find(client, project)
-    if container is not None and container.labels.get(registry.CONFIG_LABEL) != mark:
-        say(f"Container {project.container}: made anew, its settings changed")
-        container.remove(force=True)
-        container = None
-    if container is None:
-        container = _create(client, project, wanted, mark)
-    elif container.status == "running":
-        say(f"Container {project.container}: running already")
+    before = containers.find(client, spec.name)
+    try:
+        container = containers.have(client, spec)
+    except containers.NotStarted as problem:
+        if problem.port_taken:
+            raise _port_taken(project) from None
+        raise
+    if before is not None and before.id != container.id:
+        say(f"Container {spec.name}: made anew, its settings changed")
+    elif before is not None and before.status == "running":
+        say(f"Container {spec.name}: running already")
         return container
-    return _start(container, project)
+    return _settled(container, project)
 
 
-def _wanted(project: Project) -> dict[str, Any]:
-    """The container's whole configuration."""
+def _spec(project: Project) -> Spec:
     found = project.settings
     published: dict[str, list[tuple[str, int | None]]] = {}
     for entry in found.published:
@@ -135,15 +131,17 @@ def _wanted(project: Project) -> dict[str, Any]:
         source = project.volume(mount.source) if mount.named else str(_inside(project, mount.source))
         if mount.source:
             volumes.append(f"{source}:{mount.target}:{'ro' if mount.read_only else 'rw'}")
-    return {
+    settings = {
         "image": found.image,
         "name": project.container,
         "environment": found.environment,
         "ports": published,
         "volumes": volumes,
         "restart_policy": {"Name": found.restart},
-        "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+        "log_config": containers.LOG_CONFIG,
     }
+    named = tuple(project.volume(mount.source) for mount in found.mounts if mount.named)
+    return Spec(settings, _labels(project), volumes=named)
 
 
 def _inside(project: Project, source: str) -> Path:
@@ -185,15 +183,6 @@ def _image(client: DockerClient, name: str, say: images.Report) -> None:
             ) from None
 
 
-def _find(client: DockerClient, project: Project) -> Container | None:
-    from docker.errors import NotFound
-
-    try:
-        return client.containers.get(project.container)
-    except NotFound:
-        return None
-
-
 def _labels(project: Project) -> dict[str, str]:
     return {
         claims.INSTALLATION_LABEL: project.installation.id,
@@ -202,38 +191,18 @@ def _labels(project: Project) -> dict[str, str]:
     }
 
 
-def _create(client: DockerClient, project: Project, wanted: dict[str, Any], mark: str) -> Container:
-    from docker.errors import NotFound
-
-    for mount in project.settings.mounts:
-        if mount.named:
-            name = project.volume(mount.source)
-            try:
-                client.volumes.get(name)
-            except NotFound:
-                client.volumes.create(name, labels=_labels(project))
-    return client.containers.create(**wanted, labels={**_labels(project), registry.CONFIG_LABEL: mark})
+def _port_taken(project: Project) -> CourseError:
+    taken = next((p.port for p in project.settings.published if p.port and not ports.is_free(p.port)), None)
+    return CourseError(
+        expected=f"port {taken or 'of the file'} of this machine free",
+        found="another program listens there",
+        next_step=f"Stop that program, or write another port into {project.file.name}.",
+        exit_code=Exit.ENVIRONMENT,
+    )
 
 
-def _start(container: Container, project: Project) -> Container:
-    from docker.errors import APIError
-
-    try:
-        container.start()
-    except APIError as error:
-        text = str(error.explanation or error)
-        container.remove(force=True)
-        if PORT_TAKEN.search(text):
-            taken = next((p.port for p in project.settings.published if p.port and not ports.is_free(p.port)), None)
-            raise CourseError(
-                expected=f"port {taken or 'of the file'} of this machine free",
-                found="another program listens there",
-                next_step=f"Stop that program, or write another port into {project.file.name}.",
-                exit_code=Exit.ENVIRONMENT,
-            ) from None
-        raise EnvironmentProblem(
-            expected="the engine to start the container", found=text, next_step="Run: python3 course.py doctor"
-        ) from None
+def _settled(container: Container, project: Project) -> Container:
+    """The container, when it keeps running for a moment."""
     until = time.monotonic() + SETTLED
     while time.monotonic() < until:
         container.reload()
@@ -265,7 +234,7 @@ def fatal(log: str) -> str:
     return (message[1].replace('\\"', '"') if message else chosen[-1])[:400]
 
 
-def containers(client: DockerClient, folder: Path) -> list[Container]:
+def started_from(client: DockerClient, folder: Path) -> list[Container]:
     """The containers that were started from a folder or one below it, by this kit or by Docker Compose."""
     folder = folder.resolve()
     found = {}
@@ -285,7 +254,7 @@ def address(container: Container) -> list[str]:
 
 def down(client: DockerClient, project: Project, *, volumes: bool = False) -> list[str]:
     """Stop and remove the container, and its named volumes when asked to; what was removed."""
-    return _remove(client, [c for c in [_find(client, project)] if c is not None], project, volumes)
+    return _remove(client, [c for c in [containers.find(client, project.container)] if c is not None], project, volumes)
 
 
 def _remove(client: DockerClient, found: list[Container], project: Project | None, volumes: bool) -> list[str]:
@@ -317,7 +286,7 @@ def clear(folder: Path) -> list[str]:
     if client is None:
         return []
     with contextlib.closing(client):
-        return _remove(client, containers(client, folder), None, volumes=True)
+        return _remove(client, started_from(client, folder), None, volumes=True)
 
 
 def stop_all(client: DockerClient, state: installation.Installation) -> list[str]:
@@ -325,7 +294,7 @@ def stop_all(client: DockerClient, state: installation.Installation) -> list[str
     stopped = []
     wanted = [f"{claims.INSTALLATION_LABEL}={state.id}", FOLDER_LABEL]
     for container in client.containers.list(ignore_removed=True, filters={"label": wanted}):
-        container.stop(timeout=5)
+        containers.stop(container, 5)
         stopped.append(str(container.labels.get(SERVICE_LABEL)))
     return stopped
 
@@ -364,7 +333,7 @@ def execute(client: DockerClient, project: Project, command: list[str]) -> Itera
 
 
 def _required(client: DockerClient, project: Project) -> Container:
-    container = _find(client, project)
+    container = containers.find(client, project.container)
     if container is None:
         raise CourseError(
             expected=f"a container of {project.file.name}",

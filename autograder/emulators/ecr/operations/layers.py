@@ -8,6 +8,7 @@ from typing import Any
 from autograder.emulators.ecr import layers, problems
 from autograder.emulators.ecr.operation import operation
 from autograder.emulators.ecr.request import ApiRequest
+from autograder.oci.manifests import is_digest
 
 
 @operation(locks="itself")
@@ -43,7 +44,7 @@ def batch_check_layer_availability(request: ApiRequest) -> dict[str, Any]:
 def get_download_url_for_layer(request: ApiRequest) -> dict[str, Any]:
     repository, digest = request.repository(), request.get("layerDigest")
     store = request.registry.context.store
-    if not layers.DIGEST.fullmatch(digest) or store.blob_size(repository.name, digest) is None:
+    if not is_digest(digest) or store.blob_size(repository.name, digest) is None:
         raise problems.layer_missing(digest, repository.name, repository.registry_id)
     link = request.registry.tokens.link(repository.name, digest, request.registry.now())
     return {"downloadUrl": f"http://{request.host}{link}", "layerDigest": digest}
