@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from autograder import paths
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case
 from autograder.labs.manifest import Lab
@@ -54,5 +53,5 @@ def values(lab: Lab, draw: SeededRandom, parameters: dict[str, Any]) -> JsonValu
 
 
 def _module(lab: Lab) -> ModuleType | None:
-    file = paths.SOLUTIONS / lab.slug / "hidden.py"
+    file = lab.source.hidden
     return load_module(file, f"hidden_{lab.module}") if file.is_file() else None

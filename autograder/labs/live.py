@@ -277,7 +277,7 @@ def answer_inputs(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, tuple[st
 def visible_cases(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, list[Case]]:
     """The visible cases of each task: cases.json, and those that the lab's module makes from the parameters."""
     found: dict[str, list[Case]] = {}
-    file = lab.folder / "cases.json"
+    file = lab.source.cases
     if file.is_file():
         for name, listed in json.loads(file.read_text(encoding="utf-8")).items():
             found[name] = [Case.model_validate(case) for case in listed]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from autograder import paths
 from autograder.checks.api import Check, checks_of
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.errors import CourseError
 from autograder.evidence.model import LayerPolicy
-
+from autograder.labs import sources
+from autograder.labs.sources import LabSource
 
 ALL = "*"  # instead of a repository's name
 
@@ -101,6 +100,13 @@ class Lab(_Part):
     probes: tuple[str, ...] = ()
     checks: tuple[CheckPart, ...]
 
+    _source: LabSource = PrivateAttr()
+
+    @property
+    def source(self) -> LabSource:
+        """Where the lab's parts lie."""
+        return self._source
+
     @property
     def points(self) -> dict[str, float]:
         """Points per check id."""
@@ -119,7 +125,7 @@ class Lab(_Part):
     @property
     def folder(self) -> Path:
         """What a student gets."""
-        return paths.LABS / self.slug
+        return self._source.folder
 
     def listed(self, service: str, parameters: Mapping[str, Any]) -> dict[str, LayerPolicy]:
         """The repositories of a service that the lab names, without "*": name -> which layers travel."""
@@ -152,8 +158,12 @@ class Lab(_Part):
         return named
 
     def code(self) -> ModuleType:
-        """The lab's module in ``autograder.checks``."""
-        return import_module(f"autograder.checks.{self.module}.checks")
+        """The lab's module of checks.
+
+        Raises:
+            CourseError: there is none.
+        """
+        return self._source.code(self.module)
 
     def declared_checks(self) -> dict[str, Check]:
         """The lab's checks by id, in order."""
@@ -165,14 +175,18 @@ class Lab(_Part):
         return result
 
 
-def read(file: Path) -> Lab:
+def read(file: Path, source: LabSource | None = None) -> Lab:
     """Read and validate a lab.toml.
+
+    Args:
+        file: the lab.toml.
+        source: where the lab's other parts lie; beside the file where nothing is said.
 
     Raises:
         CourseError: unreadable, not TOML, or not a valid manifest; names the field.
     """
     try:
-        return Lab.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        lab = Lab.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise CourseError(
             expected=f"a readable manifest {file.name}", found=str(error), next_step="Restore the file."
@@ -185,16 +199,25 @@ def read(file: Path) -> Lab:
             found=f"{where}: {first['msg']}",
             next_step="Correct that field.",
         ) from None
+    lab._source = source or sources.beside(file)
+    return lab
 
 
 def slugs() -> list[str]:
-    """The slugs of all labs of this kit, in order."""
-    return sorted(file.parent.name for file in paths.LABS.glob("*/lab.toml"))
+    """The slugs of all labs on the search path (:mod:`autograder.labs.sources`), in order."""
+    return list(sources.every())
 
 
 @cache
-def _load(file: Path) -> Lab:
-    return read(file)
+def _load(source: LabSource) -> Lab:
+    lab = read(source.manifest, source)
+    if lab.slug != source.slug:
+        raise CourseError(
+            expected=f'slug = "{source.slug}" in {source.manifest}: the name of its folder',
+            found=f'slug = "{lab.slug}"',
+            next_step="Correct that field, or rename the folder.",
+        )
+    return lab
 
 
 def find(name: str) -> Lab:
@@ -204,11 +227,12 @@ def find(name: str) -> Lab:
         CourseError: no such lab, or several.
     """
     begins = f"{name:0>2}-" if name.isascii() and name.isdigit() else name
-    found = [slug for slug in slugs() if slug == name] or [slug for slug in slugs() if slug.startswith(begins)]
+    known = sources.every()
+    found = [slug for slug in known if slug == name] or [slug for slug in known if slug.startswith(begins)]
     if len(found) != 1 or not name:
         raise CourseError(
-            expected="one of " + ", ".join(slugs()),
+            expected="one of " + ", ".join(known),
             found=f"no lab is called {name!r}" if not found else f"{name!r} could be {', '.join(found)}",
             next_step="Give the name as listed.",
         )
-    return _load(paths.LABS / found[0] / "lab.toml")
+    return _load(known[found[0]])

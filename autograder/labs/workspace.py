@@ -39,10 +39,16 @@ def starter_files(lab: Lab) -> dict[str, Path]:
         if name not in KEPT_BY_KIT:
             found[name] = file
     for part in lab.starter:
-        source = _made(paths.ROOT / part.source)
+        source = _made(_starter(lab, part.source))
         for file in _files(source):
             found[f"{part.to}/{file.relative_to(source).as_posix()}"] = file
     return found
+
+
+def _starter(lab: Lab, source: str) -> Path:
+    """A starter folder: beside the lab's own folders, or one that comes with the kit."""
+    own = lab.source.root / source
+    return own if own.is_dir() else paths.ROOT / source
 
 
 def _files(source: Path) -> Iterator[Path]:
