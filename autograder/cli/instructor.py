@@ -88,7 +88,7 @@ def grade(
         )
         click.echo(paths.as_typed_here(told))
     with _progress(as_json) as progress:
-        rows = work.run(list(submissions), lambda plan: progress.begin("grading", len(plan.units)), progress.row)
+        rows = work.run(list(submissions), lambda plan: progress.begin("grading", plan.size), progress.row)
         with installation.locked("grade", wait=1.0):
             _into_gradebook(course, progress)
     _show(rows, as_json, feedback=not passing)

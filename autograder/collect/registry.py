@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -346,19 +345,3 @@ def export(client: RegistryClient, repository: Repository, folder: Path) -> None
                 found=f"sha256:{sha.hexdigest()}",
                 next_step="Push the image again; the registry's copy is damaged.",
             )
-
-
-def service_document(repositories: Iterable[Repository], settings: object, catalog: Iterable[str]) -> bytes:
-    """The bytes of ``evidence/SERVICE.json`` in a submission."""
-    document = {  # on few lines: of an emulator's settings, blanks would be the larger part
-        "settings": settings,
-        "catalog": sorted(catalog),
-        "repositories": {
-            r.name: {
-                "layers": r.layers,
-                "folder": f"evidence/{r.service}/{r.name}",
-            }
-            for r in repositories
-        },
-    }
-    return json.dumps(document, sort_keys=True).encode()

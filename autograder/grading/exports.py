@@ -60,7 +60,7 @@ def entries(course: Course) -> list[Entry]:
     Raises:
         CourseError: nothing was graded yet.
     """
-    documents = {(d["student"], d["lab"]): d for d in store.every()}
+    documents = {(document.student, document.lab): document for document in store.every()}
     students = sorted(set(course.roster or ()) | {student for student, _ in documents})
     if not documents:
         raise CourseError(
@@ -79,15 +79,15 @@ def entries(course: Course) -> list[Entry]:
             if document is None:
                 status = "missing"
             elif (id, slug) not in graded:
-                status = "refused" if document["status"] == "refused" else "open"
+                status = "refused" if document.status == "refused" else "open"
                 ungraded = tuple(manifest.find(slug).points)
             else:
                 status = "open" if ungraded else "graded"
             own.append(
                 Entry(
                     id, person.name, person.email, slug, score, manifest.find(slug).total, status, ungraded,
-                    document["claimed"] if document else 0.0,
-                    document["written_at"] if document else "", document["graded_at"] if document else "",
+                    document.claimed if document else 0.0,
+                    document.written_at if document else "", document.graded_at if document else "",
                 )
             )  # fmt: skip
         made += own

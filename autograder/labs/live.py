@@ -94,7 +94,9 @@ class Live:
             return private.PrivateClient(self.folder, self.parameters())
         if service not in self.clients:
             emulator = service in EMULATORS
-            self.clients[service] = EmulatorClient(service) if emulator else RegistryClient(addresses.load().of(service))
+            self.clients[service] = (
+                EmulatorClient(service) if emulator else RegistryClient(addresses.load().of(service))
+            )
         return self.clients[service]
 
     def collect(self, wanted: Wanted | None = None) -> Evidence:
@@ -153,9 +155,7 @@ class Live:
             self._bases = bases.proved(self.base_configs())
         return self._bases
 
-    def _service(
-        self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]
-    ) -> Service:
+    def _service(self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]) -> Service:
         try:
             return self.service(name, parameters, journals)
         except CourseError as problem:
@@ -163,9 +163,7 @@ class Live:
                 raise
             return Service(settings={"problem": problem.found})
 
-    def service(
-        self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]
-    ) -> Service:
+    def service(self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]) -> Service:
         """A service as it is now; an emulator's journal is added to ``journals``."""
         client = self.client(name)
         told = Told({}, ())
@@ -188,9 +186,7 @@ class Live:
         """The student's repositories; the course's own is none of them."""
         return sorted(name for name in client.catalog() if name != addresses.TRIVY_DB)
 
-    def _repositories(
-        self, service: str, parameters: Mapping[str, Any], there: list[str]
-    ) -> dict[str, LayerPolicy]:
+    def _repositories(self, service: str, parameters: Mapping[str, Any], there: list[str]) -> dict[str, LayerPolicy]:
         wanted = self.lab.repositories_of(service, parameters, there)
         if len(wanted) > MAX_REPOSITORIES:
             raise CourseError(

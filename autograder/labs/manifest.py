@@ -92,7 +92,9 @@ class Lab(_Part):
     catalog: tuple[str, ...] = ()
     repositories: tuple[RepositoryPart, ...] = ()
     acr_tokens: tuple[str, ...] = ()  # that the lab asks for ("{token}"): a reset deletes them
-    hub_accounts: tuple[str, ...] = ()  # of this lab alone on the Docker Hub emulator ("{namespace}"): a reset ends them
+    hub_accounts: tuple[
+        str, ...
+    ] = ()  # of this lab alone on the Docker Hub emulator ("{namespace}"): a reset ends them
     answers: dict[str, AnswerPart] = Field(default_factory=dict)
     tasks: dict[str, TaskPart] = Field(default_factory=dict)
     files: tuple[str, ...] = ()

@@ -71,9 +71,9 @@ def no_engine(monkeypatch):
 
 def wrong():
     """What is not as it was, over the whole class."""
-    documents = {(document["student"], document["lab"]): document for document in store.every()}
+    documents = {(document.student, document.lab): document for document in store.every()}
     assert set(documents) == {(one.student, one.lab) for one in DESERVED}
-    return [line for one in DESERVED for line in frozen.differences(documents[one.student, one.lab], one)]
+    return [line for one in DESERVED for line in frozen.differences(documents[one.student, one.lab].as_json(), one)]
 
 
 def test_the_class_is_all_there(course):
@@ -99,6 +99,17 @@ def test_the_zips_are_graded_to_the_same_points(course, no_engine):
     rows = Batch(course, jobs=1, force=True).run([frozen.FOLDER / "zips"], lambda plan: None, lambda row: None)
     assert len(rows) == len(DESERVED)
     assert wrong() == []
+
+
+def test_what_was_graded_and_has_not_changed_is_left_alone(course, monkeypatch):
+    """Version 0.1.0 did not say by which rules it judged, so the stored evidence is judged again; nothing is run."""
+    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+    zips = [file for file in frozen.ZIPS if file.stem != "03-docker-hub-ben"]  # the one that is refused
+    for _ in range(2):
+        rows = Batch(course, jobs=1).run(zips, lambda plan: None, lambda row: None)
+        assert {row.status for row in rows} == {"unchanged"} and len(rows) == len(GRADED)
+        assert wrong() == []
+        assert {(one.kit_version, one.graded_at[:10]) for one in store.every()} == {("0.1.0", "2026-11-30")}
 
 
 @pytest.mark.slow  # nbgrader takes seconds
