@@ -86,7 +86,7 @@ HEADER: Format[Header] = Format(
     "the submission",
     HEADER_FILE,
     Header,
-    next_step="Ask the student to submit again: `course submit` does not write it like this.",
+    next_step="Ask the student to submit again: `python3 course.py submit` writes it otherwise.",
 )
 
 ANSWERS: Format[dict[str, Answer]] = Format(

@@ -105,11 +105,13 @@ def test_what_was_graded_and_has_not_changed_is_left_alone(course, monkeypatch):
     """Version 0.1.0 did not say by which rules it judged, so the stored evidence is judged again; nothing is run."""
     monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
     zips = [file for file in frozen.ZIPS if file.stem != "03-docker-hub-ben"]  # the one that is refused
+    kept = []
     for _ in range(2):
         rows = Batch(course, jobs=1).run(zips, lambda plan: None, lambda row: None)
         assert {row.status for row in rows} == {"unchanged"} and len(rows) == len(GRADED)
         assert wrong() == []
-        assert {(one.kit_version, one.graded_at[:10]) for one in store.every()} == {("0.1.0", "2026-11-30")}
+        kept.append(list(store.every()))
+    assert kept[0] == kept[1], "judged again once"
 
 
 @pytest.mark.slow  # nbgrader takes seconds
