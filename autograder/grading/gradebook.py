@@ -24,7 +24,6 @@ from autograder.grading.people import Course
 from autograder.grading.released import Released, create, database, enter, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
-from autograder.labs import manifest
 from autograder.labs.answers import replace
 
 CHUNK = 50  # submissions a transaction
@@ -48,9 +47,9 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     Raises:
         CourseError: a master notebook does not agree with its lab.toml.
     """
-    slugs = set(manifest.slugs())
-    documents = [document for document in store.every() if document.evidence and document.lab in slugs]
-    labs = {document.lab: manifest.find(document.lab) for document in documents}
+    known_labs = {lab.slug: lab for lab in course.labs.every()}
+    documents = [document for document in store.every() if document.evidence and document.lab in known_labs]
+    labs = {document.lab: known_labs[document.lab] for document in documents}
     if not documents and course.roster is None:
         return 0
     create(course)

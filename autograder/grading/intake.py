@@ -111,7 +111,9 @@ def admitted(header: Header, course: Course) -> Lab:
                 "names. The student puts the file in work/ and does the lab again under the new names."
             )
         raise Refused(f"It was made for the course {said(header.course)}; this class is {course.id}.")
-    return manifest.find(header.lab)
+    if course.labs.omits(header.lab):
+        raise Refused(f"It is for the lab {header.lab}, which this class leaves out (class/course.toml).")
+    return course.labs.find(header.lab)
 
 
 def read(archive: Archive, course: Course, header: Header | None = None) -> Submission:

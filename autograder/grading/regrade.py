@@ -10,13 +10,15 @@ from autograder.grading import judge, store
 from autograder.grading.people import Course
 from autograder.grading.report import Row, row_of
 from autograder.grading.verdict_file import VerdictFile
-from autograder.labs import manifest
 from autograder.labs.manifest import Lab
 
 
-def candidates(labs: Sequence[str], students: Sequence[str]) -> list[VerdictFile]:
-    """The verdicts to make anew: those of the given labs and students (all, when none is given) with evidence."""
-    known = set(manifest.slugs())
+def candidates(labs: Sequence[str], students: Sequence[str], course: Course) -> list[VerdictFile]:
+    """The verdicts to make anew: those of the given labs and students (all, when none is given) with evidence.
+
+    A lab that the class leaves out is passed over.
+    """
+    known = set(course.labs.slugs())
     return [
         document
         for document in store.every()
@@ -35,7 +37,7 @@ def run(found: Sequence[VerdictFile], course: Course, done: Callable[[Row], None
     """
     rows: list[Row] = []
     for document in found:
-        row, change = _judged(document, manifest.find(document.lab), course)
+        row, change = _judged(document, course.labs.find(document.lab), course)
         if change is not None:
             row = replace(row, remarks=(change or "No change.", *row.remarks))
         rows.append(row)

@@ -16,7 +16,7 @@ from nbgrader.preprocessors import SaveCells
 from autograder import paths
 from autograder.grading.nbgrader_steps import SourceCell, source_cells
 from autograder.grading.people import Course
-from autograder.labs import manifest, release
+from autograder.labs import release
 from autograder.labs.answers import replace
 from autograder.labs.manifest import Lab
 
@@ -138,7 +138,7 @@ def _restore(course: Course, slug: str, kept: list[dict[str, Any]]) -> None:
     if not kept:
         return
     with Gradebook(database(), course.id) as gradebook:
-        released = released_of(gradebook, manifest.find(slug))
+        released = released_of(gradebook, course.labs.find(slug))
         for student in {entry["student"] for entry in kept}:
             new_submission(gradebook, student, released)
         gradebook.db.commit()

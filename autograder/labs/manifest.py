@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from autograder.checks.api import Check, checks_of
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.errors import CourseError
 from autograder.evidence.model import LayerPolicy
+from autograder.formats import Format, Newer, Unreadable
 from autograder.labs import sources
 from autograder.labs.sources import LabSource
 
@@ -79,7 +79,7 @@ class CheckPart(_Part):
 class Lab(_Part):
     """A lab's manifest, validated."""
 
-    schema_: int = Field(alias="schema", ge=1, le=1)
+    schema_: int = Field(alias="schema")
     slug: str = Field(pattern=r"^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$")
     version: int = Field(ge=1)
     title: str
@@ -129,6 +129,14 @@ class Lab(_Part):
         """What a student gets."""
         return self._source.folder
 
+    def with_points(self, points: Mapping[str, float]) -> Lab:
+        """The lab with other points for some of its checks."""
+        checks = tuple(
+            part.model_copy(update={"points": float(points[part.id])}) if part.id in points else part
+            for part in self.checks
+        )
+        return self.model_copy(update={"checks": checks})
+
     def listed(self, service: str, parameters: Mapping[str, Any]) -> dict[str, LayerPolicy]:
         """The repositories of a service that the lab names, without "*": name -> which layers travel."""
         parts = [part for part in self.repositories if part.service == service and part.name != ALL]
@@ -177,6 +185,11 @@ class Lab(_Part):
         return result
 
 
+LAB: Format[Lab] = Format(
+    "the lab's manifest", "labs/NN-slug/lab.toml", Lab, by_hand=True, next_step="Correct that field."
+)
+
+
 def read(file: Path, source: LabSource | None = None) -> Lab:
     """Read and validate a lab.toml.
 
@@ -185,21 +198,19 @@ def read(file: Path, source: LabSource | None = None) -> Lab:
         source: where the lab's other parts lie; beside the file where nothing is said.
 
     Raises:
-        CourseError: unreadable, not TOML, or not a valid manifest; names the field.
+        CourseError: unreadable, not TOML, not a valid manifest (names the field), or for a newer kit.
     """
     try:
-        lab = Lab.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        lab = LAB.from_toml(file.read_bytes())
+    except OSError as error:
         raise CourseError(
             expected=f"a readable manifest {file.name}", found=str(error), next_step="Restore the file."
         ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+    except Newer:
+        raise
+    except Unreadable as problem:
         raise CourseError(
-            expected=f"a valid {file.parent.name}/{file.name}",
-            found=f"{where}: {first['msg']}",
-            next_step="Correct that field.",
+            expected=f"a valid {file.parent.name}/{file.name}", found=problem.detail, next_step=LAB.next_step
         ) from None
     lab._source = source or sources.beside(file)
     return lab

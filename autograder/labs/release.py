@@ -69,6 +69,8 @@ def source(lab: Lab) -> Any:
                 raise _disagreement(lab, f'the cell {cell.id} must hold check("{cell.id}") and nothing else')
             grader["points"] = lab.points[cell.id]
             graded.append(cell.id)
+        elif grader.get("grade") and lab.points.get(cell.id, grader["points"]) != grader["points"]:
+            grader["points"] = lab.points[cell.id]  # of a written task, in a class that gives others
     missing = [id for id in lab.points if id not in graded and not _is_written(notebook, id)]
     if missing:
         raise _disagreement(lab, f"lab.toml has {', '.join(missing)}, and the master has no such check cell")

@@ -61,6 +61,7 @@ def _session(folder: Path) -> Live:
     """The session of a folder, with its connections kept; student.toml may have been replaced since the last call."""
     session = _kept(folder)
     session.student = students.current()
+    session.lab = session.student.overlay.applied(manifest.find(folder.name))
     return session
 
 

@@ -90,7 +90,7 @@ def test_the_class_is_all_there(course):
 
 
 def test_stored_evidence_is_judged_to_the_same_points(course):
-    done = regrade.run(regrade.candidates([], []), course, lambda row: None)
+    done = regrade.run(regrade.candidates([], [], course), course, lambda row: None)
     assert len(done) == len(GRADED) and {row.remarks[0] for row in done} == {"No change."}
     assert wrong() == []
 
@@ -116,7 +116,7 @@ def test_what_was_graded_and_has_not_changed_is_left_alone(course, monkeypatch):
 
 @pytest.mark.slow  # nbgrader takes seconds
 def test_points_by_hand_and_exports_stay(course):
-    regrade.run(regrade.candidates([], []), course, lambda row: None)
+    regrade.run(regrade.candidates([], [], course), course, lambda row: None)
     gradebook.sync(course)
     made = exports.entries(course)
     found = {(entry.student, entry.lab): (entry.score, list(entry.ungraded)) for entry in made}

@@ -227,7 +227,7 @@ def test_a_new_version_of_the_lab_keeps_what_people_gave(course, ada, ben, grade
     module.write_text(module.read_text() + text)
     importlib.reload(lab.code())  # as in a process that was started after the change
     assert manifest.find("90").version == 2
-    [*_] = regrade.run(regrade.candidates([], []), course, lambda row: None)
+    [*_] = regrade.run(regrade.candidates([], [], course), course, lambda row: None)
     gradebook.sync(course)
     by_name = {row[2]: row for row in rows() if row[0] == "ada"}
     assert by_name["extra"][3] == 1 and by_name["why"][4] == 1.25 and by_name["pushed"][3] == 2
@@ -351,16 +351,16 @@ def test_regrading_changes_points_and_says_so(course, ada, grade, kit):
     cases = kit / "labs/90-tiny/cases.json"
     cases.write_text(cases.read_text().replace('"expected": 4', '"expected": 6'))
     done = []
-    [row] = regrade.run(regrade.candidates(["90-tiny"], ["ada"]), course, done.append)
+    [row] = regrade.run(regrade.candidates(["90-tiny"], ["ada"], course), course, done.append)
     assert row.score == 5.5 and "3.5 → 5.5 points. double: failed → passed" in row.remarks[0] and done == [row]
-    [again] = regrade.run(regrade.candidates([], []), course, done.append)
-    assert again.remarks[0] == "No change." and regrade.candidates(["90-tiny"], ["ben"]) == []
+    [again] = regrade.run(regrade.candidates([], [], course), course, done.append)
+    assert again.remarks[0] == "No change." and regrade.candidates(["90-tiny"], ["ben"], course) == []
 
 
 def test_regrading_without_readable_evidence_changes_nothing(course, ada, grade):
     before = grade(ada)
     store.evidence_file("ada", "90-tiny").write_bytes(b"broken")
-    [row] = regrade.run(regrade.candidates([], []), course, lambda row: None)
+    [row] = regrade.run(regrade.candidates([], [], course), course, lambda row: None)
     assert row.is_open and "--force" in row.remarks[0] and store.read("ada", "90-tiny") == before
 
 
