@@ -72,7 +72,7 @@ def check(lab: str, as_json: bool) -> None:
     live = _live(lab)
     evidence = live.collect()
     verdicts = api.run(live.lab.declared_checks(), evidence, live.lab.points)
-    progress.note(live.lab, verdicts)
+    progress.note(live.lab, verdicts, live.student)
     if as_json:
         click.echo(json.dumps([verdict.model_dump() for verdict in verdicts], indent=2, ensure_ascii=False))
     else:
@@ -158,7 +158,7 @@ def submit(lab: str, out: Path | None) -> None:
     """
     live = _live(lab)
     written = submission.write(live, out or paths.work() / "submissions", click.echo)
-    progress.note(live.lab, written.verdicts)
+    progress.note(live.lab, written.verdicts, live.student)
     click.echo(f"Written: {written.file} ({submission.megabytes(written.size)})")
     click.echo(f"Checks on this machine: {_earned(live.lab, written.verdicts)}")
     for verdict in written.verdicts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from autograder.domain.bases import Base
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
 from autograder.evidence.emulator_state import MAX_REPOSITORIES, EMULATORS
+from autograder.formats import Format
 from autograder.labs import answers, probing, tasks, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
@@ -270,13 +270,17 @@ def answer_inputs(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, tuple[st
     return {name: tuple(ref.format_map(parameters) for ref in part.inputs) for name, part in lab.answers.items()}
 
 
+CASES: Format[dict[str, list[Case]]] = Format(
+    "the visible cases", "labs/NN-slug/cases.json", dict[str, list[Case]], by_hand=True, next_step="Correct that field."
+)
+
+
 def visible_cases(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, list[Case]]:
     """The visible cases of each task: cases.json, and those that the lab's module makes from the parameters."""
     found: dict[str, list[Case]] = {}
     file = lab.source.cases
     if file.is_file():
-        for name, listed in json.loads(file.read_text(encoding="utf-8")).items():
-            found[name] = [Case.model_validate(case) for case in listed]
+        found = CASES.from_json(file.read_bytes())
     personal = getattr(lab.code(), "visible_cases", None)
     if personal is not None:
         for name, cases in personal(dict(parameters)).items():

@@ -9,8 +9,10 @@ from pathlib import Path
 from autograder import paths
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError
+from autograder.formats import Format, Unreadable
 from autograder.labs import answers, students
 from autograder.labs.manifest import Lab
+from autograder.labs.students import Student
 
 
 def _file() -> Path:
@@ -20,52 +22,64 @@ def _file() -> Path:
 OWNER = "/student"  # the entry that says whose verdicts these are; no lab's slug has a slash
 
 
+Seen = dict[str, dict[str, str]]
+"""Lab slug -> check id -> last status; ``SLUG/hints`` -> check id -> how many were shown; and :data:`OWNER`."""
+
+PROGRESS: Format[Seen] = Format("what was seen to pass", "work/.progress.json", Seen)
+
+
 def _owner() -> str:
     """Course and student of this installation; empty when student.toml cannot be read."""
     try:
-        student = students.current()
+        return _id(students.current())
     except CourseError:
         return ""
+
+
+def _id(student: Student) -> str:
     return f"{student.course}/{student.student}"
 
 
-def _write(seen: dict[str, dict[str, str]]) -> None:
-    owner = _owner()
+def _write(seen: Seen, owner: str) -> None:
     kept = seen | ({OWNER: {"id": owner}} if owner else {})
     answers.replace(_file(), json.dumps(kept, indent=0, sort_keys=True).encode())
 
 
-def read() -> dict[str, dict[str, str]]:
-    """Lab slug -> check id -> last status; empty when nothing was checked yet or the file is damaged.
+def _read(owner: str) -> Seen:
+    try:
+        seen = PROGRESS.from_json(_file().read_bytes())
+    except (OSError, Unreadable):
+        return {}
+    theirs = seen.get(OWNER, {}).get("id", "")
+    return {} if owner and theirs and owner != theirs else seen
+
+
+def read() -> Seen:
+    """Lab slug -> check id -> last status; empty when nothing was checked yet or the file cannot be understood.
 
     Empty, too, when the verdicts are another student's: somebody who puts a student.toml into work/ after a first look
     has other values from then on.
     """
-    try:
-        loaded = json.loads(_file().read_text(encoding="utf-8"))
-        seen = {str(lab): {str(k): str(v) for k, v in checks.items()} for lab, checks in loaded.items()}
-        mine, theirs = _owner(), seen.get(OWNER, {}).get("id", "")
-        return {} if mine and theirs and mine != theirs else seen
-    except (OSError, ValueError, AttributeError):
-        return {}
+    return _read(_owner())
 
 
-def note(lab: Lab, verdicts: Iterable[Verdict]) -> None:
-    """Remember verdicts. A not-graded one replaces nothing."""
-    seen = read()
+def note(lab: Lab, verdicts: Iterable[Verdict], student: Student) -> None:
+    """Remember verdicts of a student. A not-graded one replaces nothing."""
+    seen = _read(_id(student))
     mine = seen.setdefault(lab.slug, {})
     for verdict in verdicts:
         if verdict.status != "not_graded":
             mine[verdict.check] = verdict.status
-    _write(seen)
+    _write(seen, _id(student))
 
 
 def forget(lab: Lab) -> None:
     """Forget a lab's verdicts and hints shown, after a reset."""
-    seen = read()
+    owner = _owner()
+    seen = _read(owner)
     seen.pop(lab.slug, None)
     seen.pop(f"{lab.slug}/hints", None)
-    _write(seen)
+    _write(seen, owner)
 
 
 def points(lab: Lab) -> float:
@@ -77,9 +91,10 @@ def points(lab: Lab) -> float:
 def next_hint(lab: Lab, check: str) -> tuple[int, str]:
     """The number (from 1) and text of the next hint; after the third, the third again."""
     part = next(part for part in lab.checks if part.id == check)
-    seen = read()
+    owner = _owner()
+    seen = _read(owner)
     shown = seen.setdefault(f"{lab.slug}/hints", {})
     number = min(int(shown.get(check, "0")) + 1, len(part.hints))
     shown[check] = str(number)
-    _write(seen)
+    _write(seen, owner)
     return number, part.hints[number - 1]

@@ -91,7 +91,7 @@ def check(name: str = "") -> Cards:
         ids = list(declared) if name == "all" else [name]
         evidence = session.collect(Wanted.of(session.lab, declared, ids))
         verdicts = api.run(declared, evidence, session.lab.points, only=ids)
-        progress.note(session.lab, verdicts)
+        progress.note(session.lab, verdicts, session.student)
         notes = [note for run in evidence.tasks.values() for note in run.notes]
         return Cards([Card.of(verdict) for verdict in verdicts], notes)
     except (CourseError, OSError) as error:

@@ -29,7 +29,7 @@ def test_a_hint_without_the_lab_says_what_to_type(given, next_step):
 def test_the_terminal_shows_the_name_that_a_hint_is_asked_by(monkeypatch, capsys):
     lab = manifest.find("01")
     verdict = Verdict(check="digest", title="T", status="failed", points=0, max_points=1, trust="proved", found="f")
-    live = SimpleNamespace(lab=lab, collect=lambda: SimpleNamespace(tasks={}))
+    live = SimpleNamespace(lab=lab, student=None, collect=lambda: SimpleNamespace(tasks={}))
     monkeypatch.setattr(student, "_live", lambda _: live)
     monkeypatch.setattr(student.api, "run", lambda *_: [verdict])
     monkeypatch.setattr(student.progress, "note", lambda *_: None)
@@ -62,11 +62,11 @@ def test_verdicts_of_another_student_are_not_mine(tmp_path, monkeypatch):
         Verdict(check="digest", title="T", status="passed", points=1, max_points=1, trust="proved"),
     )
     students.ensure()
-    progress.note(lab, [verdict])
+    progress.note(lab, [verdict], students.current())
     assert progress.points(lab) == 1
     students.write(students.issue(b"k" * 32, "class", "ada"), tmp_path / "work" / "student.toml")
     assert progress.points(lab) == 0
-    progress.note(lab, [])
+    progress.note(lab, [], students.current())
     students.ensure()
     (tmp_path / "work" / "student.toml").write_text("damaged", encoding="utf-8")
     assert set(progress.read()) == {lab.slug, progress.OWNER}  # nothing is lost over a damaged file

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from autograder import paths
+from autograder.errors import EnvironmentProblem
 from autograder.evidence.model import Case
 from autograder.grading import people
 from autograder.labs import answers, manifest, progress, students, workspace
@@ -70,6 +71,18 @@ def test_the_state_of_an_installation(home):
     assert (found.wanted, found.processes["site"]) == (["registry"], {"pid": 4711.0, "created": 1700000000.5})
     installation.save(found)
     assert (paths.state() / installation.FILE).read_bytes() == (STUDENT / "state.json").read_bytes()
+
+
+def test_a_state_that_says_more_is_read_and_a_newer_one_is_said(home):
+    paths.state().mkdir()
+    document = json.loads((STUDENT / "state.json").read_text("utf-8"))
+    file = paths.state() / installation.FILE
+    file.write_text(json.dumps(document | {"colour": "blue"}), encoding="utf-8")
+    assert installation.load().id == document["id"]
+    file.write_text(json.dumps(document | {"schema": 2}), encoding="utf-8")
+    with pytest.raises(EnvironmentProblem) as caught:
+        installation.load()
+    assert "schema 2; this kit reads 1" in caught.value.found and "update this one" in caught.value.next_step
 
 
 @pytest.mark.parametrize("file", sorted((frozen.FOLDER / "kit").glob("*.toml")), ids=lambda file: file.stem)

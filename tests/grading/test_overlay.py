@@ -166,7 +166,7 @@ def test_status_shows_the_classs_labs_and_points(change, home, of):
         (home / "class").rename(home / "elsewhere")
     else:
         students.write(students.current().model_copy(update={"labs": {}}), home / "work/student.toml")
-    progress._write({"90-tiny": {"double": "passed", "pushed": "failed"}})
+    progress._write({"90-tiny": {"double": "passed", "pushed": "failed"}}, "")
     done = CliRunner().invoke(status, ["--json"])
     assert done.exit_code == 0, done.output
     assert [(row["lab"], row["points"], row["of"]) for row in json.loads(done.output)] == [("90-tiny", 4, 7.5)]
