@@ -21,14 +21,14 @@ from autograder.domain.references import grammar
 from autograder.evidence import emulator_state, layout, submission_zip
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
 from autograder.evidence.submission_zip import ANSWERS_FILE, HEADER_FILE, JOURNAL_FILE, Header
-from autograder.formats import Format, Unreadable
+from autograder.formats import Format, JsonObject, Unreadable
 from autograder.grading import strictjson
 from autograder.grading.archive import Archive, damage_is_refused
 from autograder.grading.people import Course
 from autograder.grading.problems import Refused
 from autograder.grading.strictjson import said
 from autograder.labs import manifest, students
-from autograder.labs.manifest import Lab
+from autograder.labs.manifest import Lab, Parameters
 from autograder.oci.manifests import ImageManifest
 
 MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
@@ -57,7 +57,7 @@ class Submission:
 
     header: Header
     lab: Lab
-    parameters: dict[str, Any]
+    parameters: Parameters
     notebook: dict[str, Any] | None
     answers: dict[str, Answer]
     services: dict[str, Service]
@@ -284,7 +284,7 @@ class _Reader:
             self.notes.append(f"{HEADER_FILE} describes the engine in a way that this kit does not know.")
             return None
 
-    def _settings(self, service: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    def _settings(self, service: str, document: Mapping[str, Any]) -> JsonObject:
         """An emulator's settings; none, with a problem noted, where they have another form than the kit writes."""
         if service not in emulator_state.EMULATORS:
             return {}

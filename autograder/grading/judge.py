@@ -22,7 +22,7 @@ from autograder import __version__
 from autograder.checks.api import Verdict, run
 from autograder.evidence.model import EVIDENCE, Case, Evidence, TaskRun
 from autograder.evidence.submission_zip import Header
-from autograder.formats import Unreadable
+from autograder.formats import JsonObject, Unreadable
 from autograder.grading import cases, intake
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
@@ -34,6 +34,7 @@ from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import Status
 from autograder.labs import live, tasks
 from autograder.labs.manifest import Lab
+from autograder.labs.tasks import Job
 from autograder.services.throwaway import ProbeFault
 
 TRIES = 3  # of whatever rests on the engine
@@ -43,7 +44,7 @@ PAUSE = 1.0  # seconds before the second try; twice as long before the third
 class RunsJobs(Protocol):
     """What the judge needs of a sandbox."""
 
-    def run(self, jobs: Sequence[dict[str, Any]]) -> list[Any]:
+    def run(self, jobs: Sequence[Job]) -> list[Any]:
         """One answer a job; raises SandboxFault or Disturbed."""
 
 
@@ -161,7 +162,7 @@ class _Clock:
         self._seconds[name], self._last = now - self._last, now
 
 
-def _evidence(submission: Submission, runs: dict[str, TaskRun], probes: dict[str, Any]) -> Evidence:
+def _evidence(submission: Submission, runs: dict[str, TaskRun], probes: JsonObject) -> Evidence:
     header, lab = submission.header, submission.lab
     return Evidence(
         kit_version=__version__,
@@ -188,7 +189,7 @@ def _tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun], in
     lab = submission.lab
     every = cases.all_cases(lab, tools.course, submission.header.student, submission.parameters)
     done: dict[str, TaskRun] = {}
-    ready: dict[str, tuple[tasks.Extracted, list[Case], dict[str, Any]]] = {}
+    ready: dict[str, tuple[tasks.Extracted, list[Case], Job]] = {}
     for name, part in lab.tasks.items():
         extracted = tasks.extract(submission.notebook or {}, name, part.function)
         not_run = tasks.without_run(extracted, part.function)
@@ -216,7 +217,7 @@ def _tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun], in
 
 
 def _alone(
-    function: str, extracted: tasks.Extracted, inputs: list[Case], job: dict[str, Any], tools: Tools
+    function: str, extracted: tasks.Extracted, inputs: list[Case], job: Job, tools: Tools
 ) -> tuple[TaskRun, int]:
     try:
         answers, retries = _retried(lambda: tools.sandbox().run([job]), tools)
@@ -239,9 +240,9 @@ def _retried(action: Callable[[], list[Any]], tools: Tools) -> tuple[list[Any], 
     raise AssertionError("unreachable")
 
 
-def _probes(subject: Subject, tools: Tools) -> tuple[dict[str, Any], int]:
+def _probes(subject: Subject, tools: Tools) -> tuple[JsonObject, int]:
     """The results of the probes that the lab asks for, and how many times one had to be tried again."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     retries = 0
     for name in subject.submission.lab.probes:
         found[name], again = _probed(name, subject, tools)

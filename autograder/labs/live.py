@@ -25,11 +25,12 @@ from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy,
 from autograder.evidence.emulator_state import MAX_REPOSITORIES, EMULATORS
 from autograder.formats import Format
 from autograder.labs import answers, probing, tasks, workspace
-from autograder.labs.manifest import Lab
+from autograder.labs.manifest import Lab, Parameters
 from autograder.labs.students import Student
 from autograder.services import addresses, base_configs, engine
 
 MAX_FILE = 1 << 20  # bytes of one of the lab's files
+Journal = tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Live:
     clients: dict[str, RegistryClient] = field(default_factory=dict)
     _bases: tuple[Base, ...] | None = None
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> Parameters:
         """The student's personal parameters."""
         return self.lab.parameters(self.student.seed(self.lab.slug))
 
@@ -108,7 +109,7 @@ class Live:
         """
         wanted = wanted or Wanted.everything(self.lab)
         parameters = self.parameters()
-        journals: list[tuple[dict[str, Any], ...]] = []
+        journals: list[Journal] = []
         services = {name: self._service(name, parameters, journals) for name in sorted(wanted.services)}
         files = self.files()
         return Evidence(
@@ -155,7 +156,7 @@ class Live:
             self._bases = bases.proved(self.base_configs())
         return self._bases
 
-    def _service(self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]) -> Service:
+    def _service(self, name: str, parameters: Mapping[str, Any], journals: list[Journal]) -> Service:
         try:
             return self.service(name, parameters, journals)
         except CourseError as problem:
@@ -163,7 +164,7 @@ class Live:
                 raise
             return Service(settings={"problem": problem.found})
 
-    def service(self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]) -> Service:
+    def service(self, name: str, parameters: Mapping[str, Any], journals: list[Journal]) -> Service:
         """A service as it is now; an emulator's journal is added to ``journals``."""
         client = self.client(name)
         told = Told({}, ())

@@ -19,6 +19,8 @@ from autograder.labs import sources
 from autograder.labs.sources import LabSource
 
 ALL = "*"  # instead of a repository's name
+Parameters = dict[str, Any]
+"""A student's personal parameters: name -> a JSON value."""
 
 
 class _Part(BaseModel):
@@ -179,9 +181,9 @@ class Lab(_Part):
         """The lab's checks by id, in order."""
         return checks_of(self.code())
 
-    def parameters(self, seed: str) -> dict[str, Any]:
+    def parameters(self, seed: str) -> Parameters:
         """The personal parameters that belong to a handed-out seed (64 hex digits)."""
-        result: dict[str, Any] = self.code().parameters(SeededRandom(seed))
+        result: Parameters = self.code().parameters(SeededRandom(seed))
         return result
 
 
