@@ -25,6 +25,7 @@ LAYERS = [
     {"evidence", "pipelines"},
     {"domain"},
     {"oci"},
+    {"formats"},
     {"launcher"},  # standard library only: it runs before anything is installed
     {"errors", "network_errors", "paths", ""},
 ]

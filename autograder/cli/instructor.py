@@ -88,7 +88,7 @@ def grade(
         )
         click.echo(paths.as_typed_here(told))
     with _progress(as_json) as progress:
-        rows = work.run(list(submissions), lambda plan: progress.begin("grading", len(plan.units)), progress.row)
+        rows = work.run(list(submissions), lambda plan: progress.begin("grading", plan.size), progress.row)
         with installation.locked("grade", wait=1.0):
             _into_gradebook(course, progress)
     _show(rows, as_json, feedback=not passing)
@@ -105,13 +105,12 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], as_json: bool) -> 
     Nothing is run again and no submission is needed. Points and comments given by hand stay.
     """
     from autograder.grading import people, regrade
-    from autograder.labs import manifest
     from autograder.services import installation
 
     course = people.load()
-    slugs = [manifest.find(lab).slug for lab in labs]
+    slugs = [course.labs.find(lab).slug for lab in labs]
     with installation.locked("grade", wait=1.0), _progress(as_json) as progress:
-        found = regrade.candidates(slugs, students)
+        found = regrade.candidates(slugs, students, course)
         if not found:
             raise CourseError(
                 expected="graded submissions with stored evidence",

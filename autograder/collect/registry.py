@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -206,19 +205,3 @@ def _written(pieces: Iterable[bytes], target: BinaryIO) -> Iterator[bytes]:
     for piece in pieces:
         target.write(piece)
         yield piece
-
-
-def service_document(repositories: Iterable[Repository], settings: object, catalog: Iterable[str]) -> bytes:
-    """The bytes of ``evidence/SERVICE.json`` in a submission."""
-    document = {  # on few lines: of an emulator's settings, blanks would be the larger part
-        "settings": settings,
-        "catalog": sorted(catalog),
-        "repositories": {
-            r.name: {
-                "layers": r.layers,
-                "folder": f"evidence/{r.service}/{r.name}",
-            }
-            for r in repositories
-        },
-    }
-    return json.dumps(document, sort_keys=True).encode()

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from autograder.formats import Format, Witness, is_absent
 from autograder.oci import manifests
 from autograder.oci.manifests import Descriptor, ImageIndex, ImageManifest
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1  # rises also when the same submission would give other evidence: then classes are graded anew
 
 LayerPolicy = Literal["all", "above-base", "none"]
 
@@ -164,11 +165,13 @@ class Service(Frozen):
         repositories: name -> snapshot, for the repositories that the lab declares (absent ones are left out).
         settings: what else the service knows, as the emulator reports it (visibility, mutability, policies, ...).
         catalog: names of all repositories, when the lab asks for them (to find a push that went to a wrong name).
+        witness: reserved: whose machine asked the service.
     """
 
     repositories: dict[str, Repository] = Field(default_factory=dict)
     settings: dict[Text, Plain] = Field(default_factory=dict)
     catalog: tuple[Text, ...] = ()
+    witness: Witness | None = Field(default=None, exclude_if=is_absent)
 
 
 class Answer(Frozen):
@@ -323,6 +326,16 @@ class Evidence(Frozen):
             if repository is not None and tag in repository.tags:
                 current[reference] = repository.tags[tag]
         return current
+
+
+EVIDENCE: Format[Evidence] = Format(
+    "the stored evidence",
+    "class/evidence/STUDENT/NN-slug.json.gz",
+    Evidence,
+    number=SCHEMA_VERSION,
+    key="schema_version",
+    next_step="Grade the submission again with --force.",
+)
 
 
 def same_json(left: JsonValue, right: JsonValue) -> bool:

@@ -9,22 +9,22 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from autograder.errors import CourseError, EnvironmentProblem
-from autograder.grading import discover, intake, probes, sandbox, store, workers
+from autograder.errors import EnvironmentProblem
+from autograder.evidence.submission_zip import Header, moment
+from autograder.grading import discover, intake, probes, regrade, sandbox, store, workers
 from autograder.grading.archive import Archive
 from autograder.grading.discover import Found
 from autograder.grading.identity import Identity, Owners
-from autograder.grading.intake import Header
 from autograder.grading.judge import Outcome, sha256_of
 from autograder.grading.people import Course
 from autograder.grading.problems import Refused
 from autograder.grading.report import Row, row_of, row_of_refused
+from autograder.grading.verdict_file import VerdictFile
 from autograder.grading.workers import Candidate, Unit
-from autograder.labs import manifest
 from autograder.labs.manifest import Lab
 from autograder.services import engine, http, installation, orphans
 from autograder.services.orphans import Owner
@@ -48,11 +48,24 @@ class Peeked:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do: units to judge, and rows that are settled without judging."""
+    """What a run will do.
+
+    Attributes:
+        units: to judge.
+        settled: rows that are settled without judging.
+        labs: slug -> lab, of every unit.
+        again: verdicts whose evidence holds and whose rules changed, each with its unit should evidence not do.
+    """
 
     units: list[Unit]
     settled: list[Row]
     labs: dict[str, Lab]
+    again: list[tuple[VerdictFile, Unit]] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many submissions there are to judge, now or again."""
+        return len(self.units) + len(self.again)
 
 
 def peek(found: Found, course: Course) -> Peeked | Row:
@@ -94,6 +107,7 @@ def plan(found: Iterable[Found], course: Course, force: bool, inline: bool = Fal
         else:
             groups.setdefault((seen.header.student, seen.lab.slug), []).append(seen)
     units: list[Unit] = []
+    again: list[tuple[VerdictFile, Unit]] = []
     labs: dict[str, Lab] = {}
     for (student, slug), group in sorted(groups.items()):
         group.sort(key=lambda p: (p.header.moment, p.found.name), reverse=True)
@@ -107,22 +121,25 @@ def plan(found: Iterable[Found], course: Course, force: bool, inline: bool = Fal
             if store.is_current(before, newest.sha256, newest.lab, course):
                 settled.append(row_of(before, "unchanged"))
                 continue
-            if before["status"] == "graded" and _moment(before) > newest.header.moment:
-                reason = f"Older than the one graded already ({before['source']}, {before['written_at']})."
+            if before.status == "graded" and moment(before.written_at) > newest.header.moment:
+                reason = f"Older than the one graded already ({before.source}, {before.written_at})."
                 settled.append(row_of_refused(_outcome(newest, reason), "older"))
                 continue
-        candidates = [Candidate(p.found.name, p.file.read_bytes() if inline else p.file) for p in [newest, *older]]
-        units.append(Unit(student, slug, tuple(candidates)))
-    return Plan(units, settled, labs)
+        unit = Unit(student, slug, tuple(_candidate(p, inline) for p in [newest, *older]))
+        if before is not None and not force and store.holds(before, newest.sha256, newest.lab, course):
+            again.append((before, unit))
+        else:
+            units.append(unit)
+    return Plan(units, settled, labs, again)
+
+
+def _candidate(peeked: Peeked, inline: bool) -> Candidate:
+    content = peeked.file.read_bytes() if inline else peeked.file
+    return Candidate(peeked.found.name, content, peeked.sha256, peeked.header)
 
 
 def _outcome(peeked: Peeked, reason: str) -> Outcome:
     return Outcome(peeked.found.name, peeked.sha256, status="refused", header=peeked.header, problems=[reason])
-
-
-def _moment(document: store.Document) -> Any:
-    header = {"schema": 1, "lab": "", "lab_version": 0, "student": "", "course": "", "kit_version": ""}
-    return Header.model_validate(header | {"written_at": document["written_at"]}).moment
 
 
 @dataclass
@@ -162,6 +179,9 @@ class Batch:
             plan_ = plan(discover.find(given, Path(scratch)), self.course, self.force, inline=bool(self.scheduler))
             begin(plan_)
             rows = list(plan_.settled)
+            for row in self._judged_again(plan_):
+                rows.append(row)
+                done(row)
             with self.ready(plan_) as owners:
                 judges = {slug: Owners(lab, self.course) for slug, lab in plan_.labs.items()}
                 for unit, owner, outcomes in self.results(plan_.units):
@@ -171,14 +191,22 @@ class Batch:
                         done(row)
         return rows
 
+    def _judged_again(self, plan_: Plan) -> Iterator[Row]:
+        """Judge stored evidence by the present rules; what that cannot settle becomes a unit."""
+        for before, unit in plan_.again:
+            row = regrade.one(before, plan_.labs[unit.lab], self.course)
+            if row.is_open:
+                plan_.units.append(unit)
+            else:
+                yield row
+
     def _keep(self, unit: Unit, outcomes: list[Outcome], owners: Owners, lab: Lab) -> Iterator[Row]:
         for outcome in outcomes:
             if outcome.header is None:
                 yield row_of_refused(outcome, outcome.status)
                 continue
             identity = owners.identify(unit.student, outcome.claims) if outcome.evidence else Identity()
-            document = store.record(outcome, identity, self.course, lab)
-            yield row_of(document, outcome.status)
+            yield row_of(store.record(outcome, identity, self.course, lab), outcome.status)
 
     @contextlib.contextmanager
     def ready(self, plan_: Plan) -> Iterator[set[Owner]]:
@@ -267,9 +295,7 @@ def _numbered(number: int, unit: Unit, course: Course, master: Owner | None) -> 
 
 def _crashed(unit: Unit) -> Outcome:
     newest = unit.candidates[0]
-    outcome = Outcome(newest.name, sha256_of(newest.content))
-    with contextlib.suppress(Refused, OSError), Archive(newest.content) as archive:  # type: ignore[arg-type]
-        outcome.header = intake.header_of(archive)
+    outcome = Outcome(newest.name, newest.sha256, header=newest.header)
     outcome.problems.append("The grading process ended while it read this submission (out of memory?). Try it alone.")
     return outcome
 
@@ -287,18 +313,3 @@ def default_jobs() -> int:
     import joblib
 
     return int(joblib.cpu_count()) + 1
-
-
-def find_lab(slug: str) -> Lab:
-    """The lab of a verdict file.
-
-    Raises:
-        CourseError: this kit has no such lab.
-    """
-    if slug not in manifest.slugs():
-        raise CourseError(
-            expected="verdicts of this kit's labs",
-            found=f"verdicts of {slug}",
-            next_step="Use the kit that has this lab.",
-        )
-    return manifest.find(slug)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case, TaskRun
 from autograder.grading.people import Course
 from autograder.labs import hidden
 from autograder.labs.live import visible_cases
-from autograder.labs.manifest import Lab
+from autograder.labs.manifest import Lab, Parameters
 
 
-def all_cases(lab: Lab, course: Course, student: str, parameters: dict[str, Any]) -> dict[str, list[Case]]:
+def all_cases(lab: Lab, course: Course, student: str, parameters: Parameters) -> dict[str, list[Case]]:
     """Visible, then hidden cases of every task; the hidden ones are drawn with the student's grading seed.
 
     Raises:

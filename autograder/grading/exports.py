@@ -18,14 +18,13 @@ from autograder.grading import store
 from autograder.grading.nbgrader_steps import score_of
 from autograder.grading.people import Course, Person
 from autograder.grading.released import database
-from autograder.labs import manifest
 
 TOTAL = "total"
 COLUMNS = {
     "student": "the student's id",
     "name": "as on the roster",
     "email": "as on the roster",
-    "lab": "the lab's slug; total for the sum over all labs of the kit",
+    "lab": "the lab's slug; total for the sum over all labs of the class",
     "score": "points now: from checks, by hand, extra credit, less a penalty for being late",
     "max_score": "points that can be had",
     "status": "graded; open: something is not graded yet (see ungraded); refused; missing: nothing was handed in. A "
@@ -60,7 +59,7 @@ def entries(course: Course) -> list[Entry]:
     Raises:
         CourseError: nothing was graded yet.
     """
-    documents = {(d["student"], d["lab"]): d for d in store.every()}
+    documents = {(document.student, document.lab): document for document in store.every()}
     students = sorted(set(course.roster or ()) | {student for student, _ in documents})
     if not documents:
         raise CourseError(
@@ -69,25 +68,27 @@ def entries(course: Course) -> list[Entry]:
             next_step="Run: python3 course.py grade FOLDER",
         )
     graded = _graded(course)
+    labs = course.labs.every()
     made: list[Entry] = []
     for id in students:
         person = (course.roster or {}).get(id, Person(id))
         own: list[Entry] = []
-        for slug in manifest.slugs():
+        for lab in labs:
+            slug = lab.slug
             document = documents.get((id, slug))
             score, ungraded = graded.get((id, slug), (0.0, ()))
             if document is None:
                 status = "missing"
             elif (id, slug) not in graded:
-                status = "refused" if document["status"] == "refused" else "open"
-                ungraded = tuple(manifest.find(slug).points)
+                status = "refused" if document.status == "refused" else "open"
+                ungraded = tuple(lab.points)
             else:
                 status = "open" if ungraded else "graded"
             own.append(
                 Entry(
-                    id, person.name, person.email, slug, score, manifest.find(slug).total, status, ungraded,
-                    document["claimed"] if document else 0.0,
-                    document["written_at"] if document else "", document["graded_at"] if document else "",
+                    id, person.name, person.email, slug, score, lab.total, status, ungraded,
+                    document.claimed if document else 0.0,
+                    document.written_at if document else "", document.graded_at if document else "",
                 )
             )  # fmt: skip
         made += own
@@ -149,7 +150,8 @@ def as_canvas(made: Sequence[Entry]) -> str:
     """
     labs = _labs(made)
     head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *labs]
-    possible = ["    Points Possible", "", "", "", "", *(_cell(manifest.find(lab).total) for lab in labs)]
+    most = {entry.lab: entry.max_score for entry in made}
+    possible = ["    Points Possible", "", "", "", "", *(_cell(most[lab]) for lab in labs)]
     rows = [
         [_last_first(p.name) or p.student, "", "", p.student, "", *_scores(made, p.student, labs)]
         for p in _people(made)

@@ -9,6 +9,9 @@ from typing import Any
 
 import jinja2
 
+from autograder.checks.api import Verdict
+from autograder.grading.verdict_file import VerdictFile
+
 TEMPLATES = Path(__file__).with_name("templates")
 WORDS = {"passed": "Passed", "failed": "Not passed", "not_graded": "Not graded"}
 OPEN = "To be graded by hand"
@@ -33,7 +36,7 @@ def number(value: float | None) -> str:
 
 def render(
     title: str,
-    document: Mapping[str, Any] | None,
+    document: VerdictFile | None,
     cells: Sequence[Mapping[str, Any]],
     *,
     score: float,
@@ -51,13 +54,12 @@ def render(
         max_score: of the whole lab.
         late_penalty: points taken off.
     """
-    document = document or {}
-    by_id = {verdict["check"]: verdict for verdict in document.get("verdicts", [])}
+    by_id = {verdict.check: verdict for verdict in document.verdicts} if document else {}
     items, comments, open_points = [], [], 0.0
     for cell in cells:
         graded = cell["metadata"].get("nbgrader") or {}
         if graded.get("grade") or graded.get("task"):
-            item = _item(cell, graded, by_id.get(graded["grade_id"]), document)
+            item = _item(cell, graded, by_id.get(graded["grade_id"]))
             open_points += graded.get("points", 0.0) if item["css"] == "open" else 0.0
             items.append(item)
         elif graded.get("comment"):
@@ -66,8 +68,8 @@ def render(
         title=title,
         score=number(score),
         max_score=number(max_score),
-        remarks=" ".join(_remarks(late_penalty, open_points, document.get("written_at", ""))),
-        problems=document.get("problems", []),
+        remarks=" ".join(_remarks(late_penalty, open_points, document.written_at if document else "")),
+        problems=document.problems if document else (),
         items=items,
         comments=comments,
     )
@@ -82,9 +84,7 @@ def _remarks(late_penalty: float, open_points: float, written_at: str) -> Iterat
         yield f"Submission written {written_at}."
 
 
-def _item(
-    cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Mapping[str, Any] | None, document: Mapping[str, Any]
-) -> dict[str, Any]:
+def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict | None) -> dict[str, Any]:
     """One graded cell: a verdict, or an answer in words."""
     written = bool(graded.get("solution") or graded.get("task"))
     item: dict[str, Any] = {
@@ -103,13 +103,13 @@ def _item(
         if graded.get("score") is not None:
             item |= {"status": "Graded by hand", "css": "passed"}
         return item
-    css = {"passed": "passed", "failed": "failed"}.get(verdict["status"], "open")
-    item |= {"title": verdict["title"], "status": WORDS[verdict["status"]], "css": css, "table": verdict["table"]}
-    if verdict["status"] == "passed":
-        item["said"] = verdict["why"]
+    css = {"passed": "passed", "failed": "failed"}.get(verdict.status, "open")
+    item |= {"title": verdict.title, "status": WORDS[verdict.status], "css": css, "table": verdict.table}
+    if verdict.status == "passed":
+        item["said"] = verdict.why
     else:
-        parts = [("Found", verdict["found"]), ("Expected", verdict["expected"]), ("Next", verdict["next_step"])]
+        parts = [("Found", verdict.found), ("Expected", verdict.expected), ("Next", verdict.next_step)]
         item["parts"] = [(label, text) for label, text in parts if text]
-    if verdict["trust"] == "claimed" and verdict["status"] == "passed":
+    if verdict.trust == "claimed" and verdict.status == "passed":
         item["said"] = f"{item['said']} (This rests on what your machine reported.)".strip()
     return item

@@ -23,10 +23,11 @@ from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, reb
 from autograder.grading.people import Course
 from autograder.grading.released import Released, create, database, enter, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
-from autograder.labs import manifest
+from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.answers import replace
 
 CHUNK = 50  # submissions a transaction
+NOT_SHOWN = {"judged_by", "evidence_schema"}  # of a verdict file: neither gradebook nor feedback holds them
 NOTHING = (None, None)  # neither points nor extra credit by hand
 
 
@@ -46,31 +47,32 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     Raises:
         CourseError: a master notebook does not agree with its lab.toml.
     """
-    documents = [d for d in store.every() if d["evidence"] and d["lab"] in manifest.slugs()]
-    labs = {d["lab"]: manifest.find(d["lab"]) for d in documents}
+    known_labs = {lab.slug: lab for lab in course.labs.every()}
+    documents = [document for document in store.every() if document.evidence and document.lab in known_labs]
+    labs = {document.lab: known_labs[document.lab] for document in documents}
     if not documents and course.roster is None:
         return 0
     create(course)
     for lab in labs.values():
         enter(lab, course)
     with Gradebook(database(), course.id) as gradebook:
-        _students(gradebook, course, {d["student"] for d in documents})
+        _students(gradebook, course, {document.student for document in documents})
         known = {slug: released_of(gradebook, lab) for slug, lab in labs.items()}
         present = _present(gradebook)
-        stale = [d for d in documents if not _is_synced(d, known[d["lab"]], present)]
+        stale = [d for d in documents if not _is_synced(d, known[d.lab], present)]
         for start in range(0, len(stale), CHUNK):
             chunk = stale[start : start + CHUNK]
-            rows = [_submission(gradebook, document, known[document["lab"]]) for document in chunk]
+            rows = [_submission(gradebook, document, known[document.lab]) for document in chunk]
             gradebook.db.commit()
             for document, row in zip(chunk, rows, strict=True):
-                _files(gradebook, document, known[document["lab"]], row)
+                _files(gradebook, document, known[document.lab], row)
                 done()
     return len(stale)
 
 
 def stale_count() -> int:
     """About how many submissions :func:`sync` has to bring up to date, for a progress bar."""
-    return sum(1 for d in store.every() if d["evidence"] and not _marker(d).is_file())
+    return sum(1 for d in store.every() if d.evidence and not _marker(d).is_file())
 
 
 # -- one submission --------------------------------------------------------------------------------------------------
@@ -94,9 +96,9 @@ def _students(gradebook: Any, course: Course, handed_in: set[str]) -> None:
     gradebook.db.commit()
 
 
-def _submission(gradebook: Any, document: store.Document, entered: Released) -> Any:
+def _submission(gradebook: Any, document: VerdictFile, entered: Released) -> Any:
     """The submission's rows, with the verdicts' scores; not committed. Returns the row of the notebook."""
-    student = document["student"]
+    student = document.student
     submission = (
         gradebook.db.query(SubmittedAssignment)
         .filter_by(assignment_id=entered.assignment_id, student_id=student)
@@ -114,9 +116,9 @@ def _submission(gradebook: Any, document: store.Document, entered: Released) -> 
     return notebook
 
 
-def _files(gradebook: Any, document: store.Document, entered: Released, row: Any) -> None:
+def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any) -> None:
     """The autograded notebook, the feedback page, and last the mark that all is done."""
-    student, slug = document["student"], entered.slug
+    student, slug = document.student, entered.slug
     submitted = store.notebook_file(student, slug)
     read = nbformat.from_dict(clean_notebook(json.loads(submitted.read_bytes())))
     notebook = rebuild(read, entered.cells)
@@ -175,8 +177,8 @@ def _write_protected(file: Path, content: bytes) -> None:
 # -- what is done already --------------------------------------------------------------------------------------------
 
 
-def _marker(document: store.Document) -> Path:
-    return store.verdict_file(document["student"], document["lab"]).with_suffix(".synced")
+def _marker(document: VerdictFile) -> Path:
+    return store.verdict_file(document.student, document.lab).with_suffix(".synced")
 
 
 def _by_people(grades: Iterable[Any], comments: Iterable[Any]) -> list[list[Any]]:
@@ -204,17 +206,18 @@ def _present(gradebook: Any) -> dict[tuple[str, str], list[list[Any]]]:
     return {(student, slug): _by_people(grades[id], comments[id]) for id, student, slug in found}
 
 
-def _print(document: store.Document, entered: Released, by_people: list[list[Any]]) -> str:
+def _print(document: VerdictFile, entered: Released, by_people: list[list[Any]]) -> str:
     """Changes with whatever the gradebook, the autograded notebook and the feedback are made from."""
     seen = hashlib.sha256(entered.fingerprint.encode())
-    seen.update(json.dumps([document, by_people], sort_keys=True).encode())
+    shown = {name: value for name, value in document.as_json().items() if name not in NOT_SHOWN}
+    seen.update(json.dumps([shown, by_people], sort_keys=True).encode())
     with contextlib.suppress(OSError):
-        seen.update(store.notebook_file(document["student"], document["lab"]).read_bytes())
+        seen.update(store.notebook_file(document.student, document.lab).read_bytes())
     return seen.hexdigest()
 
 
-def _is_synced(document: store.Document, entered: Released, present: dict[tuple[str, str], list[list[Any]]]) -> bool:
-    student, slug = document["student"], entered.slug
+def _is_synced(document: VerdictFile, entered: Released, present: dict[tuple[str, str], list[list[Any]]]) -> bool:
+    student, slug = document.student, entered.slug
     files = (
         paths.classroom() / "autograded" / student / slug / f"{slug}.ipynb",
         paths.classroom() / "feedback" / student / slug / f"{slug}.html",

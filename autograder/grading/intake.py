@@ -13,25 +13,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from autograder.domain import bases
 from autograder.domain.bases import Base
 from autograder.domain.references import grammar
 from autograder.domain.services import EMULATORS
-from autograder.evidence import emulator_state, layout
+from autograder.evidence import emulator_state, layout, submission_zip
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
+from autograder.evidence.submission_zip import ANSWERS_FILE, HEADER_FILE, JOURNAL_FILE, Header
+from autograder.formats import Format, JsonObject, Unreadable
 from autograder.grading import strictjson
 from autograder.grading.archive import Archive, damage_is_refused
 from autograder.grading.people import Course
 from autograder.grading.problems import Refused
 from autograder.grading.strictjson import said
-from autograder.labs import answers as answers_file
 from autograder.labs import manifest, students
-from autograder.labs.manifest import Lab
+from autograder.labs.manifest import Lab, Parameters
 from autograder.oci.manifests import ImageManifest
 
-SCHEMA = 1
 MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
 MAX_NOTEBOOK = 20 << 20
 MAX_ANSWERS = 4 << 20
@@ -39,33 +39,6 @@ MAX_SERVICE = emulator_state.MAX_STATE + (2 << 20)
 MAX_FILE = 1 << 20  # bytes of a lab's file whose text is kept
 MAX_LISTED = 8  # names in one message
 HASH = re.compile(r"[0-9a-f]{64}\Z")
-
-
-class Header(BaseModel):
-    """submission.json. Unknown fields are allowed: a newer kit may say more."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    schema_: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA)
-    lab: str = Field(max_length=100)
-    lab_version: int
-    student: str = Field(max_length=100)
-    course: str = Field(max_length=100)
-    kit_version: str = Field(max_length=40)
-    written_at: str = Field(max_length=40)
-    engine: dict[str, Any] | None = None
-    images: dict[str, str] = Field(default_factory=dict)
-    notebook: str = Field(default="notebook.ipynb", max_length=200)
-    files: dict[str, str] = Field(default_factory=dict)
-
-    @property
-    def moment(self) -> datetime:
-        """When the student's machine says it was written; the earliest moment there is when it says nothing usable."""
-        try:
-            moment = datetime.fromisoformat(self.written_at)
-        except ValueError:
-            return datetime.min.replace(tzinfo=UTC)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 @dataclass(frozen=True)
@@ -85,7 +58,7 @@ class Submission:
 
     header: Header
     lab: Lab
-    parameters: dict[str, Any]
+    parameters: Parameters
     notebook: dict[str, Any] | None
     answers: dict[str, Answer]
     services: dict[str, Service]
@@ -105,19 +78,16 @@ def header_of(archive: Archive) -> Header:
     Raises:
         Refused: there is no valid submission.json.
     """
-    content = archive.read("submission.json", MAX_HEADER)
+    content = archive.read(HEADER_FILE, MAX_HEADER)
     if content is None:
-        raise Refused("It holds no submission.json, so it was not written by `python3 course.py submit`.")
-    document = strictjson.load(content, "submission.json", MAX_HEADER)
+        raise Refused(f"It holds no {HEADER_FILE}, so it was not written by `python3 course.py submit`.")
+    document = strictjson.load(content, HEADER_FILE, MAX_HEADER)
     if not isinstance(document, dict):
-        raise Refused("submission.json is not an object.")
-    if document.get("schema") != SCHEMA:
-        raise Refused(f"submission.json has the schema {said(document.get('schema'))}; this kit reads {SCHEMA}.")
+        raise Refused(f"{HEADER_FILE} is not an object.")
     try:
-        return Header.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Refused(f"submission.json: {said('.'.join(map(str, first['loc'])))}: {first['msg']}.") from None
+        return submission_zip.HEADER.parse(document)
+    except Unreadable as problem:
+        raise Refused(f"{HEADER_FILE}: {said(problem.detail)}. {problem.next_step}") from None
 
 
 def admitted(header: Header, course: Course) -> Lab:
@@ -142,16 +112,23 @@ def admitted(header: Header, course: Course) -> Lab:
                 "names. The student puts the file in work/ and does the lab again under the new names."
             )
         raise Refused(f"It was made for the course {said(header.course)}; this class is {course.id}.")
-    return manifest.find(header.lab)
+    if course.labs.omits(header.lab):
+        raise Refused(f"It is for the lab {header.lab}, which this class leaves out (class/course.toml).")
+    return course.labs.find(header.lab)
 
 
-def read(archive: Archive, course: Course) -> Submission:
+def read(archive: Archive, course: Course, header: Header | None = None) -> Submission:
     """Read a whole submission.
+
+    Args:
+        archive: the zip.
+        course: the class.
+        header: what :func:`header_of` read of it; read now where nothing is given.
 
     Raises:
         Refused: it cannot be graded at all.
     """
-    return _Reader(archive, course).run()
+    return _Reader(archive, course).run(header or header_of(archive))
 
 
 @dataclass
@@ -162,15 +139,15 @@ class _Reader:
     notes: list[str] = field(default_factory=list)
     claims: set[str] = field(default_factory=set)
     bases: tuple[Base, ...] = ()
+    hashed: dict[str, str] = field(default_factory=dict)
 
-    def run(self) -> Submission:
-        header = header_of(self.archive)
+    def run(self, header: Header) -> Submission:
         lab = admitted(header, self.course)
         parameters = lab.parameters(self.course.seed(header.student, lab.slug))
         if header.lab_version != lab.version:
             self.notes.append(f"Written with version {header.lab_version} of the lab, graded with {lab.version}.")
         if header.moment == datetime.min.replace(tzinfo=UTC):
-            self.notes.append("submission.json has no usable written_at; every other submission counts as newer.")
+            self.notes.append(f"{HEADER_FILE} has no usable written_at; every other submission counts as newer.")
         self._hashes(header)
         self.bases = bases.proved(self._base_configs())
         answers = self._answers()
@@ -193,16 +170,16 @@ class _Reader:
 
     def _hashes(self, header: Header) -> None:
         listed = {name: value for name, value in header.files.items() if HASH.match(value)}
-        present = set(self.archive.names) - {"submission.json"}
+        present = set(self.archive.names) - {HEADER_FILE}
         missing = sorted(set(listed) - present)
         extra = sorted(present - set(listed))
         changed = [name for name in sorted(present & set(listed)) if self._hash(name) != listed[name]]
         if missing:
-            self.problems.append(f"Listed in submission.json but missing: {_some(missing)}.")
+            self.problems.append(f"Listed in {HEADER_FILE} but missing: {_some(missing)}.")
         if changed:
             self.problems.append(f"Changed after `python3 course.py submit` wrote the zip: {_some(changed)}.")
         if extra:
-            told = "Not listed in submission.json, so not written by `python3 course.py submit`"
+            told = f"Not listed in {HEADER_FILE}, so not written by `python3 course.py submit`"
             self.notes.append(f"{told}: {_some(extra)}.")
 
     def _base_configs(self) -> list[bytes]:
@@ -217,6 +194,11 @@ class _Reader:
             ]
 
     def _hash(self, name: str) -> str:
+        if name not in self.hashed:
+            self.hashed[name] = self._sha256(name)
+        return self.hashed[name]
+
+    def _sha256(self, name: str) -> str:
         sha = hashlib.sha256()
         with damage_is_refused(name), self.archive.open(name) as file:
             while chunk := file.read(1 << 20):
@@ -246,19 +228,29 @@ class _Reader:
         return found
 
     def _answers(self) -> dict[str, Answer]:
-        found = self._json(answers_file.FILE, MAX_ANSWERS, required="no answer counts as recorded")
-        if found is None:
+        """The recorded answers, one by one: a damaged one costs no other."""
+        found = self._json(ANSWERS_FILE, MAX_ANSWERS, required="no answer counts as recorded")
+        if found is None or not self._is_known(submission_zip.ANSWERS, found, ANSWERS_FILE):
             return {}
         if not isinstance(found, dict):
-            self.problems.append(f"{answers_file.FILE} is not an object.")
+            self.problems.append(f"{ANSWERS_FILE} is not an object.")
             return {}
         good: dict[str, Answer] = {}
         for name, value in found.items():
             try:
-                good[name] = Answer.model_validate(value)
-            except (ValidationError, RecursionError):
-                self.problems.append(f"The answer {said(name, 40)} in {answers_file.FILE} is not valid.")
+                good |= submission_zip.ANSWERS.parse({name: value})
+            except Unreadable:
+                self.problems.append(f"The answer {said(name, 40)} in {ANSWERS_FILE} is not valid.")
         return good
+
+    def _is_known(self, form: Format[Any], document: object, name: str) -> bool:
+        """Whether this kit reads that number of a format; a problem is noted where not."""
+        try:
+            form.number_of(document)
+        except Unreadable as problem:
+            self.problems.append(f"{name}: {said(problem.detail)}. {problem.next_step}")
+            return False
+        return True
 
     def _files(self, lab: Lab) -> Iterator[tuple[str, File]]:
         for name in lab.files:
@@ -277,10 +269,10 @@ class _Reader:
 
     def _journal(self, lab: Lab) -> tuple[dict[str, Any], ...]:
         """The lines about the lab's emulators, in their order; none where one is not as the kit writes them."""
-        found = self._json("evidence/journal.json", 2 * emulator_state.MAX_JOURNAL)  # blanks may have been added
+        found = self._json(JOURNAL_FILE, 2 * emulator_state.MAX_JOURNAL)  # blanks may have been added
         wrong = emulator_state.problem_of_lines(found) if found is not None else None
         if wrong is not None:
-            self.problems.append(f"evidence/journal.json is not as the kit writes it: {said(wrong)}.")
+            self.problems.append(f"{JOURNAL_FILE} is not as the kit writes it: {said(wrong)}.")
         if wrong is not None or found is None:
             return ()
         lines = (line for line in found if line["service"] in lab.services)
@@ -288,12 +280,12 @@ class _Reader:
 
     def _engine(self, header: Header) -> Engine | None:
         try:
-            return Engine.model_validate(header.engine) if header.engine else None
+            return Engine.model_validate(header.engine, extra="ignore") if header.engine else None
         except ValidationError:
-            self.notes.append("submission.json describes the engine in a way that this kit does not know.")
+            self.notes.append(f"{HEADER_FILE} describes the engine in a way that this kit does not know.")
             return None
 
-    def _settings(self, service: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    def _settings(self, service: str, document: Mapping[str, Any]) -> JsonObject:
         """An emulator's settings; none, with a problem noted, where they have another form than the kit writes."""
         if service not in EMULATORS:
             return {}
@@ -302,7 +294,8 @@ class _Reader:
         if wrong is None and isinstance(settings, dict):
             return settings
         self.problems.append(
-            f"evidence/{service}.json: its settings are not as the kit writes them ({said(wrong)}), so none count."
+            f"{submission_zip.service_file(service)}: its settings are not as the kit writes them ({said(wrong)}), "
+            "so none count."
         )
         return {}
 
@@ -319,7 +312,7 @@ class _Reader:
         there = [name for name in listed if name in known and _is_name(name)]
         if lab.lists_all(service) and len(there) > emulator_state.MAX_REPOSITORIES:
             self.problems.append(
-                f"evidence/{service}.json lists {len(there)} repositories; "
+                f"{submission_zip.service_file(service)} lists {len(there)} repositories; "
                 f"{emulator_state.MAX_REPOSITORIES} of them are read."
             )
             there = there[: emulator_state.MAX_REPOSITORIES]
@@ -327,8 +320,10 @@ class _Reader:
         return {name: layers for name, layers in wanted.items() if name in listed and _is_name(name)}
 
     def _service(self, lab: Lab, service: str, parameters: Mapping[str, Any]) -> Service:
-        document = self._json(f"evidence/{service}.json", MAX_SERVICE, required=f"nothing of {service} is proved")
-        if not isinstance(document, dict):
+        """A service, part by part (:class:`autograder.evidence.submission_zip.ServiceFile`): a flaw costs its part."""
+        name = submission_zip.service_file(service)
+        document = self._json(name, MAX_SERVICE, required=f"nothing of {service} is proved")
+        if not isinstance(document, dict) or not self._is_known(submission_zip.SERVICE, document, name):
             return Service()
         listed = document.get("repositories")
         listed = listed if isinstance(listed, dict) else {}
@@ -336,10 +331,11 @@ class _Reader:
         settings = self._settings(service, document)
         repositories: dict[str, Repository] = {}
         for name, layers in self._repositories(lab, service, parameters, listed, settings).items():
-            left_out = listed[name].get("base_layers") if isinstance(listed[name], dict) else None  # by an older kit
-            with damage_is_refused(f"evidence/{service}/{name}"):
+            entry = listed[name]
+            left_out = entry.get("base_layers") if isinstance(entry, dict) else None  # by an older kit
+            with damage_is_refused(submission_zip.snapshot_folder(service, name)):
                 found = layout.verify(
-                    self.archive.folder(f"evidence/{service}/{name}"),
+                    self.archive.folder(submission_zip.snapshot_folder(service, name)),
                     service=service,
                     name=name,
                     layers=layers,

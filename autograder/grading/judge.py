@@ -16,33 +16,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from autograder import __version__
 from autograder.checks.api import Verdict, run
-from autograder.evidence.model import Case, Evidence, TaskRun
+from autograder.evidence.model import EVIDENCE, Case, Evidence, TaskRun
+from autograder.evidence.submission_zip import Header
+from autograder.formats import JsonObject, Unreadable
 from autograder.grading import cases, intake
 from autograder.grading.archive import Archive
-from autograder.grading.intake import Header, Submission
+from autograder.grading.intake import Submission
 from autograder.grading.people import Course
 from autograder.grading.probes import RunsProbe, Subject
 from autograder.grading.problems import Refused
 from autograder.grading.sandbox import Disturbed, SandboxFault
 from autograder.grading.sanitize import clean_notebook
+from autograder.grading.verdict_file import Status
 from autograder.labs import live, tasks
 from autograder.labs.manifest import Lab
+from autograder.labs.tasks import Job
 from autograder.services.throwaway import ProbeFault
 
 TRIES = 3  # of whatever rests on the engine
 PAUSE = 1.0  # seconds before the second try; twice as long before the third
 
-Status = Literal["graded", "refused", "not_graded"]
-
 
 class RunsJobs(Protocol):
     """What the judge needs of a sandbox."""
 
-    def run(self, jobs: Sequence[dict[str, Any]]) -> list[Any]:
+    def run(self, jobs: Sequence[Job]) -> list[Any]:
         """One answer a job; raises SandboxFault or Disturbed."""
 
 
@@ -95,17 +97,19 @@ class Outcome:
         return self.header.lab if self.header else ""
 
 
-def judge(name: str, content: Path | bytes, tools: Tools) -> Outcome:
+def judge(name: str, content: Path | bytes, tools: Tools, sha256: str = "", header: Header | None = None) -> Outcome:
     """Judge one submission. Never raises: an unexpected error is an outcome that is not graded, with its trace.
 
     Args:
         name: what to call it in the report.
         content: the zip's path, or its bytes where the path means nothing (on another machine).
         tools: the worker's.
+        sha256: of the zip, hex, where it is known already.
+        header: its submission.json, likewise.
     """
-    outcome = Outcome(name, "")
+    outcome = Outcome(name, sha256, header=header)
     try:
-        outcome.sha256 = sha256_of(content)
+        outcome.sha256 = outcome.sha256 or sha256_of(content)
         _judge(outcome, content if isinstance(content, Path) else io.BytesIO(content), tools)
     except Refused as reason:
         outcome.status = "refused"
@@ -128,8 +132,8 @@ def sha256_of(content: Path | bytes) -> str:
 def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
     clock = _Clock(outcome.seconds)
     with Archive(source) as archive:
-        outcome.header = intake.header_of(archive)
-        submission = intake.read(archive, tools.course)
+        outcome.header = outcome.header or intake.header_of(archive)
+        submission = intake.read(archive, tools.course, outcome.header)
         outcome.problems += submission.problems
         outcome.notes += submission.notes
         outcome.claims = submission.claims
@@ -158,7 +162,7 @@ class _Clock:
         self._seconds[name], self._last = now - self._last, now
 
 
-def _evidence(submission: Submission, runs: dict[str, TaskRun], probes: dict[str, Any]) -> Evidence:
+def _evidence(submission: Submission, runs: dict[str, TaskRun], probes: JsonObject) -> Evidence:
     header, lab = submission.header, submission.lab
     return Evidence(
         kit_version=__version__,
@@ -185,7 +189,7 @@ def _tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun], in
     lab = submission.lab
     every = cases.all_cases(lab, tools.course, submission.header.student, submission.parameters)
     done: dict[str, TaskRun] = {}
-    ready: dict[str, tuple[tasks.Extracted, list[Case], dict[str, Any]]] = {}
+    ready: dict[str, tuple[tasks.Extracted, list[Case], Job]] = {}
     for name, part in lab.tasks.items():
         extracted = tasks.extract(submission.notebook or {}, name, part.function)
         not_run = tasks.without_run(extracted, part.function)
@@ -213,7 +217,7 @@ def _tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun], in
 
 
 def _alone(
-    function: str, extracted: tasks.Extracted, inputs: list[Case], job: dict[str, Any], tools: Tools
+    function: str, extracted: tasks.Extracted, inputs: list[Case], job: Job, tools: Tools
 ) -> tuple[TaskRun, int]:
     try:
         answers, retries = _retried(lambda: tools.sandbox().run([job]), tools)
@@ -236,9 +240,9 @@ def _retried(action: Callable[[], list[Any]], tools: Tools) -> tuple[list[Any], 
     raise AssertionError("unreachable")
 
 
-def _probes(subject: Subject, tools: Tools) -> tuple[dict[str, Any], int]:
+def _probes(subject: Subject, tools: Tools) -> tuple[JsonObject, int]:
     """The results of the probes that the lab asks for, and how many times one had to be tried again."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     retries = 0
     for name in subject.submission.lab.probes:
         found[name], again = _probed(name, subject, tools)
@@ -281,12 +285,15 @@ def unpacked(content: bytes) -> Evidence:
     """Stored evidence.
 
     Raises:
-        ValueError: damaged, or of another schema.
+        Unreadable: damaged, or of another form.
+        Newer: a newer kit wrote it.
     """
     try:
-        return Evidence.model_validate_json(gzip.decompress(content))
+        return EVIDENCE.from_json(gzip.decompress(content))
     except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
-        raise ValueError(f"damaged: {error}") from None
+        raise Unreadable(
+            expected=f"{EVIDENCE.name} as gzip", detail=f"damaged: {error}", next_step=EVIDENCE.next_step
+        ) from None
 
 
 def rejudge(lab: Lab, evidence: Evidence, course: Course) -> tuple[Evidence, list[Verdict], list[str]]:

@@ -19,6 +19,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
 from autograder.grading import feedback, store
 from autograder.grading.sanitize import clean_notebook
+from autograder.grading.verdict_file import VerdictFile
 
 NO_ANSWER = "(no answer in this submission)"
 TAGS = {
@@ -126,7 +127,7 @@ def rebuild(notebook: Any, known: Sequence[SourceCell]) -> Any:
     return notebook
 
 
-def apply_verdicts(grades: Iterable[Any], by_hand: set[str], document: Mapping[str, Any] | None) -> None:
+def apply_verdicts(grades: Iterable[Any], by_hand: set[str], document: VerdictFile | None) -> None:
     """Set the automatic score of every graded cell from a verdict file. What a person gave is left alone.
 
     Args:
@@ -136,8 +137,8 @@ def apply_verdicts(grades: Iterable[Any], by_hand: set[str], document: Mapping[s
     """
     for grade in grades:
         name = grade.cell.name
-        given = (document or {}).get("checks", {}).get(name) or {}
-        value = None if name in by_hand else given.get("score")
+        given = document.checks.get(name) if document else None
+        value = None if given is None or name in by_hand else given.score
         grade.auto_score = None if value is None else max(0.0, min(float(value), float(grade.cell.max_score)))
         grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
 

@@ -1,6 +1,7 @@
 """The class: its secret key, its roster, and what each student is handed out.
 
-``class/course.toml`` holds the course's id and key and stays with the instructor; ``class/roster.csv`` holds the
+``class/course.toml`` holds the course's id and key, and what the class changes of the labs
+(:mod:`autograder.labs.overlay`); it stays with the instructor. ``class/roster.csv`` holds the
 students; ``class/handout-parameters/STUDENT/student.toml`` is what a student gets. Without a course.toml grading
 uses the public course of self-learners, whose key is no secret.
 """
@@ -13,16 +14,19 @@ import io
 import os
 import re
 import secrets
-import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from autograder import paths
 from autograder.checks.shared import seeded_random
 from autograder.errors import CourseError
+from autograder.formats import Format, Newer, Unreadable
 from autograder.grading.archive import RESERVED
 from autograder.labs import students
 from autograder.labs.answers import replace
+from autograder.labs.overlay import MAX_POINTS, LabChange, Overlay
 
 COURSE_FILE = "course.toml"
 ROSTER_FILE = "roster.csv"
@@ -52,11 +56,13 @@ class Course:
         id: the course's id, also in every student.toml.
         key: the secret that personal parameters and hidden inputs are drawn from.
         roster: student id -> student; None when anyone may hand in (self-learners).
+        labs: the labs that the class does, with its points.
     """
 
     id: str
     key: bytes
     roster: dict[str, Person] | None
+    labs: Overlay = field(default_factory=Overlay)
 
     @property
     def is_public(self) -> bool:
@@ -77,29 +83,64 @@ class Course:
         return seeded_random.seed(self.key, "grading", student, lab)
 
 
+class CourseSection(BaseModel):
+    """The course's id, and its secret key as hex digits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=f"^{COURSE_ID.pattern.replace(chr(92) + 'Z', '$')}")
+    key: str = Field(min_length=32, pattern="^([0-9A-Fa-f]{2})+$")
+
+    @property
+    def secret(self) -> bytes:
+        """The key itself."""
+        return bytes.fromhex(self.key)
+
+
+class CourseFile(BaseModel):
+    """course.toml: what only the instructor has, and what the class changes of the labs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_: int = Field(default=1, alias="schema")
+    course: CourseSection
+    labs: dict[str, LabChange] = Field(default_factory=dict)
+
+
+COURSE: Format[CourseFile] = Format(
+    "the class's file",
+    f"class/{COURSE_FILE}",
+    CourseFile,
+    by_hand=True,
+    next_step="Put back a copy of that file, or correct the entry. With another key, no submission fits its student "
+    "any more.",
+)
+
+
 def load() -> Course:
     """The course of ``class/``; the public one when there is no course.toml.
 
     Raises:
-        CourseError: course.toml or the roster is damaged.
+        CourseError: course.toml or the roster is damaged, or names labs or checks that are not there.
     """
     file = paths.classroom() / COURSE_FILE
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))["course"]
-        identifier, key = document["id"], bytes.fromhex(document["key"])
-        if not isinstance(identifier, str) or not COURSE_ID.match(identifier) or len(key) < 16:
-            raise ValueError("[course] needs an id of letters and digits and a key of at least 32 hex digits")
+        document = COURSE.from_toml(file.read_bytes())
     except FileNotFoundError:
         return Course(students.PUBLIC_COURSE, students.PUBLIC_KEY, None)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except Newer:
+        raise
+    except (OSError, Unreadable) as error:
+        changes = f"for a lab omit = true, or points for its checks (0 to {MAX_POINTS})"
         raise CourseError(
-            expected=f"the course's id and key in {file}",
-            found=str(error) or type(error).__name__,
-            next_step="Put back a copy of that file. With another key, no submission fits its student any more.",
+            expected=f"the course's id and key in {file}, and if anything else, {changes}",
+            found=error.detail if isinstance(error, Unreadable) else str(error),
+            next_step=COURSE.next_step,
         ) from None
+    overlay = Overlay(document.labs).checked(file.as_posix())
     roster = file.with_name(ROSTER_FILE)
     listed = parse_roster(roster.read_bytes(), roster.name) if roster.is_file() else []
-    return Course(identifier, key, {person.id: person for person in listed})
+    return Course(document.course.id, document.course.secret, {person.id: person for person in listed}, overlay)
 
 
 def parse_roster(content: bytes, name: str) -> list[Person]:
@@ -202,7 +243,7 @@ def register(people: list[Person], course_id: str | None = None) -> Registered:
     replace(folder / ROSTER_FILE, buffer.getvalue().encode())
     course = load()
     for person in people:
-        issued = students.issue(course.key, course.id, person.id)
+        issued = students.issue(course.key, course.id, person.id, overlay=course.labs)
         students.write(issued, folder / HANDOUT / person.id / "student.toml")
     new = {person.id for person in people}
     for gone in old - new:

@@ -16,7 +16,7 @@ from nbgrader.preprocessors import SaveCells
 from autograder import paths
 from autograder.grading.nbgrader_steps import SourceCell, source_cells
 from autograder.grading.people import Course
-from autograder.labs import manifest, release
+from autograder.labs import release
 from autograder.labs.answers import replace
 from autograder.labs.manifest import Lab
 
@@ -77,7 +77,7 @@ def enter(lab: Lab, course: Course) -> None:
         want = _cells(notebook)
         if have == want:
             return
-        kept: list[dict[str, Any]] = []
+        kept: list[ByHand] = []
         if have.keys() != want.keys():  # nbgrader cannot add or remove cells while there are submissions
             kept = _by_hand(gradebook, lab.slug)
             for submission in list(gradebook.find_assignment(lab.slug).submissions):
@@ -106,49 +106,51 @@ def _cells(notebook: Any) -> dict[str, SourceCell]:
     return found
 
 
-def _by_hand(gradebook: Any, slug: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class ByHand:
+    """What a person gave for one cell of a student: points and extra credit, or a comment."""
+
+    student: str
+    cell: str
+    manual_score: float | None = None
+    extra_credit: float | None = None
+    manual_comment: str | None = None
+
+
+def _by_hand(gradebook: Any, slug: str) -> list[ByHand]:
     """What people gave for a lab, before its submissions are entered anew because its cells changed."""
-    kept: list[dict[str, Any]] = []
+    kept: list[ByHand] = []
     for submission in gradebook.find_assignment(slug).submissions:
+        student = submission.student_id
         for notebook in submission.notebooks:
             for grade in notebook.grades:
                 if grade.manual_score is not None or grade.extra_credit is not None:
-                    kept.append(
-                        {
-                            "student": submission.student_id,
-                            "cell": grade.cell.name,
-                            "manual_score": grade.manual_score,
-                            "extra_credit": grade.extra_credit,
-                        }
-                    )
+                    kept.append(ByHand(student, grade.cell.name, grade.manual_score, grade.extra_credit))
             for comment in notebook.comments:
                 if comment.manual_comment is not None:
-                    kept.append(
-                        {
-                            "student": submission.student_id,
-                            "cell": comment.cell.name,
-                            "manual_comment": comment.manual_comment,
-                        }
-                    )
+                    kept.append(ByHand(student, comment.cell.name, manual_comment=comment.manual_comment))
     return kept
 
 
-def _restore(course: Course, slug: str, kept: list[dict[str, Any]]) -> None:
+def _restore(course: Course, slug: str, kept: list[ByHand]) -> None:
     """Give back what :func:`_by_hand` kept, as far as its cells are still there."""
     if not kept:
         return
     with Gradebook(database(), course.id) as gradebook:
-        released = released_of(gradebook, manifest.find(slug))
-        for student in {entry["student"] for entry in kept}:
+        released = released_of(gradebook, course.labs.find(slug))
+        for student in {given.student for given in kept}:
             new_submission(gradebook, student, released)
         gradebook.db.commit()
-        for entry in kept:
-            row = gradebook.find_submission_notebook(slug, slug, entry["student"])
-            targets = row.comments if "manual_comment" in entry else row.grades
-            for target in targets:
-                if target.cell.name == entry["cell"]:
-                    for name in entry.keys() - {"student", "cell"}:
-                        setattr(target, name, entry[name])
+        for given in kept:
+            row = gradebook.find_submission_notebook(slug, slug, given.student)
+            if given.manual_comment is not None:
+                for comment in row.comments:
+                    if comment.cell.name == given.cell:
+                        comment.manual_comment = given.manual_comment
+                continue
+            for grade in row.grades:
+                if grade.cell.name == given.cell:
+                    grade.manual_score, grade.extra_credit = given.manual_score, given.extra_credit
         gradebook.db.commit()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from autograder.grading.judge import Outcome
 from autograder.grading.strictjson import said
+from autograder.grading.verdict_file import VerdictFile
 
 MAX_REMARKS = 6
 
@@ -63,24 +63,24 @@ class Row:
         return self.status in ("older", "duplicate")
 
 
-def row_of(document: dict[str, Any], status: str) -> Row:
+def row_of(document: VerdictFile, status: str) -> Row:
     """The row of a verdict file."""
-    remarks = [document["identity"]["message"]] if document["identity"]["message"] else []
-    remarks += document["problems"]
-    remarks += [f"{v['check']}: {v['found']}" for v in document["verdicts"] if v["status"] == "not_graded"]
-    remarks += [note for note in document["notes"] if not note.startswith("Traceback")]
-    if document.get("retries"):
-        remarks.append(f"Something of the engine had to be tried again ({document['retries']} times).")
+    remarks = [document.identity.message] if document.identity.message else []
+    remarks += document.problems
+    remarks += [f"{verdict.check}: {verdict.found}" for verdict in document.verdicts if verdict.status == "not_graded"]
+    remarks += [note for note in document.notes if not note.startswith("Traceback")]
+    if document.retries:
+        remarks.append(f"Something of the engine had to be tried again ({document.retries} times).")
     return Row(
-        source=document["source"],
-        student=document["student"],
-        lab=document["lab"],
+        source=document.source,
+        student=document.student,
+        lab=document.lab,
         status=status,
-        score=document["score"],
-        max_score=document["max_score"],
-        claimed=document["claimed"],
-        manual=tuple(document["manual"]),
-        failed=tuple(v["check"] for v in document["verdicts"] if v["status"] == "failed"),
+        score=document.score,
+        max_score=document.max_score,
+        claimed=document.claimed,
+        manual=document.manual,
+        failed=tuple(verdict.check for verdict in document.verdicts if verdict.status == "failed"),
         remarks=tuple(remarks),
     )
 
@@ -161,6 +161,6 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         )
 
 
-def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
     """The rows as JSON data."""
     return [asdict(row) for row in in_order(rows)]

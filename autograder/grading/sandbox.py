@@ -23,6 +23,7 @@ from autograder import paths
 from autograder.grading import strictjson
 from autograder.grading.problems import Refused
 from autograder.labs import runner, tasks
+from autograder.labs.tasks import Job
 from autograder.services import bounded, http, images, orphans
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ def build(client: DockerClient, report: Any = None) -> str:
         return images.build_local(client, TAG, context, base=images.PYTHON_BASE, report=report)
 
 
-def limit_seconds(jobs: Sequence[dict[str, Any]]) -> float:
+def limit_seconds(jobs: Sequence[Job]) -> float:
     """The most that these jobs may cost, by the runner's own limits: CPU time, or time asleep."""
     loads = (runner.MAX_RESTARTS + 1) * runner.LOAD_SECONDS
-    return sum(loads + float(job["seconds"]) * len(job["cases"]) for job in jobs)
+    return sum(loads + job["seconds"] * len(job["cases"]) for job in jobs)
 
 
-def wall_seconds(jobs: Sequence[dict[str, Any]]) -> float:
+def wall_seconds(jobs: Sequence[Job]) -> float:
     """After how long these jobs hang, on any machine: what they may cost, and what the runner waits beyond."""
     return MARGIN + limit_seconds(jobs) + (MARGIN + runner.PATIENCE) * len(jobs)
 
@@ -85,7 +86,7 @@ class Sandbox:
     def __init__(self, client: DockerClient, image: str) -> None:
         self._client, self._image = client, image
 
-    def run(self, jobs: Sequence[dict[str, Any]]) -> list[Any]:
+    def run(self, jobs: Sequence[Job]) -> list[Any]:
         """Run jobs (see :func:`autograder.labs.tasks.job`) one after the other in one container.
 
         Args:

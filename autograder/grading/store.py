@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from autograder import __version__, paths
 from autograder.checks.api import Verdict
-from autograder.evidence.model import Evidence
+from autograder.evidence.model import SCHEMA_VERSION, Evidence
+from autograder.formats import JsonObject, Newer, Unreadable
+from autograder.grading import rules
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Outcome, now, packed, status_of, unpacked
 from autograder.grading.people import Course
+from autograder.grading.verdict_file import BY_HAND, VERDICTS, Mark, VerdictFile
 from autograder.labs.answers import replace
 from autograder.labs.manifest import Lab
-
-SCHEMA = 1
-BY_HAND = "Graded by hand."
-
-Document = dict[str, Any]
-"""A verdict file: schema, lab, lab_version, kit_version, student, course, course_key (a fingerprint), source,
-submission_sha256, written_at, graded_at, identity {ok, message, owner}, status, problems, notes, verdicts, checks
-{id: {score, message}}, manual [ids], score, max_score, claimed (points), evidence (path below class/), seconds."""
 
 
 def verdict_file(student: str, lab: str) -> Path:
@@ -40,34 +35,56 @@ def notebook_file(student: str, lab: str) -> Path:
     return paths.classroom() / "submitted" / student / lab / f"{lab}.ipynb"
 
 
-def read(student: str, lab: str) -> Document | None:
-    """A verdict file; None when there is none, or it cannot be understood (then it is made anew)."""
+def read(student: str, lab: str) -> VerdictFile | None:
+    """A verdict file; None when there is none, or it cannot be understood (then it is made anew).
+
+    Raises:
+        Newer: a newer kit wrote it, so it must not be made anew by this one.
+    """
+    file = verdict_file(student, lab)
     try:
-        document = json.loads(verdict_file(student, lab).read_bytes())
-    except (OSError, ValueError):
+        return VERDICTS.from_json(file.read_bytes())
+    except Newer as problem:
+        raise Newer(
+            expected=problem.expected,
+            detail=f"{file.relative_to(paths.home()).as_posix()}: {problem.detail}",
+            next_step=problem.next_step,
+        ) from None
+    except (OSError, Unreadable):
         return None
-    return document if isinstance(document, dict) and document.get("schema") == SCHEMA else None
 
 
-def every() -> Iterator[Document]:
-    """All verdict files, by student and lab."""
+def every() -> Iterator[VerdictFile]:
+    """All verdict files, by student and lab.
+
+    Raises:
+        Newer: a newer kit wrote one.
+    """
     for file in sorted((paths.classroom() / "verdicts").glob("*/*.json")):
         document = read(file.parent.name, file.stem)
         if document is not None:
             yield document
 
 
-def is_current(document: Document, sha256: str, lab: Lab, course: Course) -> bool:
-    """Whether a verdict is about this very zip, lab, kit and course, and complete."""
+def holds(document: VerdictFile, sha256: str, lab: Lab, course: Course) -> bool:
+    """Whether the evidence of a verdict is what this very zip would give again, with this lab and course."""
     return (
-        document["status"] == "graded"
-        and document["submission_sha256"] == sha256
-        and document["kit_version"] == __version__
-        and document["lab_version"] == lab.version
-        and document["course_key"] == course.fingerprint
-        and evidence_file(document["student"], document["lab"]).is_file()
-        and notebook_file(document["student"], document["lab"]).is_file()
+        document.status == "graded"
+        and document.submission_sha256 == sha256
+        and document.lab_version == lab.version
+        and document.course_key == course.fingerprint
+        and document.evidence_schema == SCHEMA_VERSION
+        and evidence_file(document.student, document.lab).is_file()
+        and notebook_file(document.student, document.lab).is_file()
     )
+
+
+def is_current(document: VerdictFile, sha256: str, lab: Lab, course: Course) -> bool:
+    """Whether a verdict is what grading this very zip would give again: its evidence holds, and the rules are the same.
+
+    The kit's version does not matter: what decides a verdict is the lab, its checks and the form of evidence.
+    """
+    return holds(document, sha256, lab, course) and document.judged_by == rules.fingerprint(lab)
 
 
 def message_of(verdict: Verdict) -> str:
@@ -82,108 +99,131 @@ def message_of(verdict: Verdict) -> str:
     return ("Not graded. " if verdict.status == "not_graded" else "") + " ".join(said)
 
 
-def marks(lab: Lab, verdicts: list[Verdict]) -> Document:
-    """The part of a verdict file that says how many points there are, and for what."""
-    by_id = {verdict.check: verdict for verdict in verdicts}
-    checks: dict[str, Document] = {}
-    for id in lab.points:
-        verdict = by_id.get(id)
-        checks[id] = (
-            {"score": None, "message": BY_HAND}
-            if verdict is None
-            else {"score": verdict.points, "message": message_of(verdict)}
-        )
-    return {
-        "verdicts": [verdict.model_dump() for verdict in verdicts],
-        "checks": checks,
-        "manual": [id for id in lab.points if id not in by_id],
-        "score": sum(verdict.points or 0.0 for verdict in verdicts),
-        "max_score": lab.total,
-        "claimed": sum(v.points or 0.0 for v in verdicts if v.trust == "claimed" and v.status == "passed"),
-    }
-
-
-def record(outcome: Outcome, identity: Identity, course: Course, lab: Lab) -> Document:
+def record(outcome: Outcome, identity: Identity, course: Course, lab: Lab) -> VerdictFile:
     """Keep what became of a submission whose student and lab are known: notebook and evidence first, verdict last.
 
     A submission that gave no evidence (refused, or the grader failed) never replaces one that was judged.
     """
     header = outcome.header
     assert header is not None
-    document: Document = {
-        "schema": SCHEMA,
-        "lab": lab.slug,
-        "lab_version": lab.version,
-        "kit_version": __version__,
-        "student": header.student,
-        "course": course.id,
-        "course_key": course.fingerprint,
-        "source": outcome.source,
-        "submission_sha256": outcome.sha256,
-        "written_at": header.written_at,
-        "graded_at": now(),
-        "identity": identity.model_dump(),
-        "status": outcome.status,
-        "problems": outcome.problems,
-        "notes": outcome.notes,
-        **marks(lab, outcome.verdicts),
-        "evidence": None,
-        "retries": outcome.retries,
-        "seconds": {part: round(value, 4) for part, value in outcome.seconds.items()},
-    }
-    if outcome.evidence is None:  # refused, or the grader failed before there was anything to judge
-        document |= {"verdicts": [], "score": None, "checks": {id: {"score": None, "message": ""} for id in lab.points}}
-    before = read(header.student, lab.slug)
-    if outcome.evidence is None and before is not None and before["evidence"] is not None:
-        return document
-    if outcome.evidence is not None:
+    target = evidence_file(header.student, lab.slug)
+    judged = outcome.evidence is not None  # else refused, or the grader failed before there was anything to judge
+    document = VerdictFile(
+        lab=lab.slug,
+        lab_version=lab.version,
+        kit_version=__version__,
+        student=header.student,
+        course=course.id,
+        course_key=course.fingerprint,
+        source=outcome.source,
+        submission_sha256=outcome.sha256,
+        written_at=header.written_at,
+        graded_at=now(),
+        identity=identity,
+        status=outcome.status,
+        problems=tuple(outcome.problems),
+        notes=tuple(outcome.notes),
+        verdicts=tuple(outcome.verdicts) if judged else (),
+        checks=_marks(lab, outcome.verdicts) if judged else {id: Mark(score=None, message="") for id in lab.points},
+        manual=_by_hand(lab, outcome.verdicts),
+        score=_sum(outcome.verdicts) if judged else None,
+        max_score=lab.total,
+        claimed=_claimed(outcome.verdicts),
+        evidence=target.relative_to(paths.classroom()).as_posix() if judged else None,
+        retries=outcome.retries,
+        seconds={part: round(value, 4) for part, value in outcome.seconds.items()},
+        judged_by=rules.fingerprint(lab) if judged else None,
+        evidence_schema=SCHEMA_VERSION,
+    )
+    if outcome.evidence is None:
+        before = read(header.student, lab.slug)
+        if before is not None and before.evidence is not None:
+            return document
+    else:
         replace(notebook_file(header.student, lab.slug), notebook_bytes(outcome.notebook or {}))
         replace(notebook_file(header.student, lab.slug).with_name("timestamp.txt"), _timestamp(header.moment))
-        target = evidence_file(header.student, lab.slug)
         replace(target, outcome.evidence)
-        document["evidence"] = target.relative_to(paths.classroom()).as_posix()
-    _write(document)
+    write(document)
     return document
 
 
-def _write(document: Document) -> None:
-    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    replace(verdict_file(document["student"], document["lab"]), text.encode())
+def _marks(lab: Lab, verdicts: Sequence[Verdict]) -> dict[str, Mark]:
+    """Points and reason for each check of the lab."""
+    by_id = {verdict.check: verdict for verdict in verdicts}
+    return {
+        id: Mark(score=verdict.points, message=message_of(verdict))
+        if (verdict := by_id.get(id)) is not None
+        else Mark(score=None, message=BY_HAND)
+        for id in lab.points
+    }
 
 
-def notebook_bytes(notebook: Document) -> bytes:
+def _by_hand(lab: Lab, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    judged = {verdict.check for verdict in verdicts}
+    return tuple(id for id in lab.points if id not in judged)
+
+
+def _sum(verdicts: Sequence[Verdict]) -> float:
+    return sum(verdict.points or 0.0 for verdict in verdicts)
+
+
+def _claimed(verdicts: Sequence[Verdict]) -> float:
+    return sum(v.points or 0.0 for v in verdicts if v.trust == "claimed" and v.status == "passed")
+
+
+def write(document: VerdictFile) -> None:
+    """Write a verdict file, whole or not at all."""
+    replace(verdict_file(document.student, document.lab), document.content())
+
+
+def notebook_bytes(notebook: JsonObject) -> bytes:
     """A notebook file, as nbformat writes it."""
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
 
 
-def _timestamp(moment: Any) -> bytes:
+def _timestamp(moment: datetime) -> bytes:
     """A timestamp.txt as nbgrader reads it (an ISO time with its zone)."""
     return (moment.isoformat(timespec="seconds") + "\n").encode() if moment.year > 1 else b""
 
 
-def evidence_of(document: Document) -> Evidence:
+def evidence_of(document: VerdictFile) -> Evidence:
     """The evidence that a verdict rests on.
 
     Raises:
         OSError: it is gone.
-        ValueError: it is damaged.
+        Unreadable: it is damaged.
+        Newer: a newer kit wrote it.
     """
-    return unpacked(evidence_file(document["student"], document["lab"]).read_bytes())
+    return unpacked(evidence_file(document.student, document.lab).read_bytes())
 
 
-def update(document: Document, lab: Lab, evidence: Evidence, verdicts: list[Verdict], notes: list[str]) -> Document:
-    """Keep the verdicts of a regrade. Evidence is rewritten only when its expected results changed."""
-    fresh = document | {
+def update(
+    document: VerdictFile, lab: Lab, evidence: Evidence, verdicts: Sequence[Verdict], notes: Sequence[str]
+) -> VerdictFile:
+    """Keep the verdicts of a regrade. Evidence is rewritten only when its expected results changed.
+
+    Where the verdicts are as before, the file only learns by which rules they were judged.
+    """
+    said = (*(note for note in document.notes if note not in notes), *notes)
+    judged = {
         "lab_version": lab.version,
-        "kit_version": __version__,
-        "graded_at": now(),
         "status": status_of(verdicts),
-        "notes": [note for note in document["notes"] if note not in notes] + notes,
-        **marks(lab, verdicts),
+        "notes": said,
+        "verdicts": tuple(verdicts),
+        "checks": _marks(lab, verdicts),
+        "manual": _by_hand(lab, verdicts),
+        "score": _sum(verdicts),
+        "max_score": lab.total,
+        "claimed": _claimed(verdicts),
     }
+    fresh = document.model_copy(update=judged)
+    if fresh != document:
+        fresh = fresh.model_copy(update={"kit_version": __version__, "graded_at": now()})
+    fresh = fresh.model_copy(update={"judged_by": rules.fingerprint(lab)})
     content = packed(evidence)
-    target = evidence_file(document["student"], document["lab"])
+    target = evidence_file(document.student, document.lab)
     if target.read_bytes() != content:
         replace(target, content)
-    _write(fresh)
+    if fresh != document:
+        write(fresh)
     return fresh

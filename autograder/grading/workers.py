@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.evidence.submission_zip import Header
 from autograder.grading import judge, probes
 from autograder.grading.judge import Outcome, Tools
 from autograder.grading.people import Course
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A zip of a unit: its name in the report, and its path or (for other machines) its bytes."""
+    """A zip of a unit.
+
+    Attributes:
+        name: in the report.
+        content: its path or (for other machines) its bytes.
+        sha256: of the zip, hex; empty where nobody has read it yet.
+        header: its submission.json, likewise.
+    """
 
     name: str
     content: Path | bytes
+    sha256: str = ""
+    header: Header | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def work(unit: Unit, course: Course, master: Owner | None = None) -> tuple[Owner
     tools = Tools(course, sandbox=_kit.get_sandbox, probe=_kit.get_probe)
     outcomes: list[Outcome] = []
     for candidate in unit.candidates:
-        outcomes.append(judge.judge(candidate.name, candidate.content, tools))
+        outcomes.append(judge.judge(candidate.name, candidate.content, tools, candidate.sha256, candidate.header))
         if outcomes[-1].status != "refused":
             break
     return orphans.owner(), outcomes

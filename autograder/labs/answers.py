@@ -8,15 +8,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from autograder.errors import CourseError
 from autograder.evidence.model import Answer
+from autograder.evidence.submission_zip import ANSWERS, ANSWERS_FILE
+from autograder.formats import Newer, Unreadable
 
-FILE = "answers.json"
+FILE = ANSWERS_FILE
 MAX_ANSWER = 64 * 1024  # characters of one answer's JSON
-
-_answers = TypeAdapter(dict[str, Answer])
 
 
 def plain(value: object, where: str = "the value") -> JsonValue:
@@ -59,32 +59,21 @@ def read(folder: Path) -> dict[str, Answer]:
     """The answers recorded in a lab's folder; none when the file does not exist.
 
     Raises:
-        CourseError: the file is damaged.
+        CourseError: the file is damaged, or a newer kit wrote it.
     """
     file = folder / FILE
     try:
-        return parse(file.read_bytes())
+        return ANSWERS.from_json(file.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except Newer:
+        raise
+    except (OSError, Unreadable) as error:
         raise CourseError(
             expected=f"a valid {FILE} in {folder.name}",
-            found=str(error).splitlines()[0],
-            next_step=f"Rename {FILE} and run the cells that call answer(…) again.",
+            found=error.detail if isinstance(error, Unreadable) else str(error),
+            next_step=ANSWERS.next_step,
         ) from None
-
-
-def parse(content: bytes) -> dict[str, Answer]:
-    """Answers from the bytes of an answers.json.
-
-    Raises:
-        ValueError: not valid.
-    """
-    try:
-        return _answers.validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def record(folder: Path, name: str, answer: Answer) -> None:
@@ -100,7 +89,7 @@ def record(folder: Path, name: str, answer: Answer) -> None:
             next_step="Record only what is asked for.",
         )
     answers = read(folder) | {name: answer}
-    replace(folder / FILE, _answers.dump_json(dict(sorted(answers.items())), indent=1) + b"\n")
+    replace(folder / FILE, ANSWERS.to_json(dict(sorted(answers.items())), indent=1) + b"\n")
 
 
 def replace(file: Path, content: bytes) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from autograder import paths
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case
-from autograder.labs.manifest import Lab
+from autograder.labs.manifest import Lab, Parameters
 
 
 def load_module(file: Path, name: str) -> ModuleType:
@@ -24,7 +23,7 @@ def load_module(file: Path, name: str) -> ModuleType:
     return module
 
 
-def cases(lab: Lab, draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
+def cases(lab: Lab, draw: SeededRandom, parameters: Parameters) -> dict[str, list[Case]]:
     """Task name -> hidden cases; empty when the lab has no hidden.py, or no cases in it.
 
     Args:
@@ -39,7 +38,7 @@ def cases(lab: Lab, draw: SeededRandom, parameters: dict[str, Any]) -> dict[str,
     return {task: [case.model_copy(update={"hidden": True}) for case in found] for task, found in drawn.items()}
 
 
-def values(lab: Lab, draw: SeededRandom, parameters: dict[str, Any]) -> JsonValue:
+def values(lab: Lab, draw: SeededRandom, parameters: Parameters) -> JsonValue:
     """What a lab draws for its checks in grading (the probe ``hidden``), as JSON data.
 
     Args:
@@ -54,5 +53,5 @@ def values(lab: Lab, draw: SeededRandom, parameters: dict[str, Any]) -> JsonValu
 
 
 def _module(lab: Lab) -> ModuleType | None:
-    file = paths.SOLUTIONS / lab.slug / "hidden.py"
+    file = lab.source.hidden
     return load_module(file, f"hidden_{lab.module}") if file.is_file() else None

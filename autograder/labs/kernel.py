@@ -9,10 +9,25 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
+from autograder.formats import Format, Unreadable
 from autograder.labs import answers, tasks
 
 FILE = ".kernel.json"
 REMEMBERED = 200  # cells
+
+
+class Ran(BaseModel):
+    """What a kernel ran: the time of the last cell (seconds since 1970), and a mark of each cell's source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: float
+    cells: tuple[str, ...]
+
+
+RAN: Format[Ran] = Format("what the kernel ran", f"work/NN-slug/{FILE}", Ran)
 
 
 def _mark(source: str) -> str:
@@ -22,19 +37,18 @@ def _mark(source: str) -> str:
 def remember(folder: Path, executed: Iterable[str]) -> None:
     """Note the cells that were run so far, oldest first, and the time."""
     marks = list(dict.fromkeys(_mark(source) for source in executed if source.strip()))[-REMEMBERED:]
-    answers.replace(folder / FILE, json.dumps({"at": time.time(), "cells": marks}).encode())
+    answers.replace(folder / FILE, json.dumps(Ran(at=time.time(), cells=tuple(marks)).model_dump()).encode())
 
 
 def unsaved(folder: Path, notebook: Mapping[str, Any]) -> list[str]:
     """A sentence when the kernel ran cells, after the notebook was last written, that are not in the file."""
     try:
-        noted = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        at, marks = float(noted["at"]), set(map(str, noted["cells"]))
+        ran = RAN.from_json((folder / FILE).read_bytes())
         written = (folder / f"{folder.name}.ipynb").stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, Unreadable):
         return []
-    missing = marks - {_mark(source) for source, _ in tasks.sources(notebook)}
-    if not missing or at <= written:
+    missing = set(ran.cells) - {_mark(source) for source, _ in tasks.sources(notebook)}
+    if not missing or ran.at <= written:
         return []
     return [
         f"The notebook on disk is older than what the kernel ran: {len(missing)} "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -26,12 +25,14 @@ from autograder.errors import CourseError
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
 from autograder.domain.services import EMULATORS
 from autograder.evidence.emulator_state import MAX_REPOSITORIES
+from autograder.formats import Format
 from autograder.labs import answers, probing, tasks, workspace
-from autograder.labs.manifest import Lab
+from autograder.labs.manifest import Lab, Parameters
 from autograder.labs.students import Student
 from autograder.services import addresses, base_configs, engine
 
 MAX_FILE = 1 << 20  # bytes of one of the lab's files
+Journal = tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Live:
     clients: dict[str, RegistryClient] = field(default_factory=dict)
     _bases: tuple[Base, ...] | None = None
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> Parameters:
         """The student's personal parameters."""
         return self.lab.parameters(self.student.seed(self.lab.slug))
 
@@ -96,7 +97,9 @@ class Live:
             return private.PrivateClient(self.folder, self.parameters())
         if service not in self.clients:
             emulator = service in EMULATORS
-            self.clients[service] = EmulatorClient(service) if emulator else RegistryClient(addresses.load().of(service))
+            self.clients[service] = (
+                EmulatorClient(service) if emulator else RegistryClient(addresses.load().of(service))
+            )
         return self.clients[service]
 
     def collect(self, wanted: Wanted | None = None) -> Evidence:
@@ -108,7 +111,7 @@ class Live:
         """
         wanted = wanted or Wanted.everything(self.lab)
         parameters = self.parameters()
-        journals: list[tuple[dict[str, Any], ...]] = []
+        journals: list[Journal] = []
         services = {name: self._service(name, parameters, journals) for name in sorted(wanted.services)}
         files = self.files()
         return Evidence(
@@ -155,9 +158,7 @@ class Live:
             self._bases = bases.proved(self.base_configs())
         return self._bases
 
-    def _service(
-        self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]
-    ) -> Service:
+    def _service(self, name: str, parameters: Mapping[str, Any], journals: list[Journal]) -> Service:
         try:
             return self.service(name, parameters, journals)
         except CourseError as problem:
@@ -165,9 +166,7 @@ class Live:
                 raise
             return Service(settings={"problem": problem.found})
 
-    def service(
-        self, name: str, parameters: Mapping[str, Any], journals: list[tuple[dict[str, Any], ...]]
-    ) -> Service:
+    def service(self, name: str, parameters: Mapping[str, Any], journals: list[Journal]) -> Service:
         """A service as it is now; an emulator's journal is added to ``journals``."""
         client = self.client(name)
         told = Told({}, ())
@@ -190,9 +189,7 @@ class Live:
         """The student's repositories; the course's own is none of them."""
         return sorted(name for name in client.catalog() if name != addresses.TRIVY_DB)
 
-    def _repositories(
-        self, service: str, parameters: Mapping[str, Any], there: list[str]
-    ) -> dict[str, LayerPolicy]:
+    def _repositories(self, service: str, parameters: Mapping[str, Any], there: list[str]) -> dict[str, LayerPolicy]:
         wanted = self.lab.repositories_of(service, parameters, there)
         if len(wanted) > MAX_REPOSITORIES:
             raise CourseError(
@@ -276,13 +273,17 @@ def answer_inputs(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, tuple[st
     return {name: tuple(ref.format_map(parameters) for ref in part.inputs) for name, part in lab.answers.items()}
 
 
+CASES: Format[dict[str, list[Case]]] = Format(
+    "the visible cases", "labs/NN-slug/cases.json", dict[str, list[Case]], by_hand=True, next_step="Correct that field."
+)
+
+
 def visible_cases(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, list[Case]]:
     """The visible cases of each task: cases.json, and those that the lab's module makes from the parameters."""
     found: dict[str, list[Case]] = {}
-    file = lab.folder / "cases.json"
+    file = lab.source.cases
     if file.is_file():
-        for name, listed in json.loads(file.read_text(encoding="utf-8")).items():
-            found[name] = [Case.model_validate(case) for case in listed]
+        found = CASES.from_json(file.read_bytes())
     personal = getattr(lab.code(), "visible_cases", None)
     if personal is not None:
         for name, cases in personal(dict(parameters)).items():

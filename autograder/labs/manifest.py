@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from autograder import paths
 from autograder.checks.api import Check, checks_of
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.errors import CourseError
 from autograder.evidence.model import LayerPolicy
-
+from autograder.formats import Format, Newer, Unreadable
+from autograder.labs import sources
+from autograder.labs.sources import LabSource
 
 ALL = "*"  # instead of a repository's name
+Parameters = dict[str, Any]
+"""A student's personal parameters: name -> a JSON value."""
 
 
 class _Part(BaseModel):
@@ -80,7 +81,7 @@ class CheckPart(_Part):
 class Lab(_Part):
     """A lab's manifest, validated."""
 
-    schema_: int = Field(alias="schema", ge=1, le=1)
+    schema_: int = Field(alias="schema")
     slug: str = Field(pattern=r"^[0-9]{2}-[a-z0-9]+(-[a-z0-9]+)*$")
     version: int = Field(ge=1)
     title: str
@@ -93,13 +94,22 @@ class Lab(_Part):
     catalog: tuple[str, ...] = ()
     repositories: tuple[RepositoryPart, ...] = ()
     acr_tokens: tuple[str, ...] = ()  # that the lab asks for ("{token}"): a reset deletes them
-    hub_accounts: tuple[str, ...] = ()  # of this lab alone on the Docker Hub emulator ("{namespace}"): a reset ends them
+    hub_accounts: tuple[
+        str, ...
+    ] = ()  # of this lab alone on the Docker Hub emulator ("{namespace}"): a reset ends them
     answers: dict[str, AnswerPart] = Field(default_factory=dict)
     tasks: dict[str, TaskPart] = Field(default_factory=dict)
     files: tuple[str, ...] = ()
     starter: tuple[StarterPart, ...] = ()
     probes: tuple[str, ...] = ()
     checks: tuple[CheckPart, ...]
+
+    _source: LabSource = PrivateAttr()
+
+    @property
+    def source(self) -> LabSource:
+        """Where the lab's parts lie."""
+        return self._source
 
     @property
     def points(self) -> dict[str, float]:
@@ -119,7 +129,15 @@ class Lab(_Part):
     @property
     def folder(self) -> Path:
         """What a student gets."""
-        return paths.LABS / self.slug
+        return self._source.folder
+
+    def with_points(self, points: Mapping[str, float]) -> Lab:
+        """The lab with other points for some of its checks."""
+        checks = tuple(
+            part.model_copy(update={"points": float(points[part.id])}) if part.id in points else part
+            for part in self.checks
+        )
+        return self.model_copy(update={"checks": checks})
 
     def listed(self, service: str, parameters: Mapping[str, Any]) -> dict[str, LayerPolicy]:
         """The repositories of a service that the lab names, without "*": name -> which layers travel."""
@@ -152,49 +170,69 @@ class Lab(_Part):
         return named
 
     def code(self) -> ModuleType:
-        """The lab's module in ``autograder.checks``."""
-        return import_module(f"autograder.checks.{self.module}.checks")
+        """The lab's module of checks.
+
+        Raises:
+            CourseError: there is none.
+        """
+        return self._source.code(self.module)
 
     def declared_checks(self) -> dict[str, Check]:
         """The lab's checks by id, in order."""
         return checks_of(self.code())
 
-    def parameters(self, seed: str) -> dict[str, Any]:
+    def parameters(self, seed: str) -> Parameters:
         """The personal parameters that belong to a handed-out seed (64 hex digits)."""
-        result: dict[str, Any] = self.code().parameters(SeededRandom(seed))
+        result: Parameters = self.code().parameters(SeededRandom(seed))
         return result
 
 
-def read(file: Path) -> Lab:
+LAB: Format[Lab] = Format(
+    "the lab's manifest", "labs/NN-slug/lab.toml", Lab, by_hand=True, next_step="Correct that field."
+)
+
+
+def read(file: Path, source: LabSource | None = None) -> Lab:
     """Read and validate a lab.toml.
 
+    Args:
+        file: the lab.toml.
+        source: where the lab's other parts lie; beside the file where nothing is said.
+
     Raises:
-        CourseError: unreadable, not TOML, or not a valid manifest; names the field.
+        CourseError: unreadable, not TOML, not a valid manifest (names the field), or for a newer kit.
     """
     try:
-        return Lab.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        lab = LAB.from_toml(file.read_bytes())
+    except OSError as error:
         raise CourseError(
             expected=f"a readable manifest {file.name}", found=str(error), next_step="Restore the file."
         ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+    except Newer:
+        raise
+    except Unreadable as problem:
         raise CourseError(
-            expected=f"a valid {file.parent.name}/{file.name}",
-            found=f"{where}: {first['msg']}",
-            next_step="Correct that field.",
+            expected=f"a valid {file.parent.name}/{file.name}", found=problem.detail, next_step=LAB.next_step
         ) from None
+    lab._source = source or sources.beside(file)
+    return lab
 
 
 def slugs() -> list[str]:
-    """The slugs of all labs of this kit, in order."""
-    return sorted(file.parent.name for file in paths.LABS.glob("*/lab.toml"))
+    """The slugs of all labs on the search path (:mod:`autograder.labs.sources`), in order."""
+    return list(sources.every())
 
 
 @cache
-def _load(file: Path) -> Lab:
-    return read(file)
+def _load(source: LabSource) -> Lab:
+    lab = read(source.manifest, source)
+    if lab.slug != source.slug:
+        raise CourseError(
+            expected=f'slug = "{source.slug}" in {source.manifest}: the name of its folder',
+            found=f'slug = "{lab.slug}"',
+            next_step="Correct that field, or rename the folder.",
+        )
+    return lab
 
 
 def find(name: str) -> Lab:
@@ -204,11 +242,12 @@ def find(name: str) -> Lab:
         CourseError: no such lab, or several.
     """
     begins = f"{name:0>2}-" if name.isascii() and name.isdigit() else name
-    found = [slug for slug in slugs() if slug == name] or [slug for slug in slugs() if slug.startswith(begins)]
+    known = sources.every()
+    found = [slug for slug in known if slug == name] or [slug for slug in known if slug.startswith(begins)]
     if len(found) != 1 or not name:
         raise CourseError(
-            expected="one of " + ", ".join(slugs()),
+            expected="one of " + ", ".join(known),
             found=f"no lab is called {name!r}" if not found else f"{name!r} could be {', '.join(found)}",
             next_step="Give the name as listed.",
         )
-    return _load(paths.LABS / found[0] / "lab.toml")
+    return _load(known[found[0]])

@@ -9,6 +9,7 @@ from pathlib import Path
 from autograder import paths
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError
+from autograder.formats import Format, Unreadable
 from autograder.labs import answers, students
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
@@ -19,6 +20,12 @@ def _file() -> Path:
 
 
 OWNER = "/student"  # the entry that says whose verdicts these are; no lab's slug has a slash
+
+
+Seen = dict[str, dict[str, str]]
+"""Lab slug -> check id -> last status; ``SLUG/hints`` -> check id -> how many were shown; and :data:`OWNER`."""
+
+PROGRESS: Format[Seen] = Format("what was seen to pass", "work/.progress.json", Seen)
 
 
 def _owner() -> str:
@@ -33,28 +40,27 @@ def _id(student: Student) -> str:
     return f"{student.course}/{student.student}"
 
 
-def _write(seen: dict[str, dict[str, str]], owner: str) -> None:
+def _write(seen: Seen, owner: str) -> None:
     kept = seen | ({OWNER: {"id": owner}} if owner else {})
     answers.replace(_file(), json.dumps(kept, indent=0, sort_keys=True).encode())
 
 
-def read() -> dict[str, dict[str, str]]:
-    """Lab slug -> check id -> last status; empty when nothing was checked yet or the file is damaged.
+def _read(owner: str) -> Seen:
+    try:
+        seen = PROGRESS.from_json(_file().read_bytes())
+    except (OSError, Unreadable):
+        return {}
+    theirs = seen.get(OWNER, {}).get("id", "")
+    return {} if owner and theirs and owner != theirs else seen
+
+
+def read() -> Seen:
+    """Lab slug -> check id -> last status; empty when nothing was checked yet or the file cannot be understood.
 
     Empty, too, when the verdicts are another student's: somebody who puts a student.toml into work/ after a first look
     has other values from then on.
     """
     return _read(_owner())
-
-
-def _read(owner: str) -> dict[str, dict[str, str]]:
-    try:
-        loaded = json.loads(_file().read_text(encoding="utf-8"))
-        seen = {str(lab): {str(k): str(v) for k, v in checks.items()} for lab, checks in loaded.items()}
-        theirs = seen.get(OWNER, {}).get("id", "")
-        return {} if owner and theirs and owner != theirs else seen
-    except (OSError, ValueError, AttributeError):
-        return {}
 
 
 def note(lab: Lab, student: Student, verdicts: Iterable[Verdict]) -> None:

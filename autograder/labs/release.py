@@ -8,10 +8,8 @@ part of the full lock only.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
-from autograder import paths
 from autograder.errors import CourseError
 from autograder.labs.manifest import Lab
 
@@ -38,11 +36,6 @@ In both, your own AWS settings and Docker logins have no effect.
 """
 
 
-def master(lab: Lab) -> Path:
-    """The master notebook's file."""
-    return paths.SOLUTIONS / lab.slug / f"{lab.slug}.py"
-
-
 def source(lab: Lab) -> Any:
     """The instructor's notebook: the master with stable cell ids and the points of lab.toml.
 
@@ -52,7 +45,7 @@ def source(lab: Lab) -> Any:
     import jupytext
     import nbformat
 
-    notebook = jupytext.read(master(lab), fmt="py:percent")
+    notebook = jupytext.read(lab.source.master, fmt="py:percent")
     ids: set[str] = set()
     graded = []
     for position, cell in enumerate(notebook.cells):
@@ -76,6 +69,8 @@ def source(lab: Lab) -> Any:
                 raise _disagreement(lab, f'the cell {cell.id} must hold check("{cell.id}") and nothing else')
             grader["points"] = lab.points[cell.id]
             graded.append(cell.id)
+        elif grader.get("grade") and lab.points.get(cell.id, grader["points"]) != grader["points"]:
+            grader["points"] = lab.points[cell.id]  # of a written task, in a class that gives others
     missing = [id for id in lab.points if id not in graded and not _is_written(notebook, id)]
     if missing:
         raise _disagreement(lab, f"lab.toml has {', '.join(missing)}, and the master has no such check cell")

@@ -29,7 +29,9 @@ from typing import Any
 MAX_RESULT = 64 * 1024  # characters of one result's JSON
 MAX_RESTARTS = 3  # processes lost to a time-out or crash before the remaining cases are given up
 LOAD_SECONDS = 10.0  # for the cell itself
-PATIENCE = 600.0  # seconds in all that a job's processes may wait for nothing that counts: a processor, a disk, a signal
+PATIENCE = (
+    600.0  # seconds in all that a job's processes may wait for nothing that counts: a processor, a disk, a signal
+)
 LOOK = 0.1  # seconds from one look at a process to the next
 UNSEEN = 5  # where nobody tells whether a process sleeps or waits for a processor: wall seconds that count as one
 ASLEEP = frozenset("SIZX")  # first letters of the states in which a process waits for something, or has ended

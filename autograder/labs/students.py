@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from autograder import paths
 from autograder.checks.shared import seeded_random
 from autograder.errors import CourseError
+from autograder.formats import Format, JsonObject, Newer, Unreadable
 from autograder.labs import manifest
+from autograder.labs.overlay import LabChange, Overlay
 
 # The key of the public course, for people who learn on their own. It is no secret and protects nothing; a class has
 # a key of its own, which stays with the instructor.
@@ -23,12 +25,17 @@ ID = re.compile(r"[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9])?\Z")
 
 
 class Student(BaseModel):
-    """A student of a course.
+    """student.toml: a student of a course.
+
+    Version 0.1.0 reads no file with a further field, so none is written that says nothing.
 
     Attributes:
         student: the id, also part of the submission's file name: lower-case letters, digits, ``.``, ``_``, ``-``.
         course: the course's id.
         seeds: lab slug -> handed-out seed, 64 hex digits.
+        labs: what the class changes of the labs.
+        parameters: reserved: lab slug -> the values of its personal parameters, in place of drawing them.
+        signature: reserved: over this document, by the instructor.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +43,14 @@ class Student(BaseModel):
     student: str = Field(pattern="^" + ID.pattern.replace(r"\Z", "$"))
     course: str = Field(min_length=1, max_length=80)
     seeds: dict[str, str]
+    labs: dict[str, LabChange] = Field(default_factory=dict)
+    parameters: dict[str, JsonObject] | None = None
+    signature: JsonObject | None = None
+
+    @property
+    def overlay(self) -> Overlay:
+        """The labs as the student's class has them."""
+        return Overlay(self.labs)
 
     def seed(self, lab: str) -> str:
         """The handed-out seed of a lab.
@@ -53,8 +68,20 @@ class Student(BaseModel):
         return self.seeds[lab]
 
 
-def issue(key: bytes, course: str, student: str, labs: list[str] | None = None) -> Student:
+STUDENT: Format[Student] = Format("the student file", "work/student.toml, class/handout-parameters/ID/", Student)
+
+
+def issue(
+    key: bytes, course: str, student: str, labs: list[str] | None = None, overlay: Overlay | None = None
+) -> Student:
     """What a student is handed out: the id and one seed a lab.
+
+    Args:
+        key: the course's secret.
+        course: the course's id.
+        student: the student's id.
+        labs: slugs; all labs when not given.
+        overlay: what the class changes of the labs.
 
     Raises:
         CourseError: the id holds characters that do not fit file and image names.
@@ -64,6 +91,7 @@ def issue(key: bytes, course: str, student: str, labs: list[str] | None = None) 
             student=student,
             course=course,
             seeds={lab: seeded_random.seed(key, "student", student, lab) for lab in labs or manifest.slugs()},
+            labs=dict(overlay.changes) if overlay else {},
         )
     except ValidationError:
         raise CourseError(
@@ -83,6 +111,7 @@ def write(student: Student, file: Path) -> None:
         "",
         "[seeds]",
         *(f'"{lab}" = "{seed}"' for lab, seed in student.seeds.items()),
+        *_changes(student.labs),
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.part")  # half a file would lock the student out
@@ -90,21 +119,31 @@ def write(student: Student, file: Path) -> None:
     partial.replace(file)
 
 
+def _changes(labs: Mapping[str, LabChange]) -> Iterator[str]:
+    """The lines that say what a class changes of the labs; ids and slugs need no escapes, quoted."""
+    for slug, change in labs.items():
+        if change.omit:
+            yield from ("", f'[labs."{slug}"]', "omit = true")
+        if change.points:
+            yield from ("", f'[labs."{slug}".points]', *(f'"{id}" = {p!r}' for id, p in change.points.items()))
+
+
 def read(file: Path) -> Student:
     """Read a student.toml.
 
     Raises:
-        CourseError: not there, unreadable or not valid.
+        CourseError: not there, unreadable or not valid, or a newer kit wrote it.
     """
     try:
-        return Student.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))  # some editors add a mark
+        return STUDENT.from_toml(file.read_bytes())
     except FileNotFoundError:
         found = "no such file"
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
         found = str(error)
-    except ValidationError as error:
-        first = error.errors()[0]
-        found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except Newer:
+        raise
+    except Unreadable as problem:
+        found = problem.detail
     raise CourseError(
         expected=f"your student file {file.name} in work/",
         found=found,
@@ -120,6 +159,14 @@ def current() -> Student:
         CourseError: no valid work/student.toml.
     """
     return read(paths.work() / "student.toml")
+
+
+def class_labs() -> Overlay:
+    """The labs as this student's class has them; unchanged where there is no valid student.toml."""
+    try:
+        return current().overlay
+    except CourseError:
+        return Overlay()
 
 
 def ensure() -> Student:

@@ -19,12 +19,12 @@ from autograder.collect import machine, registry
 from autograder.domain import bases
 from autograder.oci.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
 from autograder.errors import CourseError
-from autograder.evidence import layout
-from autograder.evidence.model import Evidence
+from autograder.evidence import layout, submission_zip
+from autograder.evidence.model import Evidence, Service
+from autograder.evidence.submission_zip import Header, RepositoryEntry, ServiceFile
 from autograder.labs import answers, kernel, release
 from autograder.labs.live import Live
 
-SCHEMA = 1
 MAX_NOTEBOOK = 20 << 20  # bytes
 MAX_SUBMISSION = 100_000_000  # bytes: what learning platforms take as one upload, with room to spare
 LARGE = 10_000_000  # bytes from which on the reason for a submission's size is told
@@ -180,6 +180,8 @@ def _no_number(name: str) -> None:
 
 def _missing(live: Live, evidence: Evidence) -> list[str]:
     lab, said = live.lab, []
+    if live.student.overlay.omits(lab.slug):
+        said.append("Your class leaves this lab out; it gives no points.")
     for service in lab.services:
         for name in lab.awaited(service, evidence.parameters):
             if evidence.repository(service, name) is None:
@@ -223,39 +225,47 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(live.folder / name, target)
     for service, found in evidence.services.items():
-        document = registry.service_document(found.repositories.values(), found.settings, found.catalog)
-        target = folder / "evidence" / f"{service}.json"
+        target = folder / submission_zip.service_file(service)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(document)
+        target.write_bytes(_service_file(service, found).content())
         for name, repository in found.repositories.items():
-            registry.export(live.client(service), repository, folder / "evidence" / service / name)
-    if any(repository.base_layers for found in evidence.services.values() for repository in found.repositories.values()):
+            registry.export(live.client(service), repository, folder / submission_zip.snapshot_folder(service, name))
+    if any(
+        repository.base_layers for found in evidence.services.values() for repository in found.repositories.values()
+    ):
         for config in live.base_configs():
             target = folder / bases.config_file(digest_of(config))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(config)
     if evidence.journal:
-        (folder / "evidence" / "journal.json").write_text(json.dumps(list(evidence.journal)), encoding="utf-8")
+        (folder / submission_zip.JOURNAL_FILE).write_text(json.dumps(list(evidence.journal)), encoding="utf-8")
     files = {
         file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
     engine, images = machine.describe()
-    stated = {
-        "schema": SCHEMA,
-        "lab": live.lab.slug,
-        "lab_version": live.lab.version,
-        "student": live.student.student,
-        "course": live.student.course,
-        "kit_version": __version__,
-        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "engine": engine.model_dump() if engine else None,
-        "images": images,
-        "notebook": "notebook.ipynb",
-        "files": files,
-    }  # fmt: skip
-    (folder / "submission.json").write_text(json.dumps(stated, indent=1), encoding="utf-8", newline="\n")
+    header = Header(
+        lab=live.lab.slug,
+        lab_version=live.lab.version,
+        student=live.student.student,
+        course=live.student.course,
+        kit_version=__version__,
+        written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        engine=engine.model_dump() if engine else None,
+        images=images,
+        files=files,
+    )
+    (folder / submission_zip.HEADER_FILE).write_bytes(header.content())
+
+
+def _service_file(service: str, found: Service) -> ServiceFile:
+    """What a service said of itself, as its file in the zip."""
+    entries = {
+        name: RepositoryEntry(layers=held.layers, folder=submission_zip.snapshot_folder(service, name))
+        for name, held in found.repositories.items()
+    }
+    return ServiceFile(settings=found.settings, catalog=tuple(sorted(found.catalog)), repositories=entries)
 
 
 def _faults(folder: Path, evidence: Evidence, known: bases.Bases) -> list[str]:
@@ -264,7 +274,7 @@ def _faults(folder: Path, evidence: Evidence, known: bases.Bases) -> list[str]:
     for service, found in evidence.services.items():
         for name, repository in found.repositories.items():
             again = layout.verify(
-                layout.FolderSource(folder / "evidence" / service / name),
+                layout.FolderSource(folder / submission_zip.snapshot_folder(service, name)),
                 service=service,
                 name=name,
                 layers=repository.layers,

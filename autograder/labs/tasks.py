@@ -14,9 +14,9 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from autograder.evidence.model import Case, CaseResult, TaskRun
 from autograder.labs import runner
@@ -170,8 +170,17 @@ def _syntax(sources: Iterable[str]) -> str:
     return ""
 
 
-def job(source: str, function: str, cases: Sequence[Case], seconds: float) -> dict[str, Any]:
-    """What the runner needs: inputs, never expected results."""
+class Job(TypedDict):
+    """What the runner needs, as JSON: inputs, never expected results. ``seconds`` is the limit for one call."""
+
+    source: str
+    function: str
+    cases: list[list[JsonValue]]
+    seconds: float
+
+
+def job(source: str, function: str, cases: Sequence[Case], seconds: float) -> Job:
+    """What the runner needs for a task."""
     return {"source": source, "function": function, "cases": [list(c.args) for c in cases], "seconds": seconds}
 
 

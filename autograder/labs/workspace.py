@@ -14,6 +14,7 @@ from typing import Any
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
+from autograder.formats import Format, Unreadable
 from autograder.labs import answers, manifest, students
 from autograder.labs.manifest import Lab
 from autograder.scanning import wheels
@@ -39,10 +40,16 @@ def starter_files(lab: Lab) -> dict[str, Path]:
         if name not in KEPT_BY_KIT:
             found[name] = file
     for part in lab.starter:
-        source = _made(paths.ROOT / part.source)
+        source = _made(_starter(lab, part.source))
         for file in _files(source):
             found[f"{part.to}/{file.relative_to(source).as_posix()}"] = file
     return found
+
+
+def _starter(lab: Lab, source: str) -> Path:
+    """A starter folder: beside the lab's own folders, or one that comes with the kit."""
+    own = lab.source.root / source
+    return own if own.is_dir() else paths.ROOT / source
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -133,11 +140,14 @@ def _sha(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+SHIPPED_FILES: Format[dict[str, str]] = Format("what was copied to work/", f"work/{SHIPPED}", dict[str, str])
+
+
 def _shipped() -> dict[str, str]:
+    """Path -> SHA-256 (hex) of each file as it was copied; empty where the file cannot be understood."""
     try:
-        loaded = json.loads((paths.work() / SHIPPED).read_text(encoding="utf-8"))
-        return {str(k): str(v) for k, v in loaded.items()}
-    except (OSError, ValueError, AttributeError):
+        return SHIPPED_FILES.from_json((paths.work() / SHIPPED).read_bytes())
+    except (OSError, Unreadable):
         return {}
 
 

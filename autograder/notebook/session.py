@@ -60,9 +60,10 @@ def _session(folder: Path) -> Live:
     Who works here is read once a call: student.toml may have been replaced since the last one.
     """
     student = students.current()
+    lab = student.overlay.applied(manifest.find(folder.name))
     if folder not in _kept:
-        _kept[folder] = Live(manifest.find(folder.name), student, folder)
-    _kept[folder].student = student
+        _kept[folder] = Live(lab, student, folder)
+    _kept[folder].student, _kept[folder].lab = student, lab
     return _kept[folder]
 
 

@@ -124,7 +124,7 @@ def _solution_lines(lab: Lab) -> list[str]:
     inside: list[str] = []
     outside: set[str] = set()
     within = False
-    for line in release.master(lab).read_text(encoding="utf-8").splitlines():
+    for line in lab.source.master.read_text(encoding="utf-8").splitlines():
         bare = re.sub(r"^#\s?", "", line)
         if re.search("### (BEGIN|END) (SOLUTION|MARK SCHEME)", line):
             within = "BEGIN" in line

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder import paths
 from autograder.errors import CourseError
 from autograder.labs import manifest, students
 from autograder.labs.hidden import load_module
@@ -105,7 +104,7 @@ class Stage:
 
 def load(lab: Lab) -> list[Scripted]:
     """The scripted students of a lab, those that others need first."""
-    file = paths.SOLUTIONS / lab.slug / "students.py"
+    file = lab.source.students
     if not file.is_file():
         return []
     module = load_module(file, f"students_{lab.module}")
@@ -115,7 +114,7 @@ def load(lab: Lab) -> list[Scripted]:
 
 def folder(lab: Lab) -> Path:
     """Where the sample submissions of a lab lie."""
-    return paths.SOLUTIONS / lab.slug / "samples"
+    return lab.source.samples
 
 
 def make(lab: Lab, out: Path, report: Callable[[str], None], only: tuple[str, ...] = ()) -> list[Path]:

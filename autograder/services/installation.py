@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,16 @@ def _read(file: Path) -> Installation | None:
         ) from None
     try:
         data = json.loads(text)
+        if isinstance(data["schema"], int) and data["schema"] > SCHEMA:
+            raise EnvironmentProblem(
+                expected=f"{file} in a form that this kit knows",
+                found=f"it has the schema {data['schema']}; this kit reads {SCHEMA}",
+                next_step="A newer kit wrote it: update this one to that version or a later one, then try again.",
+            )
         if data["schema"] != SCHEMA:
             raise ValueError(f"its schema is {data['schema']}, this kit's is {SCHEMA}")
-        return Installation(**data)
+        known = {part.name for part in fields(Installation)}  # a later kit of the same schema may say more
+        return Installation(**{name: value for name, value in data.items() if name in known})
     except (ValueError, TypeError, KeyError) as error:
         raise EnvironmentProblem(
             expected=f"{file} as the kit wrote it",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import autograder.checks
 from autograder import paths
 from autograder.grading import people, released
 from autograder.grading.people import Course, Person
-from autograder.labs import manifest
+from autograder.labs import manifest, sources
 from autograder.labs.manifest import Lab
 
 from .submissions import KIT, Student
@@ -27,12 +25,8 @@ def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A kit whose only lab is the artificial one; a copy, so that a test may change it."""
     folder = tmp_path / "kit"
     shutil.copytree(KIT, folder)
-    monkeypatch.setattr(paths, "LABS", folder / "labs")
-    monkeypatch.setattr(paths, "SOLUTIONS", folder / "solutions")
-    monkeypatch.setattr(autograder.checks, "__path__", [*autograder.checks.__path__, str(folder / "checks")])
-    # Processes started by a test (workers, nbgrader, the command line) see the same kit.
-    monkeypatch.setenv("COURSE_TEST_KIT", str(folder))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(ROOT)]))
+    monkeypatch.setenv(sources.VARIABLE, str(folder))  # processes started by a test see it too
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     yield folder
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 
 import pytest
 
 from autograder import paths
-from autograder.errors import EnvironmentProblem
-from autograder.grading import batch, judge, people, report, store, workers
+from autograder.errors import CourseError, EnvironmentProblem
+from autograder.grading import batch, intake, judge, people, report, store, workers
 from autograder.grading.batch import Batch
+from autograder.grading.identity import Identity
 from autograder.grading.people import Person
 from autograder.grading.sandbox import SandboxFault
+from autograder.grading.verdict_file import Mark
+from autograder.labs import manifest
 from autograder.services import installation
 
 from .doubles import LocalRunner, kind_probe
@@ -63,10 +67,10 @@ def test_a_class_is_graded_and_kept(course, ada, ben, box):
     assert rows["ben", "graded"].score == 3.5 and rows["ben", "graded"].failed == ("double",)
     assert rows["ada", "graded"].claimed == 0.5 and rows["ada", "graded"].manual == ("why",)
     document = store.read("ada", "90-tiny")
-    assert document["status"] == "graded" and document["checks"]["why"] == {"score": None, "message": "Graded by hand."}
-    assert document["identity"] == {"ok": True, "message": "", "owner": None}
+    assert document.status == "graded" and document.checks["why"] == Mark(score=None, message="Graded by hand.")
+    assert document.identity == Identity(ok=True, message="", owner=None)
     assert store.evidence_of(document).student == "ada"
-    assert (paths.classroom() / document["evidence"]).is_file()
+    assert (paths.classroom() / document.evidence).is_file()
     assert store.notebook_file("ada", "90-tiny").with_name("timestamp.txt").read_text() == "2025-03-01T10:00:00+00:00\n"
 
 
@@ -78,16 +82,16 @@ def test_what_is_graded_and_unchanged_is_left_alone(course, ada, box, monkeypatc
     monkeypatch.undo()
 
 
-@pytest.mark.parametrize("what", ["force", "kit", "lab", "zip", "evidence", "notebook", "verdict", "damaged"])
+@pytest.mark.parametrize("what", ["force", "schema", "lab", "zip", "evidence", "notebook", "verdict", "damaged"])
 def test_whatever_a_verdict_rests_on_makes_it_anew(course, ada, box, monkeypatch, what, kit):
     ada.zip(box)
     grade(course, box)
-    if what == "kit":
-        monkeypatch.setattr(store, "__version__", "9.9.9")
+    if what == "schema":
+        monkeypatch.setattr(store, "SCHEMA_VERSION", 9)
     if what == "lab":
         file = kit / "labs" / "90-tiny" / "lab.toml"
         file.write_text(file.read_text().replace("version = 1", "version = 2"))
-        batch.manifest._load.cache_clear()
+        manifest._load.cache_clear()
     if what == "zip":
         ada.zip(box, ada.files("def double(n):\n    return n + n\n"))
     gone = {"evidence": store.evidence_file, "notebook": store.notebook_file, "verdict": store.verdict_file}
@@ -96,7 +100,93 @@ def test_whatever_a_verdict_rests_on_makes_it_anew(course, ada, box, monkeypatch
     if what == "damaged":
         store.verdict_file("ada", "90-tiny").write_text("{")
     assert grade(course, box, force=what == "force")["ada", "graded"].score == 5.5
-    batch.manifest._load.cache_clear()
+    manifest._load.cache_clear()
+
+
+@pytest.fixture
+def nothing_is_run(monkeypatch):
+    """From here on no submission may be judged from its zip."""
+    return lambda: monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+
+
+def test_another_version_of_the_kit_alone_grades_nothing_anew(course, ada, box, monkeypatch, nothing_is_run):
+    ada.zip(box)
+    grade(course, box)
+    before = store.verdict_file("ada", "90-tiny").read_bytes()
+    monkeypatch.setattr(store, "__version__", "9.9.9")
+    nothing_is_run()
+    assert grade(course, box)["ada", "unchanged"].score == 5.5
+    assert store.verdict_file("ada", "90-tiny").read_bytes() == before
+
+
+def test_other_checks_judge_the_stored_evidence_again(course, ada, lab, box, kit, nothing_is_run):
+    ada.zip(box)
+    grade(course, box)
+    nothing_is_run()
+    module = kit / "checks/tiny/checks.py"
+    module.write_text(module.read_text().replace("if e.engine is None:", "if e.engine is not None:"))
+    importlib.reload(lab.code())  # as in a process that was started after the change
+    row = grade(course, box)["ada", "graded"]
+    assert row.score == 5 and row.failed == ("engine",)
+    assert row.remarks[0] == "Judged again, since its checks changed: 5.5 → 5 points. engine: passed → failed"
+    assert grade(course, box)["ada", "unchanged"].score == 5
+
+
+def test_checks_that_only_read_otherwise_leave_the_verdict_as_it_was(course, ada, lab, box, kit, nothing_is_run):
+    ada.zip(box)
+    grade(course, box)
+    before = store.read("ada", "90-tiny")
+    nothing_is_run()
+    module = kit / "checks/tiny/checks.py"
+    module.write_text(f"{module.read_text()}\n# a remark\n")
+    assert not store.is_current(before, before.submission_sha256, lab, course)
+    assert grade(course, box)["ada", "unchanged"].score == 5.5
+    after = store.read("ada", "90-tiny")
+    assert after.judged_by != before.judged_by and after == before.model_copy(update={"judged_by": after.judged_by})
+    assert store.is_current(after, after.submission_sha256, lab, course)
+
+
+def test_what_stored_evidence_cannot_tell_is_run(course, ada, box, kit):
+    """A case that the code task was never run with."""
+    ada.zip(box)
+    grade(course, box)
+    file = kit / "labs/90-tiny/cases.json"
+    cases = json.loads(file.read_text())
+    cases["double"].append({"kind": "a negative number", "args": [-1], "expected": -2})
+    file.write_text(json.dumps(cases))
+    row = grade(course, box)["ada", "graded"]
+    assert row.score == 5.5 and not row.remarks
+    assert len(store.evidence_of(store.read("ada", "90-tiny")).tasks["double"].results) > len(cases["double"])
+
+
+def test_each_zip_is_hashed_once_and_its_header_read_once(course, ada, ben, box, monkeypatch):
+    hashed, headers = [], []
+    sha256_of, header_of = judge.sha256_of, intake.header_of
+
+    def counted(file):
+        hashed.append(file)
+        return sha256_of(file)
+
+    for module in (judge, batch):
+        monkeypatch.setattr(module, "sha256_of", counted)
+    monkeypatch.setattr(intake, "header_of", lambda archive: headers.append(1) or header_of(archive))
+    ada.zip(box)
+    ben.zip(box)
+    grade(course, box)
+    assert len(hashed) == len(headers) == 2
+
+
+def test_a_verdict_of_a_newer_kit_is_left_alone_and_said(course, ada, box):
+    ada.zip(box)
+    grade(course, box)
+    file = store.verdict_file("ada", "90-tiny")
+    newer = json.dumps(json.loads(file.read_text()) | {"schema": 2})
+    file.write_text(newer)
+    for force in (False, True):
+        with pytest.raises(CourseError) as caught:
+            grade(course, box, force=force)
+        assert "class/verdicts/ada/90-tiny.json: it has the schema 2" in caught.value.found
+        assert "update this one" in caught.value.next_step and file.read_text() == newer
 
 
 def test_of_several_submissions_the_newest_counts_and_the_others_are_named(course, ada, box):
@@ -118,7 +208,7 @@ def test_an_older_one_never_replaces_a_newer_verdict_unless_forced(course, ada, 
     ada.written_at = "2025-03-01T10:00:00+00:00"
     ada.zip(box, ada.files("def double(n):\n    ...\n"))
     assert "graded already" in grade(course, box)["ada", "older"].remarks[0]
-    assert store.read("ada", "90-tiny")["score"] == 5.5
+    assert store.read("ada", "90-tiny").score == 5.5
     assert grade(course, box, force=True)["ada", "graded"].score == 3.5
 
 
@@ -130,7 +220,7 @@ def test_a_refused_newest_gives_way_to_the_one_before(course, ada, box):
     (box / "damaged.zip").write_bytes(bytes(content))
     rows = grade(course, box)
     assert "damaged" in rows["ada", "refused"].remarks[0] and rows["ada", "graded"].source == "good.zip"
-    assert store.read("ada", "90-tiny")["status"] == "graded"
+    assert store.read("ada", "90-tiny").status == "graded"
 
 
 def test_bad_zips_are_named_and_cost_nobody_else_anything(course, ada, ben, box):
@@ -155,7 +245,7 @@ def test_the_work_of_another_is_reported_with_its_owner(course, ada, ben, box):
     ben.zip(box, name="90-tiny-ada.zip")
     row = grade(course, box)["ada", "graded"]
     assert row.score == 2.5 and "This is the work of ben, not of ada" in row.remarks[0]
-    assert store.read("ada", "90-tiny")["identity"]["owner"] == "ben"
+    assert store.read("ada", "90-tiny").identity.owner == "ben"
 
 
 def test_what_could_not_be_graded_is_tried_again_by_the_next_run(course, ada, box, no_engine):
@@ -167,7 +257,7 @@ def test_what_could_not_be_graded_is_tried_again_by_the_next_run(course, ada, bo
     no_engine.sandbox = Gone()
     row = grade(course, box)["ada", "not_graded"]
     assert row.is_open and any("the engine is gone" in remark for remark in row.remarks)
-    assert store.read("ada", "90-tiny")["checks"]["double"]["score"] is None
+    assert store.read("ada", "90-tiny").checks["double"].score is None
     no_engine.sandbox = LocalRunner()
     assert grade(course, box)["ada", "graded"].score == 5.5
 
@@ -199,7 +289,7 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(course, lab, box, m
     monkeypatch.setattr(workers, "work", work)
     with pytest.raises(KeyboardInterrupt):
         grade(course, box)
-    assert judged == ["ada", "ben"] and store.read("ben", "90-tiny")["score"] == 5.5
+    assert judged == ["ada", "ben"] and store.read("ben", "90-tiny").score == 5.5
     monkeypatch.setattr(workers, "work", real)
     rows = grade(course, box)
     assert set(rows) == {("ada", "unchanged"), ("ben", "unchanged"), ("cleo", "graded")}

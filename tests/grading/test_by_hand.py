@@ -81,7 +81,7 @@ def test_it_is_open_until_a_person_has_graded_it_and_stays_as_graded(course, gra
     give("fay", manual_score=0.0, needs_manual_grade=False)
     assert gradebook.sync(course) == 2  # what a person gave is news by itself: pages are made anew for these two
     assert "9.5 of 10 points" in page("ada")
-    [*_] = regrade.run(regrade.candidates([LAB.slug], []), course, lambda row: None)
+    [*_] = regrade.run(regrade.candidates([LAB.slug], [], course), course, lambda row: None)
     gradebook.sync(course)
     found = exported(course)
     assert [(found[s].score, found[s].status) for s in ("ada", "ben", "fay")] == [

@@ -78,7 +78,7 @@ def test_the_whole_way(home, kit, lab, engine, tmp_path, empty_gradebook):
     rows = {row["student"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 0 and {row["status"] for row in rows.values()} == {"unchanged"}
     assert rows["ben"]["failed"] == ["double"]
-    seconds = store.read("ada", lab.slug)["seconds"]
+    seconds = store.read("ada", lab.slug).seconds
     assert set(seconds) == {"intake", "sandbox", "probe", "checks"}
     probe = store.evidence_of(store.read("ada", lab.slug)).probes["round-trip"]
     [(name, trip)] = probe.items()
@@ -108,13 +108,13 @@ def test_killed_in_the_middle_it_goes_on_and_leaves_nothing(big_class, engine):
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    done_before = {d["student"]: d["graded_at"] for d in store.every()}
+    done_before = {d.student: d.graded_at for d in store.every()}
     assert 3 <= len(done_before) < 8
     done = course_("grade", box, "--jobs", 2, "--json")
     rows = {row["student"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 0, done.stderr
     assert len(rows) == 8 and {s for s, row in rows.items() if row["status"] == "unchanged"} == set(done_before)
-    assert {d["student"]: d["graded_at"] for d in store.every() if d["student"] in done_before} == done_before
+    assert {d.student: d.graded_at for d in store.every() if d.student in done_before} == done_before
     assert rows["s3"]["score"] == 3.5 and rows["s0"]["score"] == 5.5
     pages = list((paths.classroom() / "feedback").glob("*/*/*.html"))
     assert len(pages) == 8

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from autograder.formats import Unreadable
 from autograder.grading import judge
 from autograder.grading.judge import Tools
 from autograder.grading.sandbox import Disturbed, SandboxFault
@@ -216,8 +217,11 @@ def test_new_inputs_cannot_be_judged_without_running(ada, tools, tmp_path, lab, 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\x1f\x8b\x08\x00broken"])
 def test_damaged_evidence_is_an_error_in_words(content):
-    with pytest.raises(ValueError, match=r"damaged|validation"):
+    with pytest.raises(Unreadable) as caught:
         judge.unpacked(content)
+    assert ("damaged" in caught.value.detail or "not valid JSON" in caught.value.detail) and "--force" in str(
+        caught.value
+    )
 
 
 def test_evidence_is_the_same_bytes_each_time_and_holds_an_index_and_attestations(ada, tools, tmp_path):

@@ -1,0 +1,154 @@
+"""What version 0.1.0 wrote is read, graded and regraded to the same points. See README.md in this folder."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from autograder import paths
+from autograder.grading import exports, gradebook, people, regrade, store, workers
+from autograder.grading.batch import Batch
+from autograder.labs import manifest
+from tests.grading.doubles import LocalRunner
+
+from . import frozen
+
+DESERVED = frozen.expected()
+GRADED = [one for one in DESERVED if one.status == "graded"]
+
+
+class Recorded:
+    """A probe that answers what the same probe of version 0.1.0 found for the same submission."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, subject):
+        header = subject.submission.header
+        return evidence_of(header.student, header.lab).probes[self.name]
+
+    def close(self) -> None:
+        pass
+
+
+class Kit:
+    """A worker's tools that need no engine: the sandbox's own runner, and the probes' recorded results."""
+
+    get_probe = staticmethod(Recorded)
+
+    def get_sandbox(self):
+        return LocalRunner()
+
+
+def evidence_of(student, lab):
+    document = store.read(student, lab)
+    assert document is not None
+    return store.evidence_of(document)
+
+
+@pytest.fixture
+def course(home):
+    frozen.unpack(home)
+    return people.load()
+
+
+@pytest.fixture
+def no_engine(monkeypatch):
+    @contextlib.contextmanager
+    def ready(self, plan):
+        yield set()
+
+    monkeypatch.setattr(workers, "_kit", Kit())
+    monkeypatch.setattr(Batch, "ready", ready)
+
+
+def wrong():
+    """What is not as it was, over the whole class."""
+    documents = {(document.student, document.lab): document for document in store.every()}
+    assert set(documents) == {(one.student, one.lab) for one in DESERVED}
+    return [line for one in DESERVED for line in frozen.differences(documents[one.student, one.lab].as_json(), one)]
+
+
+def test_the_class_is_all_there(course):
+    assert (course.id, course.fingerprint) == ("sample-class", "b320ca90ef8b8478")
+    assert [(person.id, person.name, person.email) for person in course.roster.values()] == [
+        ("ada", "Ada Lovelace", "ada@example.org"),
+        ("ben", "Ben Okri", "ben@example.org"),
+        ("cem", "Cem", ""),
+        ("fay", "Fay", "fay@example.org"),
+    ]
+    assert {file.stem for file in frozen.ZIPS} == {f"{one.lab}-{one.student}" for one in DESERVED}
+    assert {one.lab for one in DESERVED} == set(manifest.slugs()), "every lab's formats are in it"
+    assert wrong() == []
+
+
+def test_stored_evidence_is_judged_to_the_same_points(course):
+    done = regrade.run(regrade.candidates([], [], course), course, lambda row: None)
+    assert len(done) == len(GRADED) and {row.remarks[0] for row in done} == {"No change."}
+    assert wrong() == []
+
+
+def test_the_zips_are_graded_to_the_same_points(course, no_engine):
+    rows = Batch(course, jobs=1, force=True).run([frozen.FOLDER / "zips"], lambda plan: None, lambda row: None)
+    assert len(rows) == len(DESERVED)
+    assert wrong() == []
+
+
+def test_what_was_graded_and_has_not_changed_is_left_alone(course, monkeypatch):
+    """Version 0.1.0 did not say by which rules it judged, so the stored evidence is judged again; nothing is run."""
+    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+    zips = [file for file in frozen.ZIPS if file.stem != "03-docker-hub-ben"]  # the one that is refused
+    kept = []
+    for _ in range(2):
+        rows = Batch(course, jobs=1).run(zips, lambda plan: None, lambda row: None)
+        assert {row.status for row in rows} == {"unchanged"} and len(rows) == len(GRADED)
+        assert wrong() == []
+        kept.append(list(store.every()))
+    assert kept[0] == kept[1], "judged again once"
+
+
+@pytest.mark.slow  # nbgrader takes seconds
+def test_points_by_hand_and_exports_stay(course):
+    regrade.run(regrade.candidates([], [], course), course, lambda row: None)
+    gradebook.sync(course)
+    made = exports.entries(course)
+    found = {(entry.student, entry.lab): (entry.score, list(entry.ungraded)) for entry in made}
+    assert {key: found[key] for key in found if found[key] != (0.0, []) and key[1] != exports.TOTAL} == {
+        (one.student, one.lab): (one.with_hand, one.ungraded) for one in DESERVED if one.with_hand or one.ungraded
+    }
+    assert without_times(exports.as_csv(made)) == without_times(written("class.csv"))
+    assert exports.as_canvas(made) == written("canvas.csv") and exports.as_moodle(made) == written("moodle.csv")
+    page = (paths.classroom() / "feedback/ada/04-tagging/04-tagging.html").read_text(encoding="utf-8")
+    assert "9.5 of 10 points" in page and "Say who may push." in page
+
+
+def written(name):
+    return (frozen.FOLDER / "exports" / name).read_text(encoding="utf-8")
+
+
+def without_times(text):
+    """The rows of a CSV export, without the time of grading."""
+    return [{key: row[key] for key in row if key != "graded_at"} for row in csv.DictReader(io.StringIO(text))]
+
+
+@pytest.mark.engine
+def test_the_zips_are_graded_to_the_same_points_by_the_command_itself(home):
+    """With a real sandbox and real probes, in a class that has nothing yet but its key and its roster."""
+    frozen.unpack(home)
+    for part in ("verdicts", "evidence", "submitted", "autograded", "feedback", "source", "release"):
+        (home / "class" / part).rename(home / part)
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder.cli", "grade", str(frozen.FOLDER / "zips"), "--json"],
+        capture_output=True, text=True, encoding="utf-8", cwd=paths.ROOT, env=os.environ, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr  # one is refused
+    refused = [(row["student"], row["lab"]) for row in json.loads(done.stdout) if row["status"] != "graded"]
+    assert refused == [("ben", "03-docker-hub")]
+    assert wrong() == []
