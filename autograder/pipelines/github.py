@@ -74,14 +74,16 @@ class _Job:
 
 def jobs(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The jobs by id."""
-    found = workflow.get("jobs")
-    return {str(id): job for id, job in found.items() if isinstance(job, Mapping)} if isinstance(found, Mapping) else {}
+    listed = workflow.get("jobs")
+    return (
+        {str(id): job for id, job in listed.items() if isinstance(job, Mapping)} if isinstance(listed, Mapping) else {}
+    )
 
 
 def steps(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The steps of a job."""
-    found = job.get("steps")
-    return [step for step in found if isinstance(step, Mapping)] if isinstance(found, list) else []
+    listed = job.get("steps")
+    return [step for step in listed if isinstance(step, Mapping)] if isinstance(listed, list) else []
 
 
 def uses(workflow: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -114,32 +116,32 @@ def run(workflow: Mapping[str, Any], event: Run, *, gates_fail: bool = False) ->
     Raises:
         Unsupported: it cannot be followed.
     """
-    found = Outcome()
+    outcome = Outcome()
     triggers = workflow.get("on")
     branch = ((event.payload or {}).get("pull_request") or {}).get("base", {}).get("ref")
     try:
-        found.not_started = why_no_run(triggers, event.event_name, event.ref, branch) or ""
-        if found.not_started:
-            return found
-        _Run(workflow, event, found, gates_fail).all()
+        outcome.not_started = why_no_run(triggers, event.event_name, event.ref, branch) or ""
+        if outcome.not_started:
+            return outcome
+        _Run(workflow, event, outcome, gates_fail).all()
     except WorkflowError as problem:
         raise Unsupported(str(problem)) from None
-    return found
+    return outcome
 
 
-def _judge_size(workflow: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]) -> None:
-    every = [step for job in found.values() for step in steps(job)]
-    if len(found) > MAX_JOBS or len(every) > MAX_STEPS:
+def _judge_size(workflow: Mapping[str, Any], every_job: Mapping[str, Mapping[str, Any]]) -> None:
+    every_step = [step for job in every_job.values() for step in steps(job)]
+    if len(every_job) > MAX_JOBS or len(every_step) > MAX_STEPS:
         raise Unsupported(f"it has more than {MAX_JOBS} jobs or {MAX_STEPS} steps")
-    for part in (workflow, *found.values(), *every):
+    for part in (workflow, *every_job.values(), *every_step):
         for key in ("env", "with", "outputs"):
             if isinstance(part.get(key), Mapping) and len(part[key]) > MAX_VARIABLES:
                 raise Unsupported(f"there are more than {MAX_VARIABLES} entries in one {key}")
 
 
 class _Run:
-    def __init__(self, workflow: Mapping[str, Any], event: Run, found: Outcome, gates_fail: bool) -> None:
-        self.workflow, self.event, self.found, self.gates_fail = workflow, event, found, gates_fail
+    def __init__(self, workflow: Mapping[str, Any], event: Run, outcome: Outcome, gates_fail: bool) -> None:
+        self.workflow, self.event, self.outcome, self.gates_fail = workflow, event, outcome, gates_fail
         self.results: dict[str, str] = {}
         self.given: dict[str, str] = dict(event.given)
         self.pushed: set[str] = set()
@@ -162,7 +164,7 @@ class _Run:
                 raise Unsupported(f"the job {id} needs {missing[0]}, and there is no such job")
             self.results[id] = self._job(id, job)
             self.given[f"needs.{id}.result"] = self.results[id]
-        self.found.failed = "failure" in self.results.values()
+        self.outcome.failed = "failure" in self.results.values()
 
     def _job(self, id: str, job: Mapping[str, Any]) -> str:
         needed = [self.results[name] for name in _needs(job)]
@@ -172,13 +174,13 @@ class _Run:
             return "skipped"
         if "uses" in job:
             raise Unsupported(f"the job {id} calls another workflow, which is not in the file")
-        self.found.jobs.append(id)
+        self.outcome.jobs.append(id)
         failed = False
         for combination in self._combinations(job, contexts):
-            failed = self._one(id, job, combination) or failed
+            failed = self._run_once(id, job, combination) or failed
         forgiven = failed and _forgives(job, contexts)
         if forgiven:
-            self.found.record.ignored.append(f"the job {id}")
+            self.outcome.record.ignored.append(f"the job {id}")
         return "failure" if failed and not forgiven else "success"
 
     def _combinations(self, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> list[dict[str, str]]:
@@ -196,30 +198,31 @@ class _Run:
             [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())] if axes else []
         )
         listed = {
-            key: [one for one in matrix.get(key) or [] if isinstance(one, Mapping)] for key in ("include", "exclude")
+            key: [entry for entry in matrix.get(key) or [] if isinstance(entry, Mapping)]
+            for key in ("include", "exclude")
         }
         if any(isinstance(matrix.get(key), str) for key in listed):
             raise Unsupported("a matrix that is an expression is not followed here: write its values")
         for extra in listed["include"]:
-            same = [one for one in combined if all(one.get(k, v) == v for k, v in extra.items() if k in axes)]
-            for one in same:
-                one.update(extra)
+            same = [values for values in combined if all(values.get(k, v) == v for k, v in extra.items() if k in axes)]
+            for values in same:
+                values.update(extra)
             if not same:
                 combined.append(dict(extra))
         left = [
-            one
-            for one in combined
-            if not any(all(one.get(k) == v for k, v in out.items()) for out in listed["exclude"])
+            values
+            for values in combined
+            if not any(all(values.get(k) == v for k, v in out.items()) for out in listed["exclude"])
         ]
         if len(left) > MAX_COMBINATIONS:
             raise Unsupported(f"a matrix of more than {MAX_COMBINATIONS} combinations")
-        return [dict(_paths("matrix", one)) for one in left] or [{}]
+        return [dict(_paths("matrix", values)) for values in left] or [{}]
 
-    def _one(self, id: str, data: Mapping[str, Any], combination: Mapping[str, str]) -> bool:
+    def _run_once(self, id: str, data: Mapping[str, Any], combination: Mapping[str, str]) -> bool:
         """One run of a job; whether it fails."""
         given = {**self.given, **combination, "runner.os": "Linux", "job.status": "success"}
         contexts = build_contexts(replace(self.event, given=given), self.workflow, id)
-        state = JobState(self.found.record, _no_engine(id, data, contexts), self.pushed)
+        state = JobState(self.outcome.record, _no_engine(id, data, contexts), self.pushed)
         job = _Job(id, data, state, given, _runner_environment(self.event))
         for number, step in enumerate(steps(data), 1):
             self._step(job, step, number)
@@ -245,7 +248,7 @@ class _Run:
             self._told(job, id, "skipped", "skipped")
             return
         self._note_secrets(job, step, where)
-        failed, gates = False, len(self.found.record.gates)
+        failed, gates = False, len(self.outcome.record.gates)
         if isinstance(step.get("uses"), str):
             failed = self._action(job, step, contexts, environment, where)
         elif isinstance(step.get("run"), str):
@@ -254,8 +257,8 @@ class _Run:
         self._told(job, id, "failure" if failed else "success", "failure" if failed and not forgiven else "success")
         if failed and not forgiven:
             job.failed = True
-        elif self.gates_fail and len(self.found.record.gates) > gates:
-            self.found.record.ignored.append(where)
+        elif self.gates_fail and len(self.outcome.record.gates) > gates:
+            self.outcome.record.ignored.append(where)
 
     def _told(self, job: _Job, id: str, outcome: str, conclusion: str) -> None:
         if id:
@@ -265,7 +268,7 @@ class _Run:
         for part in (self.workflow.get("env"), job.data.get("env"), step):
             for name in secrets(part):
                 if name.upper() != _OWN_TOKEN:
-                    self.found.secrets.setdefault(where, name)
+                    self.outcome.secrets.setdefault(where, name)
 
     def _script(
         self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: Mapping[str, str], where: str
@@ -275,25 +278,25 @@ class _Run:
         chosen += [
             d["run"].get("shell") for d in defaults if isinstance(d, Mapping) and isinstance(d.get("run"), Mapping)
         ]
-        kind = str(next((one for one in chosen if one), ""))
+        kind = str(next(filter(None, chosen), ""))
         text = _text(step["run"], contexts)
         if kind and not kind.startswith(("bash", "sh")):
             if re.search(r"\b(docker|podman|crane|skopeo|trivy)\b", text):
                 raise Unsupported(f"{where} is written for {kind}; scripts are followed for bash and sh")
             return False
         try:
-            found = shell.commands(text, env, errexit=" {0}" not in kind or "-e" in kind, pipefail=kind == "bash")
+            commands = shell.commands(text, env, errexit=" {0}" not in kind or "-e" in kind, pipefail=kind == "bash")
         except shell.NotReadable as problem:
             raise Unsupported(f"{where}: {problem}") from None
-        self.work.add(len(found))
+        self.work.add(len(commands))
         if not job.checked_out and any(
-            effect.kind == "build" for command in found for effect in tools.effects(command, where)
+            effect.kind == "build" for command in commands for effect in tools.effects(command, where)
         ):
             job.state.lacks("checkout", f"{where} builds, and its job has checked nothing out.")
-        for command in found:
+        for command in commands:
             self._note_outputs(job, command, str(step.get("id") or ""))
         before = len(job.state.record.pushes)
-        failed = follow(found, job.state, where, self.gates_fail)
+        failed = follow(commands, job.state, where, self.gates_fail)
         self._permit(job, [push.image for push in job.state.record.pushes[before:]], where)
         return failed
 
@@ -433,7 +436,7 @@ def secrets(part: object) -> Iterator[str]:
 
 def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> Issue | None:
     runner = job.get("runs-on")
-    labels = [_text(one, contexts).lower() for one in (runner if isinstance(runner, list) else [runner]) if one]
+    labels = [_text(item, contexts).lower() for item in (runner if isinstance(runner, list) else [runner]) if item]
     for label in labels:
         if label.startswith("macos"):
             return Issue("engine", f"the job {id} runs on {label}, and GitHub's macOS runners have none.")

@@ -153,7 +153,7 @@ def _plain(value: object) -> str:
 def filled(text: str, variables: Mapping[str, str]) -> str:
     """A text with ``$NAME`` and ``${NAME}`` filled in where they are known."""
     return re.sub(
-        r"\$(?:\{(\w+)\}|(\w+))", lambda found: variables.get(found[1] or found[2], found[0]), text.replace("$$", "$")
+        r"\$(?:\{(\w+)\}|(\w+))", lambda name: variables.get(name[1] or name[2], name[0]), text.replace("$$", "$")
     )
 
 
@@ -167,9 +167,9 @@ def _decision(
     for rule in rules if isinstance(rules, list) else ():
         work.add(1)
         if isinstance(rule, list):
-            found = _decision(rule, variables, work, when)
-            if found is not None:
-                return found
+            decided = _decision(rule, variables, work, when)
+            if decided is not None:
+                return decided
             continue
         if not isinstance(rule, Mapping):
             continue
@@ -195,18 +195,18 @@ def pipeline(data: Mapping[str, Any], predefined: Mapping[str, str], *, gates_fa
     known = {**predefined, **{k: v for k, v in _variables(data.get("variables"), predefined).items()}}
     workflow = data.get("workflow")
     rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
-    found, work = Pipeline(), Work()
+    result, work = Pipeline(), Work()
     try:
         if rules is not None:
             decided = _decision(rules, known, work)
             if decided is None or decided[0] == "never":
-                return found
+                return result
             known |= _variables(decided[2], known)
-        found.jobs = _jobs(data, known, has_rules=rules is not None, work=work)
+        result.jobs = _jobs(data, known, has_rules=rules is not None, work=work)
     except conditions.NotReadable as problem:
         raise Unsupported(str(problem)) from None
-    _run(found, gates_fail, work)
-    return found
+    _run(result, gates_fail, work)
+    return result
 
 
 def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool, work: Work) -> list[Job]:
@@ -249,54 +249,54 @@ def needs(job: Job) -> list[str] | None:
     return [str(name) for name in names if name]
 
 
-def _run(found: Pipeline, gates_fail: bool, work: Work) -> None:
+def _run(result: Pipeline, gates_fail: bool, work: Work) -> None:
     results: dict[str, str] = {}
     kept: dict[str, dict[str, dict[str, str]]] = {}
     pushed: set[str] = set()
-    waiting = list(found.jobs)
+    waiting = list(result.jobs)
     while waiting:
-        job = next((one for one in waiting if _ready(one, waiting, found.jobs)), None)
+        job = next((other for other in waiting if _ready(other, waiting, result.jobs)), None)
         if job is None:
-            raise Unsupported(f"the jobs {', '.join(one.name for one in waiting[:4])} wait for each other")
+            raise Unsupported(f"the jobs {', '.join(other.name for other in waiting[:4])} wait for each other")
         waiting.remove(job)
-        if not _starts(job, found.jobs, results):
+        if not _starts(job, result.jobs, results):
             results[job.name] = "skipped"
             continue
-        state = JobState(found.record, no_engine(job), pushed)
-        for name in fetched(job, found.jobs):
+        state = JobState(result.record, no_engine(job), pushed)
+        for name in fetched(job, result.jobs):
             state.files |= kept.get(name, {})
         entry = entry_point(job)
         if entry:
             state.lacks("shell", entry)
-        found.ran.append(job.name)
-        gates = len(found.record.gates)
+        result.ran.append(job.name)
+        gates = len(result.record.gates)
         failed = _script(job, state, gates_fail, work)
         results[job.name] = "failed" if failed and not job.may_fail else "done"
-        if gates_fail and len(found.record.gates) > gates and results[job.name] == "done":
-            found.record.ignored.append(f"the job {job.name}")
+        if gates_fail and len(result.record.gates) > gates and results[job.name] == "done":
+            result.record.ignored.append(f"the job {job.name}")
         kept[job.name] = _kept(job, state)
-    found.failed = "failed" in results.values()
+    result.failed = "failed" in results.values()
 
 
 def _ready(job: Job, waiting: list[Job], jobs: list[Job]) -> bool:
     names = needs(job)
-    there = {one.name for one in jobs}
+    there = {other.name for other in jobs}
     if names is None:
-        return not any(one.stage < job.stage for one in waiting)
+        return not any(other.stage < job.stage for other in waiting)
     optional = {
         str(entry.get("job")) for entry in job.data["needs"] if isinstance(entry, Mapping) and entry.get("optional")
     }
     for name in names:
         if name not in there and name not in optional:
             raise Unsupported(f"{job.name} needs {name}, and this pipeline has no such job")
-        if any(one.name == name and one.stage > job.stage for one in jobs):
+        if any(other.name == name and other.stage > job.stage for other in jobs):
             raise Unsupported(f"{job.name} needs {name}, which is of a later stage")
-    return not any(one.name in names for one in waiting)
+    return not any(other.name in names for other in waiting)
 
 
 def _starts(job: Job, jobs: list[Job], results: Mapping[str, str]) -> bool:
     names = needs(job)
-    before = names if names is not None else [one.name for one in jobs if one.stage < job.stage]
+    before = names if names is not None else [other.name for other in jobs if other.stage < job.stage]
     outcomes = [results[name] for name in before if name in results]
     if job.when == "always":
         return True
@@ -321,7 +321,7 @@ def fetched(job: Job, jobs: list[Job]) -> list[str]:
         }
         return [name for name in needs(job) or [] if name not in skipped]
     wanted = job.data.get("dependencies")
-    before = [one.name for one in jobs if one.stage < job.stage]
+    before = [other.name for other in jobs if other.stage < job.stage]
     return before if wanted is None else [name for name in before if name in wanted]
 
 
@@ -329,13 +329,13 @@ def _kept(job: Job, state: JobState) -> dict[str, dict[str, str]]:
     artifacts = job.data.get("artifacts")
     given = artifacts.get("paths") if isinstance(artifacts, Mapping) else None
     paths = [filled(str(path), job.variables) for path in given or []]
-    found = {}
+    kept = {}
     for name, images in state.files.items():
         for path in paths:
             last = path.rstrip("/").rpartition("/")[2]
             if path.endswith("/") or path in (".", "*", "**") or "." not in last or _fits(last, name):
-                found[name] = images
-    return found
+                kept[name] = images
+    return kept
 
 
 def _fits(pattern: str, name: str) -> bool:
@@ -351,8 +351,11 @@ def _image(job: Job) -> tuple[str, Mapping[str, Any]]:
 
 def images(job: Job) -> list[str]:
     """The image of a job and those of its services."""
-    services = [one.get("name", "") if isinstance(one, Mapping) else one for one in job.data.get("services") or []]
-    return [_image(job)[0], *(filled(str(one), job.variables) for one in services)]
+    services = [
+        service.get("name", "") if isinstance(service, Mapping) else service
+        for service in job.data.get("services") or []
+    ]
+    return [_image(job)[0], *(filled(str(service), job.variables) for service in services)]
 
 
 def entry_point(job: Job) -> str:
@@ -412,32 +415,32 @@ def no_engine(job: Job) -> Issue | None:
 
 def _service_commands(job: Job) -> list[str]:
     """The words of the commands that the job's services are started with."""
-    given = [one.get("command") for one in job.data.get("services") or [] if isinstance(one, Mapping)]
+    given = [service.get("command") for service in job.data.get("services") or [] if isinstance(service, Mapping)]
     return [str(word) for command in given for word in (command if isinstance(command, list) else [command])]
 
 
 def lines(job: Mapping[str, Any], *keys: str) -> list[str]:
     """The lines of a job's scripts; lists in lists, as anchors and references make them, are one list."""
-    found: list[str] = []
+    texts: list[str] = []
 
     def add(value: object, depth: int) -> None:
         if isinstance(value, list) and depth < 11:
             for entry in value:
                 add(entry, depth + 1)
         elif isinstance(value, str):
-            found.append(value)
+            texts.append(value)
 
     for key in keys:
         add(job.get(key) or [], 0)
-    return found
+    return texts
 
 
 def _script(job: Job, state: JobState, gates_fail: bool, work: Work) -> bool:
     """Run a job's script; whether it fails."""
     text = "\n".join(lines(job.data, "before_script", "script"))
     try:
-        found = shell.commands(text, {**job.variables}, pipefail=True)
+        commands = shell.commands(text, {**job.variables}, pipefail=True)
     except shell.NotReadable as problem:
         raise Unsupported(f"the script of {job.name}: {problem}") from None
-    work.add(len(found))
-    return follow(found, state, f"the job {job.name}", gates_fail)
+    work.add(len(commands))
+    return follow(commands, state, f"the job {job.name}", gates_fail)

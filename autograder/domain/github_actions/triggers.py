@@ -97,17 +97,17 @@ _WITHOUT_SLASH: Final = Character(lambda c: c != "/")
 def _compiled(pattern: str) -> Regex:
     """A filter pattern as a program; ``?`` and ``+`` repeat the character or set in front of them."""
     nodes: list[Node] = []
-    for found in _PART.finditer(pattern):
-        if found["any"]:
+    for part in _PART.finditer(pattern):
+        if part["any"]:
             nodes.append(ANYTHING)
-        elif found["star"]:
+        elif part["star"]:
             nodes.append(Repeat(_WITHOUT_SLASH, 0, None))
-        elif found["set"]:
-            nodes.append(Character(one_of(set_tests(found["set"]))))
-        elif found["repeat"] and nodes and isinstance(nodes[-1], Character):
-            nodes[-1] = Repeat(nodes[-1], 0, 1) if found["repeat"] == "?" else Repeat(nodes[-1], 1, None)
+        elif part["set"]:
+            nodes.append(Character(one_of(set_tests(part["set"]))))
+        elif part["repeat"] and nodes and isinstance(nodes[-1], Character):
+            nodes[-1] = Repeat(nodes[-1], 0, 1) if part["repeat"] == "?" else Repeat(nodes[-1], 1, None)
         else:
-            nodes.append(Character(literal(found["escaped"] or found.group())))
+            nodes.append(Character(literal(part["escaped"] or part.group())))
     try:
         return Compiler().compile(Concatenation(tuple(nodes)))
     except ValueError as problem:

@@ -25,12 +25,12 @@ def semver_values(text: str) -> dict[str, object] | None:
 
     Source: https://github.com/npm/node-semver, internal/re.js (FULL) and classes/semver.js
     """
-    found = _SEMVER.fullmatch(trim(text)) if len(text) <= _SEMVER_LENGTH else None
-    if found is None or any(int(number) > _SAFE_INTEGER for number in found.groups()[:3]):
+    parts = _SEMVER.fullmatch(trim(text)) if len(text) <= _SEMVER_LENGTH else None
+    if parts is None or any(int(number) > _SAFE_INTEGER for number in parts.groups()[:3]):
         return None
-    major, minor, patch = (int(number) for number in found.groups()[:3])
-    prerelease = [int(p) if p.isdigit() and int(p) < _SAFE_INTEGER else p for p in (found[4] or "").split(".") if p]
-    version = f"{major}.{minor}.{patch}" + (f"-{found[4]}" if found[4] else "")
+    major, minor, patch = (int(number) for number in parts.groups()[:3])
+    prerelease = [int(p) if p.isdigit() and int(p) < _SAFE_INTEGER else p for p in (parts[4] or "").split(".") if p]
+    version = f"{major}.{minor}.{patch}" + (f"-{parts[4]}" if parts[4] else "")
     return {
         "options": {"loose": True},
         "loose": True,
@@ -40,7 +40,7 @@ def semver_values(text: str) -> dict[str, object] | None:
         "minor": minor,
         "patch": patch,
         "prerelease": prerelease,
-        "build": found[5].split(".") if found[5] else [],
+        "build": parts[5].split(".") if parts[5] else [],
         "version": version,
     }
 
@@ -82,21 +82,21 @@ def read_pep440(text: str) -> Pep440 | None:
 
     Source: https://github.com/renovatebot/pep440, lib/version.js (valid, explain, clean)
     """
-    found = _PEP440.fullmatch(text) if len(text) <= _PEP440_LENGTH else None
-    if found is None:
+    written = _PEP440.fullmatch(text) if len(text) <= _PEP440_LENGTH else None
+    if written is None:
         return None
-    epoch = int(found["epoch"] or 0)
-    release = tuple(int(number) for number in found["release"].split("."))
+    epoch = int(written["epoch"] or 0)
+    release = tuple(int(number) for number in written["release"].split("."))
     clean = (f"{epoch}!" if epoch else "") + ".".join(map(str, release))
-    if found["pre"]:
-        letter = found["pre"].lower()
-        clean += f"{_PRE_LETTERS.get(letter, letter)}{int(found['pre_number'] or 0)}"
-    post = found["post_number"] or found["post_number2"]
-    if found["post"] or post:
+    if written["pre"]:
+        letter = written["pre"].lower()
+        clean += f"{_PRE_LETTERS.get(letter, letter)}{int(written['pre_number'] or 0)}"
+    post = written["post_number"] or written["post_number2"]
+    if written["post"] or post:
         clean += f".post{int(post or 0)}"
-    if found["dev"]:
-        clean += f".dev{int(found['dev_number'] or 0)}"
-    if found["local"]:
-        parts = re.split(r"[-_.]", found["local"])
+    if written["dev"]:
+        clean += f".dev{int(written['dev_number'] or 0)}"
+    if written["local"]:
+        parts = re.split(r"[-_.]", written["local"])
         clean += "+" + ",".join(str(int(part)) if part.isdigit() else part.lower() for part in parts)
-    return Pep440(clean, release, final=not (found["pre"] or found["dev"] or found["post"] or post))
+    return Pep440(clean, release, final=not (written["pre"] or written["dev"] or written["post"] or post))

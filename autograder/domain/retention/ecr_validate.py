@@ -286,9 +286,9 @@ def _names(fields: Fields, path: str, *, required: tuple[str, ...], optional: tu
 
 def _one_of(fields: Fields, name: str, allowed: tuple[str, ...], path: str, cloud: str = "") -> Errors:
     if name in fields and not (isinstance(fields[name], str) and fields[name] in allowed):
-        found = fields[name] if isinstance(fields[name], str) else json.dumps(fields[name], default=str)
-        cloud = cloud or f"instance value ({found}) not found in enum :(possible values: {json.dumps(list(allowed))})"
-        yield PolicyError(f"{path}.{name}", f"{name} must be {' or '.join(allowed)}, not {found}", cloud)
+        given = fields[name] if isinstance(fields[name], str) else json.dumps(fields[name], default=str)
+        cloud = cloud or f"instance value ({given}) not found in enum :(possible values: {json.dumps(list(allowed))})"
+        yield PolicyError(f"{path}.{name}", f"{name} must be {' or '.join(allowed)}, not {given}", cloud)
 
 
 def _positive(value: Any, path: str) -> Errors:
@@ -301,9 +301,9 @@ def _positive(value: Any, path: str) -> Errors:
 
 def _wrong_type(path: str, value: object, wanted: str) -> PolicyError:
     names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
-    found = names.get(type(value), "null")
-    cloud = f'instance type ({found}) does not match any allowed primitive type (allowed: ["{wanted}"])'
-    return PolicyError(path, f"must be {_article(wanted)} {wanted}, not {_article(found)} {found}", cloud)
+    given = names.get(type(value), "null")
+    cloud = f'instance type ({given}) does not match any allowed primitive type (allowed: ["{wanted}"])'
+    return PolicyError(path, f"must be {_article(wanted)} {wanted}, not {_article(given)} {given}", cloud)
 
 
 def _article(noun: str) -> str:
