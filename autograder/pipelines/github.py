@@ -106,7 +106,7 @@ def place(job: str, step: Mapping[str, Any], number: int) -> str:
 
 
 def run(workflow: Mapping[str, Any], event: Run, *, gates_fail: bool = False) -> Outcome:
-    """Run a workflow in thought.
+    """Follow a workflow without running it.
 
     Args:
         workflow: the file's data.

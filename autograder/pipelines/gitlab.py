@@ -180,7 +180,7 @@ def _decision(
 
 
 def pipeline(data: Mapping[str, Any], predefined: Mapping[str, str], *, gates_fail: bool = False) -> Pipeline:
-    """Run a pipeline in thought.
+    """Follow a pipeline without running it.
 
     Args:
         data: the file.

@@ -224,7 +224,7 @@ class _Reader:
             self.group += 1
 
     def _loop(self, position: int, end: int, nested: int) -> int:
-        """``for NAME in WORDS; do …; done``: its body, once a word."""
+        """``for NAME in WORDS; do …; done``: its body, once for each word."""
         if nested >= MAX_NESTED:
             raise NotReadable("loops are nested too deeply")
         texts = [token.text for token in self.tokens[position:end]]

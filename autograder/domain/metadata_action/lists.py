@@ -14,7 +14,7 @@ _NEWLINES: Final = ("\r\n", "\n", "\r")  # the first one met counts from then on
 
 
 def input_lines(text: str) -> list[str]:
-    """The entries of a list input: one a line, full-line comments dropped, quotes taken off, trimmed.
+    """The entries of a list input: one per line, full-line comments dropped, quotes taken off, trimmed.
 
     Raises:
         WorkflowError: where a quote is not closed.

@@ -1,4 +1,4 @@
-"""The ``tags`` input: one rule a line, its attributes, its defaults and its priority."""
+"""The ``tags`` input: one rule per line, its attributes, its defaults and its priority."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Image:
 
 
 def parse_images(lines: Sequence[str]) -> list[Image]:
-    """Read the ``images`` input: one a line, or all on one line with commas between them.
+    """Read the ``images`` input: one per line, or all on one line with commas between them.
 
     Raises:
         WorkflowError: in the action's own words where it has some.

@@ -1,4 +1,4 @@
-"""The types of tag rules: a table with one record a type, and how each gives its value in a run.
+"""The types of tag rules: a table with one record per type, and how each gives its value in a run.
 
 Source of all: https://github.com/docker/metadata-action/blob/master/src/meta.ts (6.0 to 6.2), the ``proc...`` methods,
 and, for attributes and priorities, https://github.com/docker/metadata-action/blob/master/src/tag.ts

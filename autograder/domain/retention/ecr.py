@@ -19,7 +19,7 @@ from autograder.domain.retention.patterns import TagIndex
 
 @dataclass(slots=True)
 class Verdicts:
-    """What the rules say about the images of one repository, by position, before indexes and subjects are heard.
+    """What the rules say about the images of one repository, by position, before indexes and subjects are looked at.
 
     Attributes:
         claimed: the first rule that saw the image.
@@ -48,7 +48,7 @@ def evaluate(rules: Sequence[Rule], images: Sequence[Image], now: datetime) -> P
         now: the aware time of the evaluation.
 
     Returns:
-        One result an image. An image whose fate the documentation leaves open is marked ``undecided``.
+        One result per image. An image whose fate the documentation leaves open is marked ``undecided``.
     """
     results: dict[int, Result] = {}
     idle: list[set[int]] = []

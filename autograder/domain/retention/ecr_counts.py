@@ -1,4 +1,4 @@
-"""The ``countType`` of a rule in an ECR lifecycle policy: a table with one record a type.
+"""The ``countType`` of a rule in an ECR lifecycle policy: a table with one record per type.
 
 Sources, by the names used below: *LifecyclePolicies*, *properties* and *archive* of
 :mod:`autograder.domain.retention.ecr_rules`.

@@ -50,7 +50,7 @@ def settle_followers(
     """Settle the results of reference artifacts, subjects first, along chains of any length.
 
     Args:
-        results: one result an image; changed in place.
+        results: one result per image; changed in place.
         following: for each artifact, its subject's position.
         settle: the artifact's final result from its own and its subject's final one.
     """

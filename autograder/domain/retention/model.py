@@ -116,7 +116,7 @@ class Preview:
     """The results of one evaluation, in the order of the images that went in.
 
     Attributes:
-        results: one result an image.
+        results: one result per image.
         dry_run: the policy itself says that nothing is to be deleted yet.
         notes: what concerns the policy as a whole (a rule that sees no image, what a mechanism cannot see).
     """
