@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -437,6 +438,16 @@ def test_hidden_fleets_differ_in_what_a_policy_could_have_learned():
         assert set.intersection(*seen) <= {"exp-", "prod"}
     packages = [{one["repository"] for one in fleet} for fleet in drawn["google"]]
     assert len(set.union(*packages)) > 3
+
+
+@pytest.mark.parametrize("kind", ["?=", "?!", "?<=", "?<!"])
+@pytest.mark.parametrize("depth", [5, 6, 50])
+def test_a_purge_with_look_arounds_in_look_arounds_is_judged_at_once(kind, depth):
+    world = World()
+    world.answers["purge"] = FIT.format(f"{NAME}:" + f"({kind}.*" * depth + "x" + ")" * depth)
+    began = time.process_time()
+    assert world.graded()["purge"].status == "failed"
+    assert time.process_time() - began < 3
 
 
 def test_a_purge_that_is_none():
