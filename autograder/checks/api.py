@@ -13,8 +13,8 @@
         if held.tags[e.text("v1")] == held.tags[e.text("v2")]:
             raise Failure("Both tags point at the same manifest.", "Change the code, build and push again.")
 
-A lab's module is the list of its rules: the personal parameters, then one function a check, from the first task to the
-last, and below them the helpers that tell one mistake from another.
+A lab's module is the list of its rules: the personal parameters, then one function per check, from the first task to
+the last, and below them the helpers that tell one mistake from another.
 
 **What a check says.** A verdict that failed has three sentences, and each has one place:
 
@@ -179,7 +179,7 @@ def run(
         only: ids to report (their prerequisites are run as well, but not reported); all when None.
 
     Returns:
-        one verdict a reported check, in declared order. An unexpected error inside a check is a fault of the kit, so
+        one verdict per reported check, in declared order. An unexpected error inside a check is a fault of the kit, so
         the verdict is "not_graded" with the error's text.
     """
     wanted = list(checks) if only is None else list(only)

@@ -136,7 +136,7 @@ Line = tuple[str, str]  # a name or value, and what it means (empty for a value 
 
 
 def _lines(value: Any) -> list[Line]:
-    """A personal value for a table: one line an entry of a list or dict."""
+    """A personal value for a table: one line per entry of a list or dict."""
     if isinstance(value, dict):
         return [(str(key), str(part)) for key, part in value.items()]
     if not isinstance(value, list):

@@ -57,7 +57,7 @@ _kept: dict[Path, Live] = {}
 def _session(folder: Path) -> Live:
     """The session of a folder, with its connections kept.
 
-    Who works here is read once a call: student.toml may have been replaced since the last one.
+    Who works here is read once per call: student.toml may have been replaced since the last one.
     """
     student = students.current()
     lab = student.overlay.applied(manifest.find(folder.name))
