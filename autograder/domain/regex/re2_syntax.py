@@ -42,7 +42,7 @@ _CATEGORIES: Final = (
     "C", "Cc", "Cf", "Co", "Cs", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No",
     "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
 )  # fmt: skip
-_GROUP: Final = re.compile(r"\?P?<(?P<name>\w+)>|\?(?P<on>[imsU]*)(?:-(?P<off>[imsU]+))?(?P<end>[:)])")
+_GROUP: Final = re.compile(r"\?P?<\w+>|\?(?P<on>[imsU]*)(?:-(?P<off>[imsU]+))?(?P<end>[:)])")
 _POSIX_CLASS: Final = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL)
 _CODE: Final = re.compile(r"\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{2})")
 _PROPERTY: Final = re.compile(r"\{(\^?)([^}]*)\}|()(.)", re.DOTALL)
@@ -90,10 +90,6 @@ class _Re2Parser(GoParser):
     max_repeat = MAX_REPEAT
     counts = re.compile(r"\{(0|[1-9][0-9]*)(,(0|[1-9][0-9]*)?)?\}")  # others, such as {01}, are ordinary characters
 
-    def __init__(self, pattern: str) -> None:
-        super().__init__(pattern)
-        self._names: set[str] = set()
-
     def may_repeat(self, node: Node) -> bool:
         if node is EMPTY:  # RE2 repeats what stands before the flags
             raise NotEvaluated("a repeat directly behind flags is not evaluated here")
@@ -104,11 +100,7 @@ class _Re2Parser(GoParser):
         head = self.match(_GROUP)
         if head is None and self.peek() == "?":
             raise ValueError(f"the group at character {self.position} is none of RE2's")
-        if head is not None and head["name"]:
-            if head["name"] in self._names:
-                raise ValueError(f"there are two groups called {head['name']}")
-            self._names.add(head["name"])
-        elif head is not None:
+        if head is not None and head["end"]:
             self.flags = (self.flags | set(head["on"])) - set(head["off"] or "")
             if head["end"] == ")":
                 return EMPTY  # flags for the rest of the enclosing group

@@ -27,7 +27,7 @@ from autograder.domain.regex.syntax import NotEvaluated
         *("\\", r"\Z", r"\e", r"\E", r"\q", r"\u0041", r"\h", r"\x", r"\x4", r"\x{110000}", r"\x{}", r"\é", r"\C"),
         *(r"\1\Q1", r"\x4\Q1\E", r"\p", r"\p{Foo}", r"\pX"),
         # groups and classes
-        *("(", ")", "a)", "(?", "(?P<n", "(?P<>a)", "(?P<n>a)(?<n>b)", "[", "[]", "[a", "[z-a]", r"[a-\d]", r"[\b]"),
+        *("(", ")", "a)", "(?", "(?P<n", "(?P<>a)", "[", "[]", "[a", "[z-a]", r"[a-\d]", r"[\b]"),
         *("[[:foo:]]", r"[\A]", r"[\Qa\E]", "\ud800"),
     ],
 )
@@ -48,7 +48,7 @@ def test_what_re2_refuses(pattern: str) -> None:
         (r"\Aa\z", ["a"], ["a\n"]),
         ("(?i)ab(?-i:c)", ["ABc"], ["abC"]),
         ("(?:(?i)a)b", ["Ab"], ["AB"]),
-        ("(?P<x>a)(?<y>b)", ["ab"], ["a"]),
+        ("(?P<x>a)(?<y>b)(?<x>c)", ["abc"], ["ab"]),
         ("()*a(|b)$", ["a", "ab"], ["abb"]),
         (r"\Qa.b*\E$", ["a.b*"], ["axb", "a.bb"]),
         (r"^\Qab\E*$", ["a", "abb"], ["abab"]),
