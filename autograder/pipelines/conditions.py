@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import re2
+from autograder.domain.regex import Regex, compile_re2
+from autograder.domain.regex.syntax import NotEvaluated
 
 FLAGS: Final = frozenset("imsU")
-OPTIONS: Final = re2.Options()
-OPTIONS.log_errors = False  # else RE2 writes them to standard error
 MAX_LENGTH: Final = 500  # characters
 MAX_BRACKETS: Final = 20
 _TOKEN: Final = re.compile(
@@ -105,7 +104,7 @@ class _Reader:
         if not isinstance(right, _Pattern):
             raise NotReadable(f"{self.text}: behind =~ stands a pattern between slashes")
         expression = _compiled(right)
-        return isinstance(left, str) and expression.search(left) is not None
+        return isinstance(left, str) and expression.search(left)
 
     def _value(self) -> _Value:
         if not self.tokens or self.tokens[0]["sign"]:
@@ -119,7 +118,7 @@ class _Reader:
         return token["double"] if token["double"] is not None else token["single"]
 
 
-def _compiled(pattern: _Pattern) -> Any:
+def _compiled(pattern: _Pattern) -> Regex:
     """A pattern in GitLab's language, which is RE2's. Raises NotReadable.
 
     Source: https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/untrusted_regexp/ruby_syntax.rb
@@ -128,7 +127,8 @@ def _compiled(pattern: _Pattern) -> Any:
         raise NotReadable(f"the flags of a pattern are some of {''.join(sorted(FLAGS))}, not {pattern.flags}")
     flags = f"(?{pattern.flags})" if pattern.flags else ""
     try:
-        return re2.compile(flags + pattern.text, OPTIONS)
-    except (re2.error, UnicodeError) as error:
-        reason = error.args[0].decode() if isinstance(error, re2.error) else str(error)
-        raise NotReadable(f"the pattern /{pattern.text[:60]}/ is not valid: {reason}") from None
+        return compile_re2(flags + pattern.text)
+    except NotEvaluated as error:
+        raise NotReadable(f"the pattern /{pattern.text[:60]}/ is not evaluated here: {error}") from None
+    except ValueError as error:
+        raise NotReadable(f"the pattern /{pattern.text[:60]}/ is not valid: {error}") from None

@@ -30,7 +30,7 @@ _SPACE: Final = frozenset(" \t\n\r\f\v")
 _CLASSES: Final = {"d": DIGIT, "w": WORD, "s": _SPACE}
 _CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
 _ASSERTIONS: Final = {"b": is_boundary, "B": is_inside, "A": is_start, "z": is_end, "Z": is_end}
-_POSIX: Final[dict[str, Test]] = {
+POSIX: Final[dict[str, Test]] = {
     "alpha": lambda c: c.isascii() and c.isalpha(),
     "digit": lambda c: c in DIGIT,
     "alnum": lambda c: c.isascii() and c.isalnum(),
@@ -53,10 +53,10 @@ def parse(pattern: str) -> Node:
     Raises:
         ValueError: it is malformed, too long, nested too deeply, or uses a back-reference.
     """
-    return _GoParser(pattern).parse()
+    return GoParser(pattern).parse()
 
 
-class _GoParser(Parser):
+class GoParser(Parser):
     """``flags`` are those in force: ``i`` for any case, ``m`` for lines, ``s`` for a dot that takes line ends."""
 
     max_repeat = MAX_REPEAT
@@ -68,7 +68,7 @@ class _GoParser(Parser):
     def atom(self, depth: int) -> Node:
         character = self.next()
         if character == "(":
-            return self._group(depth)
+            return self.group(depth)
         if character == "[":
             return self._class()
         if character == ".":
@@ -78,10 +78,10 @@ class _GoParser(Parser):
         if character == "$":
             return Assertion(_is_line_end if "m" in self.flags else is_end)
         if character == "\\":
-            return self._escape()
-        return self._literal(character)
+            return self.escape()
+        return self.literally(character)
 
-    def _group(self, depth: int) -> Node:
+    def group(self, depth: int) -> Node:
         outer_flags = self.flags
         found = self.match(_GROUP)
         if found is None and self.peek() == "?":
@@ -96,7 +96,7 @@ class _GoParser(Parser):
         self.flags = outer_flags
         return Look(inner, *LOOKS[found["look"]]) if found is not None and found["look"] else inner
 
-    def _escape(self) -> Node:
+    def escape(self) -> Node:
         name = self.next()
         if name in _ASSERTIONS:
             return Assertion(_ASSERTIONS[name])
@@ -104,7 +104,7 @@ class _GoParser(Parser):
             return Character(member(_CLASSES[name.lower()], name.isupper()))
         if name.isdigit() and name != "0":
             raise ValueError("back-references are not supported here")
-        return self._literal(self._escaped_character(name))
+        return self.literally(self._escaped_character(name))
 
     def _escaped_character(self, name: str) -> str:
         if name == "x":
@@ -119,7 +119,7 @@ class _GoParser(Parser):
             raise ValueError(f"the escape \\{name} is not known")
         return name
 
-    def _literal(self, character: str) -> Node:
+    def literally(self, character: str) -> Node:
         if "i" in self.flags:
             folded = character.lower()
             return Character(lambda c: c.lower() == folded)
@@ -134,9 +134,9 @@ class _GoParser(Parser):
 
     def class_part(self) -> str | Test:
         posix = _POSIX_CLASS.match(self.pattern, self.position)
-        if posix is not None and posix[2] in _POSIX:
+        if posix is not None and posix[2] in POSIX:
             self.position = posix.end()
-            return one_of([_POSIX[posix[2]]], negated=bool(posix[1]))
+            return one_of([POSIX[posix[2]]], negated=bool(posix[1]))
         character = self.next()
         if character != "\\":
             return character

@@ -14,7 +14,6 @@ MAX_DEPTH: Final = 50  # groups in groups
 WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 DIGIT: Final = frozenset("0123456789")
 LOOKS: Final = {"=": (True, False), "!": (False, False), "<=": (True, True), "<!": (False, True)}  # positive, behind
-_BOUNDS: Final = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
 
 Test = Callable[[str], bool]
 
@@ -74,11 +73,13 @@ class Parser:
 
     Attributes:
         max_repeat: the largest count of a repeat; None where there is no limit.
+        counts: what a counted repeat looks like: its least count, the comma with what follows, its most.
         strict_classes: whether a ``]`` in the first place of a class is an ordinary character, and a range that ends
             in a shorthand an error; otherwise such a range's ``-`` is an ordinary character.
     """
 
     max_repeat: int | None = None
+    counts = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
     strict_classes = True
 
     def __init__(self, pattern: str) -> None:
@@ -143,10 +144,9 @@ class Parser:
         for sign, bounds in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
             if self.take(sign):
                 return bounds
-        found = _BOUNDS.match(self.pattern, self.position)
+        found = self.match(self.counts)
         if found is None:
             return None
-        self.position = found.end()
         least = int(found[1])
         if found[2] is None:
             return least, least
