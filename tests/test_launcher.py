@@ -1,17 +1,25 @@
-"""The launcher: understood by every Python, and an environment that is whole, kept, resumed and brought up to date."""
+"""The launcher: understood by every Python, and an environment that is whole, kept, made anew, brought up to date."""
 
 from __future__ import annotations
 
 import ast
 import base64
+import functools
 import hashlib
+import importlib.metadata
+import json
 import os
+import re
+import shutil
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,6 +29,8 @@ from autograder.launcher import packages
 from autograder.launcher.environment import Environment, SetupProblem
 from autograder.launcher.main import FULL_COMMANDS, STUDENT_COMMANDS, level_for
 from autograder.paths import ROOT
+
+from .collect import tls
 
 
 def test_every_python_understands_the_launcher_up_to_its_refusal():
@@ -67,13 +77,22 @@ def test_the_full_lock_holds_every_pin_of_the_students():
     assert pins("requirements-student.txt") <= pins("requirements.txt")
 
 
+def test_the_launcher_fetches_the_uv_that_the_full_lock_holds():
+    """Else uv would replace itself while it installs, which Windows refuses."""
+    pinned = {
+        name: re.findall(r"^(uv==\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        for name in ("requirements.txt", environments.UV_LOCK)
+    }
+    assert pinned["requirements.txt"] == pinned[environments.UV_LOCK] and len(pinned["requirements.txt"]) == 1
+
+
 def test_every_command_has_its_lock():
     from autograder.cli import COMMANDS
 
     assert set(COMMANDS) == STUDENT_COMMANDS | FULL_COMMANDS and not STUDENT_COMMANDS & FULL_COMMANDS
 
 
-# A tiny package index of our own, so that real pip and venv run without a network.
+# A tiny package index of our own, so that real pip, uv and venv run without a network.
 
 
 def wheel(folder: Path, name: str, version: str) -> str:
@@ -83,6 +102,23 @@ def wheel(folder: Path, name: str, version: str) -> str:
         f"{name}-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{name}-{version}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    return packed(folder, name, version, files)
+
+
+def uv_wheel(folder: Path) -> str:
+    """The uv of this environment as a wheel again; returns its line for a lock."""
+    uv = importlib.metadata.distribution("uv")
+    info = f"uv-{uv.version}.dist-info/"
+    files = {}
+    for path in uv.files or []:
+        if path.parent.name in ("bin", "Scripts"):
+            files[f"uv-{uv.version}.data/scripts/{path.name}"] = path.locate().read_bytes()
+        elif str(path) in (f"{info}METADATA", f"{info}WHEEL") or (path.parts[0] == "uv" and path.suffix == ".py"):
+            files[str(path)] = path.locate().read_bytes()
+    return packed(folder, "uv", uv.version, files)
+
+
+def packed(folder: Path, name: str, version: str, files: Mapping[str, bytes]) -> str:
     record = "".join(
         f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}\n"
         for path, data in files.items()
@@ -92,6 +128,7 @@ def wheel(folder: Path, name: str, version: str) -> str:
     with zipfile.ZipFile(target, "w") as archive:
         for path, data in files.items():
             archive.writestr(path, data)
+            archive.getinfo(path).external_attr = (0o100755 if "/scripts/" in path else 0o100644) << 16
         archive.writestr(f"{name}-{version}.dist-info/RECORD", record)
     return f"{name}=={version} --hash=sha256:{hashlib.sha256(target.read_bytes()).hexdigest()}\n"
 
@@ -100,18 +137,21 @@ def wheel(folder: Path, name: str, version: str) -> str:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
     """A checkout in a path with a space, with locks of two tiny packages; and the lines of all wheels there are."""
     root = tmp_path_factory.mktemp("base") / "a kit"
-    wheels = root.parent / "wheels"
+    wheels = root.parent / "some wheels"
     root.mkdir()
     wheels.mkdir()
     lines = {name: wheel(wheels, *name.split("-")) for name in ("alpha-1.0", "alpha-2.0", "beta-1.0", "gamma-1.0")}
+    lines["uv"] = uv_wheel(wheels)
+    (root / environments.UV_LOCK).write_text(lines["uv"], encoding="utf-8")
     (root / "requirements-student.txt").write_text(lines["alpha-1.0"] + lines["beta-1.0"], encoding="utf-8")
     (root / "requirements.txt").write_text("".join(lines[n] for n in ("alpha-1.0", "beta-1.0", "gamma-1.0")), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("PIP_")]:
+        for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
             patch.delenv(name)
         patch.setenv("PIP_CONFIG_FILE", os.devnull)
         patch.setenv("PIP_NO_INDEX", "1")
         patch.setenv("PIP_FIND_LINKS", wheels.as_uri())
+        patch.setenv("UV_CACHE_DIR", str(root.parent / "cache"))
         Environment(root).ensure("student")
         yield root, lines
 
@@ -122,10 +162,27 @@ def run(root: Path, code: str) -> str:
     return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def installer(root: Path, package: str) -> str:
+    """Which program installed a package of the checkout's environment."""
+    return run(root, f"import importlib.metadata as m; print(m.distribution({package!r}).read_text('INSTALLER'))")
+
+
+def started(root: Path) -> subprocess.Popen[str]:
+    """Another process that has the checkout's environment made."""
+    program = (
+        "import sys; from pathlib import Path; from autograder.launcher.environment import Environment; "
+        "Environment(Path(sys.argv[1])).ensure('student')"
+    )
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    call = [sys.executable, "-c", program, str(root)]
+    return subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=variables)
+
+
 @pytest.mark.slow
 def test_the_environment_holds_the_lock_and_the_kit(checkout):
     root, _ = checkout
     assert run(root, "import alpha, beta; print(alpha.version, beta.version)") == "1.0 1.0"
+    assert installer(root, "alpha") == "uv" and installer(root, "uv") == "pip"
     assert str(root) in run(root, "import sys; print(sys.path)")
     script = (root / ".venv" / "bin" / "course").read_text(encoding="utf-8")
     assert f"'{Environment(root).python}'" in script
@@ -140,16 +197,34 @@ def test_a_ready_environment_is_left_alone(checkout, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_interrupted_installation_is_resumed(checkout, capfd):
+def test_a_copied_or_moved_checkout_gets_a_fresh_environment(checkout, tmp_path):
+    root, _ = checkout
+    moved = tmp_path / "moved kit"
+    shutil.copytree(root, moved, symlinks=True)
+    Environment(moved).ensure("student")
+    assert str(moved) in run(moved, "import sys; print(sys.path)")
+    assert str(root) not in run(moved, "import sys; print(sys.path, sys.prefix)")
+
+
+@pytest.mark.slow
+def test_a_killed_call_is_followed_by_two_at_once_of_which_one_makes_the_environment(checkout):
     root, _ = checkout
     environment = Environment(root)
-    site = environment._site_packages()
-    environment.marker.unlink()
-    (site / "beta.py").unlink()  # killed in the middle: metadata is there, a file is not
-    environment.ensure("student")
-    assert run(root, "import beta; print(beta.version)") == "1.0"
-    assert environment.marker.exists()
-    assert "The environment is ready" in capfd.readouterr().err
+    environment.marker.write_text(json.dumps({"root": str(root)}), encoding="utf-8")  # as if it had been killed before
+    (environment._site_packages() / "beta.py").unlink()
+    killed, uv = started(root), environment.scripts / "uv"
+    born = uv.stat().st_ino
+    until = time.monotonic() + 120
+    while not uv.exists() or uv.stat().st_ino == born:  # emptied and made again as far as uv
+        assert killed.poll() is None and time.monotonic() < until
+        time.sleep(0.01)
+    killed.kill()  # what it started goes on for a moment, and holds the lock
+    calls = [started(root) for _ in range(2)]
+    said = [call.communicate()[1] for call in (killed, *calls)][1:]
+    assert [call.returncode for call in calls] == [0, 0], said
+    assert sum("The environment is ready" in text for text in said) == 1
+    assert any("Another call is making the environment" in text for text in said)
+    assert run(root, "import alpha, beta; print(beta.version)") == "1.0"
 
 
 @pytest.mark.slow
@@ -162,13 +237,64 @@ def test_more_and_newer_packages_come_into_the_same_environment_and_old_ones_go(
     (root / "requirements.txt").write_text(lines["alpha-2.0"] + lines["beta-1.0"], encoding="utf-8")
     (root / "requirements-student.txt").write_text(lines["alpha-2.0"], encoding="utf-8")
     environment.ensure("student")  # once full, always full
-    assert run(root, "import alpha, beta; print(alpha.version, beta.version)") == "2.0 1.0"
+    assert run(root, "import alpha, beta, pip; print(alpha.version, beta.version)") == "2.0 1.0"
     assert run(root, "import importlib.util as u; print(u.find_spec('gamma'))") == "None"
     assert environment.python.lstat().st_ctime_ns == born
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """A folder over HTTP, without a line a request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 @pytest.mark.slow
-def test_a_package_with_another_hash_is_refused_and_said_so(checkout):
+def test_uv_takes_the_index_and_the_authority_that_pip_is_configured_with(checkout, tmp_path, monkeypatch, capfd):
+    root, lines = checkout
+    folder = tmp_path / "simple" / "delta"
+    folder.mkdir(parents=True)
+    line = wheel(folder, "delta", "1.0")
+    name, found = "delta-1.0-py3-none-any.whl", line.rpartition("sha256:")[2].strip()
+    (folder / "index.html").write_text(f'<a href="{name}#sha256={found}">{name}</a>', encoding="utf-8")
+    authority, begins = tmp_path / "ca.pem", datetime.now(UTC) - timedelta(days=1)
+    made = tls.certificate([], which="rsa", common_name="a corporation", begins=begins, ca=True)
+    authority.write_text(made, encoding="utf-8")
+    made = tls.certificate(["localhost"], begins=begins, issuer=("a corporation", "rsa"))
+    (tmp_path / "server.pem").write_text(tls.key_pem() + made, encoding="utf-8")
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(tmp_path / "server.pem")
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path))) as server:
+        server.socket = secured.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"https://localhost:{server.server_port}/simple"
+        settings = f"[global]\nindex-url = {address}\ntimeout = 20\n[install]\ncert = {authority}\n"
+        (tmp_path / "pip.conf").write_text(settings, encoding="utf-8")
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+        for lock in environments.LOCKS.values():
+            (root / lock).write_text(lines["alpha-2.0"] + line, encoding="utf-8")
+        Environment(root).ensure("student")
+        server.shutdown()
+    assert installer(root, "delta") == "uv"
+    assert "uv cannot" not in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_where_uv_cannot_be_had_pip_installs(checkout, capfd):
+    root, lines = checkout
+    (root / environments.UV_LOCK).write_text(lines["uv"].replace("uv==", "uv==999."), encoding="utf-8")
+    for lock in environments.LOCKS.values():
+        (root / lock).write_text(lines["alpha-1.0"] + lines["beta-1.0"], encoding="utf-8")
+    Environment(root).ensure("student")
+    said = capfd.readouterr().err
+    assert re.search(r"uv cannot install them \(.*No matching distribution found.*\)\.\nNow pip does", said)
+    assert installer(root, "alpha") == "pip" and installer(root, "beta") == "pip"
+    (root / environments.UV_LOCK).write_text(lines["uv"], encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_package_with_another_hash_is_refused_and_said_so(checkout, capfd):
     root, lines = checkout
     lock = root / "requirements-student.txt"
     before = lock.read_text(encoding="utf-8"), (root / "requirements.txt").read_text(encoding="utf-8")
@@ -178,41 +304,107 @@ def test_a_package_with_another_hash_is_refused_and_said_so(checkout):
         (root / "requirements.txt").write_text(before[1] + wrong, encoding="utf-8")
         with pytest.raises(SetupProblem, match=r"not all packages could be installed: .*DO NOT MATCH THE HASHES"):
             Environment(root).ensure("student")
+        assert "Hash mismatch for `gamma==1.0`" in capfd.readouterr().err, "uv refuses it as well"
     finally:
         lock.write_text(before[0], encoding="utf-8")
         (root / "requirements.txt").write_text(before[1], encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_two_calls_at_once_make_one_environment(checkout):
-    root, _ = checkout
-    Environment(root).marker.unlink(missing_ok=True)
-    program = (
-        "import sys; from pathlib import Path; from autograder.launcher.environment import Environment; "
-        "Environment(Path(sys.argv[1])).ensure('student')"
-    )
-    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-    calls = [
-        subprocess.Popen([sys.executable, "-c", program, str(root)], stderr=subprocess.PIPE, text=True, env=variables)
-        for _ in range(2)
-    ]
-    said = [call.communicate()[1] for call in calls]
-    assert [call.returncode for call in calls] == [0, 0]
-    assert sum("The environment is ready" in text for text in said) == 1
-    assert sum("Another call is making the environment" in text for text in said) == 1
+def test_a_bare_environment_made_by_hand_is_used(checkout, tmp_path):
+    _, lines = checkout
+    for name in (*environments.LOCKS.values(), environments.UV_LOCK):
+        (tmp_path / name).write_text(lines["uv" if name == environments.UV_LOCK else "alpha-1.0"], encoding="utf-8")
+    options = ["--without-pip", "--system-site-packages"]  # with a pip all the same, and quicker than one of its own
+    subprocess.run([sys.executable, "-m", "venv", *options, str(tmp_path / ".venv")], check=True)
+    born = (tmp_path / ".venv" / "pyvenv.cfg").stat().st_ino
+    Environment(tmp_path).ensure("student")
+    assert (tmp_path / ".venv" / "pyvenv.cfg").stat().st_ino == born
+    assert run(tmp_path, "import alpha; print(alpha.version)") == "1.0"
 
 
-@pytest.mark.slow
-def test_a_moved_checkout_gets_a_fresh_environment(checkout, tmp_path):
-    root, _ = checkout
-    moved = tmp_path / "moved kit"
-    root.rename(moved)
-    try:
-        Environment(moved).ensure("student")
-        assert str(moved) in run(moved, "import sys; print(sys.path)")
-        assert str(root) not in run(moved, "import sys; print(sys.path, sys.prefix)")
-    finally:
-        moved.rename(root)
+def somebodys(folder: Path) -> Path:
+    """An environment with a package, as somebody else has it; returns a file in it."""
+    site = folder / "lib" / "python3.11" / "site-packages"
+    (site / "torch-2.0.dist-info").mkdir(parents=True)
+    (folder / "pyvenv.cfg").write_text("home = /usr/bin\n", encoding="utf-8")
+    (folder / ".lock").touch()  # uv leaves one in every environment
+    kept = site / "torch.py"
+    kept.write_text("x = 1\n", encoding="utf-8")
+    return kept
+
+
+@pytest.fixture
+def no_installing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Environment, "_make", lambda *a: pytest.fail("nothing may be made or emptied"))
+
+
+@pytest.mark.usefixtures("no_installing")
+def test_what_a_link_leads_to_is_not_emptied(tmp_path):
+    kept = somebodys(tmp_path / "mine")
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / ".venv").symlink_to(tmp_path / "mine", target_is_directory=True)
+    with pytest.raises(SetupProblem, match=r"\.venv is a link to .*/mine, which was not made by this copy"):
+        Environment(tmp_path / "kit").ensure("student")
+    assert kept.exists() and not (tmp_path / "mine" / environments.LOCK).exists()
+
+
+@pytest.mark.usefixtures("no_installing")
+def test_a_link_to_another_copys_environment_is_not_emptied(tmp_path):
+    kept = somebodys(tmp_path / "other" / ".venv")
+    Environment(tmp_path / "other")._mark(student="0" * 64)
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / ".venv").symlink_to(tmp_path / "other" / ".venv", target_is_directory=True)
+    with pytest.raises(SetupProblem, match=r"next: give it another name or remove it"):
+        Environment(tmp_path / "kit").ensure("student")
+    assert kept.exists()
+
+
+@pytest.mark.usefixtures("no_installing")
+@pytest.mark.parametrize("linked", [False, True], ids=["folder", "link"])
+def test_a_file_or_a_link_to_nothing_is_no_environment(linked, tmp_path):
+    if linked:
+        (tmp_path / ".venv").symlink_to(tmp_path / "gone")
+    else:
+        (tmp_path / ".venv").touch()
+    with pytest.raises(SetupProblem, match="was not made by this copy of the course"):
+        Environment(tmp_path).ensure("student")
+
+
+@pytest.mark.usefixtures("no_installing")
+def test_an_environment_of_somebody_elses_stays(tmp_path):
+    kept = somebodys(tmp_path / ".venv")
+    with pytest.raises(SetupProblem, match=r"\.venv is there, and it was not made by this copy"):
+        Environment(tmp_path).ensure("student")
+    assert kept.exists()
+
+
+def test_what_the_launcher_may_replace(tmp_path):
+    environment = Environment(tmp_path)
+    environment._check_owner()  # nothing there
+    kept = somebodys(environment.folder)
+    environment._mark()  # ours, interrupted or from an older lock
+    environment._check_owner()
+    environment._mark(root="/elsewhere/the-same-copy-before-it-moved")
+    environment._check_owner()
+    environment.marker.unlink()
+    (environment.folder / environments.LOCK).touch()  # killed before it had said whose it is
+    environment._check_owner()
+    (environment.folder / environments.LOCK).unlink()
+    (kept.parent / "torch-2.0.dist-info").rename(kept.parent / "pip-24.0.dist-info")
+    environment._check_owner()  # bare
+
+
+@pytest.mark.parametrize("mine", [False, True], ids=["empty", "made from here"])
+def test_a_link_to_a_place_for_the_environment_is_followed(mine, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "kit").mkdir()
+    environment = Environment(tmp_path / "kit")
+    environment.folder.symlink_to(tmp_path / "disk", target_is_directory=True)
+    if mine:
+        somebodys(tmp_path / "disk")
+        environment._mark()
+    environment._check_owner()
 
 
 def test_without_venv_and_without_apt_it_says_what_to_do(tmp_path, monkeypatch):
@@ -241,69 +433,113 @@ def test_without_venv_on_debian_its_package_is_installed(tmp_path, monkeypatch):
     assert asked == [[f"python3.{sys.version_info.minor}-venv|python3-venv"]]
 
 
-def test_a_package_counts_as_whole_only_with_all_its_files(tmp_path):
-    folder = tmp_path / "alpha-1.0.dist-info"
-    folder.mkdir()
-    (tmp_path / "alpha.py").write_text("x = 1\n", encoding="utf-8")
-    (folder / "METADATA").write_text("Name: alpha\n", encoding="utf-8")
-    (folder / "RECORD").write_text("alpha.py,sha256=x,6\nalpha-1.0.dist-info/RECORD,,\n", encoding="utf-8")
-    assert packages.drop_half_installed(tmp_path) == []
-    (tmp_path / "alpha.py").write_text("x", encoding="utf-8")
-    assert packages.drop_half_installed(tmp_path) == ["alpha-1.0.dist-info"]
-    assert not folder.exists()
+PIP_CONFIG_LIST = r"""
+:env:.find-links='/opt/wheels'
+:env:.no-index='1'
+download.index-url='https://not.this.example/simple'
+global.cert='/etc/corporate.pem'
+global.extra-index-url='\nhttps://one.example/simple\nhttps://me:p%40ss@two.example/simple'
+global.find-links='/elsewhere'
+global.index-url='https://old.example/simple'
+install.index-url='https://new.example/simple'
+install.proxy="http://proxy.example:3128/it's"
+"""
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_the_estimate_follows_the_speed_so_far(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
-    clock, said = Clock(), list[str]()
-    progress = packages.Progress(100, said.append, tmp_path, clock)
-    for number in range(50):
-        clock.now += 1
-        progress.see(f"Collecting package-{number}==1.0")
-    assert said[0] == "  fetching 5 of about 100: package-4 (about 2 minutes more)"
-    assert said[-1] == "  fetching 50 of about 100: package-49 (about 50 s more)" and len(said) == 10
-    progress.see("Installing collected packages: a, b")
-    for number in range(10):
-        (tmp_path / f"package_{number}-1.0.dist-info").mkdir()
-    clock.now += 60
-    progress.look()
-    progress.close()
-    assert said[10] == "  unpacking and compiling"
-    assert said[-1] == "  unpacked 10 of about 50 (about 4 minutes more)"
+def test_of_pips_settings_the_nearest_holds():
+    assert packages.pip_settings(PIP_CONFIG_LIST) == {
+        "cert": "/etc/corporate.pem",
+        "extra-index-url": "\nhttps://one.example/simple\nhttps://me:p%40ss@two.example/simple",
+        "find-links": "/opt/wheels",
+        "index-url": "https://new.example/simple",
+        "no-index": "1",
+        "proxy": "http://proxy.example:3128/it's",
+    }
 
 
-def test_the_clock_of_the_progress_ends_where_pip_cannot_be_started(tmp_path):
-    before = threading.active_count()
-    with pytest.raises(OSError):
-        packages.install(tmp_path / "no-python", tmp_path / "lock.txt", 1, lambda line: None)
-    assert threading.active_count() == before
+@pytest.mark.parametrize(
+    ("pip", "uv"),
+    [
+        ({"index-url": "https://new.example/simple"}, {"UV_DEFAULT_INDEX": "https://new.example/simple"}),
+        (
+            {"extra-index-url": "\nhttps://a.example\nhttps://b.example"},
+            {"UV_INDEX": "https://a.example https://b.example"},
+        ),
+        ({"trusted-host": "a.example b.example:8080"}, {"UV_INSECURE_HOST": "a.example b.example:8080"}),
+        ({"default-timeout": "180"}, {"UV_HTTP_TIMEOUT": "180"}),
+        ({"default-timeout": "180", "timeout": "60"}, {"UV_HTTP_TIMEOUT": "60"}),
+        ({"retries": "9"}, {"UV_HTTP_RETRIES": "9"}),
+        ({"client-cert": "/me.pem"}, {"SSL_CLIENT_CERT": "/me.pem"}),
+        ({"cert": "/ca.pem"}, {"SSL_CERT_FILE": "/ca.pem"}),
+        ({"proxy": "http://proxy.example:3128"}, {"ALL_PROXY": "http://proxy.example:3128"}),
+        ({"keyring-provider": "subprocess"}, {"UV_KEYRING_PROVIDER": "subprocess"}),
+        ({"keyring-provider": "import"}, {}),
+        ({"no-cache-dir": "true"}, {"UV_NO_CACHE": "1"}),
+        ({"no-cache-dir": "false"}, {}),
+    ],
+)
+def test_uv_gets_pips_settings(pip, uv):
+    options, variables = packages.uv_settings(pip, {"SSL_CERT_FILE": "/before.pem"})
+    assert options == []
+    assert variables == {"SSL_CERT_FILE": "/before.pem", "UV_INDEX_STRATEGY": "unsafe-best-match"} | uv
 
 
-def test_the_moving_line_is_written_by_one_at_a_time(monkeypatch):
-    inside, together = list[str](), list[int]()
-    progress = packages.Progress(100, lambda line: None)
+def test_uv_looks_into_the_folders_that_pip_looks_into(tmp_path):
+    there = tmp_path / "some wheels"
+    there.mkdir()
+    named = f"{tmp_path} {there.as_uri()} {tmp_path / 'gone'} https://wheels.example/list.html"
+    options, _ = packages.uv_settings({"find-links": named, "no-index": "yes"}, {})
+    assert options == [
+        f"--find-links={tmp_path}",
+        f"--find-links={there.as_uri()}",
+        "--find-links=https://wheels.example/list.html",
+        "--no-index",
+    ]
+    extra = {"extra-index-url": f"{there.as_uri()} file:///gone/simple"}
+    assert packages.uv_settings(extra, {})[1]["UV_INDEX"] == there.as_uri(), "pip passes over what is not there"
 
-    def move(text: str) -> None:
-        inside.append(text)
-        time.sleep(0.05)
-        together.append(len(inside))
-        inside.remove(text)
 
-    progress.moving = True
-    monkeypatch.setattr(progress, "_move", move)
-    writers = [threading.Thread(target=progress.see, args=(f"Collecting package-{number}",)) for number in range(3)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    progress.close()
-    assert together == [1, 1, 1, 1], "three lines, and the last that clears"
+def test_of_uvs_own_settings_only_those_hold_that_change_nothing_of_the_result():
+    given = {"PATH": "/bin", "UV_CACHE_DIR": "/c", "UV_INDEX": "https://x.example", "UV_NO_VERIFY_HASHES": "1"}
+    given |= {"UV_TARGET": "/t", "https_proxy": "http://old.example", "SSL_CERT_DIR": "/certs"}
+    _, variables = packages.uv_settings({"proxy": "http://new.example", "cert": "/ca.pem"}, given)
+    assert variables == {
+        "PATH": "/bin",
+        "UV_CACHE_DIR": "/c",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "ALL_PROXY": "http://new.example",
+        "SSL_CERT_FILE": "/ca.pem",
+    }
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_uv_trusts_the_authorities_that_pip_finds_among_the_variables(name, tmp_path):
+    assert packages.uv_settings({}, {name: "/ca.pem"})[1]["SSL_CERT_FILE"] == "/ca.pem"
+    assert packages.uv_settings({}, {name: str(tmp_path)})[1]["SSL_CERT_DIR"] == str(tmp_path)
+
+
+def test_modules_are_compiled_at_once_only_where_python_writes_none_later():
+    assert "UV_COMPILE_BYTECODE" not in packages.uv_settings({}, {})[1]
+    assert packages.uv_settings({}, {"PYTHONDONTWRITEBYTECODE": "1"})[1]["UV_COMPILE_BYTECODE"] == "1"
+
+
+def test_a_uv_that_does_not_start_is_a_reason_for_pip(tmp_path):
+    (tmp_path / "uv").write_bytes(b"for another machine")
+    (tmp_path / "uv").chmod(0o755)
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    assert "Exec format error" in packages.Installer(python, 2).sync(tmp_path / "lock.txt")
+
+
+def test_the_newest_line_is_shown_where_a_line_can_move(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    program = "print('Downloading ' + 'x' * 100, '', 'ERROR: no room', '  at all', sep='\\n'); raise SystemExit(1)"
+    read, write = os.pipe()
+    try:
+        done = packages.Installer(Path(sys.executable), write)._run([sys.executable, "-c", program], os.environ)
+    finally:
+        os.close(read)
+        os.close(write)
+    assert done == "ERROR: no room / at all"
+    shown = capsys.readouterr().err.split("\r\033[K")
+    assert shown == ["", "  Downloading " + "x" * 64, "  ERROR: no room", "  at all", ""]

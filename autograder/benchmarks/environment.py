@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
+from unittest.mock import patch
 
 from autograder import paths
 from autograder.errors import EnvironmentProblem
+from autograder.launcher import environment as launcher
 
 CALLS = 10
 
 
 def run() -> list[dict[str, object]]:
-    """Install the student lock into a folder of its own and measure it; time warm commands.
+    """Have the launcher make the student environment in a folder of its own, and measure it; time warm commands.
 
     Returns:
         rows with sizes in megabytes (10^6 bytes) and times in milliseconds.
@@ -27,23 +30,19 @@ def run() -> list[dict[str, object]]:
     """
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(prefix="course-bench-") as place:
-        folder = Path(place) / "venv"
-        venv.create(folder, with_pip=True)
-        python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-        before, began = _size(folder), time.perf_counter()
-        done = subprocess.run(
-            [python, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", "requirements-student.txt"],
-            cwd=paths.ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
+        for lock in (launcher.LOCKS["student"], launcher.UV_LOCK):
+            shutil.copyfile(paths.ROOT / lock, Path(place) / lock)
+        made = launcher.Environment(Path(place))
+        folder, began = made.folder, time.perf_counter()
+        try:
+            with patch.dict(os.environ, {"UV_CACHE_DIR": str(Path(place) / "cache")}):  # as where nothing is yet
+                made.ensure("student")
+        except launcher.SetupProblem as problem:
             raise EnvironmentProblem(
-                expected="the student lock installed", found=done.stderr[-300:], next_step="Connect to the network."
-            )
+                expected="the student lock installed", found=str(problem)[-300:], next_step="Connect to the network."
+            ) from None
         spent = time.perf_counter() - began
-        rows.append({"what": "student environment", "MB": _size(folder) - before, "seconds": round(spent)})
+        rows.append({"what": "student environment", "MB": _size(folder), "seconds": round(spent)})
         parts = {"trivy": folder / "bin" / "trivy", "awscli": _package(folder, "awscli")}
         rows += [{"what": f"of which {name}", "MB": _size(path)} for name, path in parts.items() if path.exists()]
     rows.append({"what": "this environment", "MB": _size(Path(sys.prefix))})

@@ -1,4 +1,4 @@
-"""The environment in ``.venv``: made from a pinned lock, redone only when that changes, resumed when interrupted."""
+"""The environment in ``.venv``: made from a pinned lock, redone only when that changes, made anew when interrupted."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from autograder.launcher.locks import exclusive
 
 Level = Literal["student", "full"]
 LOCKS: dict[Level, str] = {"student": "requirements-student.txt", "full": "requirements.txt"}  # full holds student's
-# On two free processors; a busy or slow machine takes several times as long, and the progress tells how long.
-HOW_LONG: dict[Level, str] = {"student": "often 1 to 4 minutes", "full": "often 2 to 6 minutes"}
+UV_LOCK = "requirements-uv.txt"
+LOCK = "course.lock"  # not .lock: uv holds that one while it installs
+OWN = {LOCK, "course.json", "course.tmp"}  # what the launcher itself keeps in the folder; emptying it leaves them
 
 
 class SetupProblem(Exception):
@@ -40,7 +41,8 @@ class Environment:
     Attributes:
         root: the checkout.
         folder: ``.venv`` in it.
-        marker: written last, so that it stands for a whole environment; says from which locks it was made.
+        marker: says whose environment it is; written again, last, with the locks that it was made from. One that names
+            no lock stands for an environment that is being made, or never was finished.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,17 +56,24 @@ class Environment:
         """Have the packages of a level installed. Takes about a millisecond when they are.
 
         Raises:
-            SetupProblem: no venv module, no network, a package with a wrong hash, a full disk.
+            SetupProblem: ``.venv`` is somebody else's; no venv module, no network, a package with a wrong hash, a full
+                disk.
         """
         if self._is_ready(level):
             return
         try:
+            self._check_owner()
             self.folder.mkdir(exist_ok=True)
-            with exclusive(self.folder / ".lock", lambda: say("Another call is making the environment; waiting.")):
+            waiting = "Another call is making the environment; waiting."
+            with exclusive(self.folder / LOCK, lambda: say(waiting)) as held:
                 if not self._is_ready(level):
-                    self._make(level)
+                    self._make(level, packages.Installer(self.python, held))
         except OSError as error:
-            raise SetupProblem(f"the environment in {self.folder} cannot be made: {error}") from None
+            raise SetupProblem(
+                f"the environment in {self.folder} cannot be made: {error}\n"
+                "  next: check that the folder may be written, that the disk has room, and that no other program uses "
+                "the folder; then run the same command again"
+            ) from None
 
     def _hash(self, level: Level) -> str:
         return hashlib.sha256((self.root / LOCKS[level]).read_bytes()).hexdigest()
@@ -75,6 +84,11 @@ class Environment:
             return {str(key): str(value) for key, value in data.items()}
         except (OSError, ValueError, AttributeError):
             return {}
+
+    def _mark(self, **more: str) -> None:
+        temporary = self.marker.with_suffix(".tmp")
+        temporary.write_text(json.dumps({"root": str(self.root), **more}, indent=1), encoding="utf-8")
+        temporary.replace(self.marker)
 
     def _is_ready(self, level: Level) -> bool:
         marked = self._marked()
@@ -89,55 +103,83 @@ class Environment:
             and marked.get("python") == os.path.realpath(self.python)
         )
 
-    def _make(self, level: Level) -> None:
+    def _check_owner(self) -> None:
+        """Whether the folder may be emptied: there is none, it is empty, or it was made here.
+
+        Raises:
+            SetupProblem: it is somebody else's and holds something. Of a folder behind a link, only what was made from
+                here counts as the launcher's own.
+        """
+        if not (self.folder.exists() or self.folder.is_symlink()):
+            return
+        linked = self.folder.resolve() != self.root.resolve() / ".venv"  # a junction of Windows is no symlink
+        if self.folder.is_dir():
+            there = {part.name for part in self.folder.iterdir()}
+            mine = self._marked().get("root") == str(self.root)
+            if mine or not there - OWN or (not linked and (there & OWN or self._is_bare())):
+                return
+        what = f"a link to {self.folder.resolve()}, which" if linked else "there, and it"
+        raise SetupProblem(
+            f"{self.folder} is {what} was not made by this copy of the course, which would replace it\n"
+            "  next: give it another name or remove it, then run the same command again"
+        )
+
+    def _is_bare(self) -> bool:
+        """Whether it is a virtual environment without packages of anybody's."""
+        sites = ("lib/python3*/site-packages", "Lib/site-packages")
+        found = {part.name.partition("-")[0] for site in sites for part in self.folder.glob(f"{site}/*.dist-info")}
+        return (self.folder / "pyvenv.cfg").is_file() and found <= {"pip", "setuptools", "wheel"}
+
+    def _make(self, level: Level, installer: packages.Installer) -> None:
         began, marked = time.monotonic(), self._marked()
         if marked.get("full"):  # once full, always full
             level = "full"
         lock = self.root / LOCKS[level]
-        count = len(packages.names(lock))
-        self.marker.unlink(missing_ok=True)
-        if marked and self._is_usable(marked):
-            say(f"Bringing .venv up to date with {lock.name} ({count} packages at most).")
+        found = not marked and self._is_bare() and self._has_pip()  # made by hand, as many do: `python -m venv .venv`
+        self._mark()
+        if self._is_usable(marked):
+            say(f"Bringing .venv up to date with {lock.name}.")
         else:
-            say(f"Making the environment in .venv from {lock.name}: about {count} packages, {HOW_LONG[level]}, once.")
-            self._venv(fresh=bool(marked))
-        site = self._site_packages()
-        packages.drop_half_installed(site)
-        problem = packages.install(self.python, lock, count, say, site)
+            say(f"Making the environment in .venv: about {packages.count(lock)} packages of {lock.name}, once.")
+            if not found:
+                self._venv(installer.held)
+        problem = installer.fetch_uv(self.root / UV_LOCK) or installer.sync(lock)
+        if problem:
+            say(f"uv cannot install them ({problem}).\nNow pip does, which may take some minutes.")
+            self._venv(installer.held)  # nothing of uv's attempt, nor of an older lock, is left
+            problem = installer.pip_install(lock)
         if problem:
             raise SetupProblem(
                 f"not all packages could be installed: {problem}\n"
-                "  next: check the connection and the free disk space, then run the same command again; "
-                "it goes on from here"
+                "  next: check the connection and the free disk space, then run the same command again"
             )
-        packages.drop_others(self.python, site, {*packages.names(lock), "pip", "setuptools", "wheel"})
-        self._make_importable(site)
-        done = {"root": str(self.root), "python": os.path.realpath(self.python), level: self._hash(level)}
-        if level == "full":
-            done["student"] = self._hash("student")
-        temporary = self.marker.with_suffix(".tmp")
-        temporary.write_text(json.dumps(done, indent=1), encoding="utf-8")
-        temporary.replace(self.marker)
+        self._make_importable(self._site_packages())
+        done = {level: self._hash(level), "student": self._hash("student")}  # full holds student's
+        self._mark(python=os.path.realpath(self.python), **done)
         say(f"The environment is ready ({time.monotonic() - began:.0f} s).")
 
-    def _venv(self, fresh: bool) -> None:
-        """Make the bare environment, or keep the one that an interrupted call left."""
-        works = self.python.exists() and subprocess.run(
-            [str(self.python), "-I", "-m", "pip", "--version"], capture_output=True, check=False
-        )
-        if works and works.returncode == 0 and not fresh:
-            return
+    def _has_pip(self) -> bool:
+        call = [str(self.python), "-I", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 11))"]
+        return self.python.exists() and subprocess.run(call, capture_output=True, check=False).returncode == 0
+
+    def _venv(self, held: int) -> None:
+        """Make the bare environment in an emptied folder."""
         for part in self.folder.iterdir():
-            if part.name != ".lock":  # held by this process
+            if part.name not in OWN:
                 shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
         if importlib.util.find_spec("ensurepip") is None:
             self._install_venv_module()
+        python = getattr(sys, "_base_executable", "") or sys.executable  # the latter may just have been removed
         done = subprocess.run(
-            [sys.executable, "-m", "venv", str(self.folder)], capture_output=True, text=True, check=False
+            [python, "-P", "-m", "venv", str(self.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=() if os.name == "nt" else (held,),
         )
         if done.returncode:
             last = (done.stdout + done.stderr).strip().splitlines()[-3:]
-            raise SetupProblem(f"`{sys.executable} -m venv` failed: {' / '.join(last)}")
+            raise SetupProblem(f"`{python} -m venv` failed: {' / '.join(last)}")
 
     def _install_venv_module(self) -> None:
         """Debian and Ubuntu ship Python without venv's parts."""

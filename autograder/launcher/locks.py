@@ -32,13 +32,16 @@ else:
 
 
 @contextmanager
-def exclusive(file: Path, on_wait: Callable[[], None] = lambda: None, seconds: float | None = None) -> Iterator[None]:
+def exclusive(file: Path, on_wait: Callable[[], None] = lambda: None, seconds: float | None = None) -> Iterator[int]:
     """Hold the lock that a file stands for.
 
     Args:
         file: the file; made when it is not there, and left.
         on_wait: called once when another process holds it.
         seconds: how long to wait for that process; None waits for ever.
+
+    Yields:
+        A file descriptor: a process that inherits it holds the lock too, for as long as it lives (not on Windows).
 
     Raises:
         TimeoutError: the other process still holds it after ``seconds``.
@@ -52,4 +55,4 @@ def exclusive(file: Path, on_wait: Callable[[], None] = lambda: None, seconds: f
                 on_wait()
                 told = True
             time.sleep(0.1)
-        yield  # closing the file lets go of the lock
+        yield handle.fileno()  # closing the file lets go of the lock

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"error: {problem}")
         return ENVIRONMENT_STATUS
     except KeyboardInterrupt:
-        say("interrupted; the next call goes on from here")
+        say("interrupted; the next call makes it anew")
         return 130
     return _hand_over(environment.python, list(arguments))
 

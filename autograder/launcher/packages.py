@@ -1,198 +1,201 @@
-"""Installing a lock with pip: hashes checked, nothing resolved, own progress, and no half-installed package left."""
+"""Installing a lock with uv, which pip fetches; where uv cannot, with pip. Hashes are checked, nothing is resolved.
+
+uv reads none of pip's settings, so :func:`uv_settings` gives it those that say where packages come from and how they
+are reached. What it is told by its own settings does not count: a lock is installed the same on every machine.
+https://docs.astral.sh/uv/pip/compatibility and https://docs.astral.sh/uv/reference/environment
+"""
 
 from __future__ import annotations
 
-import csv
+import ast
 import os
 import re
-import shutil
+import ssl
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 # Settings of the user's pip that would put packages elsewhere or hide what it does.
 UNWANTED = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_REQUIRE_VIRTUALENV")
-TELL_SECONDS = 5.0  # a line so often, where no line can move
-_PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
+# Settings of the user's uv that hold: they say where its cache is and how it goes about, not what is installed.
+WANTED = ("UV_CACHE_DIR", "UV_NO_CACHE", "UV_LINK_MODE", "UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_INSTALLS")
+# pip's setting → uv's variable, where both take the same value.
+SAME = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "retries": "UV_HTTP_RETRIES",
+    "client-cert": "SSL_CLIENT_CERT",
+}
+YES = {"1", "on", "t", "true", "y", "yes"}  # as pip reads them
+WIDTH = 78  # columns that the moving line takes at most
+_SETTING = re.compile(r"^(?P<part>:env:|[\w-]+)\.(?P<name>[\w-]+)=(?P<value>.*)$")
 
 
-def normalized(name: str) -> str:
-    """A package's name as PyPI compares it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+def count(lock: Path) -> int:
+    """How many packages a lock pins, on all platforms together."""
+    return len(re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*==", lock.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def names(lock: Path) -> set[str]:
-    """The packages that a lock pins."""
-    return {normalized(name) for name in _PINNED.findall(lock.read_text(encoding="utf-8"))}
+class Installer:
+    """Puts packages into an environment.
 
-
-def drop_half_installed(site: Path) -> list[str]:
-    """Forget packages whose files are not all there, so that pip installs them again.
-
-    An installation that was killed leaves such packages, and pip would take them for installed.
-
-    Returns:
-        The folders of metadata that were removed.
+    Attributes:
+        python: the environment's Python; it has pip.
+        held: a file descriptor that the programs started here keep open as well: the lock on the environment, which
+            so outlives this process where a program that it started does.
     """
-    dropped = []
-    for folder in sorted(site.glob("*.dist-info")):
-        if not _is_whole(site, folder / "RECORD"):
-            shutil.rmtree(folder)
-            dropped.append(folder.name)
-    return dropped
+
+    def __init__(self, python: Path, held: int) -> None:
+        self.python = python
+        self.held = held
+
+    def fetch_uv(self, lock: Path) -> str:
+        """Have the uv that a lock pins. No source is built: that would need a Rust compiler and long.
+
+        Returns:
+            "" when it is there, else why not.
+        """
+        return self._pip("--only-binary=:all:", "--requirement", str(lock))
+
+    def sync(self, lock: Path) -> str:
+        """Have uv make the environment hold the packages of a lock and no others but pip, setuptools and uv.
+
+        Returns:
+            "" when all went well, else what uv said.
+        """
+        options, variables = uv_settings(self._pip_settings(), os.environ)
+        uv = self.python.with_name("uv.exe" if os.name == "nt" else "uv")
+        call = [str(uv), "pip", "sync", "--no-config", "--color=never", "--require-hashes", "--python"]
+        return self._run([*call, str(self.python), *options, str(lock)], variables)
+
+    def pip_install(self, lock: Path) -> str:
+        """Have pip install a lock into a fresh environment.
+
+        Returns:
+            "" when all went well, else what pip said.
+        """
+        return self._pip("--requirement", str(lock))
+
+    def _pip(self, *arguments: str) -> str:
+        call = [str(self.python), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar=off"]
+        return self._run([*call, "--no-warn-script-location", *arguments], _pip_variables())
+
+    def _pip_settings(self) -> dict[str, str]:
+        call = [str(self.python), "-I", "-m", "pip", "config", "list"]
+        variables = _pip_variables()
+        done = subprocess.run(call, capture_output=True, text=True, encoding="utf-8", env=variables, check=False)
+        return pip_settings(done.stdout)
+
+    def _run(self, call: Sequence[str], variables: Mapping[str, str]) -> str:
+        """Run a program; its newest line is shown where a line can move. Returns what went wrong, or ""."""
+        lines: list[str] = []
+        moving = sys.stderr.isatty()
+        try:
+            with subprocess.Popen(
+                call,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=variables,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                pass_fds=() if os.name == "nt" else (self.held,),
+            ) as process:
+                assert process.stdout is not None
+                for line in filter(None, map(str.strip, process.stdout)):
+                    lines.append(line)
+                    if moving:
+                        sys.stderr.write(f"\r\033[K  {line}"[: WIDTH + 4])
+                        sys.stderr.flush()
+        except OSError as error:  # not for this machine, not to be run from this disk
+            return str(error)
+        finally:  # also after Ctrl+C
+            if moving:
+                sys.stderr.write("\r\033[K")
+                sys.stderr.flush()
+        if process.returncode == 0:
+            return ""
+        first = next((number for number, line in enumerate(lines) if line.lower().startswith("error")), -4)
+        return " / ".join(lines[first:][:4])[:400] or f"{Path(call[0]).name} ended with status {process.returncode}"
 
 
-def _is_whole(site: Path, record: Path) -> bool:
-    """Whether every file of a RECORD is there with its size.
-
-    https://packaging.python.org/specifications/recording-installed-packages/
-    """
-    try:
-        with record.open(encoding="utf-8", newline="") as file:
-            for name, _, size in csv.reader(file):
-                found = os.stat(os.path.join(site, name))  # noqa: PTH116, PTH118 - thousands of files
-                if size and found.st_size != int(size):
-                    return False
-    except (OSError, ValueError):
-        return False
-    return (record.parent / "METADATA").is_file()
-
-
-def _environment() -> dict[str, str]:
+def _pip_variables() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if key not in UNWANTED}
     return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONUTF8": "1"}
 
 
-def install(python: Path, lock: Path, count: int, say: Callable[[str], None], site: Path | None = None) -> str:
-    """Install a lock.
+def pip_settings(told: str) -> dict[str, str]:
+    """What holds for ``pip install`` by ``pip config list``: variables win over ``install``, that over ``global``.
+
+    https://pip.pypa.io/en/stable/topics/configuration/#precedence-override-order
+    """
+    parts: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for line in told.splitlines():
+        read = _SETTING.match(line)
+        if read and read["part"] in parts:
+            parts[read["part"]][read["name"]] = str(ast.literal_eval(read["value"]))
+    return {**parts["global"], **parts["install"], **parts[":env:"]}
+
+
+def uv_settings(pip: Mapping[str, str], variables: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """What makes uv take packages from where pip takes them, in the way that pip does.
 
     Args:
-        python: the environment's Python.
-        lock: the file; every package in it has a version and hashes.
-        count: about how many packages there are, for the progress.
-        say: called with lines about the progress, where there is no terminal to show a moving one.
-        site: the environment's site-packages, where pip's own silence hides how far it is.
+        pip: pip's settings, as :func:`pip_settings` gives them.
+        variables: the environment.
 
     Returns:
-        "" when all went well, else the last lines of what pip said.
+        Options for the command line, and the variables to call uv with. Addresses of indexes are among the variables,
+        since they may hold a password and other users see command lines.
     """
-    call = [str(python), "-I", "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar=off"]
-    call += ["--no-warn-script-location", "--requirement", str(lock)]
-    lines: list[str] = []
-    progress = Progress(count, say, site)
-    try:
-        with subprocess.Popen(
-            call,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.strip():
-                    lines.append(line.strip())
-                progress.see(line.strip())
-    finally:  # also after Ctrl+C, and where pip cannot be started
-        progress.close()
-    if process.returncode == 0:
-        return ""
-    errors = [line for line in lines if line.startswith("ERROR")] or lines
-    return " / ".join(errors[-4:]) or f"pip ended with status {process.returncode}"
+    given = {key: value for key, value in variables.items() if not key.startswith("UV_") or key in WANTED}
+    given |= {uv: pip[name] for name, uv in SAME.items() if pip.get(name)}
+    # A lock names one version with its hashes, so that all indexes may be asked, as pip does.
+    given["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    indexes = [one for one in pip.get("extra-index-url", "").split() if _is_there(one)]
+    if indexes:
+        given["UV_INDEX"] = " ".join(indexes)
+    if pip.get("keyring-provider") == "subprocess":  # the only one that uv has
+        given["UV_KEYRING_PROVIDER"] = "subprocess"
+    if pip.get("no-cache-dir", "").lower() in YES:
+        given["UV_NO_CACHE"] = "1"
+    if pip.get("proxy"):
+        caseless = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+        given = {key: value for key, value in given.items() if key.upper() not in caseless}
+        given["ALL_PROXY"] = pip["proxy"]
+    _trust(given, pip.get("cert", ""))
+    if "PYTHONDONTWRITEBYTECODE" in variables:  # else the first import compiles, and only what is imported
+        given |= {"UV_COMPILE_BYTECODE": "1", "UV_COMPILE_BYTECODE_TIMEOUT": "600"}
+    options = [f"--find-links={_home(one)}" for one in pip.get("find-links", "").split() if _is_there(one)]
+    return options + ["--no-index"] * (pip.get("no-index", "").lower() in YES), given
 
 
-class Progress:
-    """Counts what pip does: one moving line in a terminal, else a line every few seconds, each with what is left.
-
-    The estimate follows the speed so far; nothing is promised before there is one.
-    """
-
-    def __init__(
-        self,
-        count: int,
-        say: Callable[[str], None],
-        site: Path | None = None,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Args: as :func:`install` has them; ``now`` tells the time in seconds."""
-        self.count, self.say, self.site, self.now = count, say, site, now
-        self.fetched, self.before = 0, self._installed()
-        self.began = self.told = now()
-        self.installing: float | None = None  # since when
-        self.moving = sys.stderr.isatty()
-        self._ended, self._one = threading.Event(), threading.Lock()
-        self._clock = threading.Thread(target=self._tick, daemon=True)
-        self._clock.start()
-
-    def see(self, line: str) -> None:
-        """Take a line of pip's."""
-        if line.startswith(("Collecting ", "Requirement already satisfied")):
-            self.fetched += 1
-            name = re.sub(r"^(Collecting|Requirement already satisfied:) ", "", line)
-            name = re.split(r"[=<>!~; (]", name)[0]
-            self._show(f"fetching {min(self.fetched, self.count)} of about {self.count}: {name}{self._left()}")
-        elif line.startswith("Installing collected packages"):
-            self.installing, self.began, self.before = self.now(), self.now(), self._installed()
-            self._show("unpacking and compiling", always=True)
-
-    def look(self) -> None:
-        """Tell how far pip is while it says nothing itself: it unpacks one package after the other."""
-        if self.installing is not None:
-            done, took = self._installed() - self.before, self.now() - self.installing
-            told = f"unpacked {done} of about {self.fetched}" if done < self.fetched else "compiling"
-            self._show(f"{told}{self._left() or f' ({took:.0f} s so far)'}")
-
-    def _tick(self) -> None:
-        while not self._ended.wait(1.0):
-            self.look()
-
-    def _installed(self) -> int:
-        return sum(1 for _ in self.site.glob("*.dist-info")) if self.site else 0
-
-    def _left(self) -> str:
-        """What is left of this half at the speed so far, as words; nothing while too little of it is done to tell."""
-        whole = self.count if self.installing is None else self.fetched
-        done = self.fetched if self.installing is None else self._installed() - self.before
-        took = self.now() - self.began
-        if took < TELL_SECONDS or done < max(3, whole // 20) or done >= whole:
-            return ""
-        left = took / done * (whole - done)
-        return f" (about {left:.0f} s more)" if left < 90 else f" (about {left / 60:.0f} minutes more)"
-
-    def _show(self, text: str, always: bool = False) -> None:
-        with self._one:  # the clock tells as well
-            if self.moving:
-                self._move(f"  {text}"[:78])
-            elif always or self.now() - self.told >= TELL_SECONDS:
-                self.told = self.now()
-                self.say(f"  {text}")
-
-    def _move(self, text: str) -> None:
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
-
-    def close(self) -> None:
-        """Clear the moving line."""
-        self._ended.set()
-        self._clock.join()
-        if self.moving:
-            self._move("")
+def _trust(given: dict[str, str], cert: str) -> None:
+    """Have uv trust the authorities that pip trusts: those it is told, else the system's (pip from 24.2 on)."""
+    told = cert or next((given[name] for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if given.get(name)), "")
+    if told:
+        given.pop("SSL_CERT_FILE", None)
+        given.pop("SSL_CERT_DIR", None)
+        given["SSL_CERT_DIR" if Path(told).is_dir() else "SSL_CERT_FILE"] = told
+    elif not (given.get("SSL_CERT_FILE") or given.get("SSL_CERT_DIR")):
+        system = ssl.get_default_verify_paths()
+        if sys.platform in ("darwin", "win32") or system.cafile or system.capath:  # else uv has Mozilla's, as pip has
+            given["UV_SYSTEM_CERTS"] = "1"
 
 
-def drop_others(python: Path, site: Path, wanted: set[str]) -> list[str]:
-    """Remove packages that an older lock brought and this one has no more.
+def _is_there(location: str) -> bool:
+    """Whether a location is not a folder of this machine that is absent; pip passes over those, and uv gives up."""
+    address = urlsplit(location)
+    if address.scheme == "file":
+        return Path(url2pathname(address.path)).exists()
+    return "://" in location or Path(_home(location)).exists()
 
-    Returns:
-        Their names.
-    """
-    found = {normalized(folder.name.partition("-")[0]) for folder in site.glob("*.dist-info")}
-    extra = sorted(found - wanted)
-    if extra:
-        call = [str(python), "-I", "-m", "pip", "uninstall", "--yes", "--quiet", *extra]
-        subprocess.run(call, env=_environment(), capture_output=True, check=False)
-    return extra
+
+def _home(location: str) -> str:
+    return str(Path(location).expanduser()) if location.startswith("~") else location

@@ -29,7 +29,7 @@ PURE_PARTS = ("autograder.checks", "autograder.domain", "autograder.evidence", "
 CLIENT = "autograder.oci.client"
 PLAIN_MODULES = {
     *("__future__", "base64", "collections", "dataclasses", "datetime", "fnmatch", "functools", "hashlib", "io"),
-    *("itertools", "json", "math", "pydantic", "re", "semver", "string", "tarfile", "textwrap", "typing"),
+    *("itertools", "json", "math", "pydantic", "re", "string", "tarfile", "textwrap", "typing"),
 }
 
 
