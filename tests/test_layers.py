@@ -26,7 +26,7 @@ LAYERS = [
     {"domain"},
     {"oci"},
     {"launcher"},  # standard library only: it runs before anything is installed
-    {"errors", "paths", ""},
+    {"errors", "paths", "quick_jsonschema", ""},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -11,9 +11,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from autograder import paths
+from autograder import paths, quick_jsonschema
 from autograder.errors import CourseError
 from autograder.labs.manifest import Lab
+
+quick_jsonschema.prepare()  # nbformat, jupytext and nbgrader import it
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
