@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from autograder import quick_jsonschema
 from autograder.quality.reference_engine import root, run
-from autograder.services import clouds, http, images, installation, removal
+from autograder.services import cloud_admin, clouds, http, images, installation, removal
 from autograder.services import engine as engines
 from autograder.services.installation import Installation
 from tests.emulators.support import free_port
@@ -87,6 +87,23 @@ def running(engine: DockerClient) -> Iterator[Installation]:
         yield state
     finally:
         removal.remove(engine, state)
+
+
+@pytest.fixture
+def private_repository_free(running: Installation) -> Iterator[None]:
+    """Before the test and after it, the student has no private repository on Docker Hub, whose Personal plan has one.
+
+    The emulators are shared, so each test that makes one asks for this.
+    """
+
+    def free() -> None:
+        for listed in cloud_admin.call("dockerhub", "repository-list"):
+            if listed["private"] and listed["name"].startswith("student/"):
+                cloud_admin.call("dockerhub", "repository-delete", name=listed["name"])
+
+    free()
+    yield
+    free()
 
 
 @cache
