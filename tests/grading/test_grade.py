@@ -125,7 +125,7 @@ def test_killed_in_the_middle_it_goes_on_and_leaves_nothing(big_class, engine):
 
 def test_a_submission_that_takes_its_process_down_costs_nobody_else(big_class, kit):
     _, box = big_class
-    module = kit / "checks" / "tiny.py"
+    module = kit / "checks" / "tiny" / "checks.py"
     module.write_text(
         module.read_text().replace(
             '    """You have an engine"""\n',
