@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -159,6 +160,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unmarked = [item.nodeid for item in using if item.get_closest_marker("engine") is None]
     if unmarked:
         raise pytest.UsageError(f"These tests use the engine and lack the mark: {', '.join(unmarked)}")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests lie in memory, and the garbage collector would look at them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
