@@ -24,9 +24,9 @@ def run() -> list[dict[str, object]]:
     """Measure each dialect at each size.
 
     Returns:
-        One row a measurement: ``name``, ``images``, ``rules``, ``seconds`` and ``cpu_seconds`` (best of three, of
-        the largest size once; they differ on a busy machine), ``peak_bytes`` (of the evaluation alone, results included), ``bytes_per_image``, and
-        ``budget_seconds`` with ``within_budget`` (by processor time) where there is a budget.
+        One row a measurement: ``name``, ``images``, ``rules``, ``seconds`` and ``cpu_seconds`` (best of three, of the
+        largest size once; they differ on a busy machine), ``peak_bytes`` (of the evaluation alone, results included),
+        ``bytes_per_image``, and ``budget_seconds`` with ``within_budget`` (by processor time) where there is a budget.
     """
     rows = []
     for size in SIZES:
