@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from autograder import quick_jsonschema
 from autograder.domain.services import EMULATORS
 from autograder.quality.reference_engine import root, run
-from autograder.services import clouds, http, images, installation, removal
+from autograder.services import cloud_admin, clouds, http, images, installation, removal
 from autograder.services import engine as engines
 from autograder.services.installation import Installation
 from tests.emulators.support import free_port
@@ -21,6 +23,7 @@ from tests.emulators.support import free_port
 if TYPE_CHECKING:
     from docker import DockerClient
 
+quick_jsonschema.prepare()
 # testcontainers' own cleaning container would come from Docker Hub; the fixtures below clean up themselves.
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 # A busy machine is no fault: no example of a property test is timed.
@@ -88,6 +91,23 @@ def running(engine: DockerClient) -> Iterator[Installation]:
         removal.remove(engine, state)
 
 
+@pytest.fixture
+def private_repository_free(running: Installation) -> Iterator[None]:
+    """Before the test and after it, the student has no private repository on Docker Hub, whose Personal plan has one.
+
+    The emulators are shared, so each test that makes one asks for this.
+    """
+
+    def free() -> None:
+        for listed in cloud_admin.call("dockerhub", "repository-list"):
+            if listed["private"] and listed["name"].startswith("student/"):
+                cloud_admin.call("dockerhub", "repository-delete", name=listed["name"])
+
+    free()
+    yield
+    free()
+
+
 @cache
 def not_the_reference() -> str:
     """What the engine is, where that is no reference; else ""."""
@@ -106,14 +126,48 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         )
 
 
+# Who builds with docker and looks at layers needs the builder's cache, which the lessons' desk tidies up.
+BUILDS = "builds"
+BUILDING = {"done", "desk", "desk_tools"}  # fixtures
+BUILDING_FILES = ("tests/docker/test_images.py", "tests/notebook/test_in_jupyterlab.py")
+# The groups that take longest, so that no process is left alone with one; and last, what fetches from other machines,
+# which would wait for the labs to be done (autograder/quality/network.py).
+LONGEST = (BUILDS, "tests/quality/test_sample_class.py")
+FETCHING = ("tests/services/test_offline_images.py",)
+
+
+def group(item: pytest.Item) -> str:
+    """The group of a test where processes share the tests: its file, which has fixtures of its own, or ``BUILDS``."""
+    file = item.nodeid.partition("::")[0]
+    return BUILDS if BUILDING.intersection(getattr(item, "fixturenames", ())) or file in BUILDING_FILES else file
+
+
+def rank(group: str) -> int:
+    """Where a group stands: those that take longest first, then in the order of files."""
+    if group in LONGEST:
+        return LONGEST.index(group)
+    return len(LONGEST) + (group in FETCHING)
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that uses the engine says so: unit tests run where there is none."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests get their groups, and a test that uses the engine says so: unit tests run where there is none."""
+    if config.getoption("dist", "no") == "loadgroup":
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(group(item)))
+        items.sort(key=lambda item: rank(group(item)))
     using = [item for item in items if "engine" in getattr(item, "fixturenames", ())]
     using += [item for item in items if item.get_closest_marker("reference") or item.get_closest_marker("both_engines")]
     unmarked = [item.nodeid for item in using if item.get_closest_marker("engine") is None]
     if unmarked:
         raise pytest.UsageError(f"These tests use the engine and lack the mark: {', '.join(unmarked)}")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests lie in memory, and the garbage collector would look at them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

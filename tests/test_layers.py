@@ -27,7 +27,7 @@ LAYERS = [
     {"oci"},
     {"formats"},
     {"launcher"},  # standard library only: it runs before anything is installed
-    {"errors", "network_errors", "paths", ""},
+    {"errors", "network_errors", "paths", "quick_jsonschema", ""},
 ]
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -35,8 +35,8 @@ from autograder.services.ports import LOOPBACK
 if TYPE_CHECKING:
     from docker import DockerClient
 
-SIZE = 1 << 30  # bytes of the layer
-DOCKER_SIZE = 200 << 20  # bytes of the layer that the engine moves
+SIZE = 1 << 29  # bytes of the layer
+DOCKER_SIZE = 100 << 20  # bytes of the layer that the engine moves
 PIECE = 32 * 1024  # what Docker's daemon sends at a time
 ROUNDS = 3
 PULL_COST = 1.0  # s of processor time for a GB: what registry:2 itself takes

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
+from autograder import quick_jsonschema
 from autograder.collect.safe_yaml import Refused, read
 from autograder.evidence.model import File
 from autograder.services import bounded
@@ -31,7 +32,7 @@ SCHEMAS: Final = {WORKFLOW: "vendor.github-workflows", PIPELINE: "vendor.gitlab-
 SECONDS: Final = 30.0  # of CPU time, for one tool; each takes about one
 MAX_ROWS: Final = 20  # complaints of a tool that are kept
 MAX_TEXT: Final = 400  # characters of one
-_PYTHON: Final = (sys.executable, "-I", "-X", "utf8", "-m")
+_CHECK_JSONSCHEMA: Final = (sys.executable, "-I", "-X", "utf8", "-c", quick_jsonschema.CHECK_JSONSCHEMA)
 # All that a tool gets of the environment. Neither colours that CI asks for, nor settings or tokens for zizmor, nor a
 # Python path changes what it says.
 _KEPT: Final = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "HOME", "USERPROFILE", "LOCALAPPDATA")
@@ -80,7 +81,7 @@ def _schema(schema: str, data: Any) -> list[dict[str, str]]:
         file = Path(folder) / "data.json"
         file.write_text(json.dumps(data), encoding="utf-8")
         options = ["--builtin-schema", schema, "--force-filetype", "json", "--output-format", "json"]
-        done = _tool("check_jsonschema", [*_PYTHON, "check_jsonschema", *options, file.name], folder)
+        done = _tool("check_jsonschema", [*_CHECK_JSONSCHEMA, *options, file.name], folder)
     try:
         answer = json.loads(done.stdout)
         errors = list(_errors(answer["errors"]))

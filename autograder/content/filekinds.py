@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from autograder import quick_jsonschema
 from autograder.domain import access_policy
 from autograder.domain.retention import acr_policy, ecr_validate, gar_validate
 from autograder.errors import EnvironmentProblem
@@ -123,11 +124,11 @@ def complaint(kind_: str, code: str) -> str | None:
     return None if kind_ == PLAIN else VALIDATORS[kind_](code)
 
 
-def _command(command: list[str], text: str | None = None) -> str | None:
+def _command(command: list[str], text: str | None = None, name: str = "") -> str | None:
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
     )
-    return None if done.returncode == 0 else f"{Path(command[0]).name}: {done.stdout}{done.stderr}".rstrip()
+    return None if done.returncode == 0 else f"{name or Path(command[0]).name}: {done.stdout}{done.stderr}".rstrip()
 
 
 def _dockerfile(code: str) -> str | None:
@@ -136,8 +137,9 @@ def _dockerfile(code: str) -> str | None:
 
 def _schema(name: str, *options: str) -> Callable[[str], str | None]:
     def validate(code: str) -> str | None:
-        command = [tool("check-jsonschema"), "--builtin-schema", name, "--force-filetype", "yaml", *options, "-"]
-        return _command(command, code)
+        call = [sys.executable, "-I", "-X", "utf8", "-c", quick_jsonschema.CHECK_JSONSCHEMA]
+        call += ["--builtin-schema", name, "--force-filetype", "yaml", *options, "-"]
+        return _command(call, code, "check-jsonschema")
 
     return validate
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from autograder import quick_jsonschema
 from autograder.errors import CourseError
 from autograder.labs.manifest import Lab
+
+quick_jsonschema.prepare()  # nbformat, jupytext and nbgrader import it
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder import paths
+from autograder import paths, quick_jsonschema
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.labs import cloud_reset, release, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student
 from autograder.services import endpoint, engine, installation, jupyter, removal
+
+quick_jsonschema.prepare()  # nbclient imports it
 
 CELL_SECONDS = 1800  # for what hangs: a cell may build an image, on a machine that is busy
 

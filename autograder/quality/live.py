@@ -18,8 +18,17 @@ COURSE = "contract"
 BEGINNING = "every check fails with a message that helps"
 
 
+def run_solved(lab_run: LabRun, lab: Lab) -> None:
+    """Run a lab's notebook with all its solutions."""
+    lab_run.run(lab, lab_runs.solved(lab))
+
+
 def verify(
-    labs: Sequence[Lab], report: Callable[[str], None], submissions: Path | None = None, student: str = "verifier"
+    labs: Sequence[Lab],
+    report: Callable[[str], None],
+    submissions: Path | None = None,
+    student: str = "verifier",
+    first: Callable[[LabRun, Lab], object] = run_solved,
 ) -> list[Finding]:
     """Every breach that shows when the labs are done: as shipped, solved, solved again, and reset.
 
@@ -31,6 +40,7 @@ def verify(
         report: told a line when everything is up, and after each lab.
         submissions: a folder for what `course submit` writes of each lab when it is solved for the first time.
         student: id of whoever does the labs, in the course ``contract`` with the key ``SAMPLE_KEY``.
+        first: runs a solved notebook for the first time; the second time it is always :func:`run_solved`.
 
     Raises:
         EnvironmentProblem: no engine.
@@ -48,13 +58,15 @@ def verify(
                 lab_run.fresh(lab)
                 lab_run.run(lab, lab_runs.shipped(lab))
                 found += _at_its_beginning(lab, lab_run.verdicts(lab), "as shipped")
-                found += _solved(lab_run, lab, "solved")
+                first(lab_run, lab)
+                found += _unsolved(lab, lab_run.verdicts(lab), "solved")
                 if submissions is not None:
                     lab_run.submit(lab, submissions)
                 report(f"{lab.slug}: as shipped, then solved ({time.monotonic() - began:.0f} s)")
             for lab in reversed(labs):
                 began = time.monotonic()
-                found += _solved(lab_run, lab, "solved again")
+                run_solved(lab_run, lab)
+                found += _unsolved(lab, lab_run.verdicts(lab), "solved again")
                 lab_run.course("reset", lab.slug, "--yes")
                 found += _at_its_beginning(lab, lab_run.verdicts(lab), "after a reset")
                 report(f"{lab.slug}: solved again, then reset ({time.monotonic() - began:.0f} s)")
@@ -71,8 +83,7 @@ def _at_its_beginning(lab: Lab, verdicts: Mapping[str, Verdict], when: str) -> l
     return found
 
 
-def _solved(lab_run: LabRun, lab: Lab, when: str) -> list[Finding]:
-    lab_run.run(lab, lab_runs.solved(lab))
+def _unsolved(lab: Lab, verdicts: Mapping[str, Verdict], when: str) -> list[Finding]:
     return [
         Finding(
             lab.slug,
@@ -80,6 +91,6 @@ def _solved(lab_run: LabRun, lab: Lab, when: str) -> list[Finding]:
             f"{id} is {verdict.status}: {verdict.expected} / {verdict.found}",
             "repair the solution or the check",
         )
-        for id, verdict in lab_run.verdicts(lab).items()
+        for id, verdict in verdicts.items()
         if verdict.status != "passed"
     ]

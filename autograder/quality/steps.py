@@ -1,4 +1,8 @@
-"""The steps of `course test`: lint, types, and the tests on this machine's engine and on the reference engine."""
+"""The steps of `course test`: lint, types, and the tests on this machine's engine and on the reference engine.
+
+A reference engine comes up while the first steps run, and its tests run beside those on the machine's engine: they
+share nothing but the processors. What they print is shown when both are through.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from autograder import paths
-from autograder.errors import CourseError
 from autograder.launcher import apt
+from autograder.quality import network, ready
 from autograder.quality.reference_engine import run
 from autograder.quality.reference_engine.run import UNIT
-from autograder.services import engine, images, processes
+from autograder.quality.seconds import Part, folders, table
 
 Report = Callable[[str], None]
 NO_TESTS = 5  # pytest's exit status when it found none
 SUDO_SECONDS = 60.0  # between two calls of sudo, which forgets a password after 5 to 15 minutes (sudoers(5))
-END_SECONDS = 10.0  # for the making of the file tree to end when it is not waited for
+END_SECONDS = 10.0  # for a reference engine that is not needed any more to end
+PROGRESS_SECONDS = 30.0  # between two words about tests whose output is shown later
 
-# Only the unit tests share the processors: the others start services, which choose ports and images.
 UNIT_TESTS = ("-q", "-n", "auto", "-m", UNIT)
+# Groups of tests that must not meet, or share what is costly, are made in tests/conftest.py, the longest first.
+ENGINE_TESTS = ("-v", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+REFERENCE = "tests with the reference engine"
 # What is only tested on the reference engine, in words, for a machine that has none.
 ONLY_THERE = (
     "the lessons' blocks, and the second run of labs 01, 03, 05, 06, 08, 09, 11 and 12, of the clients, of the images "
@@ -42,29 +50,104 @@ def pytest(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "pytest", *arguments]
 
 
+class Beside:
+    """A run on the reference engine beside other steps: its engine comes up at once, its tests begin when told.
+
+    Attributes:
+        log: where its output goes.
+        junit: where its pytest writes its report.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, junit: Path) -> None:
+        self.log, self.junit = log, junit
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=paths.ROOT,
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def go(self) -> None:
+        """Let it take the base images, and test."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it ended, and its log says why
+            self._process.stdin.write(f"{run.GO}\n".encode())
+            self._process.stdin.flush()
+
+    def wait(self, report: Report) -> int:
+        """Wait for its end, and say from time to time how far it is; returns its exit status."""
+        while True:
+            try:
+                return self._process.wait(PROGRESS_SECONDS)
+            except subprocess.TimeoutExpired:
+                report(f"   beside, on the reference engine: {self.last_line()}")
+
+    def output(self) -> str:
+        """What it printed so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace").strip()
+
+    def last_line(self) -> str:
+        """The last line that it printed."""
+        return next(reversed(self.output().splitlines()), "nothing yet")
+
+    def end(self, report: Report) -> None:
+        """End it, where nobody waits for it any more."""
+        if self._process.poll() is None:
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()  # one that waits for a word ends by that
+            with contextlib.suppress(PermissionError):  # sudo is root's
+                self._process.terminate()
+            try:
+                self._process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                report("The reference engine is still at work; what it makes is there for the next run.")
+
+
 class Steps:
     """Runs steps one after the other and keeps the names of those that failed.
 
     Attributes:
         failed: names.
+        parts: all steps with their seconds.
     """
 
     def __init__(self, report: Report) -> None:
         self.report = report
         self.failed: list[str] = []
+        self.parts: list[Part] = []
         self._prefix: list[str] | None = None  # what to put in front of a command that needs root, once it is known
 
-    def run(self, name: str, command: Sequence[str]) -> int:
-        """Run one step with its output shown; returns its exit status."""
+    def run(self, name: str, command: Sequence[str], junit: Path | None = None) -> int:
+        """Run one step with its output shown; returns its exit status.
+
+        Args:
+            name: as it is shown.
+            command: its words.
+            junit: where pytest writes its report.
+        """
         self.report(f"\n== {name}")
         sys.stdout.flush()
         began = time.monotonic()
         status = subprocess.run(command, cwd=paths.ROOT, env=_environment(), check=False).returncode
+        self._ended(name, status, time.monotonic() - began, junit)
+        return status
+
+    def _ended(self, name: str, status: int, seconds: float, junit: Path | None = None) -> None:
         told = {0: "ok", run.UNAVAILABLE: "NOT RUN"}.get(status, "FAILED")
-        self.report(f"== {name}: {told} ({time.monotonic() - began:.0f} s)")
+        self.report(f"== {name}: {told} ({seconds:.0f} s)")
+        self.parts.append(Part(name, seconds, folders(junit) if junit else []))
         if status not in (0, run.UNAVAILABLE):
             self.failed.append(name)
-        return status
+
+    def tests(self, name: str, key: str, *arguments: str) -> int:
+        """Run pytest as a step; its report is ``test-report/KEY.xml``."""
+        report = _report(key)
+        return self.run(name, pytest(*arguments, f"--junitxml={report}"), report)
 
     def static(self) -> None:
         """What needs no test to run."""
@@ -74,27 +157,32 @@ class Steps:
 
     def unit(self) -> None:
         """The tests that need neither engine nor browser."""
-        self.run("unit tests", pytest(*UNIT_TESTS))
+        self.tests("unit tests", "unit", *UNIT_TESTS)
 
     def everything(self, suite: str | None = None) -> None:
-        """All there is. A reference engine's file tree is made while the first steps run."""
+        """All there is, and at the end how long each part took."""
         is_one, told = run.machines_engine()
         where = run.where(is_one)
         self.report(f"The machine's own engine: {told}." + (" It is the reference engine." if is_one else ""))
-        may = bool(where.reference) and self._may()
-        with self._root_kept(), self._making(suite, needed=may) as made:
-            self.static()
-            self.unit()
-            self.run(f"tests with engine and browser ({told})", pytest("-v", "-m", where.machine))
-            if may and made():
-                self._inside(suite, ["-v", "-m", where.reference])
+        beside = bool(where.reference) and self._may()
+        with self._root_kept(), self._beside(suite, needed=beside) as reference:
+            with self._images():
+                self.static()
+                self.unit()
+            began = time.monotonic()
+            if reference:
+                reference.go()
+            self.tests(f"tests with engine and browser ({told})", "engine", *ENGINE_TESTS, "-m", where.machine)
+            if reference:
+                self._shown(reference, began)
+        self.report(f"\n== seconds\n{table(self.parts)}")
 
     def reference(self, arguments: Sequence[str], suite: str | None = None) -> None:
         """The tests of the reference engine, or those that pytest's arguments choose, run there.
 
         On a machine whose own engine is a reference, that is the one.
         """
-        chosen = list(arguments) or ["-v", "-m", run.ON_THE_REFERENCE]
+        chosen = list(arguments) or [*ENGINE_TESTS, "-m", run.ON_THE_REFERENCE]
         is_one, told = run.machines_engine()
         if is_one and suite is None:
             self.run(f"tests with the reference engine ({told})", pytest(*chosen))
@@ -145,83 +233,78 @@ class Steps:
             self.failed.append("tests with the reference engine (CI is set: nothing may be left out)")
 
     @contextmanager
-    def _command(self, *words: str, suite: str | None) -> Iterator[list[str]]:
+    def _command(self, *words: str, suite: str | None, paced: bool = False) -> Iterator[list[str]]:
         """The command line of a run as root, which works until the block ends."""
         if not self._prefix:
-            yield run.command(*words, suite=suite)
+            yield run.command(*words, suite=suite, paced=paced)
             return
         with run.handed_over(os.environ) as file:
-            yield run.as_root(self._prefix, run.command(*words, suite=suite, variables=file), os.environ)
+            command = run.command(*words, suite=suite, paced=paced, variables=file)
+            yield run.as_root(self._prefix, command, os.environ)
 
-    def _base_images(self) -> None:
-        """Have the base images in the machine's engine, from which a reference engine gets them.
+    @contextmanager
+    def _images(self) -> Iterator[None]:
+        """Have the images that tests need in the machine's engine, where a reference engine gets the base images.
 
-        Here, since this is the user, whose checkout notes where an image came from; what runs as root only copies.
+        In the background, and here, since this is the user, whose checkout notes where an image came from.
         """
-        _, client = engine.probe()
-        if client is None:
-            return
-        with contextlib.closing(client):
-            try:
-                for tag in images.BASES:
-                    images.ensure(client, tag, self.report)
-            except CourseError as problem:
-                self.report(f"   The machine's engine gives no base images: {problem}")
+        lines: list[str] = []
+        making = threading.Thread(target=ready.ensure, args=[lines.append], name="images", daemon=True)
+        making.start()
+        try:
+            yield
+            making.join()
+        finally:
+            for line in lines:
+                self.report(line)
 
     def _inside(self, suite: str | None, arguments: Sequence[str]) -> None:
-        name = "tests with the reference engine"
-        self._base_images()
+        ready.bases(self.report)
         with self._command("tests", *arguments, suite=suite) as command:
-            status = self.run(name, command)
+            self._judged(self.run(REFERENCE, command))
+
+    def _judged(self, status: int) -> None:
         if status == run.UNAVAILABLE:
             self._not_run("see the error above")
         elif status == NO_TESTS:
             self.report("   No test was chosen, which is a failure here.")
 
     @contextmanager
-    def _making(self, suite: str | None, needed: bool) -> Iterator[Callable[[], bool]]:
-        """Have the file tree made in the background; gives what waits for it and says whether it is there."""
+    def _beside(self, suite: str | None, needed: bool) -> Iterator[Beside | None]:
+        """Have a reference engine come up in the background; its tests are told to begin."""
         if not needed:
-            yield lambda: False
+            yield None
             return
-        log = paths.state() / "logs" / "reference-engine.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with self._command("make", suite=suite) as command:
-            with log.open("wb") as output:
-                making = subprocess.Popen(
-                    command,
-                    cwd=paths.ROOT,
-                    env=_environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                )
-
-            def made() -> bool:
-                status = making.wait()
-                told = processes.tail(log)
-                if told:  # nothing, where the tree was in the cache
-                    self.report(f"\n{told}")
-                if status:
-                    self._not_run(f"its file tree could not be made (log in {log})")
-                return status == 0
-
+        network.REPORTS.mkdir(exist_ok=True)
+        junit = _report("reference")
+        words = ["tests", "-v", "-m", run.ON_THE_REFERENCE, f"--junitxml={junit}"]
+        with self._command(*words, suite=suite, paced=True) as command:
+            reference = Beside(command, paths.state() / "logs" / "reference-engine.log", junit)
             try:
-                yield made
+                yield reference
             finally:
-                self._end(making)
+                reference.end(self.report)
 
-    def _end(self, making: subprocess.Popen[bytes]) -> None:
-        """End what makes the file tree, where nobody waits for it any more."""
-        if making.poll() is None:
-            with contextlib.suppress(PermissionError):  # sudo is root's
-                making.terminate()
-            try:
-                making.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.report("The file tree of the reference engine is still being made, for the next run.")
+    def _shown(self, reference: Beside, began: float) -> None:
+        """Wait for the tests on the reference engine, then show what they printed."""
+        status = reference.wait(self.report)
+        self.report(f"\n== {REFERENCE}, beside the tests above\n{reference.output()}")
+        self._ended(REFERENCE, status, time.monotonic() - began, reference.junit)
+        self._judged(status)
+
+
+def _report(key: str) -> Path:
+    """Where pytest writes the report of a part; that of an earlier run is removed."""
+    report = network.REPORTS / f"{key}.xml"
+    report.unlink(missing_ok=True)
+    return report
 
 
 def _environment() -> dict[str, str]:
+    """The environment of every step.
+
+    Compiled modules are kept even where PYTHONDONTWRITEBYTECODE asks for none: the tests start this package and
+    rewrite themselves in thousands of processes.
+    """
     path = os.pathsep.join([str(paths.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"}
+    return os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": ""}

@@ -59,6 +59,7 @@ def test_an_account_is_made_once_and_its_tokens_are_its_own(running: Installatio
     assert "4 to 30 characters" in err
 
 
+@pytest.mark.usefixtures("private_repository_free")
 def test_a_second_private_repository_is_a_no(running: Installation) -> None:
     one, two = (f"student/q{uuid4().hex[:6]}" for _ in range(2))
     assert data("hub", "repository", "create", one, "--private")["private"] is True

@@ -264,14 +264,12 @@ def answers(http: RegistryHttp, repository: str, reference: str) -> list[tuple[i
     return found
 
 
+@pytest.mark.usefixtures("private_repository_free")
 @pytest.mark.parametrize("reference", ["1", digest_of(b"{}")])
 def test_what_may_not_be_read_looks_like_what_is_not_there(running: Installation, reference: str) -> None:
     """By HEAD as by GET, so that a client which only looks learns no more than one that reads."""
     hub = PLACES["dockerhub"](f"localhost:{running.ports['dockerhub']}")
     private = fresh(hub)
-    for listed in cloud_admin.call("dockerhub", "repository-list"):
-        if listed["private"]:
-            cloud_admin.call("dockerhub", "repository-delete", name=listed["name"])
     cloud_admin.call("dockerhub", "repository-create", name=private, private=True)
     digest = hub.http().push_image(private, "1", private)
     for there in (reference, digest):

@@ -67,6 +67,7 @@ def fill(http: RegistryHttp, name: str) -> dict[str, str]:
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("private_repository_free")
 def test_a_submission_says_what_was_live(live: Live, running: Installation, tmp_path: Path) -> None:
     name = live.parameters()["name"]
     places = {service: f"localhost:{running.ports[service]}" for service in EMULATORS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from autograder.labs import manifest
-from autograder.quality import live
+from autograder.labs.manifest import Lab
+from autograder.quality import live, network
 from autograder.quality.contract import Finding
+from autograder.quality.lab_runs import LabRun
+from tests.quality import nbval
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Done:
         findings: breaches of the content contract.
         submissions: folder with one zip a lab, written when the lab was solved.
         lines: what was reported, with seconds.
+        nbval: slug → how nbval's run of the solved notebook ended, which was the first time that the lab was solved.
         outside: bytes that came from or went to other machines from when all was up, by anybody.
     """
 
@@ -29,6 +34,7 @@ class Done:
     findings: list[Finding]
     submissions: Path
     lines: list[str]
+    nbval: dict[str, subprocess.CompletedProcess[str]]
     outside: int
 
 
@@ -61,7 +67,7 @@ def wanted_labs():
 
 @pytest.fixture(scope="session")
 def done(request, tmp_path_factory):
-    """The wanted labs as shipped, solved and submitted, solved again backwards, and reset, at one lab_run."""
+    """The wanted labs as shipped, solved under nbval and submitted, solved again backwards, and reset, in one home."""
     folder, student = tmp_path_factory.mktemp("submissions"), "verifier"
     lines: list[str] = []
     bytes_then: list[int] = []
@@ -70,6 +76,12 @@ def done(request, tmp_path_factory):
         lines.append(line)
         bytes_then.append(outside())
 
+    ended: dict[str, subprocess.CompletedProcess[str]] = {}
+
+    def under_nbval(lab_run: LabRun, lab: Lab) -> None:
+        ended[lab.slug] = nbval.run(lab_run, lab)
+
     labs = [manifest.find(slug) for slug in wanted(request.session.items)]
-    findings = live.verify(labs, report, folder, student)
-    return Done(student, findings, folder, lines, bytes_then[-1] - bytes_then[0])
+    with network.turn():
+        findings = live.verify(labs, report, folder, student, under_nbval)
+    return Done(student, findings, folder, lines, ended, bytes_then[-1] - bytes_then[0])

@@ -21,17 +21,29 @@ def test_static(slug):
 ENGINES_DIFFER = {"01", "03", "05", "06", "08", "09", "11", "12"}
 
 
-@pytest.mark.engine
-@pytest.mark.timeout(3000)  # the first of these does every lab, twice
-@pytest.mark.parametrize(
+by_lab = pytest.mark.parametrize(
     "slug",
     [
         pytest.param(slug, marks=[pytest.mark.both_engines] if slug[:2] in ENGINES_DIFFER else [])
         for slug in manifest.slugs()
     ],
 )
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(4000)  # the first of these does every lab, twice
+@by_lab
 def test_as_shipped_solved_solved_again_and_reset(slug, done):
     assert [str(finding) for finding in done.findings if finding.lab == slug] == []
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(4000)
+@by_lab
+def test_the_solution_passes_under_nbval(slug, done):
+    ended = done.nbval[slug]
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-1000:]
+    assert "passed" in ended.stdout and "failed" not in ended.stdout
 
 
 def test_only_the_labs_that_the_chosen_tests_ask_for_are_done(request, wanted_labs):

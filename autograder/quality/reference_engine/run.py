@@ -16,13 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
+from autograder.quality import network, ready
 from autograder.quality.reference_engine import instance, pythons, root
 from autograder.quality.reference_engine.instance import Instance
 from autograder.services import engine, images
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 # Exit status when the reference engine cannot be run here; pytest has 0 to 5 (https://docs.pytest.org, "Exit codes").
 UNAVAILABLE = 69
 CONTAINERD_STORE = "io.containerd.snapshotter.v1"
-REPORTS = paths.ROOT / "test-report"
+REPORTS = network.REPORTS
+
+# With --paced: the line on standard input that lets a run go on once its engine is up. The machine's engine has the
+# base images by then, and the processors are free.
+GO = "go"
 
 # Marks, as pytest's -m takes them.
 UNIT = "not engine and not browser and not slow"
@@ -91,16 +96,20 @@ def _has_containerd_store(info: Mapping[str, Any]) -> bool:
     return ["driver-type", CONTAINERD_STORE] in [list(pair) for pair in info.get("DriverStatus") or ()]
 
 
-def command(*words: str, suite: str | None = None, own: bool = False, variables: Path | None = None) -> list[str]:
+def command(
+    *words: str, suite: str | None = None, own: bool = False, paced: bool = False, variables: Path | None = None
+) -> list[str]:
     """The command line that runs this module.
 
     Args:
         words: what to do, and its arguments.
         suite: Debian's name of the suite.
         own: make a Python environment inside.
+        paced: have it wait on standard input for :data:`GO`.
         variables: a file of :func:`handed_over`.
     """
     options = [*(("--suite", suite) if suite else ()), *(("--own-environment",) if own else ())]
+    options += ["--paced"] if paced else []
     options += ["--variables", str(variables)] if variables else []
     return [sys.executable, "-m", __name__, *options, *words]
 
@@ -201,8 +210,25 @@ SHOWN = {
 }
 
 
-def inside(words: Sequence[str], *, pytest: bool, suite: str | None, own: bool, folder: str) -> int:
+def _told_to_go() -> None:
+    """Wait for :data:`GO`; where standard input ends instead, whoever started this is gone, and so is this."""
+    if sys.stdin.readline().strip() != GO:
+        sys.exit(128 + signal.SIGTERM)
+
+
+def inside(
+    words: Sequence[str], *, pytest: bool, suite: str | None, own: bool, folder: str, paced: bool = False
+) -> int:
     """Run pytest, or a command, on a reference engine that is up for just that long.
+
+    Args:
+        words: pytest's arguments, or the command.
+        pytest: whether they are pytest's.
+        suite: Debian's name of the suite.
+        own: make a Python environment inside.
+        folder: where it runs.
+        paced: go on when told; the images that many tests need are made before the tests, so that what is fetched for
+            them does not meet the tests beside.
 
     Returns:
         The exit status of what ran inside.
@@ -211,10 +237,13 @@ def inside(words: Sequence[str], *, pytest: bool, suite: str | None, own: bool, 
         EnvironmentProblem: there can be no reference engine here.
     """
     began = time.monotonic()
-    made = root.ensure(_say, suite)
-    REPORTS.mkdir(exist_ok=True)
-    with instance.up(made, pythons.shown(made.tree, REPORTS)) as target:
+    with ExitStack() as fetching, ExitStack() as stack:
+        fetching.enter_context(network.turn())
+        made = root.ensure(_say, suite)
+        target = stack.enter_context(instance.up(made, pythons.shown(made.tree, REPORTS)))
         python = pythons.prepare(target, made.suite, _say, own=own)
+        if paced:
+            _told_to_go()
         found, client = engine.probe()
         if client is None:
             _say(f"no base images are taken from the machine's engine: {found.trouble}")
@@ -227,8 +256,13 @@ def inside(words: Sequence[str], *, pytest: bool, suite: str | None, own: bool, 
             "PYTHONUTF8": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if paced:
+            target.start([python, "-m", ready.__name__], environment=variables, folder=folder).wait()
+            _say(f"ready after {time.monotonic() - began:.0f} s")
+        fetching.close()
         call = [python, "-m", "pytest", *words] if pytest else list(words)
-        process = target.start(call, environment=variables, folder=folder, stdin=None)
+        stdin = subprocess.DEVNULL if paced else None
+        process = target.start(call, environment=variables, folder=folder, stdin=stdin)
         try:
             return process.wait()
         except KeyboardInterrupt:  # it got the interrupt too, and tidies up
@@ -250,6 +284,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", help="Debian's name of the suite")
     parser.add_argument("--own-environment", action="store_true", help="make the Python environment inside")
+    parser.add_argument("--paced", action="store_true", help="go on when standard input says so")
     parser.add_argument("--variables", type=Path, help="JSON file with variables to set: name -> value")
     parser.add_argument("what", choices=["make", "tests", "command"])
     parser.add_argument("words", nargs=argparse.REMAINDER)
@@ -267,8 +302,8 @@ def main() -> int:
         pytest = chosen.what == "tests"
         if not pytest and not chosen.words:
             parser.error("name a command")
-        folder = str(paths.ROOT)
-        return inside(chosen.words, pytest=pytest, suite=chosen.suite, own=chosen.own_environment, folder=folder)
+        options = {"suite": chosen.suite, "own": chosen.own_environment, "paced": chosen.paced}
+        return inside(chosen.words, pytest=pytest, folder=str(paths.ROOT), **options)
     except CourseError as problem:
         sys.stderr.write(f"error: {problem.expected}: {problem.found}\n  next: {problem.next_step}\n")
         return UNAVAILABLE

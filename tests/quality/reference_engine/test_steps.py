@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -10,19 +11,20 @@ import pytest
 
 from autograder.errors import EnvironmentProblem
 from autograder.launcher import apt
-from autograder.quality import steps
+from autograder.quality import network, ready, steps
 from autograder.quality.reference_engine import run
 
 
 @pytest.fixture
-def told(monkeypatch):
+def told(monkeypatch, tmp_path):
     """Steps on a machine with an old engine where nothing is really run; the commands that were."""
     commands, lines = [], []
+    monkeypatch.setattr(network, "REPORTS", tmp_path / "reports")
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(run, "machines_engine", lambda: (False, "Engine 20.10.24, overlay2 graph driver"))
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(apt, "as_root", lambda: [])
-    monkeypatch.setattr(steps.engine, "probe", lambda: (None, None))
+    monkeypatch.setattr(ready.engine, "probe", lambda: (None, None))
 
     def call(command, **_):
         commands.append(command)
@@ -39,7 +41,7 @@ def test_chosen_tests_run_inside(told):
     (command,) = told.commands
     assert command[1:] == ["-m", "autograder.quality.reference_engine.run", "tests", "tests/content", "-k", "03"]
     told.reference([], suite="sid")
-    assert told.commands[1][3:] == ["--suite", "sid", "tests", "-v", "-m", "reference or both_engines"]
+    assert told.commands[1][3:] == ["--suite", "sid", "tests", *steps.ENGINE_TESTS, "-m", "reference or both_engines"]
 
 
 def test_a_machine_whose_engine_is_the_reference_needs_no_other(told, monkeypatch):
@@ -47,7 +49,8 @@ def test_a_machine_whose_engine_is_the_reference_needs_no_other(told, monkeypatc
     told.reference(["tests/content"])
     told.everything()
     assert not any("reference_engine" in word for command in told.commands for word in command)
-    assert told.commands[-1][1:] == ["-m", "pytest", "-v", "-m", f"not ({run.UNIT})"]
+    junit = f"--junitxml={network.REPORTS / 'engine.xml'}"
+    assert told.commands[-1][1:] == ["-m", "pytest", *steps.ENGINE_TESTS, "-m", f"not ({run.UNIT})", junit]
 
 
 @pytest.mark.parametrize("ci", ["", "true"])
@@ -70,16 +73,17 @@ def test_how_a_run_inside_ends(told, monkeypatch, status, failed):
     assert told.failed
 
 
-class Making:
-    """A process that makes a file tree, as far as steps see it."""
+class Process:
+    """A run on the reference engine, as far as steps see it: told to go, it prints and ends with a status."""
 
-    def __init__(self, status, ends=True):
-        self.status, self.ends = status, ends
+    def __init__(self, status, ends, output):
+        self.status, self.ends, self.output = status, ends, output
+        self.stdin = io.BytesIO()
 
     def wait(self, seconds=None):
-        if seconds is not None and not self.ends:
+        if not self.ends:
+            self.ends = seconds == steps.PROGRESS_SECONDS  # after the first word about how far it is
             raise subprocess.TimeoutExpired("sudo", seconds)
-        self.ends = True
         return self.status
 
     def poll(self):
@@ -90,51 +94,104 @@ class Making:
 
 
 @pytest.fixture
-def making(told, monkeypatch, home):
-    """Gives what says how the making of the file tree goes; its call is among the commands."""
+def beside(told, monkeypatch, home):
+    """Gives what says how the run on the reference engine goes; its call is among the commands."""
 
     def goes(status, ends=True):
-        def start(command, **_):
+        def start(command, *, stdout, **_):
+            stdout.write(b"reference engine: up\n98 passed")
             told.commands.append(command)
-            return Making(status, ends)
+            told.process = Process(status, ends, stdout)
+            return told.process
 
         monkeypatch.setattr(steps.subprocess, "Popen", start)
 
     return goes
 
 
-def test_beside_an_old_engine_the_tree_is_made_first_and_tests_run_there_last(told, making):
-    making(0, ends=False)
+def test_beside_an_old_engine_another_comes_up_first_and_its_tests_run_beside_the_machines(told, beside, monkeypatch):
+    beside(0, ends=False)
+    written = {}
+    run_one = steps.subprocess.run
+
+    def noted(command, **more):
+        written[command[-1]] = told.process.stdin.getvalue()
+        return run_one(command, **more)
+
+    monkeypatch.setattr(steps.subprocess, "run", noted)
     told.everything("sid")
     inner = [command[1:] for command in told.commands]
-    run_module = ["-m", "autograder.quality.reference_engine.run", "--suite", "sid"]
-    assert inner[0] == [*run_module, "make"]
+    junit = {key: f"--junitxml={network.REPORTS / key}.xml" for key in ("unit", "engine", "reference")}
+    reference = ["--suite", "sid", "--paced", "tests", "-v", "-m", "reference or both_engines", junit["reference"]]
+    assert inner[0] == ["-m", "autograder.quality.reference_engine.run", *reference]
     assert [command[1] for command in inner[1:4]] == ["ruff", "ruff", "mypy"]
-    assert inner[4] == ["-m", "pytest", *steps.UNIT_TESTS]
-    assert inner[5] == ["-m", "pytest", "-v", "-m", f"not ({run.UNIT}) and not reference"]
-    assert inner[6:] == [[*run_module, "tests", "-v", "-m", "reference or both_engines"]]
+    assert inner[4] == ["-m", "pytest", *steps.UNIT_TESTS, junit["unit"]]
+    machine = [*steps.ENGINE_TESTS, "-m", f"not ({run.UNIT}) and not reference", junit["engine"]]
+    assert inner[5:] == [["-m", "pytest", *machine]]
+    assert (written[junit["unit"]], written[junit["engine"]]) == (b"", b"go\n"), "its tests leave the unit tests alone"
     assert told.lines[0] == "The machine's own engine: Engine 20.10.24, overlay2 graph driver."
+    assert "   beside, on the reference engine: 98 passed" in told.lines, "a word while it is waited for"
+    assert any(line.endswith("reference engine: up\n98 passed") for line in told.lines)
     assert not told.failed and not any("NOT RUN" in line for line in told.lines)
 
 
-@pytest.mark.parametrize("ci", ["", "true"])
-def test_without_a_tree_it_is_said_and_fails_in_ci(told, making, monkeypatch, ci):
-    monkeypatch.setenv("CI", ci)
-    making(1)
+def test_a_failure_on_the_reference_engine_counts(told, beside):
+    beside(1)
     told.everything()
-    assert not any("tests" in command for command in told.commands)
-    assert any(
-        "NOT RUN: its file tree could not be made" in line and "the lessons' blocks" in line for line in told.lines
-    )
+    assert told.failed == [steps.REFERENCE]
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_without_a_reference_engine_it_is_said_and_fails_in_ci(told, beside, monkeypatch, ci):
+    monkeypatch.setenv("CI", ci)
+    beside(run.UNAVAILABLE)
+    told.everything()
+    assert any("NOT RUN: see the error above" in line and "the lessons' blocks" in line for line in told.lines)
     assert bool(told.failed) is bool(ci)
 
 
-def test_when_the_steps_break_off_the_making_is_not_waited_for_without_end(told, making, monkeypatch):
-    making(0, ends=False)
+def test_when_the_steps_break_off_the_reference_engine_is_not_waited_for_without_end(told, beside, monkeypatch):
+    beside(0, ends=False)
     monkeypatch.setattr(told, "static", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         told.everything()
-    assert "still being made" in told.lines[-1]
+    assert told.process.stdin.closed, "which ends one that still waits"
+    assert "still at work" in told.lines[-1]
+
+
+CASE = '<testcase classname="tests.{}" name="test_it" time="{}" />'
+
+
+def test_the_seconds_of_all_parts_are_told_at_the_end(told, monkeypatch):
+    """Those of folders are from pytest's own report; of an earlier run's nothing is left."""
+    network.REPORTS.mkdir()
+    (network.REPORTS / "unit.xml").write_text("of another run", encoding="utf-8")
+    cases = "".join(CASE.format(*one) for one in [("domain.test_a", 1.5), ("domain.b.test_c", 2), ("test_d", 40.25)])
+    run_one = steps.subprocess.run
+
+    def reports(command, **more):
+        if "-q" in command:
+            report = f"<testsuites><testsuite>{cases}</testsuite></testsuites>"
+            (network.REPORTS / "unit.xml").write_text(report, encoding="utf-8")
+        return run_one(command, **more)
+
+    monkeypatch.setattr(steps.subprocess, "run", reports)
+    monkeypatch.setattr(apt, "as_root", lambda: None)
+    told.everything()
+    lines = told.lines[-1].splitlines()
+    assert [line.split() for line in lines[1:7]] == [
+        ["==", "seconds"],
+        ["seconds", "part"],
+        ["0", "lint"],
+        ["0", "format"],
+        ["0", "types"],
+        ["0", "unit", "tests"],
+    ]
+    assert [line.split() for line in lines[7:9]] == [
+        ["40", "tests/test_d", "(1", "tests)"],
+        ["4", "tests/domain", "(2", "tests)"],
+    ]
+    assert lines[9].startswith("      0  tests with engine and browser (Engine 20.10.24")
 
 
 def test_without_an_engine_it_is_said_in_words(told, monkeypatch):
@@ -180,14 +237,14 @@ def test_sudo_is_kept_awake_while_steps_run(told, monkeypatch):
 
 def test_base_images_are_got_by_the_user_before_the_run_as_root(told, monkeypatch):
     client = type("Client", (), {"close": lambda self: told.commands.append("closed")})()
-    monkeypatch.setattr(steps.engine, "probe", lambda: (None, client))
+    monkeypatch.setattr(ready.engine, "probe", lambda: (None, client))
 
     def ensure(client, tag, report):
         told.commands.append(tag)
-        if tag == steps.images.PYTHON_BASE:
+        if tag == ready.images.PYTHON_BASE:
             raise EnvironmentProblem(expected="an image", found="no mirror", next_step="")
 
-    monkeypatch.setattr(steps.images, "ensure", ensure)
+    monkeypatch.setattr(ready.images, "ensure", ensure)
     told.reference([])
-    assert told.commands[:-1] == [*steps.images.BASES, "closed"] and "tests" in told.commands[-1]
+    assert told.commands[:-1] == [*ready.images.BASES, "closed"] and "tests" in told.commands[-1]
     assert any("no mirror" in line for line in told.lines)
