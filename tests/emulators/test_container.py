@@ -97,7 +97,7 @@ def test_a_large_layer_passes_through_and_none_of_it_stays(
     assert peak is not None and int(peak[1]) * 1024 < MEMORY
 
 
-def test_clients_that_vanish_do_not_take_the_front_with_them(place: Place, running: Installation) -> None:
+def test_clients_that_vanish_do_not_take_the_emulator_with_them(place: Place, running: Installation) -> None:
     """Reset in every state: before a request, within it, within a body, after an answer, idle between two."""
     host, _, port = place.address.partition(":")
     rest = f" HTTP/1.1\r\nHost: {place.address}\r\n"
@@ -137,7 +137,7 @@ def test_stop_start_and_kill_keep_everything(engine: DockerClient, running: Inst
     assert fresh.http().digest(name, "1") == digest and cloud_admin.advance(0)["now"] >= before
 
 
-def test_the_fronts_wait_for_a_store_that_comes_later(engine: DockerClient, running: Installation) -> None:
+def test_the_emulators_wait_for_a_store_that_comes_later(engine: DockerClient, running: Installation) -> None:
     store = engine.containers.get(running.object_name(clouds.STORE))
     store.stop(timeout=5)
     health = local.ask(f"http://127.0.0.1:{running.ports['acr']}/_course/health")
@@ -146,7 +146,7 @@ def test_the_fronts_wait_for_a_store_that_comes_later(engine: DockerClient, runn
     answer = place.http().send(
         "GET", "/v2/library/python/blobs/sha256:" + "0" * 64, None, "repository:library/python:pull"
     )
-    assert (answer.status, answer.code) == (503, "UNAVAILABLE") and "course start" in answer.body.decode()
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE") and "course.py start" in answer.body.decode()
     engine.containers.get(running.object_name(clouds.BACKENDS)).restart(timeout=5)
     store.start()
     assert local.wait_until(lambda: clouds.answers(running), 60)

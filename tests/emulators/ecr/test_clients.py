@@ -280,7 +280,7 @@ def test_the_referrers_endpoint_lists_artifacts(live: Live, name: str) -> None:
 def test_oras_attaches_an_artifact_and_the_endpoint_lists_it(live: Live, name: str, tmp_path: Path) -> None:
     token = live.client().get_authorization_token()["authorizationData"][0]["authorizationToken"]
     image = Basic(live.address, token).push_image(name, "1.0")
-    sdk = Sdk(live.address, name, "AWS", live.password(), moto="basic")
+    sdk = Sdk(live.address, name, "AWS", live.password(), backend="basic")
     artifact = sdk.attach("sbom", image, tmp_path)
     assert sdk.referrers(image) == [artifact]
     asked = {"repositoryName": name, "subjectId": {"imageDigest": image}}
@@ -292,5 +292,5 @@ if COMMAND:
     def test_the_oras_command_attaches_and_discovers(live: Live, name: str, tmp_path: Path) -> None:
         token = live.client().get_authorization_token()["authorizationData"][0]["authorizationToken"]
         image = Basic(live.address, token).push_image(name, "1.0")
-        sdk = Sdk(live.address, name, "AWS", live.password(), moto="basic")
+        sdk = Sdk(live.address, name, "AWS", live.password(), backend="basic")
         assert sdk.referrers(image) == [] and sdk.attach_by_command(image, tmp_path) == sdk.referrers(image)[0]
