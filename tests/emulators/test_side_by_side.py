@@ -207,7 +207,7 @@ SCENARIOS: list[Steps] = [
 
 
 @pytest.mark.parametrize("steps", SCENARIOS, ids=lambda steps: steps.__name__)
-def test_the_front_answers_as_the_registry_does(place: Place, registry: str, steps: Steps) -> None:
+def test_an_emulator_answers_as_the_registry_does(place: Place, registry: str, steps: Steps) -> None:
     name = f"s{uuid4().hex[:10]}"
     real = list(steps(RegistryHttp(registry), f"team/{name}"))
     backend = list(steps(place.http(), f"{place.namespace}/{name}"))
@@ -217,7 +217,7 @@ def test_the_front_answers_as_the_registry_does(place: Place, registry: str, ste
 
 
 # Where ECR answers otherwise on purpose: scenario and number of the answer -> what it says. Mounts are not among the
-# scenarios for it, since nothing is mounted across its repositories (ecr/test_front.py).
+# scenarios for it, since nothing is mounted across its repositories (ecr/test_backend.py).
 IN_ECR: dict[tuple[Steps, int], Any] = {
     (base, 1): (200, "a client then uses the fallback tag"),  # it has the endpoint
     (manifests_by_tag_and_digest, 5): ((404, "MANIFEST_UNKNOWN"), "Requested image not found"),
