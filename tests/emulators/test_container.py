@@ -146,7 +146,7 @@ def test_the_fronts_wait_for_a_store_that_comes_later(engine: DockerClient, runn
     answer = place.http().send(
         "GET", "/v2/library/python/blobs/sha256:" + "0" * 64, None, "repository:library/python:pull"
     )
-    assert (answer.status, answer.code) == (503, "UNAVAILABLE") and "course start" in answer.body.decode()
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE") and "python3 course.py start" in answer.body.decode()
     engine.containers.get(running.object_name(clouds.BACKENDS)).restart(timeout=5)
     store.start()
     assert local.wait_until(lambda: clouds.answers(running), 60)
