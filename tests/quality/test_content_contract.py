@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder import paths
 from autograder.labs import manifest
 from autograder.quality import contract
 
@@ -94,16 +93,15 @@ def test_a_breach_is_noticed(lab, noticed):
     assert any(noticed in rule for rule in rules(lab)), rules(lab)
 
 
-def test_a_solution_in_what_students_get_is_noticed(tmp_path, monkeypatch):
-    labs = tmp_path / "labs"
-    folder = labs / LAB.slug
-    folder.mkdir(parents=True)
+def test_a_solution_in_what_students_get_is_noticed(tmp_path):
+    folder = tmp_path / LAB.slug
+    folder.mkdir()
     for file in LAB.folder.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     (folder / "notes.md").write_text(f"Try this:\n{SECRET}\n", encoding="utf-8")
     (folder / "hidden.py").write_text("", encoding="utf-8")
-    monkeypatch.setattr(paths, "LABS", labs)
-    found = [str(finding) for finding in contract.static(LAB)]
+    lab = manifest.read(folder / "lab.toml", replace(LAB.source, folder=folder))
+    found = [str(finding) for finding in contract.static(lab)]
     assert any("notes.md holds the solution's line" in finding for finding in found), found
     assert any("holds hidden.py" in finding for finding in found), found
 
