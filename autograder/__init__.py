@@ -1,3 +1,3 @@
 """The course kit: labs on real registries, and an autograder that judges the state a student produced."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
