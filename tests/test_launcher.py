@@ -27,6 +27,7 @@ import pytest
 from autograder.launcher import environment as environments
 from autograder.launcher import packages
 from autograder.launcher.environment import Environment, SetupProblem
+from autograder.launcher.locks import exclusive
 from autograder.launcher.main import FULL_COMMANDS, STUDENT_COMMANDS, level_for
 from autograder.paths import ROOT
 
@@ -529,6 +530,18 @@ def test_a_uv_that_does_not_start_is_a_reason_for_pip(tmp_path):
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
     assert "Exec format error" in packages.Installer(python, 2).sync(tmp_path / "lock.txt")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows hands no lock on")
+def test_a_program_that_outlives_the_launcher_holds_the_environment(tmp_path):
+    """Else the next call would empty the folder into which an orphaned uv still writes."""
+    program = "import subprocess as s; s.Popen(['sleep', '2'], close_fds=False, stdout=s.DEVNULL, stderr=s.DEVNULL)"
+    with exclusive(tmp_path / "lock") as held:
+        assert packages.Installer(Path(sys.executable), held)._run([sys.executable, "-c", program], os.environ) == ""
+    with pytest.raises(TimeoutError), exclusive(tmp_path / "lock", seconds=0):
+        pass
+    with exclusive(tmp_path / "lock", seconds=60):
+        pass
 
 
 def test_the_newest_line_is_shown_where_a_line_can_move(monkeypatch, capsys):

@@ -140,7 +140,7 @@ class Environment:
         if self._is_usable(marked):
             say(f"Bringing .venv up to date with {lock.name}.")
         else:
-            say(f"Making the environment in .venv: about {packages.count(lock)} packages of {lock.name}, once.")
+            say(f"Making the environment in .venv from {lock.name}, once; this often takes half a minute.")
             if not found:
                 self._venv(installer.held)
         problem = installer.fetch_uv(self.root / UV_LOCK) or installer.sync(lock)

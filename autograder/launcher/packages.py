@@ -36,11 +36,6 @@ WIDTH = 78  # columns that the moving line takes at most
 _SETTING = re.compile(r"^(?P<part>:env:|[\w-]+)\.(?P<name>[\w-]+)=(?P<value>.*)$")
 
 
-def count(lock: Path) -> int:
-    """How many packages a lock pins, on all platforms together."""
-    return len(re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*==", lock.read_text(encoding="utf-8"), re.MULTILINE))
-
-
 class Installer:
     """Puts packages into an environment.
 
@@ -88,8 +83,8 @@ class Installer:
     def _pip_settings(self) -> dict[str, str]:
         call = [str(self.python), "-I", "-m", "pip", "config", "list"]
         variables = _pip_variables()
-        done = subprocess.run(call, capture_output=True, text=True, encoding="utf-8", env=variables, check=False)
-        return pip_settings(done.stdout)
+        done = subprocess.run(call, capture_output=True, env=variables, check=False)
+        return pip_settings(done.stdout.decode("utf-8", "replace"))
 
     def _run(self, call: Sequence[str], variables: Mapping[str, str]) -> str:
         """Run a program; its newest line is shown where a line can move. Returns what went wrong, or ""."""
