@@ -18,7 +18,9 @@ from autograder.quality.reference_engine import root, run
 from autograder.services import cloud_admin, clouds, http, images, installation, removal
 from autograder.services import engine as engines
 from autograder.services.installation import Installation
+from tests import groups
 from tests.emulators.support import free_port
+from tests.groups import pytest_xdist_make_scheduler  # noqa: F401  # a hook
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -126,36 +128,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         )
 
 
-# Who builds with docker and looks at layers needs the builder's cache, which the lessons' desk tidies up.
-BUILDS = "builds"
-BUILDING = {"done", "desk", "desk_tools"}  # fixtures
-BUILDING_FILES = ("tests/docker/test_images.py", "tests/notebook/test_in_jupyterlab.py")
-# The groups that take longest, so that no process is left alone with one; and last, what fetches from other machines,
-# which would wait for the labs to be done (autograder/quality/network.py).
-LONGEST = (BUILDS, "tests/quality/test_sample_class.py")
-FETCHING = ("tests/services/test_offline_images.py",)
-
-
-def group(item: pytest.Item) -> str:
-    """The group of a test where processes share the tests: its file, which has fixtures of its own, or ``BUILDS``."""
-    file = item.nodeid.partition("::")[0]
-    return BUILDS if BUILDING.intersection(getattr(item, "fixturenames", ())) or file in BUILDING_FILES else file
-
-
-def rank(group: str) -> int:
-    """Where a group stands: those that take longest first, then in the order of files."""
-    if group in LONGEST:
-        return LONGEST.index(group)
-    return len(LONGEST) + (group in FETCHING)
-
-
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests get their groups, and a test that uses the engine says so: unit tests run where there is none."""
-    if config.getoption("dist", "no") == "loadgroup":
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(group(item)))
-        items.sort(key=lambda item: rank(group(item)))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups get their order, and a test that uses the engine says so: unit tests run where there is none."""
+    groups.order(items)
     using = [item for item in items if "engine" in getattr(item, "fixturenames", ())]
     using += [item for item in items if item.get_closest_marker("reference") or item.get_closest_marker("both_engines")]
     unmarked = [item.nodeid for item in using if item.get_closest_marker("engine") is None]

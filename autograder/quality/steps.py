@@ -30,7 +30,7 @@ END_SECONDS = 10.0  # for a reference engine that is not needed any more to end
 PROGRESS_SECONDS = 30.0  # between two words about tests whose output is shown later
 
 UNIT_TESTS = ("-q", "-n", "auto", "-m", UNIT)
-# Groups of tests that must not meet, or share what is costly, are made in tests/conftest.py, the longest first.
+# Groups of tests that must not meet, or share what is costly, are made in tests/groups.py, the longest first.
 ENGINE_TESTS = ("-v", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
 REFERENCE = "tests with the reference engine"
 # What is only tested on the reference engine, in words, for a machine that has none.
