@@ -185,7 +185,7 @@ def _personal(lab: Lab) -> Iterator[tuple[str, str]]:
 
 def _pure(lab: Lab) -> Iterator[tuple[str, str]]:
     """the lab's checks import only evidence, domain and plain standard modules"""
-    for file in sorted((paths.ROOT / "autograder" / "checks" / lab.module).glob("*.py")):
+    for file in sorted((lab.source.checks / lab.module).glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
