@@ -188,7 +188,8 @@ def _pure(lab: Lab) -> Iterator[tuple[str, str]]:
     for file in sorted((lab.source.checks / lab.module).glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:  # a relative one stays in the lab's own folder
+                names.append(node.module or "")
             for name in names:
                 pure = name.startswith(PURE_PARTS) and not name.startswith(CLIENT)
                 if not pure and name.partition(".")[0] not in PLAIN_MODULES:

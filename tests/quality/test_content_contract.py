@@ -93,6 +93,14 @@ def test_a_breach_is_noticed(lab, noticed):
     assert any(noticed in rule for rule in rules(lab)), rules(lab)
 
 
+def test_checks_of_a_lab_of_ones_own_are_held_to_the_same_imports(tmp_path):
+    package = tmp_path / LAB.module
+    package.mkdir()
+    (package / "checks.py").write_text("import os\nfrom . import data\nfrom .data import other\n", encoding="utf-8")
+    lab = SimpleNamespace(source=replace(LAB.source, checks=tmp_path), module=LAB.module)
+    assert [text for text, _ in contract._pure(lab)] == ["checks.py imports os"]
+
+
 def test_a_solution_in_what_students_get_is_noticed(tmp_path):
     folder = tmp_path / LAB.slug
     folder.mkdir()
