@@ -64,6 +64,7 @@ def imports(file: Path) -> tuple[tuple[str, bool], ...]:
         if isinstance(node, ast.Import):
             found.extend((alias.name, loaded) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively, which these tests do not follow"
             found.extend((f"{node.module}.{alias.name}", loaded) for alias in node.names)
         later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or (
             isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograder.errors import CourseError
 from autograder.domain.services import EMULATORS
+from autograder.errors import CourseError
 from autograder.labs import manifest
 from autograder.labs.manifest import Lab
 from autograder.labs.students import Student

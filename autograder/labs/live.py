@@ -15,20 +15,20 @@ from pydantic import JsonValue
 from autograder import __version__
 from autograder.checks.api import Check
 from autograder.collect import private
-from autograder.collect.registry import snapshot
-from autograder.oci.client import RegistryClient
 from autograder.collect.emulators import EmulatorClient, Told, merged
+from autograder.collect.registry import snapshot
 from autograder.domain import bases
-from autograder.oci import manifests
 from autograder.domain.bases import Base
-from autograder.errors import CourseError
-from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
 from autograder.domain.services import EMULATORS
+from autograder.errors import CourseError
 from autograder.evidence.emulator_state import MAX_REPOSITORIES
+from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
 from autograder.formats import Format
 from autograder.labs import answers, probing, tasks, workspace
 from autograder.labs.manifest import Lab, Parameters
 from autograder.labs.students import Student
+from autograder.oci import manifests
+from autograder.oci.client import RegistryClient
 from autograder.services import addresses, base_configs, engine
 
 MAX_FILE = 1 << 20  # bytes of one of the lab's files

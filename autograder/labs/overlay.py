@@ -43,7 +43,7 @@ class Overlay:
     """The labs as a class has them.
 
     Attributes:
-        changes: slug -> what is changed. Labs and checks that this kit does not know change nothing; see :meth:`checked`.
+        changes: slug -> what is changed. What this kit does not know changes nothing; see :meth:`checked`.
     """
 
     changes: Mapping[str, LabChange] = field(default_factory=dict)

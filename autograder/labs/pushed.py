@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.oci.client import Missing, RegistryClient
-from autograder.oci import manifests
 from autograder.labs.manifest import Lab
+from autograder.oci import manifests
+from autograder.oci.client import Missing, RegistryClient
 from autograder.services import addresses
 
 SERVICE = "registry"

@@ -99,7 +99,7 @@ def _disagreement(lab: Lab, found: str) -> CourseError:
 
 
 def for_graders(notebook: Any) -> Any:
-    """The notebook as nbgrader's gradebook keeps it: solutions and outputs out, checks locked, mark schemes still in."""
+    """The notebook as nbgrader's gradebook keeps it: without solutions and outputs, checks locked, mark schemes in."""
     from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, ComputeChecksums, LockCells
     from traitlets.config import Config
 

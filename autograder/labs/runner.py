@@ -43,7 +43,7 @@ def longest(seconds: float) -> float:
 
 
 class Patience:
-    """What is left of a job's :data:`PATIENCE`. Without it, a cell that stops itself could do so in each of its cases."""
+    """What is left of a job's :data:`PATIENCE`. Without it, a cell could stop itself in each of its cases."""
 
     def __init__(self) -> None:
         self.left = PATIENCE
@@ -113,7 +113,7 @@ def linux_seconds(session: int) -> tuple[float, bool]:
 
 
 def posix_seconds(group: int) -> tuple[float, bool]:
-    """The same for macOS and other systems with a ``ps``: a line is group, state, and [[days-]hours:]minutes:seconds."""
+    """The same where there is a ``ps`` (macOS): a line is group, state, and [[days-]hours:]minutes:seconds."""
     call, plain_numbers = ["ps", "-A", "-o", "pgid=,stat=,time="], {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(call, env=plain_numbers, capture_output=True, text=True, timeout=60, check=True)
     total, asleep = 0.0, True

@@ -1,7 +1,7 @@
 """Where labs are: a search path of folders, in each of which a lab has all its parts.
 
 The kit's own folder is on it, and ``COURSE_LABS`` puts others there: folders separated as in ``PATH``, where the word
-``kit`` stands for the kit's own labs. A folder holds, for a lab ``NN-slug`` whose lab.toml names the module ``MODULE``::
+``kit`` stands for the kit's own labs. A folder holds, for a lab ``NN-slug`` whose lab.toml names ``MODULE``::
 
     labs/NN-slug/        lab.toml, cases.json, the notebook: what a student gets, and what says what the lab is
     solutions/NN-slug/   the master notebook, hidden.py, students.py, samples/: what only instructors have
@@ -103,7 +103,7 @@ class LabSource:
 
 
 def _package(checks: Path) -> str:
-    """The package that a folder of checks is imported as: ``autograder.checks``, or one of its own for other folders."""
+    """The package that a folder of checks is imported as: ``autograder.checks``, or one of its own elsewhere."""
     if checks == _kit().checks:
         return KIT_CHECKS
     name = f"course_labs_{hashlib.sha256(str(checks).encode()).hexdigest()[:12]}"
@@ -137,7 +137,7 @@ def _roots() -> list[_Root]:
     """The search path.
 
     Raises:
-        CourseError: a folder on it is not there, or holds no labs.
+        CourseError: no folder is on it, or one that is not there or holds no labs.
     """
     found = []
     for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if os.environ.get(VARIABLE) else [KIT]:
@@ -152,6 +152,12 @@ def _roots() -> list[_Root]:
                     next_step=f"Correct {VARIABLE}; {KIT!r} in it stands for the labs that come with the kit.",
                 )
             found.append(_Root(root / "labs", root / "solutions", root / "checks", root))
+    if not found:
+        raise CourseError(
+            expected=f"folders with labs in {VARIABLE}, or no such variable",
+            found="no folder in it",
+            next_step=f"Correct {VARIABLE}; {KIT!r} in it stands for the labs that come with the kit.",
+        )
     return found
 
 

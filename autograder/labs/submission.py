@@ -17,13 +17,13 @@ from autograder import __version__
 from autograder.checks.api import Verdict, run
 from autograder.collect import machine, registry
 from autograder.domain import bases
-from autograder.oci.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
 from autograder.errors import CourseError
 from autograder.evidence import layout, submission_zip
 from autograder.evidence.model import Evidence, Service
 from autograder.evidence.submission_zip import Header, RepositoryEntry, ServiceFile
 from autograder.labs import answers, kernel, release
 from autograder.labs.live import Live
+from autograder.oci.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
 
 MAX_NOTEBOOK = 20 << 20  # bytes
 MAX_SUBMISSION = 100_000_000  # bytes: what learning platforms take as one upload, with room to spare
@@ -168,9 +168,9 @@ def _check_size(size: Size, evidence: Evidence, report: Callable[[str], None]) -
     raise CourseError(
         expected=f"a submission of at most {megabytes(MAX_SUBMISSION)}",
         found=f"about {size}, in {', '.join(tags[:6])}{' …' if len(tags) > 6 else ''}",
-        next_step="Build on the small base that the lab names, and have it from the course: `python3 course.py images` shows which, "
-        "`python3 course.py images --refresh` gets it. Delete tags that the lab does not ask for, or reset the lab and push its "
-        "images again. Nothing was written.",
+        next_step="Build on the small base that the lab names, and have it from the course: `python3 course.py images` "
+        "shows which, `python3 course.py images --refresh` gets it. Delete tags that the lab does not ask for, or "
+        "reset the lab and push its images again. Nothing was written.",
     )
 
 

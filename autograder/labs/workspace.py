@@ -186,7 +186,9 @@ def prepare() -> list[str]:
                     shipped[key] = new
                     said.append(f"{key}: updated to this kit's version.")
                 else:
-                    said.append(f"{key}: you changed it, so it stays; `python3 course.py reset {slug}` brings the new one.")
+                    said.append(
+                        f"{key}: you changed it, so it stays; `python3 course.py reset {slug}` brings the new one."
+                    )
     answers.replace(paths.work() / SHIPPED, json.dumps(shipped, indent=0, sort_keys=True).encode())
     return said
 

@@ -191,7 +191,7 @@ def services(home: Path, *, needed: bool = True) -> Iterator[None]:
     try:
         if done.returncode:
             raise EnvironmentProblem(
-                expected="the services of a rehearsal up",
+                expected="the services of a lab run up",
                 found=(done.stderr or done.stdout).strip(),
                 next_step="Run `python3 course.py doctor`.",
             )

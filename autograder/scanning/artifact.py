@@ -25,7 +25,6 @@ from autograder.services import addresses
 DB_CONFIG = "application/vnd.aquasec.trivy.config.v1+json"
 DB_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 TITLE = "org.opencontainers.image.title"  # Trivy insists on it: the name under which it stores the layer
-DB_NAME = "trivy-db"
 SBOM_TYPES = {"cyclonedx": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
 
 

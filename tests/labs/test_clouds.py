@@ -1,4 +1,4 @@
-"""A lab about all four emulators: the evidence is the same live and from a submission, complete, and holds no secret."""
+"""A lab about all four emulators: evidence is the same live and from a submission, whole, and holds no secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import boto3
 import pytest
 
 from autograder.domain.services import EMULATORS
-from autograder.oci.manifests import OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.evidence import emulator_state
 from autograder.grading import intake, probe
 from autograder.grading.archive import Archive
@@ -19,6 +18,7 @@ from autograder.grading.people import Course
 from autograder.labs import cloud_reset, manifest, students, submission
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab, RepositoryPart
+from autograder.oci.manifests import OCI_INDEX, OCI_MANIFEST, digest_of
 from autograder.services import cloud_admin, cloud_credentials, cloud_variables
 from autograder.services.installation import Installation
 from tests.emulators.support import PLACES, PROJECT, RegistryHttp, amazon
@@ -152,7 +152,9 @@ def test_a_check_collects_no_more_than_it_rests_on(live: Live) -> None:
 
 
 @pytest.mark.engine
-def test_profiles_work_in_the_aws_clients(running: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profiles_work_in_the_aws_clients(
+    running: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in cloud_variables.hand_out(running).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -74,7 +74,7 @@ def test_a_process_that_was_stopped_for_longer_than_its_limit_still_answers():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nobody tells, or a look takes longer")
 def test_a_cell_that_stops_itself_in_every_case_is_waited_for_once(monkeypatch):
-    """Stopped, it costs nothing; a helper wakes it before the limit by the clock is over, so that each case goes well."""
+    """Stopped, it costs nothing; a helper wakes it before the limit by the clock is over, so each case goes well."""
     stop = "import os, signal\ndef f(n):\n    if os.fork() == 0:\n        import time; time.sleep(1.2)\n"
     stop += "        os.kill(os.getppid(), signal.SIGCONT); os._exit(0)\n"
     stop += "    os.kill(os.getpid(), signal.SIGSTOP)\n    return n\n"
@@ -111,7 +111,10 @@ def test_most_answers_are_not_waited_for(monkeypatch):
 @pytest.fixture
 def group():
     """A process group with 0.6 s of CPU time behind it that sleeps, and one child of the group that does, too."""
-    program = SPIN + "import subprocess\nf(0.6)\nchild = subprocess.Popen(['sleep', '60'])\nprint(1, flush=True)\nchild.wait()"
+    program = (
+        SPIN
+        + "import subprocess\nf(0.6)\nchild = subprocess.Popen(['sleep', '60'])\nprint(1, flush=True)\nchild.wait()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", program], stdout=subprocess.PIPE, start_new_session=True
     )

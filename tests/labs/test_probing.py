@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.oci.client import RegistryClient
-from autograder.oci.manifests import OCI_MANIFEST
 from autograder.errors import EnvironmentProblem
 from autograder.labs import manifest, probing, students
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import RepositoryPart
+from autograder.oci.client import RegistryClient
+from autograder.oci.manifests import OCI_MANIFEST
 from autograder.scanning import grader
 from autograder.scanning.artifact import Pusher
 from autograder.services import images

@@ -7,10 +7,10 @@ import json
 import pytest
 import requests
 
-from autograder.oci.client import RegistryClient
-from autograder.oci import manifests
-from autograder.oci.manifests import digest_of
 from autograder.labs import manifest, pushed
+from autograder.oci import manifests
+from autograder.oci.client import RegistryClient
+from autograder.oci.manifests import digest_of
 from autograder.services import addresses
 from tests.checks import routes
 

@@ -88,6 +88,13 @@ def test_a_folder_that_is_not_there_is_said(tmp_path, monkeypatch):
     assert "no folder labs in" in caught.value.found and sources.VARIABLE in caught.value.expected
 
 
+def test_a_path_without_any_folder_is_said(monkeypatch):
+    monkeypatch.setenv(sources.VARIABLE, os.pathsep)
+    with pytest.raises(CourseError) as error:
+        sources.every()
+    assert error.value.found == "no folder in it" and sources.VARIABLE in error.value.next_step
+
+
 def test_a_folder_of_another_name_than_the_lab_is_said(own):
     (own / "labs/90-tiny").rename(own / "labs/91-small")
     with pytest.raises(CourseError) as caught:

@@ -19,8 +19,9 @@ def evidence(built, known=(), policy="above-base"):
     held = layout.verify(built.layout.source(), service="registry", name="a/b", layers=policy, bases=known)
     assert held.problems == ()
     return Evidence(
-        kit_version="1", lab="09", lab_version=1, student="ada", origin="live", collected_at="2026-01-01T00:00:00+00:00",
-        services={"registry": Service(repositories={"a/b": held})}, files={"x.txt": File(size=500, sha256="")},
+        kit_version="1", lab="09", lab_version=1, student="ada", origin="live",
+        collected_at="2026-01-01T00:00:00+00:00", services={"registry": Service(repositories={"a/b": held})},
+        files={"x.txt": File(size=500, sha256="")},
     )  # fmt: skip
 
 
