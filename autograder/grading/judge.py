@@ -116,9 +116,16 @@ def judge(name: str, content: Path | bytes, tools: Tools, sha256: str = "", head
         outcome.problems.append(str(reason))
     except Exception as error:
         outcome.status = "not_graded"
-        outcome.problems.append(f"The grader failed: {type(error).__name__}: {error}")
-        outcome.notes.append(traceback.format_exc(limit=-4))
+        problem, trace = failure(error)
+        outcome.problems.append(problem)
+        outcome.notes.append(trace)
     return outcome
+
+
+def failure(error: Exception) -> tuple[str, str]:
+    """An unexpected error as a sentence, and the end of its trace."""
+    trace = "".join(traceback.format_exception(error, limit=-4))
+    return f"The grader failed: {type(error).__name__}: {error}", trace
 
 
 def sha256_of(content: Path | bytes) -> str:
