@@ -23,7 +23,7 @@ from autograder.checks.api import Verdict, run
 from autograder.evidence.model import EVIDENCE, Case, Evidence, TaskRun
 from autograder.evidence.submission_zip import Header
 from autograder.formats import JsonObject, Unreadable
-from autograder.grading import cases, intake
+from autograder.grading import cases, intake, rules
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
 from autograder.grading.people import Course
@@ -71,6 +71,7 @@ class Outcome:
         claims: texts that tell whose work it is.
         retries: how often something of the engine had to be tried again.
         seconds: part -> wall time in seconds.
+        judged_by: fingerprint of the rules, as the process that judged had them; None when it never came to that.
     """
 
     source: str
@@ -85,6 +86,7 @@ class Outcome:
     claims: frozenset[str] = frozenset()
     retries: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    judged_by: str | None = None
 
     @property
     def student(self) -> str:
@@ -141,6 +143,7 @@ def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
     with Archive(source) as archive:
         outcome.header = outcome.header or intake.header_of(archive)
         submission = intake.read(archive, tools.course, outcome.header)
+        outcome.judged_by = rules.fingerprint(submission.lab)  # first: what changes from here on did not judge
         outcome.problems += submission.problems
         outcome.notes += submission.notes
         outcome.claims = submission.claims

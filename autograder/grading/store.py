@@ -142,7 +142,7 @@ def record(outcome: Outcome, identity: Identity, course: Course, lab: Lab) -> Ve
         evidence=target.relative_to(paths.classroom()).as_posix() if judged else None,
         retries=outcome.retries,
         seconds={part: round(value, 4) for part, value in outcome.seconds.items()},
-        judged_by=rules.fingerprint(lab) if judged else None,
+        judged_by=outcome.judged_by if judged else None,
         evidence_schema=SCHEMA_VERSION,
     )
     if outcome.evidence is None:

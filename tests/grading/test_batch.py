@@ -10,7 +10,7 @@ import pytest
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.grading import batch, intake, judge, people, regrade, report, store, workers
+from autograder.grading import batch, intake, judge, people, regrade, report, rules, store, workers
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
 from autograder.grading.people import Person
@@ -157,6 +157,25 @@ def test_what_stored_evidence_cannot_tell_is_run(course, ada, box, kit):
     row = grade(course, box)["ada", "graded"]
     assert row.score == 5.5 and not row.remarks
     assert len(store.evidence_of(store.read("ada", "90-tiny")).tasks["double"].results) > len(cases["double"])
+
+
+def test_a_verdict_keeps_the_rules_that_judged_it_though_they_changed_before_it_was_kept(
+    course, ada, box, kit, monkeypatch
+):
+    """As on a cluster, or where an instructor corrects a check while a class is graded."""
+    ada.zip(box)
+    lab, work = ada.lab, workers.work
+    judged_by = rules.fingerprint(lab)
+
+    def judged_before_the_change(*given):
+        done = work(*given)
+        module = kit / "checks/tiny/checks.py"
+        module.write_text(f"{module.read_text()}\n# a remark\n")
+        return done
+
+    monkeypatch.setattr(workers, "work", judged_before_the_change)
+    grade(course, box)
+    assert store.read("ada", "90-tiny").judged_by == judged_by != rules.fingerprint(lab)
 
 
 def failing_for(kit, student):
