@@ -16,8 +16,8 @@ import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from autograder.errors import CourseError
 
@@ -78,6 +78,7 @@ class Format(Generic[T]):
         self.older, self.by_hand, self.next_step = dict(older or {}), by_hand, next_step
         if set(self.older) != set(range(1, number)):
             raise ValueError(f"{name}: number {number} needs a reader for each of 1 to {number - 1}")
+        self._is_mapping = not (isinstance(kind, type) and issubclass(kind, BaseModel))
         self._adapter: TypeAdapter[T] = TypeAdapter(kind)
 
     def number_of(self, document: object) -> int:
@@ -88,8 +89,8 @@ class Format(Generic[T]):
             Newer: this kit does not know the number.
         """
         given = document.get(self.key) if isinstance(document, dict) else None
-        if given is None or isinstance(given, dict):  # without one; or a mapping of names, of which this is one
-            return 1
+        if given is None or isinstance(given, dict) or (self._is_mapping and not isinstance(given, int)):
+            return 1  # without one; or a mapping of names, of which this is one
         if not isinstance(given, int) or isinstance(given, bool) or given < 1:
             raise self._unreadable(f"{self.key} is {given!r:.60}, which is no number of a schema")
         if given > self.number:
@@ -114,12 +115,19 @@ class Format(Generic[T]):
         number = self.number_of(document)
         if number < self.number and isinstance(document, dict):
             document = self._upgraded(dict(document), number)
+        document = self.without_number(document)
         try:
             return self._adapter.validate_python(document, extra="forbid" if self.by_hand else "ignore")
         except ValidationError as error:
             raise self._unreadable(first_fault(error)) from None
         except RecursionError:
             raise self._unreadable("it is nested too deeply") from None
+
+    def without_number(self, document: Any) -> Any:
+        """A mapping of names without its number, which is none of them; anything else as it is."""
+        if self._is_mapping and isinstance(document, dict) and isinstance(document.get(self.key), int):
+            return {name: value for name, value in document.items() if name != self.key}
+        return document
 
     def _upgraded(self, document: JsonObject, number: int) -> JsonObject:
         try:
@@ -148,7 +156,13 @@ class Format(Generic[T]):
         return self.parse(document)
 
     def to_json(self, document: T, indent: int | None = None) -> bytes:
-        """A document as JSON; a reserved field that holds nothing is left out."""
+        """A document as JSON; a reserved field that holds nothing is left out.
+
+        A mapping has no field for its number: from 2 on it is put in front, unless one of the names is called so.
+        """
+        if self._is_mapping and self.number > 1:
+            names = self._adapter.dump_python(document, mode="json", by_alias=True)
+            return to_json({self.key: self.number, **names}, indent=indent)
         return self._adapter.dump_json(document, indent=indent, by_alias=True)
 
     def _unreadable(self, detail: str) -> Unreadable:

@@ -137,7 +137,8 @@ def export(form: str, output: Path | None) -> None:
     """
     from autograder.grading import exports, people
 
-    made = exports.entries(people.load())
+    course = people.load()
+    made, outdated = exports.entries(course), exports.outdated(course)
     text = exports.FORMATS[form](made)
     if output is None:
         click.echo(text, nl=False)
@@ -149,6 +150,9 @@ def export(form: str, output: Path | None) -> None:
         click.echo(f"Not graded yet, and so not in the points ({len(waiting)}):", err=True)
         for entry in waiting:
             click.echo(f"  {entry.student} {entry.lab}: {', '.join(entry.ungraded) or entry.status}", err=True)
+    if outdated:
+        click.echo(f"{len(outdated)} of these were graded before a lab's checks or points changed.", err=True)
+        click.echo("Next: python3 course.py regrade, then export again.", err=True)
 
 
 @click.command()

@@ -18,6 +18,7 @@ from autograder.grading import store
 from autograder.grading.nbgrader_steps import score_of
 from autograder.grading.people import Course, Person
 from autograder.grading.released import database
+from autograder.grading.verdict_file import VerdictFile
 
 TOTAL = "total"
 COLUMNS = {
@@ -27,7 +28,8 @@ COLUMNS = {
     "lab": "the lab's slug; total for the sum over all labs of the class",
     "score": "points now: from checks, by hand, extra credit, less a penalty for being late",
     "max_score": "points that can be had",
-    "status": "graded; open: something is not graded yet (see ungraded); refused; missing: nothing was handed in. A "
+    "status": "graded; open: something is not graded yet (see ungraded), or was by other rules than now; refused; "
+    "missing: nothing was handed in. A "
     "total is missing when every lab is, and open when one is open or refused",
     "ungraded": "ids of what is not graded yet, separated by blanks",
     "claimed": "how many of the points rest on claimed evidence, which only the student's machine saw",
@@ -68,6 +70,7 @@ def entries(course: Course) -> list[Entry]:
             next_step="Run: python3 course.py grade FOLDER",
         )
     graded = _graded(course)
+    stale = {(document.student, document.lab) for document in outdated(course)}
     labs = course.labs.every()
     made: list[Entry] = []
     for id in students:
@@ -77,8 +80,11 @@ def entries(course: Course) -> list[Entry]:
             slug = lab.slug
             document = documents.get((id, slug))
             score, ungraded = graded.get((id, slug), (0.0, ()))
+            claimed = document.claimed if document else 0.0
             if document is None:
                 status = "missing"
+            elif (id, slug) in stale:  # its points are out of other ones
+                status, score, ungraded, claimed = "open", 0.0, tuple(lab.points), 0.0
             elif (id, slug) not in graded:
                 status = "refused" if document.status == "refused" else "open"
                 ungraded = tuple(lab.points)
@@ -87,13 +93,23 @@ def entries(course: Course) -> list[Entry]:
             own.append(
                 Entry(
                     id, person.name, person.email, slug, score, lab.total, status, ungraded,
-                    document.claimed if document else 0.0,
+                    claimed,
                     document.written_at if document else "", document.graded_at if document else "",
                 )
             )  # fmt: skip
         made += own
         made.append(_total(own))
     return made
+
+
+def outdated(course: Course) -> list[VerdictFile]:
+    """The verdicts that other rules or points gave than the present ones, so that no export holds their points."""
+    labs = {lab.slug: lab for lab in course.labs.every()}
+    return [
+        document
+        for document in store.every()
+        if document.evidence and document.lab in labs and store.is_outdated(document, labs[document.lab])
+    ]
 
 
 def _total(own: Sequence[Entry]) -> Entry:

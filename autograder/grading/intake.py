@@ -236,9 +236,11 @@ class _Reader:
             self.problems.append(f"{ANSWERS_FILE} is not an object.")
             return {}
         good: dict[str, Answer] = {}
-        for name, value in found.items():
+        form = submission_zip.ANSWERS
+        number = {form.key: form.number_of(found)}
+        for name, value in form.without_number(found).items():
             try:
-                good |= submission_zip.ANSWERS.parse({name: value})
+                good |= form.parse({**number, name: value})
             except Unreadable:
                 self.problems.append(f"The answer {said(name, 40)} in {ANSWERS_FILE} is not valid.")
         return good

@@ -23,7 +23,7 @@ from autograder.checks.api import Verdict, run
 from autograder.evidence.model import EVIDENCE, Case, Evidence, TaskRun
 from autograder.evidence.submission_zip import Header
 from autograder.formats import JsonObject, Unreadable
-from autograder.grading import cases, intake
+from autograder.grading import cases, intake, rules
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
 from autograder.grading.people import Course
@@ -71,6 +71,7 @@ class Outcome:
         claims: texts that tell whose work it is.
         retries: how often something of the engine had to be tried again.
         seconds: part -> wall time in seconds.
+        judged_by: fingerprint of the rules, as the process that judged had them; None when it never came to that.
     """
 
     source: str
@@ -85,6 +86,7 @@ class Outcome:
     claims: frozenset[str] = frozenset()
     retries: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    judged_by: str | None = None
 
     @property
     def student(self) -> str:
@@ -116,9 +118,16 @@ def judge(name: str, content: Path | bytes, tools: Tools, sha256: str = "", head
         outcome.problems.append(str(reason))
     except Exception as error:
         outcome.status = "not_graded"
-        outcome.problems.append(f"The grader failed: {type(error).__name__}: {error}")
-        outcome.notes.append(traceback.format_exc(limit=-4))
+        problem, trace = failure(error)
+        outcome.problems.append(problem)
+        outcome.notes.append(trace)
     return outcome
+
+
+def failure(error: Exception) -> tuple[str, str]:
+    """An unexpected error as a sentence, and the end of its trace."""
+    trace = "".join(traceback.format_exception(error, limit=-4))
+    return f"The grader failed: {type(error).__name__}: {error}", trace
 
 
 def sha256_of(content: Path | bytes) -> str:
@@ -134,6 +143,7 @@ def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
     with Archive(source) as archive:
         outcome.header = outcome.header or intake.header_of(archive)
         submission = intake.read(archive, tools.course, outcome.header)
+        outcome.judged_by = rules.fingerprint(submission.lab)  # first: what changes from here on did not judge
         outcome.problems += submission.problems
         outcome.notes += submission.notes
         outcome.claims = submission.claims

@@ -60,18 +60,24 @@ def one(document: VerdictFile, lab: Lab, course: Course) -> Row:
 
 
 def _judged(document: VerdictFile, lab: Lab, course: Course) -> tuple[Row, str | None]:
-    """The row, and what changed ("" for nothing); None where the evidence cannot be read and nothing is kept."""
+    """The row, and what changed ("" for nothing); None where it could not be judged again and nothing is kept."""
     try:
         evidence = store.evidence_of(document)
     except (OSError, Unreadable) as error:
         said = error.detail if isinstance(error, Unreadable) else str(error)
         then = error.next_step if isinstance(error, Newer) else "Grade the submission again with --force."
         remark = f"The stored evidence cannot be read ({said}). {then}"
-        row = Row(document.source, document.student, document.lab, "not_graded", max_score=lab.total, remarks=(remark,))
-        return row, None
-    evidence, verdicts, notes = judge.rejudge(lab, evidence, course)
+        return _open(document, lab, remark), None
+    try:
+        evidence, verdicts, notes = judge.rejudge(lab, evidence, course)
+    except Exception as error:  # of the lab's code; it must not cost the rest of the class their verdicts
+        return _open(document, lab, *judge.failure(error)), None
     fresh = store.update(document, lab, evidence, verdicts, notes)
     return row_of(fresh, fresh.status), _change(document, fresh)
+
+
+def _open(document: VerdictFile, lab: Lab, *remarks: str) -> Row:
+    return Row(document.source, document.student, document.lab, "not_graded", max_score=lab.total, remarks=remarks)
 
 
 def _change(before: VerdictFile, after: VerdictFile) -> str:

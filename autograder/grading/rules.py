@@ -18,7 +18,8 @@ from autograder.labs.manifest import Lab
 
 ROOMS = ("domain", "evidence", "oci", "pipelines")  # what checks may import; tests/grading/test_rules.py holds it
 COMMON = ("api.py", "shared")  # of the folder of checks
-IMPORTED = re.compile(rb"autograder\.checks\.(\w+)")
+IMPORTED = re.compile(rb"autograder\.checks(?:\.(\w+)|\s+import\s+(?:\(([^)]*)\)|([^\n]*)))")
+NAME = re.compile(rb"\w+")
 
 
 def fingerprint(lab: Lab) -> str:
@@ -27,9 +28,10 @@ def fingerprint(lab: Lab) -> str:
     It is the same on every machine: it sees the content of files, with any line ends.
     """
     seen = hashlib.sha256(_kit().encode())
-    own = lab.source.checks
-    for package in sorted(_packages(own, lab.module)):
-        _add(seen, own / package)
+    if lab.source.checks != _checks():  # its packages may share files in any way
+        _add(seen, lab.source.checks)
+    for package in sorted(_packages(lab)):
+        _add(seen, _checks() / package)
     for file in (lab.source.manifest, lab.source.cases, lab.source.hidden):
         _add(seen, file)
     seen.update(json.dumps(lab.points, sort_keys=True).encode())
@@ -41,26 +43,42 @@ def _kit() -> str:
     """Of what every lab's checks may rest on; the kit's own files do not change while it runs."""
     seen = hashlib.sha256()
     package = paths.ROOT / "autograder"
-    for part in (*(package / room for room in ROOMS), *(package / "checks" / name for name in COMMON)):
+    for part in (*(package / room for room in ROOMS), *(_checks() / name for name in COMMON)):
         _add(seen, part)
     return seen.hexdigest()
 
 
-def _packages(checks: Path, module: str) -> set[str]:
-    """A lab's package of checks, and those of other labs that it imports."""
-    found: set[str] = set()
-    waiting = [module]
+def _checks() -> Path:
+    """The kit's folder of checks."""
+    return paths.ROOT / "autograder" / "checks"
+
+
+def _packages(lab: Lab) -> set[str]:
+    """The kit's packages of checks that decide about a lab: its own, and those that it imports.
+
+    A lab outside the kit has its own elsewhere; ``autograder.checks`` is the kit's wherever it is imported.
+    """
+    own, found = lab.source.checks, set[str]()
+    waiting = _imported(lab.source.hidden)
+    waiting += [lab.module] if own == _checks() else _imported(own)
     while waiting:
         package = waiting.pop()
-        if package not in found and (checks / package).is_dir():
+        if package not in found and (_checks() / package).is_dir():
             found.add(package)
-            waiting += [
-                name.decode()
-                for file in _files(checks / package)
-                if file.suffix == ".py"
-                for name in IMPORTED.findall(file.read_bytes())
-            ]
+            waiting += _imported(_checks() / package)
     return found
+
+
+def _imported(part: Path) -> list[str]:
+    """What the Python files of a part import of ``autograder.checks``, as first names below it."""
+    return [
+        name.decode()
+        for file in _files(part)
+        if file.suffix == ".py"
+        for groups in IMPORTED.findall(file.read_bytes())
+        for group in groups
+        for name in NAME.findall(group)
+    ]
 
 
 def _add(seen: hashlib._Hash, part: Path) -> None:
@@ -75,6 +93,11 @@ def _files(part: Path) -> Iterator[Path]:
         yield part
     elif part.is_dir():
         yield from sorted(
-            (file for file in part.rglob("*") if file.is_file() and "__pycache__" not in file.parts),
+            (file for file in part.rglob("*") if file.is_file() and not _is_left_behind(file.relative_to(part))),
             key=lambda file: file.as_posix(),
         )
+
+
+def _is_left_behind(file: Path) -> bool:
+    """Whether an interpreter, an editor or a tool left it: nothing that is imported begins with a dot."""
+    return any(name == "__pycache__" or name.startswith(".") for name in file.parts)

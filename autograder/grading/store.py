@@ -87,6 +87,16 @@ def is_current(document: VerdictFile, sha256: str, lab: Lab, course: Course) -> 
     return holds(document, sha256, lab, course) and document.judged_by == rules.fingerprint(lab)
 
 
+def is_outdated(document: VerdictFile, lab: Lab) -> bool:
+    """Whether other rules than the present ones gave a verdict, or points out of another sum.
+
+    Version 0.1.0 did not say by which rules it judged; its verdicts stand while the sum is the same.
+    """
+    if document.max_score != lab.total:
+        return True
+    return document.judged_by is not None and document.judged_by != rules.fingerprint(lab)
+
+
 def message_of(verdict: Verdict) -> str:
     """A verdict as one plain text."""
     if verdict.status == "passed":
@@ -132,7 +142,7 @@ def record(outcome: Outcome, identity: Identity, course: Course, lab: Lab) -> Ve
         evidence=target.relative_to(paths.classroom()).as_posix() if judged else None,
         retries=outcome.retries,
         seconds={part: round(value, 4) for part, value in outcome.seconds.items()},
-        judged_by=rules.fingerprint(lab) if judged else None,
+        judged_by=outcome.judged_by if judged else None,
         evidence_schema=SCHEMA_VERSION,
     )
     if outcome.evidence is None:

@@ -117,6 +117,39 @@ def test_what_cannot_be_read_is_said(document, says):
     assert isinstance(caught.value, Newer) == ("and older" in says)
 
 
+def in_kilobytes(document):
+    """Number 1 of the sizes held kB."""
+    return {name: size * 1000 if name != "schema" else size for name, size in document.items()}
+
+
+SIZES: Format[dict[str, int]] = Format("the sizes", "sizes.json", dict[str, int], number=2, older={1: in_kilobytes})
+NAMES: Format[dict[str, str]] = Format("the names", "names.json", dict[str, str])
+
+
+@pytest.mark.parametrize("document", [
+    {"a": 1, "b": 2}, {"schema": 1, "a": 1, "b": 2}, {"schema": 2, "a": 1000, "b": 2000},
+])  # fmt: skip
+def test_a_mapping_of_names_has_a_number_too(document):
+    assert SIZES.parse(document) == {"a": 1000, "b": 2000}
+    assert json.loads(SIZES.to_json(SIZES.parse(document))) == {"schema": 2, "a": 1000, "b": 2000}
+    assert SIZES.from_json(SIZES.to_json(SIZES.parse(document), indent=1)) == {"a": 1000, "b": 2000}
+
+
+def test_the_number_of_a_mapping_is_none_of_its_names():
+    assert NAMES.parse({"schema": 1, "a": "b"}) == {"a": "b"}
+    assert NAMES.parse({"schema": "a name", "a": "b"}) == {"schema": "a name", "a": "b"}
+    assert NAMES.to_json({"a": "b"}) == b'{"a":"b"}'
+    with pytest.raises(Newer):
+        NAMES.parse({"schema": 2, "a": "b"})
+    with pytest.raises(Unreadable, match="no number"):
+        NAMES.parse({"schema": True})
+
+
+@pytest.mark.parametrize("name", ["ANSWERS", "CASES", "PROGRESS", "SHIPPED_FILES"])
+def test_each_mapping_of_the_kit_may_carry_its_number(name):
+    assert FORMATS[name].parse({"schema": FORMATS[name].number}) == {}
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"a": 1'])
 def test_what_is_no_json_or_toml_is_said(content):
     for read in (THING.from_json, THING.from_toml):

@@ -10,7 +10,7 @@ import pytest
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.grading import batch, intake, judge, people, report, store, workers
+from autograder.grading import batch, intake, judge, people, regrade, report, rules, store, workers
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
 from autograder.grading.people import Person
@@ -157,6 +157,50 @@ def test_what_stored_evidence_cannot_tell_is_run(course, ada, box, kit):
     row = grade(course, box)["ada", "graded"]
     assert row.score == 5.5 and not row.remarks
     assert len(store.evidence_of(store.read("ada", "90-tiny")).tasks["double"].results) > len(cases["double"])
+
+
+def test_a_verdict_keeps_the_rules_that_judged_it_though_they_changed_before_it_was_kept(
+    course, ada, box, kit, monkeypatch
+):
+    """As on a cluster, or where an instructor corrects a check while a class is graded."""
+    ada.zip(box)
+    lab, work = ada.lab, workers.work
+    judged_by = rules.fingerprint(lab)
+
+    def judged_before_the_change(*given):
+        done = work(*given)
+        module = kit / "checks/tiny/checks.py"
+        module.write_text(f"{module.read_text()}\n# a remark\n")
+        return done
+
+    monkeypatch.setattr(workers, "work", judged_before_the_change)
+    grade(course, box)
+    assert store.read("ada", "90-tiny").judged_by == judged_by != rules.fingerprint(lab)
+
+
+def failing_for(kit, student):
+    """Hidden cases that cannot be made for one student."""
+    file = kit / "solutions/90-tiny/hidden.py"
+    text = file.read_text()
+    assert text.count("return {") == 1
+    line = f"    if parameters['team'] == {student.parameters['team']!r}:\n        raise KeyError('no such team')\n"
+    file.write_text(text.replace("    return {", line + "    return {"))
+
+
+def test_an_error_of_the_lab_in_judging_again_costs_nobody_else_anything(course, ada, ben, box, kit):
+    ada.zip(box)
+    ben.zip(box)
+    grade(course, box)
+    before = store.verdict_file("ada", "90-tiny").read_bytes()
+    failing_for(kit, ada)
+    rows = grade(course, box)
+    assert rows["ada", "not_graded"].remarks[0] == "The grader failed: KeyError: 'no such team'"
+    assert rows["ben", "unchanged"].score == 5.5 and len(rows) == 2
+    [first, second] = regrade.run(regrade.candidates([], [], course), course, lambda row: None)
+    assert first.is_open and first.remarks[0] == "The grader failed: KeyError: 'no such team'"
+    assert "hidden.py" in first.remarks[1] and "Traceback" in first.remarks[1]
+    assert (second.student, second.status, second.remarks[0]) == ("ben", "graded", "No change.")
+    assert store.verdict_file("ada", "90-tiny").read_bytes() == before
 
 
 def test_each_zip_is_hashed_once_and_its_header_read_once(course, ada, ben, box, monkeypatch):

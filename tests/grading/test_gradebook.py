@@ -13,9 +13,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 from nbgrader.api import Gradebook
 
 from autograder import paths
+from autograder.cli import instructor
 from autograder.grading import exports, feedback, gradebook, judge, people, regrade, released, store
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
@@ -333,6 +335,49 @@ def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade
         "Cleo,,,cleo,,",
     ]
     assert exports.as_moodle(listed).splitlines()[1] == "ada,ada@example.org,Ada,6.5"
+
+
+def other_points(points):
+    """The class, after an instructor gave checks other points in its course.toml."""
+    file = paths.classroom() / people.COURSE_FILE
+    file.write_text(file.read_text("utf-8") + f"\n[labs.90-tiny]\npoints = {points}\n", encoding="utf-8")
+    return people.load()
+
+
+def exported():
+    return {(entry.student, entry.lab): entry for entry in exports.entries(people.load())}
+
+
+@pytest.mark.parametrize("points", ["{ pushed = 0.5 }", "{ pushed = 1, double = 2.5 }"])  # another sum; the same
+def test_points_out_of_other_ones_are_open_until_they_are_judged_again(course, ada, grade, points):
+    grade(ada)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    assert exported()["ada", "90-tiny"].status == "graded"
+    changed = other_points(points)
+    total = changed.labs.find("90-tiny").total
+    entry = exported()["ada", "90-tiny"]
+    assert (entry.status, entry.score, entry.max_score, entry.claimed) == ("open", 0, total, 0)
+    assert set(entry.ungraded) == {"pushed", "round-trip", "double", "engine", "why"}
+    listed = list(exported().values())
+    assert exports.as_canvas(listed).splitlines()[2] == "Ada,,,ada,,"
+    assert exports.as_moodle(listed).splitlines()[1] == "ada,ada@example.org,Ada,"
+    done = CliRunner().invoke(instructor.export, [])
+    assert done.exit_code == 0 and "ada 90-tiny" in done.stderr and "python3 course.py regrade" in done.stderr
+    regrade.run(regrade.candidates([], [], changed), changed, lambda row: None)
+    gradebook.sync(changed)
+    entry = exported()["ada", "90-tiny"]
+    assert (entry.status, entry.score, entry.max_score) == ("graded", total - 0.5, total)
+    assert "regrade" not in CliRunner().invoke(instructor.export, []).stderr
+
+
+def test_a_verdict_that_does_not_say_its_rules_stands_while_the_sum_is_the_same(course, ada, grade):
+    """As version 0.1.0 wrote them."""
+    store.write(grade(ada).model_copy(update={"judged_by": None}))
+    gradebook.sync(course)
+    assert exports.outdated(course) == [] and exported()["ada", "90-tiny"].score == 5.5
+    other_points("{ pushed = 0.5 }")
+    assert exported()["ada", "90-tiny"].score == 0
 
 
 def test_canvas_gets_the_last_name_first():

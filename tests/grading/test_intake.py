@@ -148,6 +148,12 @@ def test_an_unreadable_part_is_named_and_the_rest_is_read(ada, name, content, sa
     assert any(says in problem for problem in found.problems), found.problems
 
 
+def test_the_number_of_the_recorded_answers_is_no_answer(ada):
+    files = ada.files()
+    found = read(ada, files | {"answers.json": js({"schema": 1} | json.loads(files["answers.json"]))})
+    assert found.answers == read(ada, files).answers and set(found.answers) == {"digest"} and not found.problems
+
+
 def test_a_file_that_was_changed_afterwards_is_named(ada):
     files = ada.files()
     found = read(ada, files | {"files/settings.txt": b"colour = red\n"}, files=ada.document(files)["files"])
