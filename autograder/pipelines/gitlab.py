@@ -173,7 +173,7 @@ def _decision(
             continue
         if not isinstance(rule, Mapping):
             continue
-        if "if" in rule and not conditions.holds(str(rule["if"]), variables):
+        if "if" in rule and not conditions.holds(str(rule["if"]), variables, work):
             continue
         return str(rule.get("when", when)), rule.get("allow_failure") is True, rule.get("variables") or {}
     return None

@@ -14,9 +14,11 @@ from autograder.domain.regex.go_syntax import POSIX, GoParser
 from autograder.domain.regex.nodes import EMPTY, Alternatives, Assertion, Character, Concatenation, Node, Repeat
 from autograder.domain.regex.syntax import (
     DIGIT,
+    MAX_LENGTH,
     WORD,
     NotEvaluated,
     Test,
+    TooLarge,
     is_boundary,
     is_end,
     is_inside,
@@ -47,7 +49,7 @@ _POSIX_CLASS: Final = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL)
 _CODE: Final = re.compile(r"\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{2})")
 _PROPERTY: Final = re.compile(r"\{(\^?)([^}]*)\}|()(.)", re.DOTALL)
 _QUOTED_PARTS: Final = re.compile(
-    r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:.*?:\]|[^\]\\])*\]?|.", re.DOTALL
+    r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:[^\]]*:\]|[^\]\\])*\]?|.", re.DOTALL
 )
 
 
@@ -59,6 +61,8 @@ def parse(pattern: str) -> Node:
         NotEvaluated: RE2 may take it, and it is not evaluated here: it is too long, nested too deeply, or names a
             script (``\\p{Greek}``).
     """
+    if len(pattern) > MAX_LENGTH:  # before anything reads it: \Q...\E is looked for in more than linear time
+        raise TooLarge(f"the expression is longer than {MAX_LENGTH} characters")
     if any(unicodedata.category(character) == "Cs" for character in pattern):
         raise ValueError("half a surrogate pair is no character")
     node = _Re2Parser(_QUOTED_PARTS.sub(_unquoted, pattern)).parse()

@@ -21,9 +21,16 @@ def fault(rule: str) -> str | None:
 
 
 def covers(rule: str, tag: str) -> bool:
-    """Whether a rule that was stored makes the tag immutable."""
+    """Whether a rule that was stored makes the tag immutable; never raises.
+
+    A rule that version 0.1.0 stored and that is not evaluated any more (too large, or refused) covers every tag: what
+    was protected must not become free.
+    """
     try:
         return compile_re2(rule).search(tag)
     except ValueError:
         # Stored by version 0.1.0, which also took look-arounds: it goes on protecting what it protected then.
-        return compile_regex(rule).search(tag)
+        try:
+            return compile_regex(rule).search(tag)
+        except ValueError:
+            return True
