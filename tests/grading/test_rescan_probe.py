@@ -60,7 +60,7 @@ def test_a_student_image_on_the_kits_base_is_scanned_without_that_base(probe, ba
 def test_a_made_up_base_is_nobodys_base(probe):
     built = image({"etc/x": b"1"}, OLD)
     [row] = probe.run(subject(built, built.blobs[:1], gone=built.blobs[:1]))["registry/a/b"].values()
-    assert "does not know" in row["fault"] and "course submit" in row["fault"]
+    assert "does not know" in row["fault"] and "course.py submit" in row["fault"]
 
 
 @pytest.mark.engine
