@@ -103,7 +103,9 @@ def test_no_expression_can_run_away() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["[" + "[:" * 20_000, "[" + "[:" * 499, r"\Q" * 10_000, "[[:alpha:]" * 2_000], ids=lambda p: p[:10]
+    "pattern",
+    ["[" + "[:" * 20_000, "[" + "[:" * 499, r"\Q" * 10_000, "[[:alpha:]" * 2_000],
+    ids=lambda pattern: pattern[:10],
 )
 def test_a_long_expression_is_refused_before_it_is_read(pattern: str) -> None:
     began = time.process_time()
