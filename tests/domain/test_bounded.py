@@ -18,6 +18,9 @@ from autograder.domain.metadata_action import Context, Inputs, preview, versions
 from autograder.domain.metadata_action.rules import parse_rule
 from autograder.domain.retention import Image, durations, gar_rules, patterns
 from autograder.domain.retention.acr_command import split_filter
+from autograder.emulators.hub import tag_rules
+from autograder.pipelines import conditions, gitlab
+from autograder.pipelines.job_state import Unsupported
 
 A = "a" * 20_000
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -31,6 +34,9 @@ def index(entry: str) -> set[int]:
 def metadata(rule: str) -> Any:
     run = Context("push", f"refs/tags/v{'1' * 200}", "a" * 40, NOW, {"repository": {"default_branch": "main"}})
     return preview(Inputs("app", rule), run)
+
+
+COMPARISONS = "||".join(["$A=~$P"] * 60)
 
 
 CASES: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
@@ -56,6 +62,11 @@ CASES: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
     ("type=match in a rule", metadata, ("type=match,pattern=(1+)+x",)),
     ("type=semver,match", metadata, ("type=semver,pattern={{version}},match=v(1+1+)+x",)),
     ("many rules", metadata, ("type=match,pattern=(1*)*x\n" * 200,)),
+    ("GitLab's rules:if", conditions.holds, (COMPARISONS, {"A": A[:1_000], "P": "/(?:(?:a?){30}){30}c/"})),
+    ("GitLab's rules:if, a long text", conditions.holds, (COMPARISONS, {"A": A, "P": "/^(?:(?:a|b){1,60})*c/"})),
+    ("GitLab's rules:if, a long pattern", conditions.holds, (COMPARISONS, {"A": "a", "P": f"/{A}/"})),
+    ("Docker Hub's rules", tag_rules.fault, ("[" + "[:" * 20_000,)),
+    ("Docker Hub's rules, stored", tag_rules.covers, ("[" + "[:" * 20_000, "v1")),
     ("a rule's fields", parse_rule, ("type=raw,value=" + '"a""' * 2_000,)),
 ]
 
@@ -68,3 +79,26 @@ def test_nothing_takes_long(call: Callable[..., Any], arguments: tuple[Any, ...]
     except ValueError as refused:  # refusing it is an answer too
         assert str(refused)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("value", "pattern"),
+    [
+        ("ab" * 500, "^(?:(?:a|b){1,60})*c"),
+        ("ab" * 500, "(?:(?:a|b){1,900})*c"),  # too large
+        ("ab" * 500, "(?:(?:a?){30}){30}c"),
+        ("".join(map(chr, range(200, 1_200))), "[" + "ab" * 490 + "]c"),  # one class, asked about every character
+        ("".join(map(chr, range(200, 1_200))), "." * 990 + "$"),
+        ("a" * 1_000, r"(\b|\B)" * 140 + "c"),
+        ("", "a{900}b{900}c{900}"),
+    ],
+    ids=["a loop", "too large", "nothing repeated", "a large class", "many characters", "assertions", "no text"],
+)
+def test_no_pipeline_of_gitlab_takes_long(value: str, pattern: str) -> None:
+    """The largest file: 40 jobs with 37 rules each, which hold 88,800 comparisons."""
+    rules = [{"if": COMPARISONS}] * 37
+    jobs = {f"job{number}": {"script": ["true"], "rules": rules} for number in range(40)}
+    began = time.process_time()
+    with pytest.raises(Unsupported):
+        gitlab.pipeline({"variables": {"A": value, "P": f"/{pattern}/"}, **jobs}, {})
+    assert time.process_time() - began < 5

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.domain.github_actions import javascript
 from autograder.domain.github_actions.conditions import holds
 from autograder.domain.github_actions.contexts import build_contexts, interpolate, merged_environment
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
@@ -411,3 +412,63 @@ def test_no_filter_pattern_takes_long(pattern: str) -> None:
 def test_an_oversized_filter_pattern_is_refused() -> None:
     with pytest.raises(WorkflowError, match="too large"):
         matches(["a" * 5_000], "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0x" + "f" * 300, math.inf),
+        ("0b" + "1" * 2_000, math.inf),
+        ("0o" + "7" * 5_000, math.inf),
+        ("9" * 5_000, math.inf),
+        ("-" + "9" * 5_000, -math.inf),
+        ("1e999", math.inf),
+        ("0x" + "0" * 5_000 + "f", 15),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_number_that_is_too_large_is_infinite(text: str, expected: float) -> None:
+    assert javascript.number(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [  # as String(value) of Node.js
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+        (math.nan, "NaN"),
+        (10**400, "Infinity"),
+        (-(10**4_000), "-Infinity"),
+        (-0.0, "0"),
+        (7, "7"),
+        (-1.5, "-1.5"),
+        (100.0, "100"),
+        (1e20, "100000000000000000000"),
+        (1e21, "1e+21"),
+        (1.25e300, "1.25e+300"),
+        (12345678901234567890, "12345678901234567000"),
+        (0.00001, "0.00001"),
+        (0.000001, "0.000001"),
+        (1.5e-7, "1.5e-7"),
+        (123.456, "123.456"),
+        ([math.inf, True, None, "a"], "Infinity,true,,a"),
+    ],
+)
+def test_a_number_is_written_as_javascript_writes_it(value: object, text: str) -> None:
+    assert javascript.text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (f"{'0x' + 'f' * 300} > 1", "true"),
+        (f"format('{{0}}', 0x{'f' * 300})", "Infinity"),
+        (f"format('{{0}}', fromJSON('{'9' * 400}'))", "Infinity"),
+        (f"format('{{0}}', fromJSON('-{'9' * 400}'))", "-Infinity"),
+        (f"fromJSON('{'9' * 400}') == 'x'", "false"),
+        (f"fromJSON('[1]')[fromJSON('{'9' * 400}')] == null", "true"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_no_number_of_an_expression_is_too_large(expression: str, expected: str) -> None:
+    assert text_of(evaluate(expression, CONTEXTS)) == expected

@@ -402,3 +402,16 @@ assert not others, others
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("length", ["-Infinity", "-1", "0"])
+def test_a_short_commit_id_of_no_length_is_empty(length: str) -> None:
+    run = Context("push", "refs/heads/main", SHA, NOW, {}, FULL, {"DOCKER_METADATA_SHORT_SHA_LENGTH": length})
+    assert context.short_sha(run) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("1", "b"), ("01", ""), ("9" * 5_000, ""), ("\u0661", "")], ids=["1", "01", "large", "arabic"]
+)
+def test_an_index_of_a_template_is_one_of_javascript(name: str, text: str) -> None:
+    assert render.text_of(render._own(["a", "b"], name)) == text

@@ -218,6 +218,25 @@ def test_a_rule_from_before_still_protects(hub: HubBackend) -> None:
     assert hub.is_immutable("student/app", "ww") and hub.snapshot()["repositories"]
 
 
+@pytest.mark.parametrize("rule", ["(a{900}){5}", "(?=a)" + "(a{900}){5}", "a" * 1_001, "("], ids=lambda rule: rule[:20])
+def test_a_rule_from_before_that_is_not_evaluated_now_protects_every_tag(hub: HubBackend, rule: str) -> None:
+    first = manifest("student/app", "v1", "a")
+    hub.commit_push(STUDENT, first)
+    hub.names.change_attributes("student/app", {"immutable": [rule]})
+    with pytest.raises(RegistryError, match="immutability"):
+        hub.check_push(STUDENT, manifest("student/app", "v1", "b"))
+    with pytest.raises(RegistryError, match="immutable"):
+        hub.check_delete(STUDENT, "student/app", "v1", first.digest)
+
+
+def test_a_rule_has_a_length_that_can_be_evaluated(hub: HubBackend) -> None:
+    hub.commit_push(STUDENT, manifest("student/app", "v1", "a"))
+    began = time.process_time()
+    refused = refusal(hub, "repository-immutable", name="student/app", rules=["[" + "[:" * 20_000])
+    assert refused.status == 400 and "longer than 1000 characters" in refused.message
+    assert time.process_time() - began < 1
+
+
 def test_pulls_are_counted_by_account_or_address_and_refused_with_hubs_texts(bench: Bench, hub: HubBackend) -> None:
     image = manifest("student/app", "1")
     hub.commit_push(STUDENT, image)

@@ -259,6 +259,42 @@ def test_a_pattern_is_one_of_re2(name: str, pattern: str) -> None:
         conditions.holds(f"${name} =~ /x/g", VARIABLES)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$A || $A =~ $BAD", True),
+        ("$A || $N && $A =~ $BAD || $A =~ $LONG", True),
+        ("$N && ($A =~ $BAD || $LONG =~ /x/)", False),
+        ("$A && ($T || $A =~ $BAD) && $N", False),
+        ("($N && $A =~ $BAD) || $A", True),
+    ],
+)
+def test_a_condition_ends_where_its_answer_is_known(text: str, expected: bool) -> None:
+    assert conditions.holds(text, {**VARIABLES, "BAD": "/(/", "LONG": "x" * 1_001}) is expected
+
+
+@pytest.mark.parametrize("text", ["$A || $A =~ /(/", "$N && $A =~ /x/g", "$A || $A =~ 'x'"])
+def test_a_pattern_is_checked_where_it_decides_nothing(text: str) -> None:
+    with pytest.raises(conditions.NotReadable):
+        conditions.holds(text, VARIABLES)
+
+
+@pytest.mark.parametrize("text", ["$LONG =~ /x/", "$A =~ $PATTERN"])
+def test_a_long_text_is_not_compared_with_a_pattern(text: str) -> None:
+    with pytest.raises(conditions.NotReadable, match="more than 1000 characters"):
+        conditions.holds(text, {"A": "a", "LONG": "x" * 1_001, "PATTERN": "/" + "x" * 1_000 + "/"})
+
+
+@pytest.mark.parametrize("condition", ["$CI_COMMIT_TAG =~ $SEMVER || $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"])
+def test_a_large_ordinary_pipeline_is_followed(condition: str) -> None:
+    """40 jobs of five rules each: what is counted for a comparison leaves room for what people write."""
+    semver = r"/^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/"
+    rules = [*[{"if": "$CI_COMMIT_TAG !~ $SEMVER", "when": "never"}] * 4, {"if": condition}]
+    jobs = {f"job{number}": {"script": ["true"], "rules": rules} for number in range(40)}
+    data = {"variables": {"SEMVER": semver}, **jobs}
+    assert len(gitlab.pipeline(data, {"CI_COMMIT_TAG": "v1.20.3-rc.1+build.20260101"}).ran) == 40
+
+
 @given(CONDITIONS)
 def test_any_condition_is_read_or_refused(text: str) -> None:
     with suppress(conditions.NotReadable):

@@ -25,7 +25,7 @@ from autograder.domain.github_actions.expressions import (
     Not,
     parse,
 )
-from autograder.domain.github_actions.javascript import number
+from autograder.domain.github_actions.javascript import number, to_float
 
 Value = Any  # None, bool, float, str, list, Mapping or Known
 
@@ -205,7 +205,7 @@ def number_of(value: Value) -> float:
     if value is None:
         return 0.0
     if isinstance(value, bool | int | float):
-        return float(value)
+        return to_float(value)
     return number(value) if isinstance(value, str) else math.nan
 
 
@@ -216,8 +216,8 @@ def text_of(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        if not math.isfinite(value):
-            return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+        if not math.isfinite(size := to_float(value)):
+            return "NaN" if math.isnan(size) else ("Infinity" if size > 0 else "-Infinity")
         return str(int(value)) if value == int(value) else repr(round(value, 15))
     if isinstance(value, str):
         return value

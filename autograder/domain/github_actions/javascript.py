@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -25,10 +27,37 @@ def number(text: str) -> float:
     if not text:
         return 0.0
     if re.fullmatch(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+", text):
-        return float(int(text, 0))
+        return to_float(int(text, 0))
     if re.fullmatch(r"[+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)", text):
         return float(text)
     return float("nan")
+
+
+def to_float(value: float) -> float:
+    """A number as JavaScript and GitHub hold it; one that is too large for that is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def number_text(value: float) -> str:
+    """``String(value)`` of a number. Source: https://tc39.es/ecma262/#sec-numeric-types-number-tostring"""
+    value = to_float(value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent = f"{Decimal(repr(abs(value))).normalize():e}".partition("e")
+    digits, point = mantissa.replace(".", ""), int(exponent) + 1
+    if not -6 < point <= 21:
+        fraction = f".{digits[1:]}" if digits[1:] else ""
+        return f"{sign}{digits[0]}{fraction}e{point - 1:+d}"
+    if point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    whole, fraction = digits[:point].ljust(point, "0"), digits[point:]
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
 def text_of(value: object) -> str:
@@ -37,11 +66,11 @@ def text_of(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, int | float):
+        return number_text(value)
     if isinstance(value, list | tuple):
         return ",".join(text_of(item) for item in value)
-    return str(value) if isinstance(value, str | int | float) else "[object Object]"
+    return value if isinstance(value, str) else "[object Object]"
 
 
 def match(pattern: str, flags: str, text: str) -> Sequence[str | None] | None:

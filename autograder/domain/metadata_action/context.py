@@ -113,7 +113,7 @@ def short_sha(context: Context) -> str:
     length = number(wanted) if wanted else SHORT_SHA
     if math.isnan(length):
         raise WorkflowError(f"DOCKER_METADATA_SHORT_SHA_LENGTH is not a valid number: {wanted}")
-    return sha if length >= len(sha) else sha[: max(0, int(length))]
+    return sha if length >= len(sha) else sha[: int(max(0, length))]
 
 
 def dates(context: Context) -> Values:

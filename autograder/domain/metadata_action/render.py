@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -84,7 +85,9 @@ def _own(value: object, name: str) -> object:
     if isinstance(value, list | tuple):
         if name == "length":
             return len(value)
-        return value[int(name)] if name.isdecimal() and int(name) < len(value) else None
+        # An index as JavaScript writes it: "01" is the name of nothing.
+        at = int(name) if re.fullmatch(r"0|[1-9][0-9]{0,8}", name) else len(value)
+        return value[at] if at < len(value) else None
     return None
 
 

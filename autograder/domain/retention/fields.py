@@ -88,8 +88,8 @@ class Entry:
         moment = None
         if isinstance(value, str):
             moment = parse_time(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            moment = from_epoch(float(value))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = from_epoch(value)
         if moment is None:
             raise BadEntry(f"{key} must be a time such as 2026-03-01T12:00:00Z, not {str(value)[:40]!r}")
         return moment

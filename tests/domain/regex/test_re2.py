@@ -11,7 +11,7 @@ import time
 import pytest
 
 from autograder.domain.regex import compile_re2
-from autograder.domain.regex.syntax import NotEvaluated
+from autograder.domain.regex.syntax import NotEvaluated, TooLarge
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,15 @@ def test_no_expression_can_run_away() -> None:
     began = time.monotonic()
     assert not compile_re2("^(a|a)*(a|a)*(a*)*b$").search("a" * 500)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["[" + "[:" * 20_000, "[" + "[:" * 499, r"\Q" * 10_000, "[[:alpha:]" * 2_000],
+    ids=lambda pattern: pattern[:10],
+)
+def test_a_long_expression_is_refused_before_it_is_read(pattern: str) -> None:
+    began = time.process_time()
+    with pytest.raises(TooLarge if len(pattern) > 1_000 else ValueError):
+        compile_re2(pattern)
+    assert time.process_time() - began < 0.5

@@ -9,6 +9,7 @@ import pytest
 
 from autograder.domain.retention import Action, acr_policy
 from autograder.domain.retention.acr import evaluate
+from autograder.domain.retention.fields import BadEntry, Entry
 from autograder.domain.retention.inputs import images_from, read_images
 from autograder.errors import CourseError
 
@@ -291,3 +292,9 @@ def test_the_formats_mean_the_same():
     for form in forms:
         (result,) = evaluate(policy, images_from([form], NOW), NOW).results
         assert result.action is Action.EXPIRE
+
+
+@pytest.mark.parametrize("moment", [10**400, -(10**400), float("inf"), float("nan")], ids=["+", "-", "inf", "nan"])
+def test_a_time_that_no_date_can_say_is_refused(moment: float) -> None:
+    with pytest.raises(BadEntry, match="must be a time"):
+        Entry({"when": moment}).time("when")
