@@ -277,7 +277,7 @@ class Steps:
             return
         network.REPORTS.mkdir(exist_ok=True)
         junit = _report("reference")
-        words = ["tests", *ENGINE_TESTS, "-m", run.ON_THE_REFERENCE, f"--junitxml={junit}"]
+        words = ["tests", "-v", "-m", run.ON_THE_REFERENCE, f"--junitxml={junit}"]
         with self._command(*words, suite=suite, paced=True) as command:
             reference = Beside(command, paths.state() / "logs" / "reference-engine.log", junit)
             try:

@@ -122,8 +122,8 @@ def test_beside_an_old_engine_another_comes_up_first_and_its_tests_run_beside_th
     told.everything("sid")
     inner = [command[1:] for command in told.commands]
     junit = {key: f"--junitxml={network.REPORTS / key}.xml" for key in ("unit", "engine", "reference")}
-    reference = ["--suite", "sid", "--paced", "tests", *steps.ENGINE_TESTS, "-m", "reference or both_engines"]
-    assert inner[0] == ["-m", "autograder.quality.reference_engine.run", *reference, junit["reference"]]
+    reference = ["--suite", "sid", "--paced", "tests", "-v", "-m", "reference or both_engines", junit["reference"]]
+    assert inner[0] == ["-m", "autograder.quality.reference_engine.run", *reference]
     assert [command[1] for command in inner[1:4]] == ["ruff", "ruff", "mypy"]
     assert inner[4] == ["-m", "pytest", *steps.UNIT_TESTS, junit["unit"]]
     machine = [*steps.ENGINE_TESTS, "-m", f"not ({run.UNIT}) and not reference", junit["engine"]]
