@@ -32,6 +32,8 @@ PROGRESS_SECONDS = 30.0  # between two words about tests whose output is shown l
 UNIT_TESTS = ("-q", "-n", "auto", "-m", UNIT)
 # Groups of tests that must not meet, or share what is costly, are made in tests/groups.py, the longest first.
 ENGINE_TESTS = ("-v", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+# One of these counts the bytes that leave the machine while all labs are done, so nothing else runs meanwhile.
+ALONE = ("tests/quality/test_content_contract.py", "tests/quality/test_whole_course.py")
 REFERENCE = "tests with the reference engine"
 # What is only tested on the reference engine, in words, for a machine that has none.
 ONLY_THERE = (
@@ -169,10 +171,12 @@ class Steps:
             with self._images():
                 self.static()
                 self.unit()
+            self.tests("all labs, with nothing beside", "labs", "-v", "-m", where.machine, *ALONE)
             began = time.monotonic()
             if reference:
                 reference.go()
-            self.tests(f"tests with engine and browser ({told})", "engine", *ENGINE_TESTS, "-m", where.machine)
+            others = (*ENGINE_TESTS, *(f"--ignore={file}" for file in ALONE))
+            self.tests(f"tests with engine and browser ({told})", "engine", *others, "-m", where.machine)
             if reference:
                 self._shown(reference, began)
         self.report(f"\n== seconds\n{table(self.parts)}")

@@ -50,7 +50,8 @@ def test_a_machine_whose_engine_is_the_reference_needs_no_other(told, monkeypatc
     told.everything()
     assert not any("reference_engine" in word for command in told.commands for word in command)
     junit = f"--junitxml={network.REPORTS / 'engine.xml'}"
-    assert told.commands[-1][1:] == ["-m", "pytest", *steps.ENGINE_TESTS, "-m", f"not ({run.UNIT})", junit]
+    others = [*steps.ENGINE_TESTS, *(f"--ignore={file}" for file in steps.ALONE)]
+    assert told.commands[-1][1:] == ["-m", "pytest", *others, "-m", f"not ({run.UNIT})", junit]
 
 
 @pytest.mark.parametrize("ci", ["", "true"])
@@ -121,14 +122,17 @@ def test_beside_an_old_engine_another_comes_up_first_and_its_tests_run_beside_th
     monkeypatch.setattr(steps.subprocess, "run", noted)
     told.everything("sid")
     inner = [command[1:] for command in told.commands]
-    junit = {key: f"--junitxml={network.REPORTS / key}.xml" for key in ("unit", "engine", "reference")}
+    junit = {key: f"--junitxml={network.REPORTS / key}.xml" for key in ("unit", "labs", "engine", "reference")}
     reference = ["--suite", "sid", "--paced", "tests", "-v", "-m", "reference or both_engines", junit["reference"]]
     assert inner[0] == ["-m", "autograder.quality.reference_engine.run", *reference]
     assert [command[1] for command in inner[1:4]] == ["ruff", "ruff", "mypy"]
     assert inner[4] == ["-m", "pytest", *steps.UNIT_TESTS, junit["unit"]]
-    machine = [*steps.ENGINE_TESTS, "-m", f"not ({run.UNIT}) and not reference", junit["engine"]]
-    assert inner[5:] == [["-m", "pytest", *machine]]
-    assert (written[junit["unit"]], written[junit["engine"]]) == (b"", b"go\n"), "its tests leave the unit tests alone"
+    machine = ["-m", f"not ({run.UNIT}) and not reference"]
+    assert inner[5] == ["-m", "pytest", "-v", *machine, *steps.ALONE, junit["labs"]]
+    others = [*steps.ENGINE_TESTS, *(f"--ignore={file}" for file in steps.ALONE)]
+    assert inner[6:] == [["-m", "pytest", *others, *machine, junit["engine"]]]
+    alone = (written[junit["unit"]], written[junit["labs"]])
+    assert (alone, written[junit["engine"]]) == ((b"", b""), b"go\n"), "its tests leave unit tests and labs alone"
     assert told.lines[0] == "The machine's own engine: Engine 20.10.24, overlay2 graph driver."
     assert "   beside, on the reference engine: 98 passed" in told.lines, "a word while it is waited for"
     assert any(line.endswith("reference engine: up\n98 passed") for line in told.lines)
@@ -191,7 +195,8 @@ def test_the_seconds_of_all_parts_are_told_at_the_end(told, monkeypatch):
         ["40", "tests/test_d", "(1", "tests)"],
         ["4", "tests/domain", "(2", "tests)"],
     ]
-    assert lines[9].startswith("      0  tests with engine and browser (Engine 20.10.24")
+    assert lines[9] == "      0  all labs, with nothing beside"
+    assert lines[10].startswith("      0  tests with engine and browser (Engine 20.10.24")
 
 
 def test_without_an_engine_it_is_said_in_words(told, monkeypatch):
