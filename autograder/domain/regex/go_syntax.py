@@ -65,22 +65,6 @@ class GoParser(Parser):
         super().__init__(pattern)
         self.flags: frozenset[str] = frozenset()
 
-    def atom(self, depth: int) -> Node:
-        character = self.next()
-        if character == "(":
-            return self.group(depth)
-        if character == "[":
-            return self._class()
-        if character == ".":
-            return Character(_any if "s" in self.flags else _not_line_end)
-        if character == "^":
-            return Assertion(_is_line_start if "m" in self.flags else is_start)
-        if character == "$":
-            return Assertion(_is_line_end if "m" in self.flags else is_end)
-        if character == "\\":
-            return self.escape()
-        return self.literally(character)
-
     def group(self, depth: int) -> Node:
         outer_flags = self.flags
         found = self.match(_GROUP)
@@ -125,7 +109,7 @@ class GoParser(Parser):
             return Character(lambda c: c.lower() == folded)
         return Character(literal(character))
 
-    def _class(self) -> Node:
+    def character_class(self) -> Node:
         negated = self.take("^")
         tests = self.class_tests()
         if "i" in self.flags:
@@ -144,19 +128,3 @@ class GoParser(Parser):
         if name.lower() in _CLASSES:
             return member(_CLASSES[name.lower()], name.isupper())
         return "\b" if name == "b" else self._escaped_character(name)
-
-
-def _not_line_end(character: str) -> bool:
-    return character != "\n"
-
-
-def _any(_: str) -> bool:
-    return True
-
-
-def _is_line_start(text: str, position: int) -> bool:
-    return position == 0 or text[position - 1] == "\n"
-
-
-def _is_line_end(text: str, position: int) -> bool:
-    return position == len(text) or text[position] == "\n"

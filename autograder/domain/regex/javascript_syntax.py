@@ -18,9 +18,8 @@ from autograder.domain.regex.syntax import (
     Parser,
     Test,
     is_boundary,
-    is_end,
     is_inside,
-    is_start,
+    literal,
     member,
     one_of,
 )
@@ -29,7 +28,6 @@ from autograder.domain.regex.syntax import (
 WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" + (
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-_LINE_ENDS: Final = "\n\r\u2028\u2029"
 _CLASSES: Final = {"d": DIGIT, "w": WORD, "s": frozenset(WHITE_SPACE)}
 _CONTROLS: Final = {"t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r"}
 _GROUP: Final = re.compile(r"\?(?::|(?P<look><?[=!])|<(?P<name>[^>]*)>)")
@@ -59,6 +57,7 @@ class _JavaScriptParser(Parser):
     """``names`` are the groups in order, with their names where they have some."""
 
     strict_classes = False
+    line_ends = "\n\r\u2028\u2029"
 
     def __init__(self, pattern: str, flags: str) -> None:
         super().__init__(pattern)
@@ -73,23 +72,7 @@ class _JavaScriptParser(Parser):
     def may_repeat(self, node: Node) -> bool:
         return not isinstance(node, Assertion) and not (isinstance(node, Look) and node.behind)
 
-    def atom(self, depth: int) -> Node:
-        character = self.next()
-        if character == "(":
-            return self._group(depth)
-        if character == "[":
-            return self._class()
-        if character == ".":
-            return Character(_any if "s" in self.flags else _no_line_end)
-        if character == "^":
-            return Assertion(_is_line_start if "m" in self.flags else is_start)
-        if character == "$":
-            return Assertion(_is_line_end if "m" in self.flags else is_end)
-        if character == "\\":
-            return self._escape()
-        return Character(self._literal(character))
-
-    def _group(self, depth: int) -> Node:
+    def group(self, depth: int) -> Node:
         number, look = 0, None
         if self.peek() == "?":
             found = self.match(_GROUP)
@@ -115,7 +98,7 @@ class _JavaScriptParser(Parser):
         self.opened += 1
         return self.opened
 
-    def _escape(self) -> Node:
+    def escape(self) -> Node:
         name = self.next()
         if name in "bB":
             return Assertion(is_boundary if name == "b" else is_inside)
@@ -130,7 +113,7 @@ class _JavaScriptParser(Parser):
                 raise ValueError("Invalid named reference")
             return Reference(self.names.index(found[1]) + 1)
         part = self._character_or_shorthand(name, _CONTROL_LETTER)
-        return Character(part if callable(part) else self._literal(part))
+        return Character(part) if callable(part) else self.literally(part)
 
     def _character_or_shorthand(self, name: str, control: re.Pattern[str]) -> str | Test:
         """What ``\\NAME`` stands for, in a class or outside; ``control`` is what may follow ``\\c``."""
@@ -151,7 +134,7 @@ class _JavaScriptParser(Parser):
             return chr(ord(letter.group()) % 32)
         return _CONTROLS.get(name, name)
 
-    def _class(self) -> Node:
+    def character_class(self) -> Node:
         negated = self.take("^")
         return Character(one_of([self._any_case(test) for test in self.class_tests()], negated))
 
@@ -164,8 +147,8 @@ class _JavaScriptParser(Parser):
             raise ValueError("Invalid escape")
         return "\b" if name == "b" else self._character_or_shorthand(name, _CLASS_CONTROL_LETTER)
 
-    def _literal(self, character: str) -> Test:
-        return self._any_case(lambda c: c == character)
+    def literally(self, character: str) -> Node:
+        return Character(self._any_case(literal(character)))
 
     def _any_case(self, test: Test) -> Test:
         """A test under the flag ``i``: what is written alike but for the case passes as well."""
@@ -184,19 +167,3 @@ def _same_letter(character: str) -> set[str]:
     canonical = _canonical(character)
     others = {canonical, canonical.lower(), character.lower()}
     return {character, *(c for c in others if len(c) == 1 and _canonical(c) == canonical)}
-
-
-def _any(_: str) -> bool:
-    return True
-
-
-def _no_line_end(character: str) -> bool:
-    return character not in _LINE_ENDS
-
-
-def _is_line_start(text: str, position: int) -> bool:
-    return position == 0 or text[position - 1] in _LINE_ENDS
-
-
-def _is_line_end(text: str, position: int) -> bool:
-    return position == len(text) or text[position] in _LINE_ENDS

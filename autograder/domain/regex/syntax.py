@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from functools import cache
 from typing import Final
 
-from autograder.domain.regex.nodes import Alternatives, Concatenation, Node, Repeat
+from autograder.domain.regex.nodes import Alternatives, Assertion, Character, Concatenation, Node, Repeat
 
 MAX_LENGTH: Final = 1000  # characters of an expression
 MAX_DEPTH: Final = 50  # groups in groups
@@ -48,6 +49,29 @@ def is_end(text: str, position: int) -> bool:
     return position == len(text)
 
 
+@cache
+def line_start(ends: str) -> Callable[[str, int], bool]:
+    """The test for the beginning of a line; ``ends`` are the characters that end one."""
+    return lambda text, position: position == 0 or text[position - 1] in ends
+
+
+@cache
+def line_end(ends: str) -> Callable[[str, int], bool]:
+    """The test for the end of a line."""
+    return lambda text, position: position == len(text) or text[position] in ends
+
+
+def any_character(_: str) -> bool:
+    """The test that every character passes."""
+    return True
+
+
+@cache
+def within_line(ends: str) -> Test:
+    """The test for a character that ends no line."""
+    return lambda c: c not in ends
+
+
 def literal(character: str) -> Test:
     """The test for one character."""
     return lambda c: c == character
@@ -76,11 +100,15 @@ class Parser:
         counts: what a counted repeat looks like: its least count, the comma with what follows, its most.
         strict_classes: whether a ``]`` in the first place of a class is an ordinary character, and a range that ends
             in a shorthand an error; otherwise such a range's ``-`` is an ordinary character.
+        line_ends: the characters that end a line.
+        flags: those in force, letters: ``m`` for lines, ``s`` for a dot that takes line ends, and the language's own.
     """
 
     max_repeat: int | None = None
     counts = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
     strict_classes = True
+    line_ends = "\n"
+    flags: Container[str] = frozenset()
 
     def __init__(self, pattern: str) -> None:
         if len(pattern) > MAX_LENGTH:
@@ -102,6 +130,35 @@ class Parser:
 
     def atom(self, depth: int) -> Node:
         """What stands at the current place, up to a quantifier."""
+        character = self.next()
+        if character == "(":
+            return self.group(depth)
+        if character == "[":
+            return self.character_class()
+        if character == ".":
+            return Character(any_character if "s" in self.flags else within_line(self.line_ends))
+        if character == "^":
+            return Assertion(line_start(self.line_ends) if "m" in self.flags else is_start)
+        if character == "$":
+            return Assertion(line_end(self.line_ends) if "m" in self.flags else is_end)
+        if character == "\\":
+            return self.escape()
+        return self.literally(character)
+
+    def group(self, depth: int) -> Node:
+        """What follows a ``(``, with its ``)``."""
+        raise NotImplementedError
+
+    def character_class(self) -> Node:
+        """What follows a ``[``, with its ``]``."""
+        raise NotImplementedError
+
+    def escape(self) -> Node:
+        """What a backslash and what follows it stand for."""
+        raise NotImplementedError
+
+    def literally(self, character: str) -> Node:
+        """An ordinary character."""
         raise NotImplementedError
 
     def may_repeat(self, node: Node) -> bool:
