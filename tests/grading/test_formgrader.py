@@ -16,7 +16,7 @@ from autograder import paths
 from autograder.grading import gradebook, judge, store
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
-from autograder.services import machine_setup
+from tests import chromium
 
 from .doubles import LocalRunner, kind_probe
 
@@ -133,8 +133,6 @@ def test_a_second_one_is_refused_and_stopping_the_command_stops_the_server(serve
 @pytest.mark.slow
 @pytest.mark.browser
 def test_a_submission_that_posts_grades_changes_nothing_and_a_person_can(server):
-    from playwright.sync_api import sync_playwright
-
     base, session, _ = server
     [notebook] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
 
@@ -144,26 +142,28 @@ def test_a_submission_that_posts_grades_changes_nothing_and_a_person_can(server)
 
     before = grades()
     assert before["why"] == (None, None)
-    chromium = machine_setup.chromium()
-    assert chromium, "no Chromium: `python3 course.py test` installs it on Debian and Ubuntu"
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context()
+    with chromium.started() as browser:
+        context = chromium.context(browser)
         context.add_cookies([{"name": c.name, "value": c.value, "url": base} for c in session.cookies])
         page = context.new_page()
         foreign: list[str] = []
         page.on("request", lambda r: None if r.url.startswith(base) else foreign.append(r.url))
-        page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
+
+        def opened():
+            page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
+            page.wait_for_function("formgrader.grades?.loaded && formgrader.comments?.loaded")  # its fields listen now
+
+        opened()
         for link in page.get_by_text("click", exact=True).all():
             link.click()
         page.mouse.move(300, 300)
         page.wait_for_timeout(500)
         assert grades() == before and foreign == []
-        page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
+        opened()
         page.locator("#why").fill("1.25")
-        page.locator("#why").blur()
-        page.wait_for_timeout(1000)
+        with page.expect_response(lambda r: r.request.method == "PUT" and "/api/grade/" in r.url) as saved:
+            page.locator("#why").blur()
+        assert saved.value.ok
         assert grades() == before | {"why": (None, 1.25)}
         page.evaluate(SCRIPT)  # in the page, the attack does what it says: so it never got there before
         assert grades()["why"] == (None, 99)
-        browser.close()

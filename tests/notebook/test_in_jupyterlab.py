@@ -14,12 +14,12 @@ from autograder import paths
 from autograder.labs import manifest, students
 from autograder.quality import lab_runs
 from autograder.quality.lab_runs import LabRun
-from autograder.services import addresses, machine_setup
+from autograder.services import addresses
+from tests import chromium
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
 REPORT = paths.ROOT / "test-report"
-SECONDS = 120_000  # milliseconds: two image builds, on a busy machine
 
 
 @pytest.fixture
@@ -37,17 +37,11 @@ def lab_run(tmp_path_factory):
 
 @pytest.fixture
 def page(lab_run):
-    from playwright.sync_api import sync_playwright
-
-    chromium = machine_setup.chromium()
-    assert chromium, "no Chromium: `python3 course.py test` installs it on Debian and Ubuntu"
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 2200})
+    with chromium.started() as browser:
+        page = chromium.context(browser, viewport={"width": 1280, "height": 2200}).new_page()
         yield page
         REPORT.mkdir(exist_ok=True)
         page.screenshot(path=REPORT / "jupyterlab-last.png")
-        browser.close()
 
 
 def test_the_lab_in_jupyterlab(lab_run, page):
@@ -58,11 +52,11 @@ def test_the_lab_in_jupyterlab(lab_run, page):
         address = addresses.load().jupyter
     assert address
     page.goto(address.replace("/lab?", f"/lab/tree/{lab.slug}/{lab.slug}.ipynb?"))
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=SECONDS)
-    page.locator(".jp-StatusBar-Widget", has_text="| Idle").wait_for(timeout=SECONDS)
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.locator(".jp-StatusBar-Widget", has_text="| Idle").wait_for()
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
-    page.locator(".jp-OutputArea-output", has_text="Passed: hello carries").wait_for(state="attached", timeout=SECONDS)
+    page.locator(".jp-OutputArea-output", has_text="Passed: hello carries").wait_for(state="attached")
     REPORT.mkdir(exist_ok=True)
     first = page.locator(".jp-OutputArea-output", has_text="Passed: The first release").first
     first.scroll_into_view_if_needed()
@@ -70,7 +64,7 @@ def test_the_lab_in_jupyterlab(lab_run, page):
     assert foreign == [], "JupyterLab asked another host"
     assert page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     page.keyboard.press("Control+s")
-    page.wait_for_timeout(1500)
+    page.locator(".lm-TabBar-tab.jp-mod-current:not(.jp-mod-dirty)", has_text=lab.slug).first.wait_for()  # it is saved
     verdicts = lab_run.verdicts(lab)
     assert {id: v.status for id, v in verdicts.items()} == dict.fromkeys(lab.points, "passed")
     status = json.loads(lab_run.course("status", "--json").stdout)
@@ -107,15 +101,15 @@ def test_a_terminal_opened_by_hand_knows_the_course(lab_run, page):
     )
     assert answer.status == 204, answer.text()
     page.goto(places.jupyter.replace("/lab?", "/lab?reset&"))
-    page.click('.lm-MenuBar-itemLabel:text-is("File")', timeout=SECONDS)
+    page.click('.lm-MenuBar-itemLabel:text-is("File")')
     page.locator('.lm-Menu-itemLabel:text-is("New")').hover()
-    page.click('.lm-Menu-itemLabel:text-is("Terminal")', timeout=SECONDS)
+    page.click('.lm-Menu-itemLabel:text-is("Terminal")')
     terminal = page.locator(".jp-Terminal").last
-    terminal.locator(".xterm-screen").click(timeout=SECONDS)
+    terminal.locator(".xterm-screen").click()
     rows = terminal.locator(".xterm-accessibility [role=listitem]")
-    rows.filter(has_text="work").first.wait_for(state="attached", timeout=SECONDS)  # the prompt, with its folder
+    rows.filter(has_text="work").first.wait_for(state="attached")  # the prompt, with its folder
     page.keyboard.type(f"({typed}) | tee typed.txt\n")
-    rows.filter(has_text="Usage: ").wait_for(state="attached", timeout=SECONDS)
+    rows.filter(has_text="Usage: ").wait_for(state="attached")
     expected = [
         f"REGISTRY is {places.services['registry']}",
         f"python is {Path(sys.executable).parent / 'python'}",
@@ -138,7 +132,7 @@ def test_every_notebook_is_readable(lab_run, page):
         lab = manifest.find(slug)
         lab_run.save(lab, lab_runs.shipped(lab))
         page.goto(address.replace("/lab?", f"/lab/tree/{slug}/{slug}.ipynb?reset&"))
-        page.locator(".jp-Notebook h1", has_text=f"Lab {slug[:2]}: {lab.title}").wait_for(timeout=SECONDS)
+        page.locator(".jp-Notebook h1", has_text=f"Lab {slug[:2]}: {lab.title}").wait_for()
         assert page.locator(".jp-Notebook h1").count() == 1, slug
-        page.locator(".jp-Notebook h2").nth(1).wait_for(timeout=SECONDS)  # cells are rendered one after the other
+        page.locator(".jp-Notebook h2").nth(1).wait_for()  # cells are rendered one after the other
         page.screenshot(path=REPORT / f"jupyterlab-{slug}.png")

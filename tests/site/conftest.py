@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder import site
-from autograder.errors import EnvironmentProblem
+from tests.chromium import started
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -41,17 +39,6 @@ def address(built: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
-    """A browser. Without one the tests that ask for it fail, so that nothing is skipped in silence."""
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("COURSE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        raise EnvironmentProblem(
-            expected="Chromium, to test the site with",
-            found="no chromium on the path",
-            next_step="Install chromium with the system's package manager, or name one in COURSE_CHROMIUM.",
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    """A browser."""
+    with started() as browser:
         yield browser
-        browser.close()

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from autograder import paths, site
 from autograder.content import lessons, quizzes
+from tests.chromium import MILLISECONDS
+from tests.chromium import context as new_context
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
 LESSON = "01-first-push/"
@@ -87,7 +90,7 @@ def open_page(chromium: Browser, address: str):
     contexts, wrong = [], list[str]()
 
     def opened(where: str, scheme: str = "light", width: str = "desk", base: str = address, **options) -> Page:
-        context = chromium.new_context(color_scheme=scheme, viewport=WIDTHS[width], **options)
+        context = new_context(chromium, color_scheme=scheme, viewport=WIDTHS[width], **options)
         contexts.append(context)
         context.add_init_script(STILL)
         page = context.new_page()
@@ -99,6 +102,20 @@ def open_page(chromium: Browser, address: str):
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+def search(page: Page, words: str) -> None:
+    """Open the search by its key and type words, once they have somewhere to go."""
+    page.keyboard.press("/")
+    expect(page.locator(".md-search__input")).to_be_focused(timeout=MILLISECONDS)
+    page.keyboard.type(words, delay=5)
+
+
+def first_hit(page: Page, place: str) -> Locator:
+    """The first hit, once it leads to a place: the hits for the first letters give way to those for all of them."""
+    hit = page.locator(".md-search-result__item a").first
+    expect(hit).to_have_attribute("href", re.compile(re.escape(place)), timeout=MILLISECONDS)
+    return hit
 
 
 def background(page: Page) -> str:
@@ -198,7 +215,7 @@ def test_a_diagram_has_both_palettes_inside(chromium, address):
     ink = "getComputedStyle(document.querySelector('text')).fill"
     seen = {}
     for scheme in ("light", "dark"):
-        page = chromium.new_page(color_scheme=scheme)
+        page = new_context(chromium, color_scheme=scheme).new_page()
         for fragment in ("#light", "#dark", ""):
             page.goto("about:blank")
             page.goto(f"{address}assets/diagram-01-parts.svg{fragment}")
@@ -226,22 +243,15 @@ def test_a_diagram_has_both_palettes_inside(chromium, address):
 )
 def test_search_leads_to_the_place(open_page, words, place):
     page = open_page("")
-    page.keyboard.press("/")
-    page.keyboard.type(words)
-    page.locator(".md-search-result__item a").first.wait_for()
-    found = page.locator(".md-search-result__item > a").evaluate_all(
-        "links => links.slice(0, 5).map(link => link.href)"
-    )
-    assert any(f"/{place}" in link for link in found), found
+    search(page, words)
+    first = page.locator(f".md-search-result__item:nth-child(-n + 5) > a[href*='/{place}']").first
+    first.wait_for(state="attached")
 
 
 def test_search_finds(open_page):
     page = open_page("")
-    page.keyboard.press("/")
-    page.keyboard.type("DIGEST_INVALID", delay=5)
-    hit = page.locator(".md-search-result__item a").first
-    hit.wait_for()
-    hit.click()
+    search(page, "DIGEST_INVALID")
+    first_hit(page, "/troubleshooting/").click()
     page.wait_for_url("**/troubleshooting/**")
 
 
@@ -480,11 +490,8 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_copy_on_disk_is_quiet_searches_and_keeps_answers(open_page, on_disk):
     page = open_page("index.html", base=on_disk)
-    page.keyboard.press("/")
-    page.keyboard.type("DIGEST_INVALID", delay=5)
-    hit = page.locator(".md-search-result__item a").first
-    hit.wait_for()
-    hit.click()
+    search(page, "DIGEST_INVALID")
+    first_hit(page, "/troubleshooting.html").click()
     page.wait_for_url("**/troubleshooting.html**")
     page.goto(f"{on_disk}{LESSON.rstrip('/')}.html")
     question(page, "quiz-01-moved-tag").locator("input").nth(1).check()
@@ -498,7 +505,7 @@ def test_a_copy_on_disk_is_quiet_searches_and_keeps_answers(open_page, on_disk):
 
 
 def test_a_copy_on_disk_says_so_when_the_search_cannot_work(chromium, on_disk):
-    page = chromium.new_page()
+    page = new_context(chromium).new_page()
     page.goto(on_disk + "index.html")
     page.evaluate("""() => void new Worker("no-such-worker.js")""")
     page.get_by_text("Search does not work in this browser without a server.").first.wait_for(state="attached")

@@ -237,29 +237,29 @@ def inside(
         EnvironmentProblem: there can be no reference engine here.
     """
     began = time.monotonic()
-    with ExitStack() as fetching, ExitStack() as stack:
-        fetching.enter_context(network.turn())
-        made = root.ensure(_say, suite)
-        target = stack.enter_context(instance.up(made, pythons.shown(made.tree, REPORTS)))
-        python = pythons.prepare(target, made.suite, _say, own=own)
+    with ExitStack() as stack:
+        with network.turn():
+            made = root.ensure(_say, suite)
+            target = stack.enter_context(instance.up(made, pythons.shown(made.tree, REPORTS)))
+            python = pythons.prepare(target, made.suite, _say, own=own)
         if paced:
-            _told_to_go()
-        found, client = engine.probe()
-        if client is None:
-            _say(f"no base images are taken from the machine's engine: {found.trouble}")
-        else:
-            with contextlib.closing(client):
-                copy_images(client, target)
-        _say(f"up in {time.monotonic() - began:.0f} s: {versions(target, made, python)}")
+            _told_to_go()  # without a turn: what runs before the word may need one to come to its end
         variables = pythons.environment(os.environ) | {
             "PYTHONPATH": str(paths.ROOT),
             "PYTHONUTF8": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        if paced:
-            target.start([python, "-m", ready.__name__], environment=variables, folder=folder).wait()
-            _say(f"ready after {time.monotonic() - began:.0f} s")
-        fetching.close()
+        with network.turn():
+            found, client = engine.probe()
+            if client is None:
+                _say(f"no base images are taken from the machine's engine: {found.trouble}")
+            else:
+                with contextlib.closing(client):
+                    copy_images(client, target)
+            _say(f"up in {time.monotonic() - began:.0f} s: {versions(target, made, python)}")
+            if paced:
+                target.start([python, "-m", ready.__name__], environment=variables, folder=folder).wait()
+                _say(f"ready after {time.monotonic() - began:.0f} s")
         call = [python, "-m", "pytest", *words] if pytest else list(words)
         stdin = subprocess.DEVNULL if paced else None
         process = target.start(call, environment=variables, folder=folder, stdin=stdin)

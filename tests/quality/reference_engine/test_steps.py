@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 
 from autograder.errors import EnvironmentProblem
 from autograder.launcher import apt
+from autograder.launcher.locks import exclusive
 from autograder.quality import network, ready, steps
 from autograder.quality.reference_engine import run
 
@@ -72,6 +75,30 @@ def test_how_a_run_inside_ends(told, monkeypatch, status, failed):
     monkeypatch.setenv("CI", "true")
     told.reference([])
     assert told.failed
+
+
+def test_a_run_that_waits_for_its_word_holds_nobody_up(monkeypatch, tmp_path):
+    """The labs' step has the way to other machines for itself, and the word comes after it: waiting for it with a turn
+    of one's own would never end."""
+    monkeypatch.setattr(network, "REPORTS", tmp_path)
+    target = Mock()
+    target.start.return_value.wait.return_value = 0
+    monkeypatch.setattr(run.root, "ensure", lambda *_: Mock())
+    monkeypatch.setattr(run.instance, "up", lambda *_: contextlib.nullcontext(target))
+    monkeypatch.setattr(run.pythons, "shown", lambda *_: [])
+    monkeypatch.setattr(run.pythons, "prepare", lambda *_, own: "python3")
+    monkeypatch.setattr(run.engine, "probe", lambda: (Mock(trouble="no engine"), None))
+    monkeypatch.setattr(run, "versions", lambda *_: "")
+    monkeypatch.setattr(run, "REPORTS", tmp_path)
+    free = []
+
+    def told():
+        with exclusive(tmp_path / "network.lock", seconds=0):
+            free.append(True)
+
+    monkeypatch.setattr(run, "_told_to_go", told)
+    assert run.inside(["-v"], pytest=True, suite=None, own=False, folder=".", paced=True) == 0
+    assert free == [True]
 
 
 class Process:
