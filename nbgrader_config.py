@@ -11,13 +11,19 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from nbconvert.exporters import HTMLExporter  # noqa: E402
-from nbgrader.preprocessors import AssignLatePenalties  # noqa: E402
 from nbgrader.server_extensions.formgrader import handlers  # noqa: E402
 
 from autograder import paths  # noqa: E402
 from autograder.grading import people, released  # noqa: E402
 from autograder.grading.feedback import TEMPLATES  # noqa: E402
-from autograder.grading.nbgrader_steps import FeedbackExporter, Rebuild, Scores, VerdictGrades, safe_markdown  # noqa: E402
+from autograder.grading.nbgrader_steps import (  # noqa: E402
+    FeedbackExporter,
+    LatePenalty,
+    Rebuild,
+    Scores,
+    VerdictGrades,
+    safe_markdown,
+)
 from autograder.labs import release  # noqa: E402
 
 paths.classroom().mkdir(parents=True, exist_ok=True)
@@ -32,7 +38,7 @@ c.ClearMarkScheme.enforce_metadata = False
 
 # Instead of ClearOutput ... OverwriteCells, and instead of Execute ... SaveAutoGrades.
 c.Autograde.sanitize_preprocessors = [Rebuild]
-c.Autograde.autograde_preprocessors = [VerdictGrades, AssignLatePenalties]
+c.Autograde.autograde_preprocessors = [VerdictGrades, LatePenalty]
 
 c.GenerateFeedback.preprocessors = [Scores]
 c.GenerateFeedback.exporter_class = FeedbackExporter

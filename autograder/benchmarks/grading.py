@@ -12,6 +12,7 @@ from pathlib import Path
 from autograder.benchmarks import workers_ended
 from autograder.errors import EnvironmentProblem
 from autograder.grading import batch, gradebook, people, released
+from autograder.grading.lateness import Deadlines
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs import manifest, release
 from autograder.quality import lab_runs, samples
@@ -82,7 +83,7 @@ def _synced() -> float:
         course = people.load()
         rows = batch.Batch(course, jobs=batch.default_jobs()).run(zips, lambda plan: None, lambda row: None)
         released.create(course)  # once a class, and on nbgrader's side done by generate_assignment, before its time
-        released.enter(lab, course)
+        released.enter(lab, course, Deadlines())
         began = time.perf_counter()
         gradebook.sync(course)
         return (time.perf_counter() - began) / len(rows)

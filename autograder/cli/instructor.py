@@ -7,8 +7,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -16,6 +18,7 @@ from autograder import paths
 from autograder.errors import CourseError, Exit
 
 if TYPE_CHECKING:
+    from autograder.grading.exports import Entry
     from autograder.grading.people import Course
     from autograder.grading.report import Row
 
@@ -62,25 +65,61 @@ def roster(file: Path, course_id: str | None, as_json: bool) -> None:
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default one more than there are processors.")
 @click.option("--scheduler", metavar="ADDRESS", help="Grade on the Dask cluster with this scheduler (tcp://host:8786).")
 @click.option("--force", is_flag=True, help="Grade again what is graded and unchanged.")
+@click.option(
+    "--received",
+    "received",
+    multiple=True,
+    metavar="LIST",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The platform's list of submissions, which says when each was received; may be repeated.",
+)
+@click.option("--received-at", metavar="TIME", help="When all of these were received (2026-11-20T23:59+01:00).")
+@click.option("--zone", metavar="ZONE", help="Of times in LIST that are written without one (Europe/Berlin).")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 @click.option("--passing", is_flag=True, hidden=True)  # for `demo`: the class is removed at once, so nothing names it
 def grade(
-    submissions: tuple[Path, ...], jobs: int | None, scheduler: str | None, force: bool, as_json: bool, passing: bool
+    submissions: tuple[Path, ...],
+    jobs: int | None,
+    scheduler: str | None,
+    force: bool,
+    received: tuple[Path, ...],
+    received_at: str | None,
+    zone: str | None,
+    as_json: bool,
+    passing: bool,
 ) -> None:
     """Grade SUBMISSIONS: zips, folders of zips, zips of zips.
 
     Writes verdicts, the gradebook, autograded notebooks and feedback into class/. What is graded already and has not
-    changed is left alone, so after an interruption the same command goes on where it stopped. Of several submissions
-    of one student the one with the newest time of writing counts. Nothing in a submission is run on this machine but
-    code tasks, in a sandbox.
+    changed is left alone, so after an interruption the same command goes on where it stopped. Whatever lies there and
+    is no submission is named, and what to do about it. Nothing in a submission is run on this machine but code tasks,
+    in a sandbox.
 
-    Ends with 0 when everything is graded, 1 when something was refused or could not be graded (the table says why).
+    Of several submissions of one student for one lab the one that was received last counts. When it was received is
+    known from LIST (Moodle's grading worksheet, Canvas's submissions as JSON, or CSV of your own with the columns
+    received_at, and file or student and lab), from the name that the platform gave the file, from --received-at, or
+    else from when this command saw it first; class/received.jsonl keeps it. The students' clocks decide nothing.
+    Deadlines stand in class/deadlines.csv.
+
+    Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review because
+    nobody knows whether it was late (the table says why).
     """
-    from autograder.grading import batch, people
+    from autograder.grading import batch, lms, people
     from autograder.services import installation
 
     course = people.load()
-    work = batch.Batch(course, jobs or batch.default_jobs(), scheduler, force, say=_note)
+    at, of_list = _moment(received_at), _zone(zone)
+    lists = lms.Lists(entry for file in received for entry in lms.read_list(file, of_list))
+    work = batch.Batch(
+        course,
+        jobs or batch.default_jobs(),
+        scheduler,
+        force,
+        say=_note,
+        lists=lists,
+        at=at,
+        known=received,
+    )
     if course.is_public and not as_json:
         told = (
             "There is no roster: submissions of self-learners are graded with the public key, which is no secret. "
@@ -126,33 +165,135 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], as_json: bool) -> 
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True)
+@click.option("--lab", metavar="LAB", help="The lab, for canvas and moodle.")
+@click.option(
+    "--canvas-export",
+    "canvas_export",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What Canvas's own export of the gradebook gave; the scores are filled into it.",
+)
+@click.option("--column", metavar="HEADING", help="Heading of the lab's column in FILE, where it cannot be guessed.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
-def export(form: str, output: Path | None) -> None:
+def export(form: str, lab: str | None, canvas_export: Path | None, column: str | None, output: Path | None) -> None:
     """The gradebook as a file, with the points that were given by hand.
 
-    csv and json: one entry a student and lab, and the student's total, with the columns student, name, email, lab,
-    score, max_score, status (graded, open, refused, missing), ungraded (ids of what is not graded yet), claimed
-    (points that rest on what only the student's machine saw), written_at, graded_at.
-    canvas and moodle: files for their grade import; what is not fully graded is left empty.
+    csv and json: what was refused and belongs to nobody, then one entry a student and lab, and the student's total,
+    with the columns student, name, email, lab, score, max_score, status, ungraded (ids of what a person has to look
+    at), claimed (points that rest on what only the student's machine saw), received_at, known, days_late, penalty,
+    remark, written_at, graded_at.
+
+    canvas and moodle: a file for their grade import, with one lab and with those students whose score is final. For
+    Canvas the scores are filled into its own export (--canvas-export), so that they land in the assignment that is
+    there. What has no score is left out, since an empty cell would clear the grade.
+
+    A status is graded, needs review (a person has to look), refused, missing or not graded (a fault of the grader).
+
+    Ends with 1 when somebody's final score could not be placed in Canvas's file, else with 0.
     """
-    from autograder.grading import exports, people
+    from autograder.grading import exports, people, platforms
 
     course = people.load()
+    is_platform = form in ("canvas", "moodle")
+    if is_platform and lab is None:
+        raise CourseError(
+            expected=f"a lab, for a file for {form}",
+            found="none",
+            next_step=f"Name one, for example --format {form} --lab 04.",
+        )
+    if (lab or canvas_export or column) and not is_platform:
+        raise CourseError(
+            expected="--lab, --canvas-export and --column with --format canvas or moodle",
+            found=f"--format {form}",
+            next_step="Leave them out, or choose another format.",
+        )
     made, outdated = exports.entries(course), exports.outdated(course)
-    text = exports.FORMATS[form](made)
+    left_out: tuple[str, ...] = ()
+    if lab is None:
+        text = exports.as_csv(made) if form == "csv" else exports.as_json(made)
+    elif form == "moodle":
+        text = platforms.moodle(made, course.labs.find(lab)).text
+    else:
+        text, left_out = _for_canvas(made, course, lab, canvas_export, column)
     if output is None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8", newline="\n")
         click.echo(f"Wrote {output}.", err=True)
-    waiting = [entry for entry in made if entry.lab != exports.TOTAL and entry.status in ("open", "refused")]
-    if waiting:
-        click.echo(f"Not graded yet, and so not in the points ({len(waiting)}):", err=True)
-        for entry in waiting:
-            click.echo(f"  {entry.student} {entry.lab}: {', '.join(entry.ungraded) or entry.status}", err=True)
+    slug = course.labs.find(lab).slug if lab else None
+    _open_work([entry for entry in made if slug in (None, entry.lab)])
     if outdated:
         click.echo(f"{len(outdated)} of these were graded before a lab's checks or points changed.", err=True)
         click.echo("Next: python3 course.py regrade, then export again.", err=True)
+    sys.exit(int(Exit.NO if left_out else Exit.OK))
+
+
+def _for_canvas(
+    made: list[Entry], course: Course, lab: str, canvas_export: Path | None, column: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """The file for Canvas, and who is not in it although the score is final."""
+    from autograder.grading import platforms
+
+    if canvas_export is None:
+        raise CourseError(
+            expected="Canvas's own export of the gradebook, to fill the scores in",
+            found="none",
+            next_step="In Canvas open Grades, choose Export, and name that file with --canvas-export.",
+        )
+    done = platforms.canvas(made, course.labs.find(lab), canvas_export, column)
+    for remark in done.remarks:
+        click.echo(remark, err=True)
+    if done.left_out:
+        click.echo(f"Not in {canvas_export.name}, so not in this file: {', '.join(done.left_out)}", err=True)
+    return done.text, done.left_out
+
+
+def _open_work(made: list[Entry]) -> None:
+    """Say on stderr what is in no final score."""
+    from autograder.grading import exports, states
+
+    unknown = [entry for entry in made if not entry.student or entry.max_score == 0]
+    if unknown:
+        click.echo(f"Refused, and nobody knows whose it is ({len(unknown)}):", err=True)
+        for entry in unknown:
+            click.echo(f"  {entry.remark}", err=True)
+    final = (states.GRADED, states.MISSING)
+    waiting = [e for e in made if e.lab != exports.TOTAL and e not in unknown and e.status not in final]
+    if waiting:
+        click.echo(f"Not final, and so not in the files for platforms ({len(waiting)}):", err=True)
+        for entry in waiting:
+            why = entry.remark or ", ".join(entry.ungraded)
+            click.echo(f"  {entry.student} {entry.lab}: {entry.status}" + (f": {why}" if why else ""), err=True)
+    for entry in made:
+        if entry.status in final and entry.remark and entry.lab != exports.TOTAL:
+            click.echo(f"  {entry.student} {entry.lab}: {entry.remark}", err=True)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise CourseError(
+            expected="for --received-at a time with its zone",
+            found=repr(text),
+            next_step="Write it like 2026-11-20T23:59+01:00.",
+        )
+    return found
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise CourseError(
+            expected="for --zone a name of the time zone database", found=repr(name), next_step="Write Europe/Berlin."
+        ) from None
 
 
 @click.command()
@@ -220,7 +361,7 @@ class _Progress:
 
         self.step()
         if self._bar is None and not self._quiet:
-            label = report.STATUS[row.status][0]
+            label = report.status(row)[0]
             said = f"{row.student or row.source} {row.lab} {label} {report.score(row)}"
             _note(f"[{self._done}/{max(self._done, self._total)}] {' '.join(said.split())}")
 

@@ -7,22 +7,28 @@ is on disk before the next is looked at, so a run that was killed goes on where 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.submission_zip import Header, moment
-from autograder.grading import discover, intake, probes, regrade, sandbox, store, workers
+from autograder.grading import discover, intake, lateness, lms, probes, receipts, regrade, sandbox, store, workers
 from autograder.grading.archive import Archive
 from autograder.grading.discover import Found
 from autograder.grading.identity import Identity, Owners
 from autograder.grading.judge import Outcome, sha256_of
+from autograder.grading.lateness import Deadlines, Timing
+from autograder.grading.lms import NOBODY, Entry, Lists, Name, People
 from autograder.grading.people import Course
 from autograder.grading.problems import Refused
+from autograder.grading.receipts import Ledger, Receipt
 from autograder.grading.report import Row, row_of, row_of_refused
+from autograder.grading.strictjson import said
 from autograder.grading.verdict_file import VerdictFile
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs.manifest import Lab
@@ -47,6 +53,23 @@ class Peeked:
 
 
 @dataclass(frozen=True)
+class Receiving:
+    """What is known of receipt in this run.
+
+    Attributes:
+        ledger: what was received so far; the run writes into it.
+        lists: what the platform, or the instructor, says of submissions.
+        at: when all of them were received, as the instructor says; None where nothing is said.
+        now: the time of this run, the same for all of it.
+    """
+
+    ledger: Ledger = field(default_factory=Ledger)
+    lists: Lists = field(default_factory=Lists)
+    at: datetime | None = None
+    now: datetime = field(default_factory=receipts.now)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run will do.
 
@@ -55,12 +78,14 @@ class Plan:
         settled: rows that are settled without judging.
         labs: slug -> lab, of every unit.
         again: verdicts whose evidence holds and whose rules changed, each with its unit should evidence not do.
+        remarks: SHA-256 of a zip that counts -> what its row says beside its verdict.
     """
 
     units: list[Unit]
     settled: list[Row]
     labs: dict[str, Lab]
     again: list[tuple[VerdictFile, Unit]] = field(default_factory=list)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -68,13 +93,14 @@ class Plan:
         return len(self.units) + len(self.again)
 
 
-def peek(found: Found, course: Course) -> Peeked | Row:
-    """Look at a zip's submission.json; a row when it is refused."""
+def peek(found: Found, course: Course) -> Peeked | Outcome:
+    """Look at a zip's submission.json; a refused outcome when it cannot be graded."""
     outcome = Outcome(found.name, "", status="refused")
     try:
-        if found.file is None:
+        if found.file is not None:
+            outcome.sha256 = sha256_of(found.file)
+        if found.problem or found.file is None:
             raise Refused(found.problem)
-        outcome.sha256 = sha256_of(found.file)
         with Archive(found.file) as archive:
             outcome.header = intake.header_of(archive)
             lab = intake.admitted(outcome.header, course)
@@ -83,54 +109,174 @@ def peek(found: Found, course: Course) -> Peeked | Row:
         outcome.problems.append(str(reason))
     except OSError as error:
         outcome.problems.append(f"It cannot be read: {error.strerror or error}.")
-    return row_of_refused(outcome)
+    outcome.sha256 = outcome.sha256 or hashlib.sha256(found.name.encode("utf-8", "surrogateescape")).hexdigest()
+    return outcome
 
 
-def plan(found: Iterable[Found], course: Course, force: bool, inline: bool = False) -> Plan:
+class _Door:
+    """Where submissions come in: each gets its lines in the ledger, and a refused one its owner, as far as is known."""
+
+    def __init__(self, course: Course, receiving: Receiving) -> None:
+        self.course, self.receiving = course, receiving
+        self._people, self._slugs = People(course), course.labs.slugs()
+
+    def receive(self, seen: Peeked | Outcome) -> Receipt:
+        """Note what is known of a submission's receipt; returns the best."""
+        label = seen.found.name if isinstance(seen, Peeked) else seen.source
+        name = lms.read_name(label)
+        entries = self.receiving.lists.find(label, name, *self._whose(seen, label, name))
+        student, lab = self._whose(seen, label, name, entries)
+        refused = " ".join(seen.problems) if isinstance(seen, Outcome) else ""
+        base = Receipt(
+            sha256=seen.sha256,
+            student=student,
+            lab=lab,
+            name=said(label, 300),
+            submitter=said(name.submitter, 100),
+            received_at=self.receiving.now,
+            known="lms name" if name.user else "first seen",
+            attempt=name.attempt,
+            late=name.late,
+            refused=refused,
+        )
+        ledger = self.receiving.ledger
+        ledger.note(base)
+        if self.receiving.at is not None:
+            ledger.note(base.model_copy(update={"received_at": self.receiving.at, "known": "instructor"}))
+        if entry := _the_one(entries, name):
+            update = {
+                "received_at": entry.received_at,
+                "known": "lms list" if entry.by_platform else "instructor",
+                "attempt": name.attempt if entry.attempt is None else entry.attempt,
+                "late": name.late if entry.late is None else entry.late,
+            }
+            ledger.note(base.model_copy(update=update))
+        best = ledger.of(seen.sha256)
+        assert best is not None
+        return best
+
+    def _whose(self, seen: Peeked | Outcome, label: str, name: Name, entries: Sequence[Entry] = ()) -> tuple[str, str]:
+        """Student and lab: by the content, else by a list, the platform's name of the person, the files' names."""
+        if isinstance(seen, Peeked):
+            return seen.header.student, seen.lab.slug
+        header, roster = seen.header, self.course.roster
+        student = lab = ""
+        if header is not None:
+            lab = header.lab if header.lab in self._slugs else ""
+            student = header.student if roster is not None and header.student in roster else ""
+        listed = next((entry for entry in entries if entry.student), None)
+        if listed is not None:
+            student, lab = listed.student, listed.lab or lab
+        return student or self._people.find(name.submitter), lab or lms.lab_of(label, self._slugs)
+
+
+def _the_one(entries: Sequence[Entry], name: Name) -> Entry | None:
+    """The entry about a submission; of several attempts the one that the file's name tells, or none."""
+    if len(entries) > 1:
+        entries = [entry for entry in entries if entry.attempt == (name.attempt or 1)]
+    return entries[0] if len(entries) == 1 else None
+
+
+def plan(
+    found: Iterable[Found],
+    course: Course,
+    force: bool,
+    receiving: Receiving | None = None,
+    inline: bool = False,
+) -> Plan:
     """Decide what there is to do.
 
-    Of several submissions of one student for one lab the one with the newest ``written_at`` counts (then the name that
-    sorts last). One that is older than what is graded already is left out; ``force`` grades the newest given anyway.
+    Of several submissions of one student for one lab the one that was received last counts; of several that were
+    received at the same time the one with the greatest number of attempt, then the name that sorts last. One that was
+    received before what is graded already is left out; ``force`` grades the newest given anyway.
 
     Args:
-        found: the zips.
+        found: what was handed in.
         course: the class.
         force: judge again even what is graded and unchanged.
+        receiving: what is known of receipt; the ledger gains a line for whatever is new.
         inline: put the bytes into the units, for workers on other machines.
     """
+    receiving = receiving or Receiving()
+    door = _Door(course, receiving)
     settled: list[Row] = []
-    groups: dict[tuple[str, str], list[Peeked]] = {}
+    groups: dict[tuple[str, str], list[tuple[Receipt, Peeked]]] = {}
     for one in found:
         seen = peek(one, course)
-        if isinstance(seen, Row):
-            settled.append(seen)
-        else:
-            groups.setdefault((seen.header.student, seen.lab.slug), []).append(seen)
-    units: list[Unit] = []
-    again: list[tuple[VerdictFile, Unit]] = []
-    labs: dict[str, Lab] = {}
+        receipt = door.receive(seen)
+        if isinstance(seen, Peeked):
+            groups.setdefault((seen.header.student, seen.lab.slug), []).append((receipt, seen))
+        elif receipt.student != NOBODY:
+            settled.append(row_of_refused(seen, student=receipt.student, lab=receipt.lab))
+    made = Plan([], settled, {})
     for (student, slug), group in sorted(groups.items()):
-        group.sort(key=lambda p: (p.header.moment, p.found.name), reverse=True)
-        newest, labs[slug] = group[0], group[0].lab
-        same = [p for p in group[1:] if p.sha256 == newest.sha256]
-        older = [p for p in group[1:] if p.sha256 != newest.sha256]
-        settled += [row_of_refused(_outcome(p, "The same zip a second time."), "duplicate") for p in same]
-        settled += [row_of_refused(_outcome(p, f"Older than {newest.found.name}."), "older") for p in older]
-        before = store.read(student, slug)
-        if before is not None and not force:
-            if store.is_current(before, newest.sha256, newest.lab, course):
-                settled.append(row_of(before, "unchanged"))
+        # The ledger may have learned more of a zip that came twice, under two names.
+        known = [(_order(receiving.ledger, p), p) for _, p in group]
+        known.sort(key=lambda pair: pair[0].order, reverse=True)
+        (receipt, newest), *others = known
+        made.labs[slug] = newest.lab
+        remarks = made.remarks[newest.sha256] = []
+        for other_receipt, other in others:
+            if other.sha256 == newest.sha256:
+                settled.append(row_of_refused(_outcome(other, "The same zip a second time."), "duplicate"))
                 continue
-            if before.status == "graded" and moment(before.written_at) > newest.header.moment:
-                reason = f"Older than the one graded already ({before.source}, {before.written_at})."
-                settled.append(row_of_refused(_outcome(newest, reason), "older"))
-                continue
-        unit = Unit(student, slug, tuple(_candidate(p, inline) for p in [newest, *older]))
-        if before is not None and not force and store.holds(before, newest.sha256, newest.lab, course):
-            again.append((before, unit))
-        else:
-            units.append(unit)
-    return Plan(units, settled, labs, again)
+            reason = f"{newest.found.name} counts: {receipts.why_newer(receipt, other_receipt)}."
+            settled.append(row_of_refused(_outcome(other, reason), "older"))
+            if receipt.received_at == other_receipt.received_at:
+                remarks.append(f"Counts and not {other.found.name}: {receipts.why_newer(receipt, other_receipt)}.")
+        clock = receipts.clock_remark(newest.header.moment, receipt)
+        remarks += [clock] if clock else []
+        _decide(made, student, newest, receipt, [p for _, p in others], course, force, receiving, inline)
+    return made
+
+
+def _order(ledger: Ledger, peeked: Peeked) -> Receipt:
+    """The receipt of a zip, under the name that it has here."""
+    receipt = ledger.of(peeked.sha256)
+    assert receipt is not None
+    return receipt.model_copy(update={"name": peeked.found.name})
+
+
+def _decide(
+    made: Plan,
+    student: str,
+    newest: Peeked,
+    receipt: Receipt,
+    others: list[Peeked],
+    course: Course,
+    force: bool,
+    receiving: Receiving,
+    inline: bool,
+) -> None:
+    """Put the newest submission of a student for a lab where it belongs: settled, to judge, or to judge again."""
+    slug = newest.lab.slug
+    before = store.read(student, slug)
+    if before is not None and not force:
+        if store.is_current(before, newest.sha256, newest.lab, course):
+            made.settled.append(row_of(before, "unchanged"))
+            return
+        kept = _graded_receipt(receiving.ledger, before)
+        if before.status == "graded" and before.submission_sha256 != newest.sha256 and kept.order > receipt.order:
+            reason = f"{before.source}, graded already, counts: {receipts.why_newer(kept, receipt)}."
+            made.settled.append(row_of_refused(_outcome(newest, reason), "older"))
+            return
+        by_clock = moment(before.written_at) > newest.header.moment
+        if before.evidence and before.submission_sha256 != newest.sha256 and by_clock and not receipt.is_certain:
+            made.remarks[newest.sha256].append(
+                f"It replaces {before.source}, being seen later here; by the student's clock it is the older one."
+            )
+    older = [p for p in others if p.sha256 != newest.sha256]
+    unit = Unit(student, slug, tuple(_candidate(p, inline) for p in [newest, *older]))
+    if before is not None and not force and store.holds(before, newest.sha256, newest.lab, course):
+        made.again.append((before, unit))
+    else:
+        made.units.append(unit)
+
+
+def _graded_receipt(ledger: Ledger, document: VerdictFile) -> Receipt:
+    """The last receipt of what was graded, under the name that it had then."""
+    found = ledger.of(document.submission_sha256) or Timing(ledger, Deadlines()).receipt(document)
+    return found.model_copy(update={"name": document.source})
 
 
 def _candidate(peeked: Peeked, inline: bool) -> Candidate:
@@ -152,6 +298,9 @@ class Batch:
         scheduler: address of a Dask scheduler, or None.
         force: judge again what is graded already.
         say: called with a line about what takes time before judging begins.
+        lists: lists of submissions, of the learning platform or the instructor's own.
+        at: when what is given was received, as the instructor says; None where nothing is said.
+        known: files among what is given that are no submissions.
     """
 
     course: Course
@@ -159,6 +308,9 @@ class Batch:
     scheduler: str | None = None
     force: bool = False
     say: Say = lambda line: None
+    lists: Lists = field(default_factory=Lists)
+    at: datetime | None = None
+    known: Sequence[Path] = ()
 
     def run(self, given: list[Path], begin: Callable[[Plan], None], done: Callable[[Row], None]) -> list[Row]:
         """Grade.
@@ -176,19 +328,28 @@ class Batch:
             EnvironmentProblem: an engine is needed and there is none.
         """
         with installation.locked("grade", wait=1.0), tempfile.TemporaryDirectory(prefix="submissions-") as scratch:
-            plan_ = plan(discover.find(given, Path(scratch)), self.course, self.force, inline=bool(self.scheduler))
+            deadlines = lateness.load(self.course.labs)
+            receiving = Receiving(receipts.load(), self.lists, self.at)
+            found = discover.find(given, Path(scratch), self.known)
+            plan_ = plan(found, self.course, self.force, receiving, inline=bool(self.scheduler))
+            receiving.ledger.write()  # before anything is judged: what was received is known, however this ends
             begin(plan_)
-            rows = list(plan_.settled)
-            for row in self._judged_again(plan_):
+            finish = _Finish(plan_, receiving.ledger, deadlines)
+            rows = [finish(row) for row in plan_.settled]
+            for row in map(finish, self._judged_again(plan_)):
                 rows.append(row)
                 done(row)
             with self.ready(plan_) as owners:
                 judges = {slug: Owners(lab, self.course) for slug, lab in plan_.labs.items()}
                 for unit, owner, outcomes in self.results(plan_.units):
                     owners.add(owner)
-                    for row in self._keep(unit, outcomes, judges[unit.lab], plan_.labs[unit.lab]):
+                    for outcome in outcomes:
+                        receiving.ledger.refuse(outcome.sha256, _reason(outcome))
+                    kept = self._keep(unit, outcomes, judges[unit.lab], plan_.labs[unit.lab], receiving.ledger)
+                    for row in map(finish, kept):
                         rows.append(row)
                         done(row)
+                    receiving.ledger.write()
         return rows
 
     def _judged_again(self, plan_: Plan) -> Iterator[Row]:
@@ -200,13 +361,15 @@ class Batch:
             else:
                 yield row
 
-    def _keep(self, unit: Unit, outcomes: list[Outcome], owners: Owners, lab: Lab) -> Iterator[Row]:
+    def _keep(self, unit: Unit, outcomes: list[Outcome], owners: Owners, lab: Lab, ledger: Ledger) -> Iterator[Row]:
         for outcome in outcomes:
             if outcome.header is None:
                 yield row_of_refused(outcome, outcome.status)
                 continue
             identity = owners.identify(unit.student, outcome.claims) if outcome.evidence else Identity()
-            yield row_of(store.record(outcome, identity, self.course, lab), outcome.status)
+            receipt = ledger.in_hand(outcome.sha256)
+            received_at = receipt.received_at if receipt else None
+            yield row_of(store.record(outcome, identity, self.course, lab, received_at), outcome.status)
 
     @contextlib.contextmanager
     def ready(self, plan_: Plan) -> Iterator[set[Owner]]:
@@ -277,6 +440,29 @@ class Batch:
             with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
                 client.run(workers.close)
             client.close()
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why a submission was refused; empty where it was not."""
+    return " ".join(outcome.problems) if outcome.status == "refused" else ""
+
+
+@dataclass(frozen=True)
+class _Finish:
+    """Completes the row of a submission that counts with what is known of its receipt."""
+
+    plan: Plan
+    ledger: Ledger
+    deadlines: Deadlines
+
+    def __call__(self, row: Row) -> Row:
+        if row.is_passed_over or row.status == "refused" or row.max_score is None:
+            return row
+        found = lateness.judged(
+            self.ledger.in_hand(row.sha256), self.deadlines.of(row.lab, row.student), row.max_score, row.max_score
+        )
+        remarks = [*self.plan.remarks.get(row.sha256, ()), *([found.remark] if found.remark else [])]
+        return replace(row, remarks=(*remarks, *row.remarks), doubt=found.doubt)
 
 
 def _parallel(

@@ -1,6 +1,8 @@
 """The gradebook as a file: for people (CSV, JSON) and for the learning platforms Canvas and Moodle.
 
-Scores come from nbgrader's gradebook, so points that a person gave in the formgrader are in them.
+Scores come from nbgrader's gradebook, so points that a person gave in the formgrader are in them; what is taken off for
+handing in late is worked out anew each time (:mod:`autograder.grading.lateness`). States are those of
+:mod:`autograder.grading.states`.
 """
 
 from __future__ import annotations
@@ -8,32 +10,41 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 
 from nbgrader.api import Gradebook
 
 from autograder.errors import CourseError
-from autograder.grading import store
+from autograder.grading import lateness, states, store
+from autograder.grading.lateness import Timing
+from autograder.grading.lms import NOBODY
 from autograder.grading.nbgrader_steps import score_of
 from autograder.grading.people import Course, Person
+from autograder.grading.receipts import Receipt, said
 from autograder.grading.released import database
+from autograder.grading.states import State
 from autograder.grading.verdict_file import VerdictFile
+from autograder.labs.manifest import Lab
 
 TOTAL = "total"
+UNKNOWN = "?"  # instead of a lab, where nobody knows which one a refused submission is for
 COLUMNS = {
-    "student": "the student's id",
+    "student": "the student's id; empty where nobody knows whose a refused submission is (these rows come first)",
     "name": "as on the roster",
     "email": "as on the roster",
     "lab": "the lab's slug; total for the sum over all labs of the class",
-    "score": "points now: from checks, by hand, extra credit, less a penalty for being late",
+    "score": "points now: from checks, by hand, extra credit, less what is taken off for being late",
     "max_score": "points that can be had",
-    "status": "graded; open: something is not graded yet (see ungraded), or was by other rules than now; refused; "
-    "missing: nothing was handed in. A "
-    "total is missing when every lab is, and open when one is open or refused",
-    "ungraded": "ids of what is not graded yet, separated by blanks",
+    "status": "; ".join(f"{state}: {meaning}" for state, meaning in states.MEANING.items()),
+    "ungraded": "ids of what a person has to look at, or what could not be judged, separated by blanks",
     "claimed": "how many of the points rest on claimed evidence, which only the student's machine saw",
-    "written_at": "when the student's machine wrote the submission (RFC 3339)",
+    "received_at": "when the submission was received (RFC 3339)",
+    "known": "how that is known: lms list, lms name, instructor, first seen",
+    "days_late": "days that have begun since it was due; 0: in time",
+    "penalty": "points that are taken off for that; they are not in score",
+    "remark": "why, in words",
+    "written_at": "when the student's machine says that it wrote the submission (RFC 3339); it decides nothing",
     "graded_at": "when it was graded (RFC 3339, UTC)",
 }
 
@@ -48,57 +59,144 @@ class Entry:
     lab: str
     score: float
     max_score: float
-    status: str
+    status: State
     ungraded: tuple[str, ...] = ()
     claimed: float = 0.0
+    received_at: str = ""
+    known: str = ""
+    days_late: int = 0
+    penalty: float = 0.0
+    remark: str = ""
     written_at: str = ""
     graded_at: str = ""
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the gradebook has for one submission: points before anything is taken off, and what is open."""
+
+    score: float = 0.0
+    ungraded: tuple[str, ...] = ()
+
+
+@dataclass
+class _Class:
+    """All that an export is made of, read once."""
+
+    course: Course
+    when: Timing
+    documents: dict[tuple[str, str], VerdictFile]
+    graded: dict[tuple[str, str], Given]
+    stale: set[tuple[str, str]]
+    refused: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    unknown: list[Receipt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Sort what was refused: the last of each student and lab, and what nobody knows the owner of."""
+        labs = set(self.course.labs.slugs())
+        for receipt in self.when.ledger.zips():
+            if not receipt.refused or receipt.student == NOBODY:
+                continue
+            known = receipt.student and (self.course.roster is None or receipt.student in self.course.roster)
+            if known and receipt.lab in labs:
+                before = self.refused.get((receipt.student, receipt.lab))
+                if before is None or before.order < receipt.order:
+                    self.refused[receipt.student, receipt.lab] = receipt
+            else:
+                self.unknown.append(receipt)
+
+    def entry(self, person: Person, lab: Lab) -> Entry:
+        """What became of a student's work for a lab."""
+        key = (person.id, lab.slug)
+        document, refused = self.documents.get(key), self.refused.get(key)
+        if document is None or document.status == "refused":
+            if document is None and refused is None:
+                return Entry(person.id, person.name, person.email, lab.slug, 0.0, lab.total, states.MISSING)
+            why = refused.refused if refused else " ".join(document.problems) if document else ""
+            return self._entry(person, lab, states.REFUSED, refused, document, why)
+        receipt = self.when.receipt(document)
+        remarks = []
+        if refused is not None and refused.order > receipt.order:
+            remarks.append(f"A later submission was refused ({refused.name}, {said(refused)}): {refused.refused}")
+        if document.evidence is None or key not in self.graded:
+            remarks[:0] = document.problems or ["It is not in the gradebook. Run the same `course grade` again."]
+            return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
+        if key in self.stale:  # its points are out of other ones
+            remarks.insert(0, "Graded before the lab's checks or points changed. Run `course regrade`.")
+            return self._entry(person, lab, states.NEEDS_REVIEW, receipt, document, *remarks)
+        given = self.graded[key]
+        late = self.when.of(document, given.score)
+        remarks[:0] = [late.remark] if late.remark else []
+        status = states.GRADED
+        if document.status == "not_graded":
+            status = states.NOT_GRADED
+        elif given.ungraded or late.doubt:
+            status = states.NEEDS_REVIEW
+        return Entry(
+            person.id, person.name, person.email, lab.slug,
+            score=max(given.score - late.penalty, 0.0),
+            max_score=lab.total,
+            status=status,
+            ungraded=given.ungraded,
+            claimed=document.claimed,
+            received_at=receipt.received_at.isoformat(),
+            known=receipt.known,
+            days_late=late.days,
+            penalty=late.penalty,
+            remark=" ".join(remarks),
+            written_at=document.written_at,
+            graded_at=document.graded_at,
+        )  # fmt: skip
+
+    def _entry(
+        self, person: Person, lab: Lab, status: State, receipt: Receipt | None, document: VerdictFile | None, *why: str
+    ) -> Entry:
+        """An entry without points: everything is open."""
+        return Entry(
+            person.id, person.name, person.email, lab.slug, 0.0, lab.total, status, tuple(lab.points),
+            received_at=receipt.received_at.isoformat() if receipt else "",
+            known=receipt.known if receipt else "",
+            remark=" ".join(why),
+            written_at=document.written_at if document else "",
+            graded_at=document.graded_at if document else "",
+        )  # fmt: skip
+
+    def heads(self) -> list[Entry]:
+        """The entries of what nobody knows the owner of."""
+        return [
+            Entry(
+                receipt.student, receipt.submitter or receipt.name, "", receipt.lab or UNKNOWN, 0.0, 0.0,
+                states.REFUSED, received_at=receipt.received_at.isoformat(), known=receipt.known,
+                remark=f"{receipt.name}: {receipt.refused}",
+            )
+            for receipt in self.unknown
+        ]  # fmt: skip
+
+
 def entries(course: Course) -> list[Entry]:
-    """An entry for everybody on the roster (or who handed in) and each lab of the kit, then the total.
+    """What was refused and belongs to nobody, then an entry for everybody on the roster (or who handed in) and each lab
+    of the class, and each student's total.
 
     Raises:
-        CourseError: nothing was graded yet.
+        CourseError: nothing was received yet.
     """
     documents = {(document.student, document.lab): document for document in store.every()}
-    students = sorted(set(course.roster or ()) | {student for student, _ in documents})
-    if not documents:
+    when = lateness.timing(course)
+    if not documents and not when.ledger.lines:
         raise CourseError(
             expected="a class with graded submissions",
             found="no verdict in class/verdicts",
             next_step="Run: python3 course.py grade FOLDER",
         )
-    graded = _graded(course)
     stale = {(document.student, document.lab) for document in outdated(course)}
+    whole = _Class(course, when, documents, _graded(course) if documents else {}, stale)
+    students = set(course.roster or ()) | {id for id, _ in documents} | {id for id, _ in whole.refused}
     labs = course.labs.every()
-    made: list[Entry] = []
-    for id in students:
+    made = whole.heads()
+    for id in sorted(students):
         person = (course.roster or {}).get(id, Person(id))
-        own: list[Entry] = []
-        for lab in labs:
-            slug = lab.slug
-            document = documents.get((id, slug))
-            score, ungraded = graded.get((id, slug), (0.0, ()))
-            claimed = document.claimed if document else 0.0
-            if document is None:
-                status = "missing"
-            elif (id, slug) in stale:  # its points are out of other ones
-                status, score, ungraded, claimed = "open", 0.0, tuple(lab.points), 0.0
-            elif (id, slug) not in graded:
-                status = "refused" if document.status == "refused" else "open"
-                ungraded = tuple(lab.points)
-            else:
-                status = "open" if ungraded else "graded"
-            own.append(
-                Entry(
-                    id, person.name, person.email, slug, score, lab.total, status, ungraded,
-                    claimed,
-                    document.written_at if document else "", document.graded_at if document else "",
-                )
-            )  # fmt: skip
-        made += own
-        made.append(_total(own))
+        own = [whole.entry(person, lab) for lab in labs]
+        made += [*own, _total(own)]
     return made
 
 
@@ -113,8 +211,7 @@ def outdated(course: Course) -> list[VerdictFile]:
 
 
 def _total(own: Sequence[Entry]) -> Entry:
-    first, found = own[0], {entry.status for entry in own}
-    status = "open" if found & {"open", "refused"} else "missing" if found == {"missing"} else "graded"
+    first = own[0]
     return Entry(
         first.student,
         first.name,
@@ -122,15 +219,16 @@ def _total(own: Sequence[Entry]) -> Entry:
         TOTAL,
         sum(entry.score for entry in own),
         sum(entry.max_score for entry in own),
-        status,
+        states.total({entry.status for entry in own}),
         tuple(f"{entry.lab}/{id}" for entry in own for id in entry.ungraded),
         sum(entry.claimed for entry in own),
+        penalty=sum(entry.penalty for entry in own),
     )
 
 
-def _graded(course: Course) -> dict[tuple[str, str], tuple[float, tuple[str, ...]]]:
-    """(student, lab) -> points and ids of what is not graded yet, from the gradebook."""
-    found: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
+def _graded(course: Course) -> dict[tuple[str, str], Given]:
+    """(student, lab) -> what the gradebook has; what a person has to look at again keeps its points and is open."""
+    found: dict[tuple[str, str], Given] = {}
     with Gradebook(database(), course.id) as gradebook:
         for assignment in gradebook.assignments:
             for submission in assignment.submissions:
@@ -139,17 +237,16 @@ def _graded(course: Course) -> dict[tuple[str, str], tuple[float, tuple[str, ...
                     for grade in notebook.grades:
                         value = score_of(grade)
                         score += value or 0.0
-                        if value is None:
+                        if value is None or grade.needs_manual_grade:
                             ungraded.append(grade.cell.name)
-                    score -= notebook.late_submission_penalty or 0.0
-                found[submission.student_id, assignment.name] = (max(score, 0.0), tuple(sorted(ungraded)))
+                found[submission.student_id, assignment.name] = Given(score, tuple(sorted(ungraded)))
     return found
 
 
 def as_csv(made: Sequence[Entry]) -> str:
     """One row a student and lab, then the student's total; columns as in :data:`COLUMNS`."""
-    rows = [[_cell(value) for value in asdict(entry).values()] for entry in made]
-    return _csv([list(COLUMNS), *rows])
+    rows = [[cell(value) for value in asdict(entry).values()] for entry in made]
+    return as_text([list(COLUMNS), *rows])
 
 
 def as_json(made: Sequence[Entry]) -> str:
@@ -157,57 +254,7 @@ def as_json(made: Sequence[Entry]) -> str:
     return json.dumps([asdict(entry) for entry in made], indent=1, ensure_ascii=False) + "\n"
 
 
-def as_canvas(made: Sequence[Entry]) -> str:
-    """A file for Canvas's gradebook import: one row a student, one column a lab.
-
-    Students are found by SIS Login ID, so ids must be the login names. What is missing or still open is left empty,
-    which Canvas takes for "no change".
-    Source: https://teaching.resources.osu.edu/toolsets/carmencanvas/guides/calculating-final-grades/import-csv-file-carmen-grades
-    """
-    labs = _labs(made)
-    head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *labs]
-    most = {entry.lab: entry.max_score for entry in made}
-    possible = ["    Points Possible", "", "", "", "", *(_cell(most[lab]) for lab in labs)]
-    rows = [
-        [_last_first(p.name) or p.student, "", "", p.student, "", *_scores(made, p.student, labs)]
-        for p in _people(made)
-    ]
-    return _csv([head, possible, *rows])
-
-
-def as_moodle(made: Sequence[Entry]) -> str:
-    """A file for Moodle's grade import (CSV): one row a student, one column a lab.
-
-    In Moodle, map from "Email address" to the e-mail address, or from "ID number" to the id number, and each lab's
-    column to its grade item. What is missing or still open is left empty.
-    Source: https://docs.moodle.org/405/en/Grade_import
-    """
-    labs = _labs(made)
-    rows = [[p.student, p.email, p.name, *_scores(made, p.student, labs)] for p in _people(made)]
-    return _csv([["ID number", "Email address", "Full name", *labs], *rows])
-
-
-def _labs(made: Sequence[Entry]) -> list[str]:
-    return sorted({entry.lab for entry in made if entry.lab != TOTAL})
-
-
-def _people(made: Sequence[Entry]) -> list[Entry]:
-    return [entry for entry in made if entry.lab == TOTAL]
-
-
-def _scores(made: Sequence[Entry], student: str, labs: Sequence[str]) -> list[str]:
-    by_lab = {entry.lab: entry for entry in made if entry.student == student}
-    return [_cell(by_lab[lab].score) if by_lab[lab].status == "graded" else "" for lab in labs]
-
-
-def _last_first(name: str) -> str:
-    if "," in name:  # "Last, First" already
-        return name
-    first, _, last = name.rpartition(" ")
-    return f"{last}, {first}" if first else last
-
-
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """A CSV cell. A text that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Source: https://owasp.org/www-community/attacks/CSV_Injection
@@ -218,15 +265,8 @@ def _cell(value: object) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _csv(rows: Sequence[Sequence[str]]) -> str:
+def as_text(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as CSV."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
-
-
-FORMATS: dict[str, Callable[[Sequence[Entry]], str]] = {
-    "csv": as_csv,
-    "json": as_json,
-    "canvas": as_canvas,
-    "moodle": as_moodle,
-}

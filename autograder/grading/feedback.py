@@ -41,7 +41,7 @@ def render(
     *,
     score: float,
     max_score: float,
-    late_penalty: float = 0.0,
+    timing: Sequence[str] = (),
 ) -> str:
     """The page.
 
@@ -52,7 +52,7 @@ def render(
             nbgrader's GetGrades puts them there.
         score: points now, with those given by hand, less the penalty.
         max_score: of the whole lab.
-        late_penalty: points taken off.
+        timing: when it was received, and what is taken off for that; a sentence each.
     """
     by_id = {verdict.check: verdict for verdict in document.verdicts} if document else {}
     items, comments, open_points = [], [], 0.0
@@ -68,20 +68,17 @@ def render(
         title=title,
         score=number(score),
         max_score=number(max_score),
-        remarks=" ".join(_remarks(late_penalty, open_points, document.written_at if document else "")),
+        remarks=" ".join(_remarks(open_points, timing)),
         problems=document.problems if document else (),
         items=items,
         comments=comments,
     )
 
 
-def _remarks(late_penalty: float, open_points: float, written_at: str) -> Iterator[str]:
-    if late_penalty:
-        yield f"{number(late_penalty)} were taken off for handing in late."
+def _remarks(open_points: float, timing: Sequence[str]) -> Iterator[str]:
     if open_points:
         yield f"{number(open_points)} are not graded yet."
-    if written_at:
-        yield f"Submission written {written_at}."
+    yield from timing
 
 
 def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict | None) -> dict[str, Any]:

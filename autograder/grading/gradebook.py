@@ -18,8 +18,9 @@ from nbgrader.api import Assignment, Comment, Grade, Gradebook, Student, Submitt
 from nbgrader.utils import parse_utc
 
 from autograder import paths
-from autograder.grading import store
-from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
+from autograder.grading import lateness, store
+from autograder.grading.lateness import Timing
+from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of, total_of
 from autograder.grading.people import Course
 from autograder.grading.released import Released, create, database, enter, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
@@ -48,24 +49,25 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
         CourseError: a master notebook does not agree with its lab.toml.
     """
     known_labs = {lab.slug: lab for lab in course.labs.every()}
+    when = lateness.timing(course)
     documents = [document for document in store.every() if document.evidence and document.lab in known_labs]
     labs = {document.lab: known_labs[document.lab] for document in documents}
     if not documents and course.roster is None:
         return 0
     create(course)
     for lab in labs.values():
-        enter(lab, course)
+        enter(lab, course, when.deadlines)
     with Gradebook(database(), course.id) as gradebook:
         _students(gradebook, course, {document.student for document in documents})
         known = {slug: released_of(gradebook, lab) for slug, lab in labs.items()}
         present = _present(gradebook)
-        stale = [d for d in documents if not _is_synced(d, known[d.lab], present)]
+        stale = [d for d in documents if not _is_synced(d, known[d.lab], present, when)]
         for start in range(0, len(stale), CHUNK):
             chunk = stale[start : start + CHUNK]
-            rows = [_submission(gradebook, document, known[document.lab]) for document in chunk]
+            rows = [_submission(gradebook, document, known[document.lab], when) for document in chunk]
             gradebook.db.commit()
             for document, row in zip(chunk, rows, strict=True):
-                _files(gradebook, document, known[document.lab], row)
+                _files(gradebook, document, known[document.lab], row, when)
                 done()
     return len(stale)
 
@@ -96,7 +98,7 @@ def _students(gradebook: Any, course: Course, handed_in: set[str]) -> None:
     gradebook.db.commit()
 
 
-def _submission(gradebook: Any, document: VerdictFile, entered: Released) -> Any:
+def _submission(gradebook: Any, document: VerdictFile, entered: Released, when: Timing) -> Any:
     """The submission's rows, with the verdicts' scores; not committed. Returns the row of the notebook."""
     student = document.student
     submission = (
@@ -107,30 +109,23 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released) -> Any
     if submission is None:
         submission = new_submission(gradebook, student, entered)
         gradebook.db.flush()
-    timestamp = store.notebook_file(student, entered.slug).with_name("timestamp.txt").read_text("utf-8").strip()
-    if timestamp:
-        submission.timestamp = parse_utc(timestamp)
+    submission.timestamp = parse_utc(when.receipt(document).received_at.isoformat())
     [notebook] = [n for n in submission.notebooks if n.notebook_id == entered.notebook_id]
-    notebook.late_submission_penalty = None
     apply_verdicts(notebook.grades, {cell.name for cell in entered.cells if cell.by_hand}, document)
+    notebook.late_submission_penalty = when.of(document, total_of(notebook.grades)).penalty or None
     return notebook
 
 
-def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any) -> None:
+def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any, when: Timing) -> None:
     """The autograded notebook, the feedback page, and last the mark that all is done."""
     student, slug = document.student, entered.slug
     submitted = store.notebook_file(student, slug)
     read = nbformat.from_dict(clean_notebook(json.loads(submitted.read_bytes())))
     notebook = rebuild(read, entered.cells)
-    resources = {"nbgrader": {"notebook": slug, "assignment": slug, "student": student, "db_url": database()}}
-    if entered.has_due_date:
-        from nbgrader.preprocessors import AssignLatePenalties
-
-        AssignLatePenalties().preprocess(notebook, resources)
-        gradebook.db.refresh(row)
     target = paths.classroom() / "autograded" / student / slug
     _write_protected(target / f"{slug}.ipynb", (nbformat.writes(notebook) + "\n").encode("utf-8"))
-    timestamp = submitted.with_name("timestamp.txt").read_bytes()
+    timestamp = store.timestamp(when.receipt(document).received_at)
+    replace(submitted.with_name("timestamp.txt"), timestamp)
     _write_protected(target / "timestamp.txt", timestamp)
     penalty = row.late_submission_penalty or 0
     score = annotate(notebook, row)
@@ -141,11 +136,11 @@ def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any) -
         "max_score": sum(cell.points or 0.0 for cell in entered.cells),
         "late_penalty": penalty,
     }
-    page = feedback_page(notebook, known)
+    page = feedback_page(notebook, known, when)
     feedback = paths.classroom() / "feedback" / student / slug
     replace(feedback / f"{slug}.html", page.encode("utf-8"))
     replace(feedback / "timestamp.txt", timestamp)
-    replace(_marker(document), _print(document, entered, _by_people(row.grades, row.comments)).encode())
+    replace(_marker(document), _print(document, entered, _by_people(row.grades, row.comments), when).encode())
 
 
 def annotate(notebook: Any, row: Any) -> float:
@@ -206,17 +201,20 @@ def _present(gradebook: Any) -> dict[tuple[str, str], list[list[Any]]]:
     return {(student, slug): _by_people(grades[id], comments[id]) for id, student, slug in found}
 
 
-def _print(document: VerdictFile, entered: Released, by_people: list[list[Any]]) -> str:
+def _print(document: VerdictFile, entered: Released, by_people: list[list[Any]], when: Timing) -> str:
     """Changes with whatever the gradebook, the autograded notebook and the feedback are made from."""
     seen = hashlib.sha256(entered.fingerprint.encode())
     shown = {name: value for name, value in document.as_json().items() if name not in NOT_SHOWN}
     seen.update(json.dumps([shown, by_people], sort_keys=True).encode())
+    seen.update(repr((when.receipt(document), when.deadlines.of(document.lab, document.student))).encode())
     with contextlib.suppress(OSError):
         seen.update(store.notebook_file(document.student, document.lab).read_bytes())
     return seen.hexdigest()
 
 
-def _is_synced(document: VerdictFile, entered: Released, present: dict[tuple[str, str], list[list[Any]]]) -> bool:
+def _is_synced(
+    document: VerdictFile, entered: Released, present: dict[tuple[str, str], list[list[Any]]], when: Timing
+) -> bool:
     student, slug = document.student, entered.slug
     files = (
         paths.classroom() / "autograded" / student / slug / f"{slug}.ipynb",
@@ -226,7 +224,7 @@ def _is_synced(document: VerdictFile, entered: Released, present: dict[tuple[str
         return (
             (student, slug) in present
             and all(file.is_file() for file in files)
-            and _marker(document).read_text("utf-8") == _print(document, entered, present[student, slug])
+            and _marker(document).read_text("utf-8") == _print(document, entered, present[student, slug], when)
         )
     except OSError:
         return False

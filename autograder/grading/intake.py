@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -146,8 +145,6 @@ class _Reader:
         parameters = lab.parameters(self.course.seed(header.student, lab.slug))
         if header.lab_version != lab.version:
             self.notes.append(f"Written with version {header.lab_version} of the lab, graded with {lab.version}.")
-        if header.moment == datetime.min.replace(tzinfo=UTC):
-            self.notes.append(f"{HEADER_FILE} has no usable written_at; every other submission counts as newer.")
         self._hashes(header)
         self.bases = bases.proved(self._base_configs())
         answers = self._answers()

@@ -17,7 +17,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
-from autograder.grading import feedback, store
+from autograder.grading import feedback, lateness, people, store
+from autograder.grading.lateness import Timing
 from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
 
@@ -180,6 +181,28 @@ def score_of(grade: Any) -> float | None:
     return None if base is None else float(base) + float(grade.extra_credit or 0.0)
 
 
+def total_of(grades: Iterable[Any]) -> float:
+    """The points of a submitted notebook, before anything is taken off."""
+    return sum(score_of(grade) or 0.0 for grade in grades)
+
+
+class LatePenalty(NbGraderPreprocessor):  # type: ignore[misc]
+    """Instead of nbgrader's AssignLatePenalties: the rule of :mod:`autograder.grading.lateness`."""
+
+    def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
+        """Set what is taken off from the class's ledger and deadlines."""
+        known = resources["nbgrader"]
+        document = store.read(known["student"], known["assignment"])
+        if document is None:
+            return notebook, resources
+        when = lateness.timing(people.load())
+        with Gradebook(known["db_url"]) as gradebook:
+            found = gradebook.find_submission_notebook(known["notebook"], known["assignment"], known["student"])
+            found.late_submission_penalty = when.of(document, total_of(found.grades)).penalty or None
+            gradebook.db.commit()
+        return notebook, resources
+
+
 class Scores(GetGrades):  # type: ignore[misc]
     """nbgrader's GetGrades, but what nobody has graded yet has no score instead of 0."""
 
@@ -201,21 +224,23 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
         return feedback_page(notebook, resources["nbgrader"]), resources
 
 
-def feedback_page(notebook: Any, known: Mapping[str, Any]) -> str:
+def feedback_page(notebook: Any, known: Mapping[str, Any], when: Timing | None = None) -> str:
     """The feedback page for an annotated notebook.
 
     Args:
         notebook: with scores and comments in its cells.
         known: assignment, student, score (less the penalty), max_score, late_penalty.
+        when: receipt and deadlines; read now where nothing is given.
     """
     document = store.read(known["student"], known["assignment"])
+    when = when or lateness.timing(people.load())
     return feedback.render(
         known["assignment"],
         document,
         notebook.cells,
         score=known["score"],
         max_score=known["max_score"],
-        late_penalty=known["late_penalty"],
+        timing=when.remarks(document, known["score"] + known["late_penalty"]) if document else (),
     )
 
 

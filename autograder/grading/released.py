@@ -14,6 +14,7 @@ from nbgrader.api import Comment, Grade, Gradebook, SubmittedAssignment, Submitt
 from nbgrader.preprocessors import SaveCells
 
 from autograder import paths
+from autograder.grading.lateness import Deadlines
 from autograder.grading.nbgrader_steps import SourceCell, source_cells
 from autograder.grading.people import Course
 from autograder.labs import release
@@ -58,12 +59,11 @@ class Released:
     cells: list[SourceCell]
     graded: dict[str, str]  # cell name -> id of its grade cell or task cell
     commented: dict[str, str]  # cell name -> id of its solution cell or task cell
-    has_due_date: bool
     fingerprint: str
 
 
-def enter(lab: Lab, course: Course) -> None:
-    """Have the lab's notebook in ``source/`` and ``release/``, and its cells in the gradebook."""
+def enter(lab: Lab, course: Course, deadlines: Deadlines) -> None:
+    """Have the lab's notebook in ``source/`` and ``release/``, and its cells and deadline in the gradebook."""
     source, derived = release.content(release.source(lab)), release.derived(lab)
     for step, content in (("source", source), ("release", derived)):
         file = paths.classroom() / step / lab.slug / f"{lab.slug}.ipynb"
@@ -71,7 +71,10 @@ def enter(lab: Lab, course: Course) -> None:
             replace(file, content)
     notebook = nbformat.from_dict(release.for_graders(release.source(lab)))
     with Gradebook(database(), course.id) as gradebook:
-        gradebook.update_or_create_assignment(lab.slug)
+        due = deadlines.for_everybody(lab.slug)
+        # Without a line in deadlines.csv, a date that somebody entered with nbgrader's own commands stays.
+        dates = {} if due is None else {"duedate": due.due.isoformat()}
+        gradebook.update_or_create_assignment(lab.slug, **dates)
         known = [n for n in gradebook.find_assignment(lab.slug).notebooks if n.name == lab.slug]
         have = {cell.name: cell for cell in source_cells(known[0])} if known else {}
         want = _cells(notebook)
@@ -161,9 +164,7 @@ def released_of(gradebook: Any, lab: Lab) -> Released:
     commented = {c.name: c.id for c in (*notebook.solution_cells, *notebook.task_cells)}
     cells = source_cells(notebook)
     fingerprint = hashlib.sha256(repr((cells, lab.version)).encode()).hexdigest()
-    return Released(
-        lab.slug, assignment.id, notebook.id, cells, graded, commented, assignment.duedate is not None, fingerprint
-    )
+    return Released(lab.slug, assignment.id, notebook.id, cells, graded, commented, fingerprint)
 
 
 def new_submission(gradebook: Any, student: str, released: Released) -> Any:

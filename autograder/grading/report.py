@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.grading.judge import Outcome
+from autograder.grading.states import NEEDS_REVIEW
 from autograder.grading.strictjson import said
 from autograder.grading.verdict_file import VerdictFile
 
@@ -25,6 +27,7 @@ STATUS = {
     "refused": ("refused", "red"),
     "not_graded": ("not graded", "yellow"),
 }
+PASSED_OVER = ("older", "duplicate")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Row:
         manual: ids that are graded by hand.
         failed: ids of checks that did not pass.
         remarks: sentences.
+        sha256: of the zip, hex; empty where it was not read.
+        doubt: why a person has to look although it was graded; empty otherwise.
     """
 
     source: str
@@ -51,16 +56,18 @@ class Row:
     manual: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    sha256: str = ""
+    doubt: str = ""
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody has to do something: it was refused, or could not be graded."""
-        return self.status in ("refused", "not_graded")
+        """Whether somebody has to do something: it was refused, could not be graded, or is in doubt."""
+        return self.status in ("refused", "not_graded") or bool(self.doubt)
 
     @property
     def is_passed_over(self) -> bool:
         """Whether another zip of the same student counts."""
-        return self.status in ("older", "duplicate")
+        return self.status in PASSED_OVER
 
 
 def row_of(document: VerdictFile, status: str) -> Row:
@@ -82,13 +89,19 @@ def row_of(document: VerdictFile, status: str) -> Row:
         manual=document.manual,
         failed=tuple(verdict.check for verdict in document.verdicts if verdict.status == "failed"),
         remarks=tuple(remarks),
+        sha256=document.submission_sha256,
     )
 
 
-def row_of_refused(outcome: Outcome, status: str = "refused") -> Row:
-    """The row of a submission that has no verdict file."""
+def row_of_refused(outcome: Outcome, status: str = "refused", *, student: str = "", lab: str = "") -> Row:
+    """The row of a submission that has no verdict file; ``student`` and ``lab`` as far as they are known otherwise."""
     return Row(
-        outcome.source, said(outcome.student, 40), said(outcome.lab, 40), status, remarks=tuple(outcome.problems)
+        outcome.source,
+        said(student or outcome.student, 40),
+        said(lab or outcome.lab, 40),
+        status,
+        remarks=tuple(outcome.problems),
+        sha256=outcome.sha256,
     )
 
 
@@ -111,12 +124,17 @@ def table(rows: Sequence[Row]) -> Table:
             no_wrap=title in ("points", "status"),
         )  # fmt: skip
     for row in in_order(rows):
-        label, colour = STATUS[row.status]
+        label, colour = status(row)
         made.add_row(
             Text(row.student or said(row.source, 40)), Text(row.lab or "–"), Text(score(row)),
             Text(label, style=colour), Text("\n".join(remarks(row))),
         )  # fmt: skip
     return made
+
+
+def status(row: Row) -> tuple[str, str]:
+    """How a row's status is shown, and in which colour."""
+    return (NEEDS_REVIEW, "yellow") if row.doubt else STATUS[row.status]
 
 
 def score(row: Row) -> str:
@@ -148,8 +166,9 @@ def show(console: Console, rows: Sequence[Row]) -> None:
             "+ a written task comes on top, graded by hand: python3 course.py formgrader; all points are in "
             "python3 course.py export"
         )
-    counts = {name: sum(row.status == name for row in rows) for name in STATUS}
-    console.print(", ".join(f"{count} {STATUS[name][0]}" for name, count in counts.items() if count) + ".")
+    counts = Counter(status(row)[0] for row in rows)
+    order = (*(label for label, _ in STATUS.values()), NEEDS_REVIEW)
+    console.print(", ".join(f"{counts[label]} {label}" for label in order if counts[label]) + ".")
     if any(row.status == "not_graded" for row in rows):
         console.print(
             "Not graded means that something outside the students' work failed. Remove the cause "
@@ -159,6 +178,8 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         console.print(
             "Refused submissions cost and give no points; ask the student for a new one, or settle it by hand."
         )
+    if any(row.doubt for row in rows):
+        console.print("Needs review: nothing was taken off, and no export for a platform holds these points yet.")
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -109,10 +109,19 @@ def message_of(verdict: Verdict) -> str:
     return ("Not graded. " if verdict.status == "not_graded" else "") + " ".join(said)
 
 
-def record(outcome: Outcome, identity: Identity, course: Course, lab: Lab) -> VerdictFile:
+def record(
+    outcome: Outcome, identity: Identity, course: Course, lab: Lab, received_at: datetime | None = None
+) -> VerdictFile:
     """Keep what became of a submission whose student and lab are known: notebook and evidence first, verdict last.
 
     A submission that gave no evidence (refused, or the grader failed) never replaces one that was judged.
+
+    Args:
+        outcome: what became of it.
+        identity: whose work it is.
+        course: the class.
+        lab: the lab.
+        received_at: when it was received, for nbgrader; now where nothing is said.
     """
     header = outcome.header
     assert header is not None
@@ -151,7 +160,8 @@ def record(outcome: Outcome, identity: Identity, course: Course, lab: Lab) -> Ve
             return document
     else:
         replace(notebook_file(header.student, lab.slug), notebook_bytes(outcome.notebook or {}))
-        replace(notebook_file(header.student, lab.slug).with_name("timestamp.txt"), _timestamp(header.moment))
+        file = notebook_file(header.student, lab.slug).with_name("timestamp.txt")
+        replace(file, timestamp(received_at or datetime.fromisoformat(document.graded_at)))
         replace(target, outcome.evidence)
     write(document)
     return document
@@ -191,9 +201,9 @@ def notebook_bytes(notebook: JsonObject) -> bytes:
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
 
 
-def _timestamp(moment: datetime) -> bytes:
-    """A timestamp.txt as nbgrader reads it (an ISO time with its zone)."""
-    return (moment.isoformat(timespec="seconds") + "\n").encode() if moment.year > 1 else b""
+def timestamp(moment: datetime) -> bytes:
+    """A timestamp.txt as nbgrader reads it: an ISO time with its zone."""
+    return (moment.isoformat(timespec="seconds") + "\n").encode()
 
 
 def evidence_of(document: VerdictFile) -> Evidence:

@@ -5,14 +5,28 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.grading import batch, intake, judge, people, regrade, report, rules, store, workers
+from autograder.grading import (
+    batch,
+    exports,
+    intake,
+    judge,
+    people,
+    receipts,
+    regrade,
+    report,
+    rules,
+    store,
+    workers,
+)
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
+from autograder.grading.lms import Entry, Lists
 from autograder.grading.people import Person
 from autograder.grading.sandbox import SandboxFault
 from autograder.grading.verdict_file import Mark
@@ -47,6 +61,11 @@ def no_engine(monkeypatch):
     return kit
 
 
+def listed(**files):
+    """The platform's list: file -> time of receipt."""
+    return Lists([Entry(datetime.fromisoformat(at), by_platform=True, file=name) for name, at in files.items()])
+
+
 @pytest.fixture
 def box(tmp_path):
     folder = tmp_path / "submissions"
@@ -54,8 +73,8 @@ def box(tmp_path):
     return folder
 
 
-def grade(course, box, force=False):
-    rows = Batch(course, jobs=1, force=force).run([box], lambda plan: None, lambda row: None)
+def grade(course, box, force=False, **receiving):
+    rows = Batch(course, jobs=1, force=force, **receiving).run([box], lambda plan: None, lambda row: None)
     return {(row.student or row.source, row.status): row for row in rows}
 
 
@@ -71,7 +90,10 @@ def test_a_class_is_graded_and_kept(course, ada, ben, box):
     assert document.identity == Identity(ok=True, message="", owner=None)
     assert store.evidence_of(document).student == "ada"
     assert (paths.classroom() / document.evidence).is_file()
-    assert store.notebook_file("ada", "90-tiny").with_name("timestamp.txt").read_text() == "2025-03-01T10:00:00+00:00\n"
+    receipt = receipts.load().of(document.submission_sha256)
+    assert (receipt.student, receipt.lab, receipt.known, receipt.refused) == ("ada", "90-tiny", "first seen", "")
+    file = store.notebook_file("ada", "90-tiny").with_name("timestamp.txt")
+    assert datetime.fromisoformat(file.read_text().strip()) == receipt.received_at
 
 
 def test_what_is_graded_and_unchanged_is_left_alone(course, ada, box, monkeypatch):
@@ -233,35 +255,129 @@ def test_a_verdict_of_a_newer_kit_is_left_alone_and_said(course, ada, box):
         assert "update this one" in caught.value.next_step and file.read_text() == newer
 
 
-def test_of_several_submissions_the_newest_counts_and_the_others_are_named(course, ada, box):
+def test_of_several_submissions_the_last_received_counts_and_the_others_are_named(course, ada, box):
+    """The student's clock says otherwise, and decides nothing."""
+    ada.written_at = "2030-01-01T00:00:00+00:00"
     ada.zip(box, ada.files("def double(n):\n    ...\n"), "b-first.zip")
     ada.written_at = "2025-03-02T09:00:00+02:00"
     ada.zip(box, name="a-second.zip")
     (box / "copy.zip").write_bytes((box / "a-second.zip").read_bytes())
-    rows = grade(course, box)
+    lists = listed(**{"b-first.zip": "2025-03-01T10:00Z", "a-second.zip": "2025-03-02T10:00Z"})
+    rows = grade(course, box, lists=lists)
     assert rows["ada", "graded"].score == 5.5 and rows["ada", "graded"].source in ("a-second.zip", "copy.zip")
-    assert "Older than" in rows["ada", "older"].remarks[0] and rows["ada", "older"].source == "b-first.zip"
+    assert "received later" in rows["ada", "older"].remarks[0] and rows["ada", "older"].source == "b-first.zip"
     assert rows["ada", "duplicate"].remarks == ("The same zip a second time.",)
     assert report.remarks(rows["ada", "duplicate"])[0] in ("a-second.zip:", "copy.zip:")  # the table names the file
 
 
-def test_an_older_one_never_replaces_a_newer_verdict_unless_forced(course, ada, box):
-    ada.written_at = "2025-03-05T10:00:00+00:00"
-    ada.zip(box)
-    grade(course, box)
-    ada.written_at = "2025-03-01T10:00:00+00:00"
+def test_a_tie_goes_by_the_attempt_then_by_the_name_and_the_rows_say_so(course, ada, ben, box):
+    for student in (ada, ben):
+        student.zip(box, student.files("def double(n):\n    ...\n"), f"z-{student.id}.zip")
+    ada.zip(box, name="a-ada (2).zip")  # as a browser names a second download
+    ben.zip(box, name="y-ben.zip")
+    rows = grade(course, box)
+    assert rows["ada", "graded"].score == 5.5 and "a later attempt: 3, not 0" in rows["ada", "graded"].remarks[0]
+    assert rows["ben", "graded"].score == 3.5 and "its name sorts last" in rows["ben", "graded"].remarks[0]
+    assert "its name sorts last" in rows["ben", "older"].remarks[0]
+
+
+def test_a_clock_that_is_off_is_named_and_blocks_nothing(course, ada, box):
+    ada.written_at = "2030-01-01T00:00:00+00:00"
     ada.zip(box, ada.files("def double(n):\n    ...\n"))
-    assert "graded already" in grade(course, box)["ada", "older"].remarks[0]
+    assert "clock is off" in grade(course, box)["ada", "graded"].remarks[0]
+    ada.written_at = "2025-03-02T09:00:00+02:00"
+    ada.zip(box)
+    row = grade(course, box, at=datetime(2029, 1, 1, tzinfo=UTC))["ada", "graded"]
+    assert row.score == 5.5 and not any("clock is off" in remark for remark in row.remarks)
+
+
+def test_what_was_received_before_never_replaces_a_newer_verdict_unless_forced(course, ada, box):
+    ada.zip(box)
+    grade(course, box, at=datetime(2025, 3, 5, 10, tzinfo=UTC))
+    ada.zip(box, ada.files("def double(n):\n    ...\n"))
+    row = grade(course, box, at=datetime(2025, 3, 1, 10, tzinfo=UTC))["ada", "older"]
+    assert "graded already, counts: received later" in row.remarks[0]
     assert store.read("ada", "90-tiny").score == 5.5
     assert grade(course, box, force=True)["ada", "graded"].score == 3.5
+
+
+def test_a_verdict_from_before_the_ledger_was_received_when_it_was_graded(course, ada, box):
+    """As version 0.1.0 left a class."""
+    ada.zip(box)
+    grade(course, box)
+    (paths.classroom() / receipts.FILE).unlink()
+    ada.zip(box, ada.files("def double(n):\n    ...\n"))
+    assert "graded already" in grade(course, box, at=datetime(2025, 3, 1, tzinfo=UTC))["ada", "older"].remarks[0]
+    assert grade(course, box, at=datetime(2099, 3, 1, tzinfo=UTC))["ada", "graded"].score == 3.5
+
+
+def test_a_list_that_comes_later_changes_what_counts(course, ada, box):
+    ada.zip(box, ada.files("def double(n):\n    ...\n"), "z.zip")
+    ada.zip(box, name="a.zip")
+    assert grade(course, box)["ada", "graded"].source == "z.zip"  # by its name
+    lists = listed(**{"z.zip": "2025-03-01T10:00Z", "a.zip": "2025-03-02T10:00Z"})
+    assert grade(course, box, lists=lists)["ada", "graded"].source == "a.zip"
+    assert grade(course, box)["ada", "unchanged"].source == "a.zip"  # the ledger remembers
+
+
+def test_nothing_that_was_handed_in_is_passed_over(course, ada, box):
+    ada.zip(box)
+    (box / "Cleo_12_assignsubmission_file_").mkdir()
+    (box / "Cleo_12_assignsubmission_file_" / "90-tiny.ipynb").write_bytes(b"{}")
+    (box / "Ben_13_assignsubmission_file_").mkdir()
+    (box / "Ben_13_assignsubmission_file_" / "90-tiny-answers.pdf").write_bytes(b"%PDF")
+    (box / "unpacked").mkdir()
+    (box / "unpacked" / "submission.json").write_bytes(b"{}")
+    (box / "unpacked" / "notebook.ipynb").write_bytes(b"{}")
+    (box / "deep.zip").write_bytes(packed({"inner.zip": packed({"innermost.zip": packed({"submission.json": b"{}"})})}))
+    rows = grade(course, box)
+    assert rows["ada", "graded"].score == 5.5
+    assert "a notebook alone" in rows["cleo", "refused"].remarks[0]
+    assert "of another kind (.pdf)" in rows["ben", "refused"].remarks[0]
+    assert "an unpacked submission" in rows["unpacked", "refused"].remarks[0]
+    assert "a zip in a zip in a zip" in rows["deep.zip: inner.zip", "refused"].remarks[0]
+    assert len(rows) == 5
+    made = exports.entries(course)
+    assert [(e.student, e.lab, e.status) for e in made[:2]] == [("", "?", "refused")] * 2  # at the head
+    found = {e.student: e for e in made if e.lab == "90-tiny"}
+    assert (found["cleo"].status, found["ben"].status) == ("refused", "refused")
+    assert "a notebook alone" in found["cleo"].remark
+
+
+def test_a_list_of_ones_own_says_whose_a_refused_file_is(course, ada, box):
+    ada.zip(box)
+    (box / "scan.pdf").write_bytes(b"%PDF")
+    (box / "notes.txt").write_bytes(b"mine")
+    grade(course, box)
+    at = datetime(2025, 3, 1, tzinfo=UTC)
+    lists = Lists(
+        [
+            Entry(at, by_platform=False, file="scan.pdf", student="ben", lab="90-tiny"),
+            Entry(at, by_platform=False, file="notes.txt", student="-"),
+        ]
+    )
+    rows = grade(course, box, lists=lists)
+    assert ("ben", "refused") in rows and "notes.txt" not in {source for source, _ in rows}
+    found = {(e.student, e.lab): e.status for e in exports.entries(course)}
+    assert found["ben", "90-tiny"] == "refused" and ("", "?") not in found
+
+
+def test_a_later_submission_that_was_refused_is_said_beside_the_one_that_counts(course, ada, box):
+    ada.zip(box, name="90-tiny-ada.zip")
+    grade(course, box, at=datetime(2025, 3, 1, tzinfo=UTC))
+    (box / "Ada_12_assignsubmission_file_90-tiny.pdf").write_bytes(b"%PDF")
+    rows = grade(course, box)
+    assert ("ada", "unchanged") in rows and ("ada", "refused") in rows
+    [entry] = [e for e in exports.entries(course) if (e.student, e.lab) == ("ada", "90-tiny")]
+    assert "A later submission was refused" in entry.remark
 
 
 def test_a_refused_newest_gives_way_to_the_one_before(course, ada, box):
     ada.zip(box, name="good.zip")
     ada.written_at = "2025-03-09T10:00:00+00:00"
-    content = bytearray(ada.zip(box, name="damaged.zip").read_bytes())
+    content = bytearray(ada.zip(box, name="later-damaged.zip").read_bytes())
     content[content.index(b"blobs/sha256/") + 80] ^= 0xFF
-    (box / "damaged.zip").write_bytes(bytes(content))
+    (box / "later-damaged.zip").write_bytes(bytes(content))
     rows = grade(course, box)
     assert "damaged" in rows["ada", "refused"].remarks[0] and rows["ada", "graded"].source == "good.zip"
     assert store.read("ada", "90-tiny").status == "graded"

@@ -28,7 +28,7 @@ def test_zips_folders_and_folders_of_folders(tmp_path, scratch):
     box = tmp_path / "box"
     (box / "Ada Lovelace_123_file").mkdir(parents=True)
     (box / ".hidden").mkdir()
-    for name in ("b.zip", "Ada Lovelace_123_file/a.ZIP", ".hidden/c.zip", "note.txt"):
+    for name in ("b.zip", "Ada Lovelace_123_file/a.ZIP", ".hidden/c.zip", "Thumbs.db", ".DS_Store"):
         (box / name).write_bytes(SUBMISSION)
     assert names([box], scratch) == ["Ada Lovelace_123_file/a.ZIP", "b.zip"]
     assert names([box / "b.zip", box], scratch) == ["b.zip", "Ada Lovelace_123_file/a.ZIP"]
@@ -36,9 +36,7 @@ def test_zips_folders_and_folders_of_folders(tmp_path, scratch):
 
 def test_a_zip_of_zips_is_taken_apart_under_names_of_our_own(tmp_path, scratch):
     outer = tmp_path / "all.zip"
-    outer.write_bytes(
-        packed({"../../evil.zip": SUBMISSION, "Ada/x.zip": SUBMISSION, "readme.txt": b"", "__MACOSX/._x.zip": b""})
-    )
+    outer.write_bytes(packed({"../../evil.zip": SUBMISSION, "Ada/x.zip": SUBMISSION, "__MACOSX/._x.zip": b""}))
     found = discover.find([outer], scratch)
     assert [one.name for one in found] == ["all.zip: ../../evil.zip", "all.zip: Ada/x.zip"]
     assert sorted(file.name for file in scratch.iterdir()) == ["00000.zip", "00001.zip"]
@@ -81,12 +79,67 @@ def test_links_are_not_followed(tmp_path, scratch):
     box.mkdir()
     (box / "link.zip").symlink_to(secret)
     (box / "a.zip").write_bytes(SUBMISSION)
-    assert names([box], scratch) == ["a.zip"]
+    found = discover.find([box], scratch)
+    assert [(one.name, bool(one.problem)) for one in found] == [("a.zip", False), ("link.zip", True)]
+    assert "link to another place" in found[1].problem
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.ipynb", "a notebook alone"),
+        ("a.pdf", "of another kind (.pdf)"),
+        ("a.tar.gz", "another kind (.gz)"),
+        ("a.7z", "an archive of another kind"),
+        ("README", "no zip"),
+    ],
+)
+def test_what_is_no_zip_is_named_with_what_to_do(tmp_path, scratch, name, said):
+    box = tmp_path / "box"
+    (box / "Ada").mkdir(parents=True)
+    (box / "Ada" / name).write_bytes(b"x")
+    outer = tmp_path / "all.zip"
+    outer.write_bytes(packed({f"Ada/{name}": b"x", "Ben/b.zip": SUBMISSION}))
+    for given in ([box], [box / "Ada" / name]):
+        [found] = discover.find(given, scratch)
+        assert said in found.problem and "course.py submit" in found.problem
+    assert [one.name for one in discover.find([outer], scratch) if one.problem] == [f"all.zip: Ada/{name}"]
+
+
+def test_an_unpacked_submission_is_one_row(tmp_path, scratch):
+    box = tmp_path / "box"
+    (box / "Ada" / "lab" / "files").mkdir(parents=True)
+    for name in ("submission.json", "notebook.ipynb", "files/a.txt"):
+        (box / "Ada" / "lab" / name).write_bytes(b"{}")
+    for given in (box, box / "Ada" / "lab"):
+        [found] = discover.find([given], scratch)
+        assert "an unpacked submission" in found.problem and found.file is None
+    outer = tmp_path / "all.zip"
+    outer.write_bytes(packed({"Ada/submission.json": b"{}", "Ada/notebook.ipynb": b"{}", "Ben/b.zip": SUBMISSION}))
+    found = discover.find([outer], scratch)
+    assert [(one.name, "unpacked" in one.problem) for one in found] == [
+        ("all.zip: Ada", True),
+        ("all.zip: Ben/b.zip", False),
+    ]
+
+
+def test_a_submission_with_a_folder_around_everything_stays_one(tmp_path, scratch):
+    file = tmp_path / "a.zip"
+    file.write_bytes(packed({"lab/submission.json": b"{}", "lab/files/data.zip": SUBMISSION}))
+    assert names([file], scratch) == ["a.zip"]
+
+
+def test_a_list_that_lies_there_is_no_submission(tmp_path, scratch):
+    (tmp_path / "box").mkdir()
+    (tmp_path / "box" / "list.csv").write_bytes(b"x")
+    (tmp_path / "box" / "a.zip").write_bytes(SUBMISSION)
+    found = discover.find([tmp_path / "box"], scratch, [tmp_path / "box" / "list.csv"])
+    assert [one.name for one in found] == ["a.zip"]
 
 
 def test_nothing_to_grade_is_an_error_with_the_next_step(tmp_path, scratch):
     with pytest.raises(CourseError, match="does not exist"):
         discover.find([tmp_path / "none"], scratch)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CourseError, match="no zip in"):
+    with pytest.raises(CourseError, match="nothing in"):
         discover.find([tmp_path / "empty"], scratch)

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -18,12 +19,26 @@ from nbgrader.api import Gradebook
 
 from autograder import paths
 from autograder.cli import instructor
-from autograder.grading import exports, feedback, gradebook, judge, people, regrade, released, store
+from autograder.grading import (
+    exports,
+    feedback,
+    gradebook,
+    judge,
+    lateness,
+    people,
+    platforms,
+    receipts,
+    regrade,
+    released,
+    store,
+)
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
+from autograder.grading.receipts import Receipt
 from autograder.labs import manifest, release
 
 from .doubles import LocalRunner, kind_probe
+from .submissions import Student
 
 pytestmark = pytest.mark.slow  # nbgrader's gradebook takes seconds to create
 
@@ -298,14 +313,82 @@ def test_a_lost_gradebook_is_made_again_whole_or_not_at_all(course, ada, grade):
     assert not file.with_name("gradebook.db.new").exists()
 
 
-def test_a_late_submission_is_penalised_by_nbgraders_rules(course, ada, grade):
+DEADLINES = """lab,student,due,penalty,cap,until
+90-tiny,*,2026-01-01T00:00+01:00,10%,50%,2026-01-20T00:00+01:00
+90-tiny,cleo,2026-01-03T00:00+01:00,,,
+"""
+
+
+def received(document, at):
+    """Say when a submission was received, as the platform's list does."""
+    ledger = receipts.load()
+    ledger.note(
+        Receipt(
+            sha256=document.submission_sha256,
+            student=document.student,
+            lab=document.lab,
+            received_at=at,
+            known="lms list",
+        )
+    )
+    ledger.write()
+
+
+def test_lateness_is_the_same_everywhere_and_follows_the_files(course, ada, ben, lab, grade):
+    """In the gradebook, by nbgrader's own command, in the export and on the feedback page; again and again."""
+    (paths.classroom() / lateness.FILE).write_text(DEADLINES, encoding="utf-8")
+    cleo = Student("cleo", course, lab)
+    for student, at in (
+        (ada, "2026-01-02T12:00+01:00"),
+        (ben, "2026-01-21T00:00+01:00"),
+        (cleo, "2026-01-03T00:00+01:00"),
+    ):
+        received(grade(student), at)
+    for command in ("", "autograde", "", "autograde"):
+        if command:
+            nbgrader(command, "90-tiny", "--force")
+            nbgrader("generate_feedback", "90-tiny", "--force")
+        else:
+            gradebook.sync(course)
+        assert {row[0]: row[6] for row in rows()} == {"ada": 1.4, "ben": 5.5, "cleo": None}
+        found = {e.student: (e.score, e.days_late, e.penalty) for e in exports.entries(course) if e.lab == "90-tiny"}
+        assert found == {"ada": (4.1, 2, 1.4), "ben": (0.0, 20, 5.5), "cleo": (5.5, 0, 0.0)}
+        page = (paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8")
+        assert "4.1 of 7 points" in page and "2 days late" in page and "1.4 points are taken off" in page
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    (paths.classroom() / lateness.FILE).write_text(DEADLINES.replace("10%", "0.5"), encoding="utf-8")
+    [entry] = [e for e in exports.entries(course) if (e.student, e.lab) == ("ada", "90-tiny")]
+    assert (entry.score, entry.penalty, entry.status) == (5.5, 1.0, "graded")  # before the gradebook knows
+    gradebook.sync(course)
+    assert {row[0]: row[6] for row in rows()} == {"ada": 1.0, "ben": 5.5, "cleo": None}
+    with Gradebook(released.database()) as book:
+        assert book.find_assignment("90-tiny").duedate == datetime(2025, 12, 31, 23)
+        assert book.find_submission("90-tiny", "ada").timestamp == datetime(2026, 1, 2, 11)
+        found = book.find_submission("90-tiny", "ada")
+        assert (found.score, found.late_submission_penalty) == (6.5, 1.0)
+
+
+def test_what_may_have_been_in_time_costs_nothing_and_is_in_no_final_score(course, ada, grade):
+    grade(ada)
+    (paths.classroom() / lateness.FILE).write_text(DEADLINES, encoding="utf-8")
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    [entry] = [e for e in exports.entries(course) if (e.student, e.lab) == ("ada", "90-tiny")]
+    assert (entry.score, entry.penalty, entry.status) == (6.5, 0.0, "needs review")
+    assert "may have been received before" in entry.remark and "--received" in entry.remark
+    assert platforms.final([entry], course.labs.find("90-tiny")) == []
+
+
+def test_a_date_that_was_entered_with_nbgraders_commands_stays_and_takes_nothing_off(course, ada, grade):
     grade(ada)
     gradebook.sync(course)
     with Gradebook(released.database()) as book:
         book.update_or_create_assignment("90-tiny", duedate="2025-02-01 00:00:00 UTC")
     shutil.rmtree(paths.classroom() / "feedback")
     gradebook.sync(course)
-    assert {row[6] for row in rows()} == {None}  # its default: late, but nothing is taken off
+    assert {row[6] for row in rows()} == {None}
+    with Gradebook(released.database()) as book:
+        assert book.find_assignment("90-tiny").duedate == datetime(2025, 2, 1)
 
 
 def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade):
@@ -315,11 +398,11 @@ def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade
     give("ada", "why", manual_score=1.0, needs_manual_grade=False)
     made = {(entry.student, entry.lab): entry for entry in exports.entries(people.load())}
     assert (made["ada", "90-tiny"].score, made["ada", "90-tiny"].status) == (6.5, "graded")
-    assert (made["ben", "90-tiny"].score, made["ben", "90-tiny"].status) == (3.5, "open")
+    assert (made["ben", "90-tiny"].score, made["ben", "90-tiny"].status) == (3.5, "needs review")
     assert made["ben", "90-tiny"].ungraded == ("why",) and made["ben", "total"].ungraded == ("90-tiny/why",)
     assert made["cleo", "90-tiny"].status == "missing" and made["ada", "total"].score == 6.5
     totals = {student: entry.status for (student, lab), entry in made.items() if lab == "total"}
-    assert totals == {"ada": "graded", "ben": "open", "cleo": "missing"}
+    assert totals == {"ada": "graded", "ben": "needs review", "cleo": "missing"}
     listed = list(made.values())
     lines = exports.as_csv(listed).splitlines()
     assert lines[0] == ",".join(exports.COLUMNS) and lines[1].startswith(
@@ -327,14 +410,8 @@ def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade
     )
     assert len(lines) == 1 + 3 * 2
     assert json.loads(exports.as_json(listed))[0]["score"] == 6.5
-    assert exports.as_canvas(listed).splitlines() == [
-        "Student,ID,SIS User ID,SIS Login ID,Section,90-tiny",
-        "    Points Possible,,,,,7",
-        "Ada,,,ada,,6.5",
-        "Ben,,,ben,,",
-        "Cleo,,,cleo,,",
-    ]
-    assert exports.as_moodle(listed).splitlines()[1] == "ada,ada@example.org,Ada,6.5"
+    moodle = platforms.moodle(listed, course.labs.find("90-tiny"))
+    assert moodle.text.splitlines() == ["ID number,Email address,Full name,90-tiny", "ada,ada@example.org,Ada,6.5"]
 
 
 def other_points(points):
@@ -357,11 +434,10 @@ def test_points_out_of_other_ones_are_open_until_they_are_judged_again(course, a
     changed = other_points(points)
     total = changed.labs.find("90-tiny").total
     entry = exported()["ada", "90-tiny"]
-    assert (entry.status, entry.score, entry.max_score, entry.claimed) == ("open", 0, total, 0)
+    assert (entry.status, entry.score, entry.max_score, entry.claimed) == ("needs review", 0, total, 0)
     assert set(entry.ungraded) == {"pushed", "round-trip", "double", "engine", "why"}
     listed = list(exported().values())
-    assert exports.as_canvas(listed).splitlines()[2] == "Ada,,,ada,,"
-    assert exports.as_moodle(listed).splitlines()[1] == "ada,ada@example.org,Ada,"
+    assert platforms.final(listed, changed.labs.find("90-tiny")) == []
     done = CliRunner().invoke(instructor.export, [])
     assert done.exit_code == 0 and "ada 90-tiny" in done.stderr and "python3 course.py regrade" in done.stderr
     regrade.run(regrade.candidates([], [], changed), changed, lambda row: None)
@@ -380,13 +456,8 @@ def test_a_verdict_that_does_not_say_its_rules_stands_while_the_sum_is_the_same(
     assert exported()["ada", "90-tiny"].score == 0
 
 
-def test_canvas_gets_the_last_name_first():
-    given = ["Ada Lovelace", "Ada, L.", "Lovelace, Ada King", "Ada", ""]
-    assert [exports._last_first(name) for name in given] == ["Lovelace, Ada", *given[1:]]
-
-
 def test_a_name_that_looks_like_a_formula_stays_a_name():
-    assert exports._cell("=cmd|'/c calc'!A1") == "'=cmd|'/c calc'!A1" and exports._cell(3.50) == "3.5"
+    assert exports.cell("=cmd|'/c calc'!A1") == "'=cmd|'/c calc'!A1" and exports.cell(3.50) == "3.5"
 
 
 def test_regrading_changes_points_and_says_so(course, ada, grade, kit):

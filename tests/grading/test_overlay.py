@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 from autograder import paths
 from autograder.cli.student import status
 from autograder.errors import CourseError
-from autograder.grading import exports, gradebook, judge, people, regrade, released, store, workers
+from autograder.grading import exports, gradebook, judge, people, platforms, regrade, released, store, workers
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
@@ -54,7 +54,7 @@ def change(course):
 
 def judged(student, course, tmp_path):
     tools = Tools(course, sandbox=LocalRunner, probe=kind_probe)
-    outcome = judge.judge(student.id, student.zip(tmp_path), tools)
+    outcome = judge.judge(student.id, student.zip(tmp_path / "zips"), tools)
     assert outcome.status == "graded", outcome.problems
     return store.record(outcome, Identity(), course, course.labs.find(student.lab.slug))
 
@@ -86,7 +86,7 @@ def test_a_change_of_points_judges_stored_evidence_again(course, change, ada, tm
 
     monkeypatch.setattr(Batch, "ready", ready)
     monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
-    [row] = Batch(change(""), jobs=1).run([tmp_path], lambda plan: None, lambda row: None)
+    [row] = Batch(change(""), jobs=1).run([tmp_path / "zips"], lambda plan: None, lambda row: None)
     assert row.status == "graded" and (row.score, row.max_score) == (5.5, 7)  # `grade` notices the change as well
 
 
@@ -107,8 +107,8 @@ def test_gradebook_feedback_and_export_have_the_classs_points(course, change, ad
     entries = {(entry.student, entry.lab): entry for entry in exports.entries(changed)}
     assert {lab for _, lab in entries} == {"90-tiny", "total"}
     assert (entries["ada", "90-tiny"].score, entries["ada", "total"].max_score) == (7.5, 7.5)
-    canvas = exports.as_canvas(list(entries.values())).splitlines()
-    assert canvas[0].endswith("Section,90-tiny") and canvas[1].endswith(",7.5")
+    moodle = platforms.moodle(list(entries.values()), changed.labs.find("90")).text.splitlines()
+    assert moodle[0].endswith(",90-tiny") and moodle[1].endswith(",7.5")
     page = (paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8")
     assert "7.5 of 7.5 points" in page
 
@@ -118,7 +118,7 @@ def test_a_lab_that_is_left_out_is_refused_with_the_reason(course, change, tmp_p
     judged(small, course, tmp_path)
     left_out = change(LEFT_OUT)
     assert left_out.labs.slugs() == ["90-tiny"]
-    outcome = judge.judge("x", tmp_path / "91-small-ada.zip", Tools(left_out, LocalRunner, kind_probe))
+    outcome = judge.judge("x", tmp_path / "zips" / "91-small-ada.zip", Tools(left_out, LocalRunner, kind_probe))
     assert outcome.status == "refused" and "91-small, which this class leaves out" in outcome.problems[0]
     assert regrade.candidates([], [], left_out) == []
     with pytest.raises(CourseError) as caught:

@@ -1,0 +1,270 @@
+"""When a submission was received, and who says so: ``class/received.jsonl``, a ledger that only grows.
+
+A submission's own ``written_at`` is what a student's clock said, so it decides nothing. What counts is when the work
+was received, known in one of these ways, the most trusted first:
+
+``lms list``
+    the learning platform's list of submissions (``course grade --received FILE``);
+``lms name``
+    the name that the platform gave the file in its bulk download: it holds the attempt, and whether it was late;
+``instructor``
+    a time that the instructor gave (``course grade --received-at TIME``, or a list of one's own);
+``first seen``
+    when ``course grade`` saw the file for the first time. The time of the file itself is no better: a copy changes it.
+
+Each line is a JSON object. A line is never changed; what is learned later is a further line, and a reader takes of each
+zip the best.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from autograder import paths
+from autograder.evidence.model import Text
+from autograder.formats import Format, Newer, Unreadable
+
+FILE = "received.jsonl"
+Known = Literal["lms list", "lms name", "instructor", "first seen"]
+TRUST: tuple[Known, ...] = ("lms list", "lms name", "instructor", "first seen")
+CLOCK_TOLERANCE = 300.0  # seconds by which a machine's clock may be off without a remark
+
+
+class Receipt(BaseModel):
+    """A line of the ledger.
+
+    Attributes:
+        sha256: of the zip, hex; of the file where it is none.
+        student: id of the student whose work it is; empty while nobody knows.
+        lab: slug; empty while nobody knows.
+        name: what the file is called.
+        submitter: who handed it in, as the learning platform writes that; empty where it says nothing.
+        received_at: when it was received.
+        known: how that is known.
+        attempt: the platform's number of the attempt.
+        late: whether the platform says that it came late.
+        refused: why it was refused; empty where it was not.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: int = Field(default=1, alias="schema")
+    sha256: str
+    student: str = ""
+    lab: str = ""
+    name: Text = ""
+    submitter: Text = ""
+    received_at: AwareDatetime
+    known: Known
+    attempt: int | None = None
+    late: bool | None = None
+    refused: Text = ""
+
+    @property
+    def order(self) -> tuple[datetime, int, str]:
+        """Of several submissions the one with the greatest order counts: by time, then attempt, then name."""
+        return self.received_at, self.attempt or 0, self.name
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the time is one of receipt, and not only the latest that it can have been."""
+        return self.known in ("lms list", "instructor")
+
+
+RECEIPTS: Format[Receipt] = Format(
+    "a line of the list of what was received",
+    f"class/{FILE}",
+    Receipt,
+    next_step=f"Put back a copy of class/{FILE}. Without it, everything counts as first seen when it is graded again.",
+)
+
+
+@dataclass
+class Ledger:
+    """What was received so far.
+
+    Attributes:
+        lines: of the file, in their order.
+    """
+
+    lines: list[Receipt] = field(default_factory=list)
+    _by_zip: dict[str, list[Receipt]] = field(default_factory=dict, repr=False)
+    _new: list[Receipt] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        for line in self.lines:
+            self._by_zip.setdefault(line.sha256, []).append(line)
+
+    def of(self, sha256: str) -> Receipt | None:
+        """The best that is known of a zip; None where it was never received.
+
+        Of several times that are known in the same way, the last line's counts. Attempt, submitter and lateness come
+        from whichever line knows them, the most trusted first.
+        """
+        found = sorted(reversed(self._by_zip.get(sha256, ())), key=lambda line: TRUST.index(line.known))
+        if not found:
+            return None
+        timed = next((line for line in found if line.known != "lms name"), found[0])
+        last = self._by_zip[sha256][-1]
+        return timed.model_copy(
+            update={
+                "attempt": next((line.attempt for line in found if line.attempt is not None), None),
+                "late": next((line.late for line in found if line.late is not None), None),
+                "submitter": next((line.submitter for line in found if line.submitter), ""),
+                "student": last.student or timed.student,
+                "lab": last.lab or timed.lab,
+                "refused": last.refused,
+            }
+        )
+
+    def in_hand(self, sha256: str) -> Receipt | None:
+        """The earliest receipt of a zip among those that are known best: of bytes that came twice, the first counts.
+
+        A file that was seen here was received before, so the first sight of it counts too.
+        """
+        best = self.of(sha256)
+        if best is None:
+            return None
+        times = [line for line in self._by_zip[sha256] if line.known == best.known or not line.is_certain]
+        first = min(times, key=lambda line: line.received_at)
+        return best.model_copy(update={"received_at": first.received_at, "known": first.known})
+
+    def zips(self) -> Iterator[Receipt]:
+        """The best of each zip, in the order in which they were first seen."""
+        for sha256 in self._by_zip:
+            best = self.of(sha256)
+            assert best is not None
+            yield best
+
+    def note(self, line: Receipt) -> None:
+        """Keep a line that says something new; :meth:`write` writes it."""
+        known = self._by_zip.setdefault(line.sha256, [])
+        if not line.is_certain:  # it was seen when it was seen first
+            seen = next((one for one in known if not one.is_certain), None)
+            line = line if seen is None else line.model_copy(update={"received_at": seen.received_at})
+        if line in known and known[-1].refused == line.refused:
+            return
+        if not line.is_certain and any(_says_no_more(line, one) for one in known) and known[-1].refused == line.refused:
+            return
+        known.append(line)
+        self.lines.append(line)
+        self._new.append(line)
+
+    def refuse(self, sha256: str, reason: str) -> None:
+        """Keep why a zip was refused when it was judged, or that it no longer is (no reason)."""
+        best = self.of(sha256)
+        if best is not None and best.refused != reason:
+            self.note(best.model_copy(update={"refused": reason}))
+
+    def write(self) -> None:
+        """Write the new lines at the end of the file."""
+        new, self._new = self._new, []
+        if new:
+            _append(b"".join(RECEIPTS.to_json(line) + b"\n" for line in new))
+
+
+def _says_no_more(line: Receipt, known: Receipt) -> bool:
+    """Whether an uncertain line adds nothing to one that is known."""
+    same = (line.submitter or known.submitter, line.attempt or known.attempt, line.student or known.student)
+    return (
+        same == (known.submitter, known.attempt, known.student)
+        and (line.lab or known.lab) == known.lab
+        and line.late in (None, known.late)
+        and TRUST.index(line.known) >= TRUST.index(known.known)
+        and line.received_at >= known.received_at
+    )
+
+
+def _append(content: bytes) -> None:
+    """Write at the end of the ledger; a line that a killed run left unfinished gets its end first."""
+    file = paths.classroom() / FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+b") as out:
+        if out.tell():
+            out.seek(-1, os.SEEK_END)
+            if out.read(1) != b"\n":
+                content = b"\n" + content
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def load() -> Ledger:
+    """The ledger of the class; an empty one where nothing was received yet.
+
+    A last line that is cut off, by a run that was killed, is passed over.
+
+    Raises:
+        Unreadable: another line is damaged; names it.
+        Newer: a newer kit wrote it.
+    """
+    file = paths.classroom() / FILE
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return Ledger()
+    *whole, rest = content.split(b"\n")
+    lines: list[Receipt] = []
+    for number, line in enumerate(whole, start=1):
+        if not line.strip():
+            continue
+        try:
+            lines.append(RECEIPTS.from_json(line))
+        except Newer:
+            raise
+        except Unreadable as problem:
+            if not line.rstrip().endswith(b"}"):
+                continue  # a killed run left it unfinished, and the next one ended the line
+            raise Unreadable(
+                expected=problem.expected,
+                detail=f"line {number} of class/{FILE}: {problem.detail}",
+                next_step=problem.next_step,
+            ) from None
+    if rest.strip().endswith(b"}"):
+        lines.append(RECEIPTS.from_json(rest))
+    return Ledger(lines)
+
+
+def now() -> datetime:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def clock_remark(written: datetime, received: Receipt) -> str:
+    """A sentence about a student's clock that is off; empty where nothing shows it.
+
+    A submission cannot have been written after it was received. Nothing follows from it.
+    """
+    ahead = (written - received.received_at).total_seconds()
+    if ahead <= CLOCK_TOLERANCE:
+        return ""
+    return (
+        f"The student's clock is off: it says written at {written.isoformat(timespec='seconds')}, which is after "
+        f"{said(received)}. Nothing is decided by it."
+    )
+
+
+def said(receipt: Receipt) -> str:
+    """When it was received and how that is known, for people."""
+    how = {
+        "lms list": "received, by the platform's list",
+        "lms name": "first seen here",
+        "instructor": "received, by the instructor",
+        "first seen": "first seen here",
+    }[receipt.known]
+    return f"{receipt.received_at.isoformat(timespec='seconds')} ({how})"
+
+
+def why_newer(newest: Receipt, other: Receipt) -> str:
+    """Which rule says that one submission counts and not the other, as the end of a sentence."""
+    if newest.received_at != other.received_at:
+        return f"received later: {said(newest)}, not {said(other)}"
+    if (newest.attempt or 0) != (other.attempt or 0):
+        return f"received at the same time, and a later attempt: {newest.attempt or 0}, not {other.attempt or 0}"
+    return "received at the same time, and its name sorts last"

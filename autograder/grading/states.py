@@ -1,0 +1,38 @@
+"""The states of a student's work for a lab, said once: for the report, exports, feedback and the guide."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+State = Literal["graded", "needs review", "refused", "missing", "not graded"]
+
+GRADED: State = "graded"
+NEEDS_REVIEW: State = "needs review"
+REFUSED: State = "refused"
+MISSING: State = "missing"
+NOT_GRADED: State = "not graded"
+
+MEANING: dict[State, str] = {
+    GRADED: "every point is given and final",
+    NEEDS_REVIEW: "a person has to look: a written answer, points given by hand for an earlier answer, a judgement "
+    "that was not possible, rules that changed, or a time of receipt that nobody knows",
+    REFUSED: "something was handed in that cannot be graded; the reason says what to do",
+    MISSING: "nothing was handed in",
+    NOT_GRADED: "a fault of the grader; the next run tries again",
+}
+EXPORTED: dict[State, str] = {
+    GRADED: "in every export",
+    NEEDS_REVIEW: "csv and json: the points so far, with what is open in `ungraded`; left out of canvas and moodle",
+    REFUSED: "csv and json: 0, with the reason; left out of canvas and moodle",
+    MISSING: "csv and json: 0; left out of canvas and moodle",
+    NOT_GRADED: "csv and json: 0, with the reason; left out of canvas and moodle",
+}
+
+
+def total(states: set[State]) -> State:
+    """The state of a student's total: missing when every lab is, graded when all that was handed in is."""
+    if states <= {MISSING}:
+        return MISSING
+    if NOT_GRADED in states:
+        return NOT_GRADED
+    return NEEDS_REVIEW if states & {NEEDS_REVIEW, REFUSED} else GRADED

@@ -1,0 +1,130 @@
+"""Files for Canvas and Moodle: one lab, only final scores, in the column that is there; no grade is ever cleared."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from autograder.errors import CourseError
+from autograder.grading import platforms
+from autograder.grading.exports import Entry
+from autograder.labs import manifest
+
+LAB = manifest.find("04")
+HEAD = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+COLUMNS = ["Essay (90)", "Lab 04 Tags (101)", "Lab 14 (102)", "Assignments Current Score", "Final Score"]
+
+
+def entry(student, score=9.5, status="graded", **more):
+    return Entry(student, more.pop("name", student.title()), more.pop("email", ""), LAB.slug, score, LAB.total, status)
+
+
+MADE = [
+    entry("ada", name="Ada Lovelace"),
+    entry("ben", 4.0, "needs review"),
+    entry("cleo", 0.0, "missing"),
+    entry("dan", 0.0, "refused"),
+    entry("eve", 0.0, email="eve@example.org"),
+    Entry("ada", "Ada", "", "total", 9.5, 100, "graded"),
+]
+ROWS = [
+    ["    Points Possible", "", "", "", "", "5", "10", "10", "(read only)", "(read only)"],
+    ["Lovelace, Ada", "1", "s1", "ada", "A", "4", "7", "", "", ""],
+    ["Ben", "2", "s2", "ben", "A", "4", "8", "3", "", ""],
+    ["Cleo", "3", "s3", "cleo", "A", "4", "9", "", "", ""],
+    ["Student, Test", "9", "", "f00d", "A", "", "", "", "", ""],
+]
+
+
+@pytest.fixture
+def given(tmp_path):
+    def one(head=(*HEAD, *COLUMNS), rows=tuple(ROWS), separator=","):
+        file = tmp_path / "canvas.csv"
+        with file.open("w", encoding="utf-8-sig", newline="") as out:
+            csv.writer(out, delimiter=separator).writerows([head, *rows])
+        return file
+
+    return one
+
+
+def table(done):
+    return list(csv.reader(io.StringIO(done.text)))
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_the_scores_of_one_lab_are_filled_into_canvas_own_file(given, separator):
+    eve = ["Eve", "5", "s5", "EVE@example.org", "A", "", "", "", "", ""]
+    done = platforms.canvas(MADE, LAB, given(rows=(*ROWS, eve), separator=separator))
+    assert table(done) == [
+        [*HEAD, "Lab 04 Tags (101)"],
+        ["    Points Possible", "", "", "", "", "10"],
+        ["Lovelace, Ada", "1", "s1", "ada", "A", "9.5"],
+        ["Eve", "5", "s5", "EVE@example.org", "A", "0"],
+    ]
+    assert done.students == ("ada", "eve") and done.left_out == () and done.remarks == ()
+
+
+def test_whom_canvas_does_not_know_is_named(given):
+    done = platforms.canvas(MADE, LAB, given())
+    assert done.students == ("ada",) and done.left_out == ("eve",)
+
+
+def test_other_points_possible_and_a_student_twice_are_said(given):
+    rows = [[*ROWS[0][:6], "20", *ROWS[0][7:]], ROWS[1], ROWS[1]]
+    done = platforms.canvas(MADE, LAB, given(rows=rows))
+    assert (
+        "has 20 points, here 04-tagging has 10" in done.remarks[0] and "ada is in canvas.csv twice" in done.remarks[1]
+    )
+    assert len(table(done)) == 3
+
+
+@pytest.mark.parametrize(
+    ("titles", "column", "found"),
+    [
+        (["Essay (90)"], None, "no column for 04-tagging"),
+        (["Lab 04 (1)", "Lab 4 again (2)"], None, "2 columns for 04-tagging"),
+        (["04-tagging"], None, "no column"),  # without a number an import would make a new assignment
+        (["Lab 04 (1)"], "Lab 4", "no column"),
+    ],
+)
+def test_which_column_is_never_guessed(given, titles, column, found):
+    with pytest.raises(CourseError) as caught:
+        platforms.canvas(MADE, LAB, given(head=[*HEAD, *titles], rows=[]), column)
+    assert found in caught.value.found and "--column" in caught.value.next_step
+
+
+@pytest.mark.parametrize("title", ["04-tagging (7)", "Registry lab: 04-tagging (7)", f"{LAB.title} (7)", "Lab 4 (7)"])
+def test_the_columns_that_mean_the_lab(given, title):
+    head = [*HEAD, "Lab 1 (1)", title, "Lab 40 (3)", "Week 4 quiz (4)"]
+    done = platforms.canvas(MADE, LAB, given(head=head, rows=[["", "1", "", "ada", "", "", "3", "", ""]]))
+    assert table(done)[0][-1] == title and table(done)[1][-1] == "9.5"
+    named = platforms.canvas(MADE, LAB, given(head=head, rows=[]), "Week 4 quiz (4)")
+    assert table(named)[0][-1] == "Week 4 quiz (4)"
+
+
+def test_a_read_only_column_and_a_file_of_another_kind_are_errors(given, tmp_path):
+    rows = [[*ROWS[0][:6], "(read only)", *ROWS[0][7:]]]
+    with pytest.raises(CourseError, match="read only"):
+        platforms.canvas(MADE, LAB, given(rows=rows))
+    with pytest.raises(CourseError, match="Student, ID and Section"):
+        platforms.canvas(MADE, LAB, given(head=["id", "name"], rows=[]))
+    with pytest.raises(CourseError):
+        platforms.canvas(MADE, LAB, tmp_path / "none.csv")
+
+
+def test_a_name_decides_only_where_canvas_has_no_login(given):
+    rows = [["Lovelace, Ada", "1", "", "", "A", "", "", "", "", ""]]
+    assert platforms.canvas(MADE, LAB, given(rows=rows)).students == ("ada",)
+    rows = [["Lovelace, Ada", "1", "", "somebody", "A", "", "", "", "", ""]]
+    assert platforms.canvas(MADE, LAB, given(rows=rows)).students == ()
+
+
+def test_moodle_gets_those_with_a_final_score():
+    done = platforms.moodle(MADE, LAB)
+    assert table(done) == [
+        ["ID number", "Email address", "Full name", "04-tagging"],
+        ["ada", "", "Ada Lovelace", "9.5"],
+        ["eve", "eve@example.org", "Eve", "0"],
+    ]
