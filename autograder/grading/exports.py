@@ -119,10 +119,12 @@ class _Class:
         if refused is not None and refused.order > receipt.order:
             remarks.append(f"A later submission was refused ({refused.name}, {said(refused)}): {refused.refused}")
         if document.evidence is None or key not in self.graded:
-            remarks[:0] = document.problems or ["It is not in the gradebook. Run the same `course grade` again."]
+            remarks[:0] = document.problems or [
+                "It is not in the gradebook. Run the same `python3 course.py grade` again."
+            ]
             return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
         if key in self.stale:  # its points are out of other ones
-            remarks.insert(0, "Graded before the lab's checks or points changed. Run `course regrade`.")
+            remarks.insert(0, "Graded before the lab's checks or points changed. Run `python3 course.py regrade`.")
             return self._entry(person, lab, states.NEEDS_REVIEW, receipt, document, *remarks)
         given = self.graded[key]
         late = self.when.of(document, given.score)

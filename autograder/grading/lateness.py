@@ -132,7 +132,9 @@ def judged(receipt: Receipt | None, deadline: Deadline | None, score: float, max
         return Lateness()
     if receipt is not None and (receipt.is_certain or receipt.received_at <= deadline.due):
         return late(receipt.received_at, deadline, score, max_score)
-    then = "Give the platform's list of submissions (course grade … --received FILE) or the time (--received-at TIME)."
+    then = (
+        "Give `python3 course.py grade` the platform's list of submissions (--received), or the time (--received-at)."
+    )
     if receipt is None:
         return Lateness(deadline, doubt=f"Due {said(deadline)}, and nobody knows when it was received. {then}")
     seen = receipt.received_at.isoformat(timespec="minutes")
