@@ -151,7 +151,7 @@ class _Door:
                 "late": name.late if entry.late is None else entry.late,
             }
             ledger.note(base.model_copy(update=update))
-        best = ledger.of(seen.sha256)
+        best = ledger.of(seen.sha256, base.name)
         assert best is not None
         return best
 

@@ -94,8 +94,8 @@ class _Class:
     def __post_init__(self) -> None:
         """Sort what was refused: the last of each student and lab, and what nobody knows the owner of."""
         labs = set(self.course.labs.slugs())
-        for receipt in self.when.ledger.zips():
-            if not receipt.refused or receipt.student == NOBODY:
+        for receipt in self.when.ledger.refused():
+            if receipt.student == NOBODY:
                 continue
             known = receipt.student and (self.course.roster is None or receipt.student in self.course.roster)
             if known and receipt.lab in labs:

@@ -70,14 +70,15 @@ def read_name(label: str) -> Name:
     Args:
         label: as the report calls the file, with folders, and the zips around it before a colon.
     """
-    path = PurePosixPath(label.rpartition(": ")[2].replace("\\", "/"))
-    again = AGAIN.search(path.stem)
+    files = [PurePosixPath(part.replace("\\", "/")) for part in reversed(label.split(": "))]  # the innermost first
+    again = AGAIN.search(files[0].stem)
     attempt = int(again["attempt"] or again["copy"]) + 1 if again else None
-    for part in (path.name, path.parent.name):
-        if found := MOODLE.match(part):
-            return Name(found["name"], found["user"], attempt=attempt)
-    if found := CANVAS.match(path.name):
-        return Name(found["name"], found["user"], found["attachment"], attempt, found["late"] is not None)
+    for path in files:
+        for part in (path.name, path.parent.name):
+            if found := MOODLE.match(part):
+                return Name(found["name"], found["user"], attempt=attempt)
+        if found := CANVAS.match(path.name):
+            return Name(found["name"], found["user"], found["attachment"], attempt, found["late"] is not None)
     return Name(attempt=attempt)
 
 

@@ -101,17 +101,22 @@ class Ledger:
         for line in self.lines:
             self._by_zip.setdefault(line.sha256, []).append(line)
 
-    def of(self, sha256: str) -> Receipt | None:
+    def of(self, sha256: str, name: str | None = None) -> Receipt | None:
         """The best that is known of a zip; None where it was never received.
 
         Of several times that are known in the same way, the last line's counts. Attempt, submitter and lateness come
         from whichever line knows them, the most trusted first.
+
+        Args:
+            sha256: of the zip, hex.
+            name: only what came under this name; the same bytes may come from two people, where they are no zip.
         """
-        found = sorted(reversed(self._by_zip.get(sha256, ())), key=lambda line: TRUST.index(line.known))
+        lines = [line for line in self._by_zip.get(sha256, ()) if name in (None, line.name)]
+        found = sorted(reversed(lines), key=lambda line: TRUST.index(line.known))
         if not found:
             return None
         timed = next((line for line in found if line.known != "lms name"), found[0])
-        last = self._by_zip[sha256][-1]
+        last = lines[-1]
         return timed.model_copy(
             update={
                 "attempt": next((line.attempt for line in found if line.attempt is not None), None),
@@ -135,12 +140,15 @@ class Ledger:
         first = min(times, key=lambda line: line.received_at)
         return best.model_copy(update={"received_at": first.received_at, "known": first.known})
 
-    def zips(self) -> Iterator[Receipt]:
-        """The best of each zip, in the order in which they were first seen."""
-        for sha256 in self._by_zip:
-            best = self.of(sha256)
-            assert best is not None
-            yield best
+    def refused(self) -> Iterator[Receipt]:
+        """What was refused and is so still, in the order in which it was first seen: the best of each name."""
+        for sha256, lines in self._by_zip.items():
+            if not lines[-1].refused:
+                continue  # the same bytes were taken since
+            for name in dict.fromkeys(line.name for line in lines):
+                best = self.of(sha256, name)
+                if best is not None and best.refused:
+                    yield best
 
     def note(self, line: Receipt) -> None:
         """Keep a line that says something new; :meth:`write` writes it."""
@@ -148,9 +156,9 @@ class Ledger:
         if not line.is_certain:  # it was seen when it was seen first
             seen = next((one for one in known if not one.is_certain), None)
             line = line if seen is None else line.model_copy(update={"received_at": seen.received_at})
-        if line in known and known[-1].refused == line.refused:
-            return
-        if not line.is_certain and any(_says_no_more(line, one) for one in known) and known[-1].refused == line.refused:
+        same = [one for one in known if one.name == line.name]
+        is_known = line in same or (not line.is_certain and any(_says_no_more(line, one) for one in same))
+        if is_known and same[-1].refused == line.refused == known[-1].refused:
             return
         known.append(line)
         self.lines.append(line)
@@ -160,7 +168,7 @@ class Ledger:
         """Keep why a zip was refused when it was judged, or that it no longer is (no reason)."""
         best = self.of(sha256)
         if best is not None and best.refused != reason:
-            self.note(best.model_copy(update={"refused": reason}))
+            self.note(best.model_copy(update={"refused": reason, "name": self._by_zip[sha256][-1].name}))
 
     def write(self) -> None:
         """Write the new lines at the end of the file."""

@@ -28,6 +28,7 @@ from autograder.emulators.server import BackendGateway, BackendServer
 from autograder.oci.manifests import digest_of
 from autograder.services import clouds
 from autograder.services.installation import Installation
+from tests.containers import printed
 
 from .support import PLACES, Place, amazon
 
@@ -201,7 +202,7 @@ def test_the_store_keeps_its_blobs_where_they_are_looked_for(
     digest = place.http().push_blob(f"{place.namespace}/b{uuid4().hex[:10]}", content)
     path = f"{clouds.FILES}/{(BLOBS / 'sha256' / digest[7:9] / digest[7:] / 'data').as_posix()}"
     backends = engine.containers.get(running.object_name(clouds.BACKENDS))  # type: ignore[attr-defined]
-    assert backends.exec_run(["cat", path]).output == content
+    assert printed(backends, "cat", path) == content
     assert backends.exec_run(["touch", f"{clouds.FILES}/x"]).exit_code != 0, "to be read only"
 
 

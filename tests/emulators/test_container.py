@@ -25,6 +25,7 @@ from autograder.scanning.artifact import Pusher
 from autograder.services import cloud_admin, cloud_credentials, clouds
 from autograder.services import http as local
 from autograder.services.installation import Installation
+from tests.containers import printed
 from tests.scanning.built import image
 from tests.scanning.test_debian import SYSTEM
 
@@ -90,9 +91,7 @@ def test_a_large_layer_passes_through_and_none_of_it_stays(
     sent = client.send("PATCH", begun.headers["Location"], iter([piece] * (LARGE // len(piece))), rights)
     assert sent.headers["Range"] == f"0-{LARGE - 1}"
     assert client.send("DELETE", sent.headers["Location"], None, rights).status == 204
-    status = bytes(
-        engine.containers.get(running.object_name(clouds.BACKENDS)).exec_run(["cat", "/proc/1/status"]).output
-    )
+    status = printed(engine.containers.get(running.object_name(clouds.BACKENDS)), "cat", "/proc/1/status")
     peak = re.search(rb"VmHWM:\s+(\d+) kB", status)
     assert peak is not None and int(peak[1]) * 1024 < MEMORY
 

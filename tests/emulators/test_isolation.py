@@ -19,6 +19,7 @@ from autograder.oci.manifests import digest_of
 from autograder.services import addresses, cloud_admin, cloud_credentials, clouds
 from autograder.services import http as local
 from autograder.services.installation import Installation
+from tests.containers import printed
 
 from .support import PLACES, Place, RegistryHttp, amazon, amazon_login
 
@@ -203,8 +204,8 @@ def test_secrets_are_the_owners_alone_and_differ_by_installation(
     other = cloud_credentials.load()  # of the fresh home of this test
     file = paths.state() / cloud_credentials.FILE
     assert file.stat().st_mode & 0o077 == 0
-    inside = engine.containers.get(running.object_name(clouds.BACKENDS)).exec_run(["cat", "/state/configuration.json"])
-    theirs = json.loads(inside.output)
+    backends = engine.containers.get(running.object_name(clouds.BACKENDS))
+    theirs = json.loads(printed(backends, "cat", "/state/configuration.json"))
     assert theirs["admin_secret"] != other["admin_secret"] and theirs["secret"] != other["secret"]
     shown = json.dumps(engine.api.inspect_container(running.object_name(clouds.BACKENDS)))
     assert theirs["admin_secret"] not in shown and theirs["secret"] not in shown

@@ -37,6 +37,8 @@ CLASS = Course("c", b"k" * 16, {p.id: p for p in (
         ("Ada Lovelace_77_assignsubmission_file_/01-first-push-ada.zip", Name("Ada Lovelace", "77")),
         ("all.zip: Ada Lovelace_77_assignsubmission_file_/a (1).zip", Name("Ada Lovelace", "77", attempt=2)),
         ("Ada Lovelace_77_assignsubmission_file_a.zip", Name("Ada Lovelace", "77")),
+        ("Ada Lovelace_77_assignsubmission_file_/a.zip: b.zip", Name("Ada Lovelace", "77")),
+        ("lovelaceada_LATE_12_345_a.zip: b-1.zip", Name("lovelaceada", "12", "345", 2, late=True)),
         ("01-first-push-ada.zip", Name()),
         ("01-first-push-ada (2).zip", Name(attempt=3)),
         ("90-tiny-ada.zip", Name()),

@@ -79,8 +79,25 @@ def test_refused_and_then_not():
     assert not ledger.of(A).refused and ledger.of(A).received_at == T
     ledger.refuse(A, "It is damaged.")
     assert ledger.of(A).refused == "It is damaged." and len(ledger.lines) == 3
+    assert [one.refused for one in ledger.refused()] == ["It is damaged."]
     ledger.refuse(A, "It is damaged.")
     assert len(ledger.lines) == 3
+
+
+def test_the_same_bytes_of_two_people_are_two_that_were_refused():
+    ledger = Ledger()
+    ledger.note(line(student="ada", name="Ada/lab.ipynb", refused="A notebook."))
+    ledger.note(line(student="ben", name="Ben/lab.ipynb", refused="A notebook."))
+    ledger.note(line(student="", name="lab.ipynb", refused="A notebook."))
+    assert [(one.student, one.name) for one in ledger.refused()] == [
+        ("ada", "Ada/lab.ipynb"),
+        ("ben", "Ben/lab.ipynb"),
+        ("", "lab.ipynb"),
+    ]
+    ledger.note(line(1, "instructor", student="cleo", name="lab.ipynb", refused="A notebook."))
+    assert [one.student for one in ledger.refused()] == ["ada", "ben", "cleo"]
+    ledger.note(line(student="ada", name="again/lab.ipynb"))  # say, a newer kit takes it
+    assert list(ledger.refused()) == []
 
 
 def test_a_line_that_a_killed_run_left_half_is_passed_over_and_ended():

@@ -16,6 +16,7 @@ from autograder.services import containers, images, ports, registry
 from autograder.services.containers import NotStarted, Spec
 from autograder.services.installation import Installation
 from autograder.services.ports import PortTaken
+from tests.containers import printed
 
 SLEEP = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
 
@@ -103,7 +104,7 @@ def test_one_container_stays_until_its_configuration_changes(engine, spec):
 
     other = replace(spec, settings={**spec.settings, "environment": {"A": "1"}})
     second = containers.have(engine, other)
-    assert second.id != first.id and second.exec_run(["cat", "/kept/file"]).output == b"here\n"
+    assert second.id != first.id and printed(second, "cat", "/kept/file") == b"here\n"
 
 
 @pytest.mark.engine
@@ -121,11 +122,11 @@ def test_files_are_there_at_the_first_start_also_after_one_that_was_ended_before
     spec = replace(spec, files={"/kept": tar("configuration", b"all of it")})
     containers._create(engine, spec)  # and then the power went
     container = containers.have(engine, spec)
-    assert container.exec_run(["cat", "/kept/configuration"]).output == b"all of it"
+    assert printed(container, "cat", "/kept/configuration") == b"all of it"
     container.exec_run(["sh", "-c", "echo changed > /kept/configuration"])
     container.reload()
     containers.stop(container, 5)
-    assert containers.have(engine, spec).exec_run(["cat", "/kept/configuration"]).output == b"changed\n"
+    assert printed(containers.have(engine, spec), "cat", "/kept/configuration") == b"changed\n"
 
 
 @pytest.mark.engine

@@ -1,0 +1,294 @@
+"""A class of thirty through a whole course: every point and its reason, by each way that points can be read.
+
+What goes wrong in real classes is in it: clocks that are off, ties, extensions, work that came late or nobody knows
+when, hand grades before a resubmission, files of every wrong kind. The table below is what must come out; it is
+compared with the report of `grade`, the exports, nbgrader's own commands and formgrader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from nbgrader.api import Gradebook
+
+from autograder import paths
+from autograder.cli import instructor
+from autograder.grading import judge, lateness, people, released, workers
+from autograder.grading.batch import Batch
+from autograder.grading.people import Person
+
+from .doubles import LocalRunner, kind_probe
+from .submissions import Student, packed
+
+pytestmark = pytest.mark.slow  # nbgrader takes seconds
+ROOT = Path(__file__).resolve().parents[2]
+SLUG = "90-tiny"
+HALF = "def double(n):\n    return n\n"  # 3.5 points; solved it is 5.5, and 1.5 by hand
+DEADLINES = f"""lab,student,due,penalty,cap,until
+{SLUG},*,2026-03-10T12:00+01:00,10%,40%,2026-03-20T12:00+01:00
+{SLUG},extended,2026-03-13T12:00+01:00,,,
+{SLUG},extended-late,2026-03-13T12:00+01:00,,,
+"""
+IN_TIME, NEXT_DAY = "2026-03-10T11:00+01:00", "2026-03-11T11:00+01:00"
+
+
+@dataclass(frozen=True)
+class Person30:
+    """What a student hands in, and what must come of it.
+
+    Attributes:
+        id: also says what is special.
+        sources: the code of each submission, in the order of receipt; None: solved.
+        received: when the platform's list says that each came; empty: it says nothing.
+        clocks: what the student's clock says each time.
+        names: of the files; by default one that no platform wrote.
+        by_hand: points for the written answer; None: nobody gave any.
+        row: status in the report of `grade`.
+        score: in the exports.
+        status: in the exports.
+        reason: a part of the row's remarks and of the export's remark.
+    """
+
+    id: str
+    score: float
+    status: str
+    reason: str = ""
+    sources: tuple[str | None, ...] = (None,)
+    received: tuple[str, ...] = (IN_TIME,)
+    clocks: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    by_hand: float | None = 1.5
+    row: str = "graded"
+    penalty: float = 0.0
+    wrong: dict[str, bytes] = field(default_factory=dict)
+
+
+CLASS = [
+    Person30("solved", 7.0, "graded"),
+    Person30("half", 5.0, "graded", sources=(HALF,)),
+    Person30("waiting", 5.5, "needs review", by_hand=None),
+    Person30("clock", 7.0, "graded", "clock is off", clocks=("2030-01-01T00:00:00+00:00",)),
+    Person30(
+        "clock-first", 7.0, "graded", sources=(HALF, None), received=(IN_TIME, "2026-03-10T11:30+01:00"),
+        clocks=("2030-01-01T00:00:00+00:00", "2026-03-10T10:00:00+00:00"),
+    ),
+    Person30(
+        "tie-attempt", 7.0, "graded", "a later attempt: 2", sources=(HALF, None), received=(IN_TIME, IN_TIME),
+        names=("z-tie-attempt.zip", "a-tie-attempt-1.zip"),
+    ),
+    Person30(
+        "tie-name", 7.0, "graded", "its name sorts last", sources=(HALF, None), received=(IN_TIME, IN_TIME),
+        names=("a-tie-name.zip", "b-tie-name.zip"),
+    ),
+    Person30("extended", 7.0, "graded", received=("2026-03-12T12:00+01:00",)),
+    Person30(
+        "extended-late", 6.3, "graded", "1 day late (due 2026-03-13T12:00+01:00, an extension): 0.7 points",
+        received=("2026-03-13T12:00:01+01:00",), penalty=0.7,
+    ),
+    Person30(
+        "two-days", 5.6, "graded", "2 days late", received=("2026-03-11T12:00:01+01:00",), penalty=1.4
+    ),
+    Person30("capped", 4.2, "graded", "9 days late", received=("2026-03-19T12:00+01:00",), penalty=2.8),
+    Person30("closed", 0.0, "graded", "it gets no points", received=("2026-03-20T12:00:01+01:00",), penalty=7.0),
+    Person30(
+        "resubmitted-late", 5.8, "graded", "1 day late", sources=(HALF, None), received=(IN_TIME, NEXT_DAY),
+        penalty=0.7, by_hand=1.0,
+    ),
+    Person30("unknown", 7.0, "needs review", "may have been received before", received=("",)),
+    Person30(
+        "by-name", 7.0, "graded", "In time, by the name", received=("",), names=("byname_12_345_90-tiny-x.zip",)
+    ),
+    Person30(
+        "by-name-late", 7.0, "needs review", "nobody knows how late", received=("",),
+        names=("bynamelate_LATE_13_346_90-tiny-x.zip",),
+    ),
+    Person30(
+        "moodle", 7.0, "graded", names=("moodle_77_assignsubmission_file_/90-tiny-x.zip",),
+    ),
+    Person30("late-zero", 3.5, "graded", sources=(HALF,), by_hand=0.0),
+    Person30("notebook", 0.0, "refused", "a notebook alone", row="refused", wrong={"90-tiny.ipynb": b"{}"}),
+    Person30("pdf", 0.0, "refused", "of another kind (.pdf)", row="refused", wrong={"90-tiny.pdf": b"%PDF-1.7"}),
+    Person30("rar", 0.0, "refused", "an archive of another kind", row="refused", wrong={"90-tiny.rar": b"Rar!"}),
+    Person30(
+        "unpacked", 0.0, "refused", "an unpacked submission", row="refused",
+        wrong={"90-tiny/submission.json": b"{}", "90-tiny/notebook.ipynb": b"{}"},
+    ),
+    Person30(
+        "nested", 0.0, "refused", "a zip in a zip in a zip", row="refused",
+        wrong={"90-tiny.zip": packed({"a.zip": packed({"b.zip": packed({"submission.json": b"{}"})})})},
+    ),
+    Person30("half-a-zip", 0.0, "refused", "not a zip", row="refused", wrong={"90-tiny.zip": b"PK\x03\x04 half"}),
+    Person30(
+        "photos", 0.0, "refused", "no submission.json", row="refused", wrong={"90-tiny.zip": packed({"a.jpg": b"x"})}
+    ),
+    Person30("good-then-pdf", 7.0, "graded", "A later submission was refused", wrong={"90-tiny.pdf": b"%PDF"}),
+    Person30("missing", 0.0, "missing", received=(), sources=(), row=""),
+    Person30("copied", 4.0, "graded", "This is the work of solved"),
+    Person30("broken", 5.0, "graded", sources=("def double(n):\n    raise ValueError\n",)),
+    Person30("untouched", 5.0, "graded", sources=("def double(n):\n    ...\n",)),
+]  # fmt: skip
+BY_ID = {one.id: one for one in CLASS}
+
+
+class Kit:
+    """A worker's tools that need no engine."""
+
+    sandbox = LocalRunner()
+    get_probe = staticmethod(kind_probe)
+
+    def get_sandbox(self):
+        return self.sandbox
+
+
+@pytest.fixture
+def thirty(course, lab, monkeypatch):
+    """The class, registered, with its deadlines; nothing is handed in yet."""
+    assert len(CLASS) == 30
+    people.register([Person(one.id, one.id.replace("-", " ").title()) for one in CLASS])
+    (paths.classroom() / lateness.FILE).write_text(DEADLINES, encoding="utf-8")
+    monkeypatch.setattr(workers, "_kit", Kit())
+    monkeypatch.setattr(judge, "PAUSE", 0.0)
+
+    @contextlib.contextmanager
+    def engine(self, plan):
+        yield set()
+
+    monkeypatch.setattr(Batch, "ready", engine)
+    return people.load()
+
+
+def hand_in(course, lab, inbox):
+    """Put down what each hands in, and the platform's list of when it came."""
+    listed = [["file", "received_at"]]
+    for one in CLASS:
+        student = Student(one.id, course, lab)
+        for number, source in enumerate(one.sources if not one.wrong or one.row == "graded" else ()):
+            student.written_at = one.clocks[number] if one.clocks else "2026-03-10T09:00:00+00:00"
+            name = one.names[number] if one.names else f"{SLUG}-{one.id}-{number}.zip".replace("-0.zip", ".zip")
+            files = student.files() if source is None else student.files(source)
+            if one.id == "copied":
+                files = Student("solved", course, lab).files()
+            (inbox / name).parent.mkdir(parents=True, exist_ok=True)
+            student.zip(inbox / Path(name).parent, files, Path(name).name)
+            if one.received[number]:
+                listed.append([name, one.received[number]])
+        for name, content in one.wrong.items():
+            folder = inbox / f"{one.id.replace('-', ' ').title()}_9{CLASS.index(one)}_assignsubmission_file_"
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    (inbox / "nobody knows.pdf").write_bytes(b"%PDF")
+    with (inbox / "list.csv").open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerows(listed)
+    return inbox / "list.csv"
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, list(map(str, arguments)), catch_exceptions=False)
+
+
+def give_by_hand():
+    """Points for the written answers, as formgrader stores them."""
+    with Gradebook(released.database()) as book:
+        for submission in book.find_assignment(SLUG).submissions:
+            points = BY_ID[submission.student_id].by_hand
+            for grade in submission.notebooks[0].grades:
+                if grade.cell.name == "why" and points is not None:
+                    grade.manual_score, grade.needs_manual_grade = points, False
+        book.db.commit()
+
+
+def exported():
+    """The rows of the CSV export about the lab, by student; what belongs to nobody as a list."""
+    done = run(instructor.export, "--format", "csv")
+    assert done.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    told = json.loads(run(instructor.export, "--format", "json").stdout)
+    shared = ("student", "lab", "status", "remark", "received_at", "known")
+    assert [[row[key] for key in shared] for row in rows] == [[row[key] for key in shared] for row in told]
+    assert [float(row["score"]) for row in rows] == pytest.approx([row["score"] for row in told])
+    return {row["student"]: row for row in rows if row["lab"] == SLUG and row["student"]}, [
+        row for row in rows if not row["student"]
+    ]
+
+
+def differences(found):
+    """Where an export is not what must come out."""
+    assert found.keys() == BY_ID.keys()
+    wrong = []
+    for id, one in BY_ID.items():
+        row = found[id]
+        is_ = (float(row["score"]), row["status"], float(row["penalty"]))
+        if is_ != (one.score, one.status, one.penalty):
+            wrong.append(f"{id}: {is_} instead of {(one.score, one.status, one.penalty)} ({row['remark']})")
+    return wrong
+
+
+def nbgrader(*arguments):
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def in_gradebook():
+    """Student -> points less what is taken off, and whether a person has to look; as formgrader shows them."""
+    with Gradebook(released.database()) as book:
+        return {
+            submission.student_id: (
+                round(submission.score - submission.late_submission_penalty, 4),
+                submission.needs_manual_grade,
+            )
+            for submission in book.find_assignment(SLUG).submissions
+        }
+
+
+def test_every_point_and_its_reason(thirty, lab, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    the_list = hand_in(thirty, lab, inbox)
+    grading = (instructor.grade, inbox, "--received", the_list, "--jobs", 1, "--json")
+
+    done = run(*grading)
+    assert done.exit_code == 1
+    rows = json.loads(done.stdout)
+    for one in CLASS:
+        counting = [r for r in rows if r["student"] == one.id and r["status"] not in ("older", "duplicate")]
+        statuses = {"graded", "refused"} if one.id == "good-then-pdf" else {one.row} - {""}
+        assert {row["status"] for row in counting} == statuses, one.id
+        if one.reason and one.status != "graded":
+            assert one.reason in " ".join([*counting[0]["remarks"], counting[0]["doubt"]]), one.id
+    [nobody] = [row for row in rows if row["student"] not in BY_ID]
+    assert nobody["source"] == "nobody knows.pdf" and "of another kind (.pdf)" in nobody["remarks"][0]
+
+    give_by_hand()
+    found, unknown = exported()
+    assert differences(found) == []
+    assert [(row["name"], row["status"]) for row in unknown] == [("nobody knows.pdf", "refused")]
+
+    again = json.loads(run(*grading).stdout)
+    assert {row["status"] for row in again} <= {"unchanged", "older", "duplicate", "refused"}
+    assert differences(exported()[0]) == []
+    by_us = in_gradebook()
+    assert {id: points for id, (points, _) in by_us.items()} == {id: BY_ID[id].score for id in by_us}
+    nbgrader("autograde", SLUG, "--force")
+    assert in_gradebook() == by_us
+    assert differences(exported()[0]) == []
+
+    moodle = run(instructor.export, "--format", "moodle", "--lab", "90")
+    assert moodle.exit_code == 0
+    final = {row["ID number"]: float(row[SLUG]) for row in csv.DictReader(io.StringIO(moodle.stdout))}
+    assert final == {one.id: one.score for one in CLASS if one.status == "graded"}
+    for one in CLASS:
+        if one.penalty:
+            page = (paths.classroom() / "feedback" / one.id / SLUG / f"{SLUG}.html").read_text("utf-8")
+            assert f"{one.score:g} of 7 points" in page and one.reason[:10] in page
