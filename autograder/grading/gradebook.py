@@ -20,7 +20,7 @@ from nbgrader.utils import parse_utc
 from autograder import paths
 from autograder.grading import lateness, store
 from autograder.grading.lateness import Timing
-from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of, total_of
+from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
 from autograder.grading.people import Course
 from autograder.grading.released import Released, create, database, enter, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
@@ -112,7 +112,7 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released, when: 
     submission.timestamp = parse_utc(when.receipt(document).received_at.isoformat())
     [notebook] = [n for n in submission.notebooks if n.notebook_id == entered.notebook_id]
     apply_verdicts(notebook.grades, {cell.name for cell in entered.cells if cell.by_hand}, document)
-    notebook.late_submission_penalty = when.of(document, total_of(notebook.grades)).penalty or None
+    notebook.late_submission_penalty = when.penalty(document)
     return notebook
 
 
@@ -127,8 +127,8 @@ def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any, w
     timestamp = store.timestamp(when.receipt(document).received_at)
     replace(submitted.with_name("timestamp.txt"), timestamp)
     _write_protected(target / "timestamp.txt", timestamp)
-    penalty = row.late_submission_penalty or 0
     score = annotate(notebook, row)
+    penalty = row.late_submission_penalty or 0.0
     known = {
         "assignment": slug,
         "student": student,

@@ -212,6 +212,10 @@ class Timing:
         deadline = self.deadlines.of(document.lab, document.student)
         return judged(self.receipt(document), deadline, score, float(document.max_score))
 
+    def penalty(self, document: VerdictFile) -> float | None:
+        """What nbgrader takes off, whatever points there are or will be: it stops at 0 by itself. None for nothing."""
+        return self.of(document, float(document.max_score)).penalty or None
+
     def remarks(self, document: VerdictFile, score: float) -> list[str]:
         """Sentences for the student: when it was received, and what follows from that."""
         receipt, late = self.receipt(document), self.of(document, score)

@@ -181,11 +181,6 @@ def score_of(grade: Any) -> float | None:
     return None if base is None else float(base) + float(grade.extra_credit or 0.0)
 
 
-def total_of(grades: Iterable[Any]) -> float:
-    """The points of a submitted notebook, before anything is taken off."""
-    return sum(score_of(grade) or 0.0 for grade in grades)
-
-
 class LatePenalty(NbGraderPreprocessor):  # type: ignore[misc]
     """Instead of nbgrader's AssignLatePenalties: the rule of :mod:`autograder.grading.lateness`."""
 
@@ -198,7 +193,7 @@ class LatePenalty(NbGraderPreprocessor):  # type: ignore[misc]
         when = lateness.timing(people.load())
         with Gradebook(known["db_url"]) as gradebook:
             found = gradebook.find_submission_notebook(known["notebook"], known["assignment"], known["student"])
-            found.late_submission_penalty = when.of(document, total_of(found.grades)).penalty or None
+            found.late_submission_penalty = when.penalty(document)
             gradebook.db.commit()
         return notebook, resources
 
@@ -234,13 +229,14 @@ def feedback_page(notebook: Any, known: Mapping[str, Any], when: Timing | None =
     """
     document = store.read(known["student"], known["assignment"])
     when = when or lateness.timing(people.load())
+    score = known["score"] + known["late_penalty"]
     return feedback.render(
         known["assignment"],
         document,
         notebook.cells,
-        score=known["score"],
+        score=score - (when.of(document, score).penalty if document else 0.0),
         max_score=known["max_score"],
-        timing=when.remarks(document, known["score"] + known["late_penalty"]) if document else (),
+        timing=when.remarks(document, score) if document else (),
     )
 
 

@@ -350,7 +350,7 @@ def test_lateness_is_the_same_everywhere_and_follows_the_files(course, ada, ben,
             nbgrader("generate_feedback", "90-tiny", "--force")
         else:
             gradebook.sync(course)
-        assert {row[0]: row[6] for row in rows()} == {"ada": 1.4, "ben": 5.5, "cleo": None}
+        assert {row[0]: row[6] for row in rows()} == {"ada": 1.4, "ben": 7.0, "cleo": None}
         found = {e.student: (e.score, e.days_late, e.penalty) for e in exports.entries(course) if e.lab == "90-tiny"}
         assert found == {"ada": (4.1, 2, 1.4), "ben": (0.0, 20, 5.5), "cleo": (5.5, 0, 0.0)}
         page = (paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8")
@@ -360,7 +360,7 @@ def test_lateness_is_the_same_everywhere_and_follows_the_files(course, ada, ben,
     [entry] = [e for e in exports.entries(course) if (e.student, e.lab) == ("ada", "90-tiny")]
     assert (entry.score, entry.penalty, entry.status) == (5.5, 1.0, "graded")  # before the gradebook knows
     gradebook.sync(course)
-    assert {row[0]: row[6] for row in rows()} == {"ada": 1.0, "ben": 5.5, "cleo": None}
+    assert {row[0]: row[6] for row in rows()} == {"ada": 1.0, "ben": 7.0, "cleo": None}
     with Gradebook(released.database()) as book:
         assert book.find_assignment("90-tiny").duedate == datetime(2025, 12, 31, 23)
         assert book.find_submission("90-tiny", "ada").timestamp == datetime(2026, 1, 2, 11)
