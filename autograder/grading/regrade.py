@@ -29,7 +29,7 @@ from autograder.grading.report import Row, as_json, row_of
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
-EACH = 8  # verdicts for which one more worker process is worth its start
+EACH = 60  # verdicts for which one more worker process is worth its start, which takes about a second
 
 
 def candidates(labs: Sequence[str], students: Sequence[str], course: Course) -> list[VerdictFile]:
