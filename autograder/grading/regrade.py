@@ -475,9 +475,8 @@ def totals(changes: Sequence[Change]) -> list[str]:
     lines = []
     for slug, of_lab in _by_lab(changes).items():
         summed = _sum(of_lab)
-        lines.append(
-            f"{slug}: {summed['checks']} changed ({summed['students']} students), {summed['points']:+g} points in all"
-        )
+        checks, students = _count(summed["checks"], "check"), _count(summed["students"], "student")
+        lines.append(f"{slug}: {checks} changed ({students}), {summed['points']:+g} points in all")
     return lines
 
 
@@ -498,6 +497,10 @@ def _sum(changes: Sequence[Change]) -> dict[str, float]:
     """Where a person gave points, those count, and nothing changes for the student."""
     moved = sum((c.after or 0.0) - (c.before or 0.0) for c in changes if c.by_hand is None)
     return {"checks": len(changes), "students": len({change.student for change in changes}), "points": moved}
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:g} {what}" + ("" if number == 1 else "s")
 
 
 def _lowered(sentence: str) -> str:
