@@ -334,10 +334,15 @@ def formgrader(port: int | None) -> None:
 
     Runs until Ctrl-C. It only answers this machine, and only with the token in the address.
     """
+    from autograder.grading import exports, gradebook, people
     from autograder.grading import formgrader as server
-    from autograder.grading import gradebook, people
 
-    gradebook.sync(people.load())
+    course = people.load()
+    gradebook.sync(course)
+    outdated = exports.outdated(course)
+    if outdated:
+        _note(f"{len(outdated)} submissions were judged before a lab's checks or points changed; they show no points.")
+        _note(paths.as_typed_here("Next: python3 course.py regrade"))
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(server.serve(port, lambda url: click.echo(f"Formgrader: {url}\nStop it with Ctrl-C.")))

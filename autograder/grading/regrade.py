@@ -155,21 +155,19 @@ class Judged:
 
 def judged(found: Sequence[VerdictFile], course: Course, jobs: int = 1) -> Iterator[Judged]:
     """Judge each again, in any order. Nothing is written."""
-    labs = {slug: course.labs.find(slug) for slug in {document.lab for document in found}}
-    present = {slug: rules.fingerprint(lab) for slug, lab in labs.items()}
-    items = [(document, labs[document.lab]) for document in found]
+    items = [(document, course.labs.find(document.lab)) for document in found]
+    present = [rules.fingerprint(lab) for _, lab in items]
+    files = [store.evidence_file(document.student, document.lab) for document in found]
     if jobs == 1:
-        for document, lab in items:
-            yield _judged(document, lab, course, store.evidence_file(document.student, lab.slug), present[lab.slug])
+        for (document, lab), file, by in zip(items, files, present, strict=True):
+            yield _judged(document, lab, course, file, by)
         return
-    wanted = {
-        number: (document, lab, store.evidence_file(document.student, lab.slug))
-        for number, (document, lab) in enumerate(items)
-    }
+    wanted = {number: (*item, file) for number, (item, file) in enumerate(zip(items, files, strict=True))}
     work = partial(_judged_elsewhere, course=course)
-    for _, one in pool.each(work, wanted, max(2, min(jobs, len(items) // EACH)), _crashed):
-        if one.fresh is not None and one.by != present[one.lab.slug]:
-            said = workers.OTHER_RULES.format(where=one.place, theirs=one.by, ours=present[one.lab.slug])
+    for number, one in pool.each(work, wanted, max(2, min(jobs, len(items) // EACH)), _crashed):
+        ours = present[number]
+        if one.fresh is not None and one.by != ours:
+            said = workers.OTHER_RULES.format(where=one.place, theirs=one.by, ours=ours)
             one = replace(one, fresh=None, remarks=(said,))
         yield one
 

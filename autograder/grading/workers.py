@@ -110,7 +110,10 @@ def rules_of(lab: Lab) -> str:
 
     Checks are loaded once and stay as they were, whatever happens to their files: so it is taken at the first need.
     """
-    return _rules.setdefault((lab.source.manifest, tuple(lab.points.items())), rules.fingerprint(lab))
+    key = lab.source.manifest, tuple(lab.points.items())
+    if key not in _rules:
+        _rules[key] = rules.fingerprint(lab)
+    return _rules[key]
 
 
 def rules_by_lab(course: Course, slugs: Sequence[str]) -> dict[str, str]:

@@ -557,3 +557,77 @@ def batch_client(address):
     from distributed import Client
 
     return Client(address, set_as_default=False)
+
+
+# -- the gradebook, while a verdict is out of date -------------------------------------------------------------------
+
+
+def cells(student):
+    """Cell -> automatic points, points by hand, and whether a person is asked."""
+    from nbgrader.api import Gradebook
+
+    from autograder.grading import released
+
+    with Gradebook(released.database()) as book:
+        [row] = book.find_submission(LAB, student).notebooks
+        return {g.cell.name: (g.auto_score, g.manual_score, bool(g.needs_manual_grade)) for g in row.grades}
+
+
+@pytest.mark.slow  # the gradebook
+def test_points_by_other_rules_are_shown_as_not_graded_until_they_are_judged_again(
+    course, ada, ben, grade, rewrite, by_hand
+):
+    grade(ada)
+    gradebook.sync(course)
+    by_hand("ada", "engine", 0.25)
+    by_hand("ada", "why", 1.0)
+    gradebook.sync(course)
+    page = paths.classroom() / f"feedback/ada/{LAB}/{LAB}.html"
+    before, told_ada = cells("ada"), page.read_bytes()
+    assert before["pushed"] == (2, None, False) and before["engine"] == (0.5, 0.25, False)
+    without_engine(rewrite)
+    grade(ben)  # by the rules of now
+    assert gradebook.sync(course) == 2, "as `grade` does for the whole class, whoever is in it"
+    assert cells("ada") == {
+        "pushed": (None, None, True), "round-trip": (None, None, True), "double": (None, None, True),
+        "engine": (None, 0.25, False), "why": (None, 1.0, False),
+    }  # fmt: skip
+    assert cells("ben")["pushed"] == (2, None, False)
+    assert page.read_bytes() == told_ada, "what a student was told stays until there is something to tell"
+    assert gradebook.sync(course) == 0
+    nbgraders_own_step(course, "ada")
+    assert cells("ada")["pushed"] == (None, None, True)
+    run(course)
+    gradebook.sync(course)
+    assert cells("ada") == before | {"engine": (0, 0.25, False)} and page.read_bytes() != told_ada
+
+
+def nbgraders_own_step(course, student):
+    """What ``nbgrader autograde`` does about scores."""
+    from autograder.grading import released
+    from autograder.grading.nbgrader_steps import VerdictGrades
+
+    known = {"notebook": LAB, "assignment": LAB, "student": student, "db_url": released.database()}
+    VerdictGrades().preprocess(None, {"nbgrader": known})
+
+
+@pytest.mark.slow  # the gradebook
+def test_what_was_out_of_date_from_the_first_has_no_page_until_it_is_judged_again(course, ada, grade, rewrite):
+    grade(ada)
+    without_engine(rewrite)
+    assert (gradebook.sync(course), gradebook.sync(course)) == (1, 0)
+    page = paths.classroom() / f"feedback/ada/{LAB}/{LAB}.html"
+    assert (paths.classroom() / f"autograded/ada/{LAB}/{LAB}.ipynb").is_file() and not page.exists()
+    run(course)
+    assert gradebook.sync(course) == 1 and page.is_file() and cells("ada")["engine"] == (0, None, False)
+
+
+@pytest.mark.slow  # the gradebook
+def test_other_rules_that_change_no_point_write_no_page_anew(course, ada, grade, rewrite):
+    grade(ada)
+    gradebook.sync(course)
+    kept = {step: everything(paths.classroom() / step) for step in ("feedback", "autograded")}
+    rewrite('"""Checks of the artificial lab."""', '"""Checks of that lab."""')
+    run(course)
+    assert gradebook.sync(course) == 0
+    assert {step: everything(paths.classroom() / step) for step in kept} == kept
