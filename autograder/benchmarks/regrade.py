@@ -58,7 +58,7 @@ def _judged_again() -> tuple[float, float]:
         for document in store.every():
             store.write(document.model_copy(update={"judged_by": OTHER}))
         began = time.perf_counter()
-        rows = regrade.run(regrade.candidates([], [], course), course, lambda row: None, batch.default_jobs())
+        rows = regrade.run(regrade.candidates([], [], course), course, lambda row: None, regrade.default_jobs())
         judged = time.perf_counter()
         assert len(rows) == CLASS and {row.remarks[0] for row in rows} == {"No change."}, rows
         gradebook.sync(course)

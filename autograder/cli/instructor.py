@@ -139,7 +139,9 @@ def grade(
 @click.argument("labs", nargs=-1)
 @click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default one more than there are processors.")
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Worker processes; by default as many as processors, and two at least."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the rows; with --dry-run what would change.")
 def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, jobs: int | None, as_json: bool) -> None:
     """Judge stored evidence again, after a check or its points were corrected; LABS: all when none is given.
@@ -151,13 +153,13 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
     Ends with 0 when everything could be judged, else 1. With --dry-run: 0 when nothing would change, 1 when something
     would, cannot be judged, or rests on an older result of a probe.
     """
-    from autograder.grading import batch, people, regrade
+    from autograder.grading import people, regrade
     from autograder.grading.journal import Change
     from autograder.services import installation
 
     course = people.load()
     slugs = [course.labs.find(lab).slug for lab in labs]
-    workers_ = jobs or batch.default_jobs()
+    processes = jobs or regrade.default_jobs()
     changes: list[Change] = []
     with installation.locked("grade", wait=1.0), _progress(as_json) as progress:
         found = regrade.candidates(slugs, students, course)
@@ -169,9 +171,9 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
             )
         progress.begin("judging", len(found))
         if dry_run:
-            preview = regrade.preview(found, course, workers_, progress.step)
+            preview = regrade.preview(found, course, processes, progress.step)
         else:
-            rows = regrade.run(found, course, progress.row, workers_, changes.extend)
+            rows = regrade.run(found, course, progress.row, processes, changes.extend)
             _into_gradebook(course, progress)
     if dry_run:
         _show_preview(preview, as_json)

@@ -32,6 +32,16 @@ from autograder.labs.manifest import Lab
 EACH = 60  # verdicts for which one more worker process is worth its start, which takes about a second
 
 
+def default_jobs() -> int:
+    """Worker processes when nobody says: as many as there are processors, which they keep busy; two at least.
+
+    With one, judging would be done in this process, and a check that takes it down would end the command.
+    """
+    import joblib
+
+    return max(2, int(joblib.cpu_count()))
+
+
 def candidates(labs: Sequence[str], students: Sequence[str], course: Course) -> list[VerdictFile]:
     """The verdicts to make anew: those of the given labs and students (all, when none is given) with evidence.
 

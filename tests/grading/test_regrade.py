@@ -467,6 +467,15 @@ def test_of_the_old_class_nothing_would_change(old_class):
     assert made.is_empty and made.lines() == [] and made.judged == 17
 
 
+@pytest.mark.slow  # processes
+def test_the_command_says_and_changes_nothing_of_the_old_class(old_class):
+    before = everything(paths.classroom())
+    with workers_ended():
+        done = command("--dry-run")
+    assert (done.exit_code, done.stdout) == (0, "") and "17 judged" in done.stderr
+    assert everything(paths.classroom()) == before
+
+
 def test_of_the_old_class_exactly_what_a_corrected_check_changes_is_said(old_class, monkeypatch):
     """One check of one lab is turned round; what rests on it follows."""
     lab = old_class.labs.find("02-names")
