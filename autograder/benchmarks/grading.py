@@ -39,8 +39,8 @@ def run() -> list[dict[str, object]]:
         EnvironmentProblem: no engine, or nbgrader failed.
     """
     with workers_ended():
-        judged = _judged()
-        synced = _synced()
+        judged = judging()
+        synced = syncing()
     stock = _stock()
     ours = judged + synced
     return [
@@ -52,7 +52,12 @@ def run() -> list[dict[str, object]]:
     ]
 
 
-def _judged() -> float:
+def judging() -> float:
+    """Seconds that judging a complete submission takes, with sandbox and round trip.
+
+    Raises:
+        EnvironmentProblem: no engine, or a sample is not graded.
+    """
     lab = manifest.find(LAB)
     course = people.Course(samples.COURSE, samples.KEY, None)
     files = [samples.folder(lab) / f"{lab.slug}-{student}.zip" for student in WHOLE]
@@ -76,7 +81,8 @@ def _judged() -> float:
     return spent / len(units)
 
 
-def _synced() -> float:
+def syncing() -> float:
+    """Seconds that gradebook, autograded notebook and feedback of a submission take."""
     with tempfile.TemporaryDirectory(prefix="course-bench-") as place, lab_runs.at(Path(place)):
         lab = manifest.find(LAB)
         zips = [file for file in samples.set_up(Path(place)) if file.parent.parent.name == lab.slug]

@@ -20,6 +20,7 @@ from autograder.errors import CourseError, Exit
 if TYPE_CHECKING:
     from autograder.grading.exports import Entry
     from autograder.grading.people import Course
+    from autograder.grading.regrade import Preview
     from autograder.grading.report import Row
 
 FORMATS = ["csv", "json", "canvas", "moodle"]
@@ -137,17 +138,29 @@ def grade(
 @click.command()
 @click.argument("labs", nargs=-1)
 @click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
-def regrade(labs: tuple[str, ...], students: tuple[str, ...], as_json: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Worker processes; by default as many as processors, and two at least."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the rows; with --dry-run what would change.")
+def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, jobs: int | None, as_json: bool) -> None:
     """Judge stored evidence again, after a check or its points were corrected; LABS: all when none is given.
 
-    Nothing is run again and no submission is needed. Points and comments given by hand stay.
+    No submission is needed. Of the grader's probes those are run again that need nothing else and that changed. Points
+    and comments given by hand stay. Every point that changes is printed with its reason, and kept as a line of
+    class/changes.jsonl.
+
+    Ends with 0 when everything could be judged, else 1. With --dry-run: 0 when nothing would change, 1 when something
+    would, cannot be judged, or rests on an older result of a probe.
     """
     from autograder.grading import people, regrade
+    from autograder.grading.journal import Change
     from autograder.services import installation
 
     course = people.load()
     slugs = [course.labs.find(lab).slug for lab in labs]
+    processes = jobs or regrade.default_jobs()
+    changes: list[Change] = []
     with installation.locked("grade", wait=1.0), _progress(as_json) as progress:
         found = regrade.candidates(slugs, students, course)
         if not found:
@@ -157,10 +170,30 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], as_json: bool) -> 
                 next_step="Run: python3 course.py grade FOLDER",
             )
         progress.begin("judging", len(found))
-        rows = regrade.run(found, course, progress.row)
-        _into_gradebook(course, progress)
-    _show(rows, as_json)
+        if dry_run:
+            preview = regrade.preview(found, course, processes, progress.step)
+        else:
+            rows = regrade.run(found, course, progress.row, processes, changes.extend)
+            _into_gradebook(course, progress)
+    if dry_run:
+        _show_preview(preview, as_json)
+        sys.exit(int(Exit.OK if preview.is_empty else Exit.NO))
+    if as_json:
+        click.echo(json.dumps(regrade.rows_as_json(rows, changes), indent=1, ensure_ascii=False))
+    else:
+        for line in (*regrade.told(changes), *regrade.totals(changes)):
+            click.echo(line)
+        _show(rows, as_json)
     sys.exit(int(Exit.NO if any(row.is_open for row in rows) else Exit.OK))
+
+
+def _show_preview(preview: Preview, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(preview.as_json(), indent=1, ensure_ascii=False))
+        return
+    for line in preview.lines():
+        click.echo(line)
+    _note(f"{preview.judged} judged, nothing written." + (" Nothing would change." if preview.is_empty else ""))
 
 
 @click.command()
@@ -303,10 +336,15 @@ def formgrader(port: int | None) -> None:
 
     Runs until Ctrl-C. It only answers this machine, and only with the token in the address.
     """
+    from autograder.grading import exports, gradebook, people
     from autograder.grading import formgrader as server
-    from autograder.grading import gradebook, people
 
-    gradebook.sync(people.load())
+    course = people.load()
+    gradebook.sync(course)
+    outdated = exports.outdated(course)
+    if outdated:
+        _note(f"{len(outdated)} submissions were judged before a lab's checks or points changed; they show no points.")
+        _note(paths.as_typed_here("Next: python3 course.py regrade"))
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(server.serve(port, lambda url: click.echo(f"Formgrader: {url}\nStop it with Ctrl-C.")))

@@ -273,6 +273,7 @@ class Evidence(Frozen):
             (except that what only a grader can recompute is absent when live).
         answer_inputs: answer name -> the tags it is about, as "SERVICE/REPOSITORY:TAG".
         probes: results that the grader recomputed, by name; live those that a notebook can compute as well.
+        probe_versions: name of a probe -> its version that gave the result; 1 where none stands here.
         journal: claimed journal lines of the emulators.
     """
 
@@ -290,6 +291,7 @@ class Evidence(Frozen):
     files: dict[str, File] = Field(default_factory=dict)
     tasks: dict[str, TaskRun] = Field(default_factory=dict)
     probes: dict[str, JsonValue] = Field(default_factory=dict)
+    probe_versions: dict[str, int] = Field(default_factory=dict, exclude_if=lambda versions: not versions)
     journal: tuple[dict[Text, Plain], ...] = ()
     engine: Engine | None = None
     images: dict[Text, Text] = Field(default_factory=dict)

@@ -12,12 +12,26 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.submission_zip import Header, moment
-from autograder.grading import discover, intake, lateness, lms, probes, receipts, regrade, sandbox, store, workers
+from autograder.grading import (
+    discover,
+    intake,
+    lateness,
+    lms,
+    pool,
+    probes,
+    receipts,
+    regrade,
+    rules,
+    sandbox,
+    store,
+    workers,
+)
 from autograder.grading.archive import Archive
 from autograder.grading.discover import Found
 from autograder.grading.identity import Identity, Owners
@@ -336,7 +350,9 @@ class Batch:
             begin(plan_)
             finish = _Finish(plan_, receiving.ledger, deadlines)
             rows = [finish(row) for row in plan_.settled]
-            for row in map(finish, self._judged_again(plan_)):
+            keeper = regrade.Keeper()
+            present = {slug: rules.fingerprint(lab) for slug, lab in plan_.labs.items()}
+            for row in map(finish, self._judged_again(plan_, keeper)):
                 rows.append(row)
                 done(row)
             with self.ready(plan_) as owners:
@@ -344,6 +360,9 @@ class Batch:
                 for unit, owner, outcomes in self.results(plan_.units):
                     owners.add(owner)
                     for outcome in outcomes:
+                        _by_present_rules(outcome, present[unit.lab])
+                        if outcome.header is not None:
+                            keeper.graded_again(outcome, plan_.labs[unit.lab])
                         receiving.ledger.refuse(outcome.sha256, _reason(outcome))
                     kept = self._keep(unit, outcomes, judges[unit.lab], plan_.labs[unit.lab], receiving.ledger)
                     for row in map(finish, kept):
@@ -352,12 +371,15 @@ class Batch:
                     receiving.ledger.write()
         return rows
 
-    def _judged_again(self, plan_: Plan) -> Iterator[Row]:
-        """Judge stored evidence by the present rules; what that cannot settle becomes a unit."""
-        for before, unit in plan_.again:
-            row = regrade.one(before, plan_.labs[unit.lab], self.course)
-            if row.is_open:
-                plan_.units.append(unit)
+    def _judged_again(self, plan_: Plan, keeper: regrade.Keeper) -> Iterator[Row]:
+        """Judge stored evidence by the present rules; what that cannot settle becomes a unit.
+
+        The evidence lies here, so this machine's processes do it, also where submissions go to a cluster.
+        """
+        units = {(before.student, before.lab): unit for before, unit in plan_.again}
+        for before, row in regrade.again([before for before, _ in plan_.again], self.course, self.jobs, keeper):
+            if row is None:
+                plan_.units.append(units[before.student, before.lab])
             else:
                 yield row
 
@@ -403,21 +425,10 @@ class Batch:
 
     def _in_processes(self, units: list[Unit]) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
         """Judge in worker processes. One that takes its process down is found out and costs nobody else anything."""
-        from joblib.externals.loky.process_executor import BrokenProcessPool
-
-        remaining, master = dict(enumerate(units)), orphans.owner()
-        while remaining:
-            try:
-                for number, owner, outcomes in _parallel(remaining, self.course, self.jobs, master):
-                    yield remaining.pop(number), owner, outcomes
-            except BrokenProcessPool:
-                for number in list(remaining)[: 4 * self.jobs]:  # whoever did it was among those handed out first
-                    unit = remaining[number]
-                    try:
-                        [(_, owner, outcomes)] = list(_parallel({number: unit}, self.course, 2, master))
-                    except BrokenProcessPool:
-                        owner, outcomes = orphans.owner(), [_crashed(unit)]
-                    yield remaining.pop(number), owner, outcomes
+        work = partial(workers.work_elsewhere, course=self.course, master=orphans.owner())
+        crashed = lambda unit: (orphans.owner(), [_crashed(unit)])  # noqa: E731  # it stays in this process
+        for number, (owner, outcomes) in pool.each(work, dict(enumerate(units)), self.jobs, crashed):
+            yield units[number], owner, outcomes
 
     def _on_cluster(self, units: list[Unit], address: str) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
         import joblib
@@ -433,13 +444,37 @@ class Batch:
                 "with the kit and an engine; then try again.",
             ) from None
         try:
+            self._compare_rules(client, sorted({unit.lab for unit in units}))
+            work = partial(workers.work_elsewhere, course=self.course, master=None)
             with joblib.parallel_config(backend="dask", n_jobs=-1):
-                for number, owner, outcomes in _parallel(dict(enumerate(units)), self.course, None, None):
+                for number, (owner, outcomes) in pool.parallel(work, dict(enumerate(units)), None):
                     yield units[number], owner, outcomes
         finally:
             with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
                 client.run(workers.close)
             client.close()
+
+    def _compare_rules(self, client: Any, slugs: list[str]) -> None:
+        """Before anything is graded: every worker judges as this process would.
+
+        Raises:
+            EnvironmentProblem: one does not; names each, and the labs.
+        """
+        ours = workers.rules_by_lab(self.course, slugs)
+        answers = client.run(workers.rules_by_lab, self.course, slugs, on_error="return")
+        odd = []
+        for address, theirs in sorted(answers.items()):
+            if not isinstance(theirs, dict):
+                odd.append(f"{address} does not say which it has ({type(theirs).__name__}: {theirs})")
+            elif theirs != ours:
+                odd.append(f"{address} has other ones of {', '.join(s for s in slugs if theirs.get(s) != ours[s])}")
+        if odd:
+            raise EnvironmentProblem(
+                expected="workers that judge by this kit's checks and by no others",
+                found="; ".join(odd),
+                next_step="Bring the kit on these machines to this version (and labs of your own), start their workers "
+                "anew, then try again.",
+            )
 
 
 def _reason(outcome: Outcome) -> str:
@@ -465,18 +500,13 @@ class _Finish:
         return replace(row, remarks=(*remarks, *row.remarks), doubt=found.doubt)
 
 
-def _parallel(
-    units: dict[int, Unit], course: Course, jobs: int | None, master: Owner | None
-) -> Iterator[tuple[int, Owner, list[Outcome]]]:
-    import joblib
-
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-    yield from pool(joblib.delayed(_numbered)(number, unit, course, master) for number, unit in list(units.items()))
-
-
-def _numbered(number: int, unit: Unit, course: Course, master: Owner | None) -> tuple[int, Owner, list[Outcome]]:
-    owner, outcomes = workers.work(unit, course, master)
-    return number, owner, outcomes
+def _by_present_rules(outcome: Outcome, present: str) -> None:
+    """Take back what other rules judged than those of this run: two kinds of points in a class are none."""
+    if outcome.judged_by is None or outcome.judged_by == present:
+        return
+    said = workers.OTHER_RULES.format(where=outcome.place, theirs=outcome.judged_by, ours=present)
+    outcome.status, outcome.problems = "not_graded", [*outcome.problems, said]
+    outcome.evidence, outcome.verdicts, outcome.judged_by = None, [], None
 
 
 def _crashed(unit: Unit) -> Outcome:

@@ -28,7 +28,11 @@ from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.answers import replace
 
 CHUNK = 50  # submissions a transaction
-NOT_SHOWN = {"judged_by", "evidence_schema"}  # of a verdict file: neither gradebook nor feedback holds them
+NOT_SHOWN = {
+    "judged_by",
+    "evidence_schema",
+    "probe_versions",
+}  # of a verdict file: neither gradebook nor feedback holds them
 NOTHING = (None, None)  # neither points nor extra credit by hand
 
 
@@ -36,7 +40,8 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     """Bring the gradebook, ``autograded/`` and ``feedback/`` up to date with the verdict files.
 
     What is up to date is left alone, so a run that was killed goes on where it stopped. Scores and comments that a
-    person gave are kept.
+    person gave are kept. Points that other rules gave than the present ones are shown as not graded, as exports say it
+    (``store.shown``), and the feedback page of such a submission stays as it is until it was judged again.
 
     Args:
         course: the class.
@@ -50,7 +55,11 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     """
     known_labs = {lab.slug: lab for lab in course.labs.every()}
     when = lateness.timing(course)
-    documents = [document for document in store.every() if document.evidence and document.lab in known_labs]
+    documents = [
+        store.shown(document, known_labs[document.lab])
+        for document in store.every()
+        if document.evidence and document.lab in known_labs
+    ]
     labs = {document.lab: known_labs[document.lab] for document in documents}
     if not documents and course.roster is None:
         return 0
@@ -138,8 +147,9 @@ def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any, w
     }
     page = feedback_page(notebook, known, when)
     feedback = paths.classroom() / "feedback" / student / slug
-    replace(feedback / f"{slug}.html", page.encode("utf-8"))
-    replace(feedback / "timestamp.txt", timestamp)
+    if not store.is_shown_open(document):
+        replace(feedback / f"{slug}.html", page.encode("utf-8"))
+        replace(feedback / "timestamp.txt", timestamp)
     replace(_marker(document), _print(document, entered, _by_people(row.grades, row.comments), when).encode())
 
 
@@ -216,10 +226,9 @@ def _is_synced(
     document: VerdictFile, entered: Released, present: dict[tuple[str, str], list[list[Any]]], when: Timing
 ) -> bool:
     student, slug = document.student, entered.slug
-    files = (
-        paths.classroom() / "autograded" / student / slug / f"{slug}.ipynb",
-        paths.classroom() / "feedback" / student / slug / f"{slug}.html",
-    )
+    files = [paths.classroom() / "autograded" / student / slug / f"{slug}.ipynb"]
+    if not store.is_shown_open(document):
+        files.append(paths.classroom() / "feedback" / student / slug / f"{slug}.html")
     try:
         return (
             (student, slug) in present

@@ -12,7 +12,7 @@ import io
 import json
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from autograder.checks.api import Verdict, run
 from autograder.evidence.model import EVIDENCE, Case, Evidence, TaskRun
 from autograder.evidence.submission_zip import Header
 from autograder.formats import JsonObject, Unreadable
-from autograder.grading import cases, intake, rules
+from autograder.grading import cases, intake, probes, rules
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
 from autograder.grading.people import Course
@@ -72,6 +72,8 @@ class Outcome:
         retries: how often something of the engine had to be tried again.
         seconds: part -> wall time in seconds.
         judged_by: fingerprint of the rules, as the process that judged had them; None when it never came to that.
+        probe_versions: as in the evidence.
+        place: which process judged it.
     """
 
     source: str
@@ -87,6 +89,8 @@ class Outcome:
     retries: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     judged_by: str | None = None
+    probe_versions: dict[str, int] = field(default_factory=dict)
+    place: str = "this process"
 
     @property
     def student(self) -> str:
@@ -124,7 +128,7 @@ def judge(name: str, content: Path | bytes, tools: Tools, sha256: str = "", head
     return outcome
 
 
-def failure(error: Exception) -> tuple[str, str]:
+def failure(error: BaseException) -> tuple[str, str]:
     """An unexpected error as a sentence, and the end of its trace."""
     trace = "".join(traceback.format_exception(error, limit=-4))
     return f"The grader failed: {type(error).__name__}: {error}", trace
@@ -152,10 +156,11 @@ def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
         runs, retries = _tasks(submission, tools)
         clock.lap("sandbox")
         seed = tools.course.grading_seed(submission.header.student, submission.lab.slug)
-        probes, more = _probes(Subject(submission, archive, outcome.sha256, seed), tools)
+        found, more = _probes(Subject(submission, archive, outcome.sha256, seed), tools)
         outcome.retries = retries + more
         clock.lap("probe")
-    evidence = _evidence(submission, runs, probes)
+    evidence = _evidence(submission, runs, found)
+    outcome.probe_versions = evidence.probe_versions
     outcome.verdicts = verdicts(submission.lab, evidence)
     outcome.notes += [f"{name}: {note}" for name, task in runs.items() for note in task.notes]
     outcome.evidence = packed(evidence)
@@ -172,7 +177,7 @@ class _Clock:
         self._seconds[name], self._last = now - self._last, now
 
 
-def _evidence(submission: Submission, runs: dict[str, TaskRun], probes: JsonObject) -> Evidence:
+def _evidence(submission: Submission, runs: dict[str, TaskRun], found: JsonObject) -> Evidence:
     header, lab = submission.header, submission.lab
     return Evidence(
         kit_version=__version__,
@@ -187,7 +192,8 @@ def _evidence(submission: Submission, runs: dict[str, TaskRun], probes: JsonObje
         answer_inputs=live.answer_inputs(lab, submission.parameters),
         files=submission.files,
         tasks=runs,
-        probes=probes,
+        probes=found,
+        probe_versions=probes.versions(lab),
         journal=submission.journal,
         engine=submission.engine,
         images=submission.images,
@@ -306,26 +312,126 @@ def unpacked(content: bytes) -> Evidence:
         ) from None
 
 
-def rejudge(lab: Lab, evidence: Evidence, course: Course) -> tuple[Evidence, list[Verdict], list[str]]:
-    """Judge stored evidence again with the present checks, cases and points; nothing is run.
+@dataclass(frozen=True)
+class Rejudged:
+    """What judging stored evidence again gives.
 
-    Returns:
-        the evidence (with the present expected results), the verdicts, and notes.
+    Attributes:
+        evidence: as it is to be stored now.
+        verdicts: of every check.
+        notes: what to know about it.
+        steps: how the evidence changed, a part at a time: in words, and the evidence behind that change.
+        on_old: the results of probes that are not of the present version and that checks rest on.
     """
-    notes = []
+
+    evidence: Evidence
+    verdicts: list[Verdict]
+    notes: list[str]
+    steps: list[tuple[str, Evidence]]
+    on_old: list[OldResult]
+
+
+@dataclass(frozen=True)
+class OldResult:
+    """A result of a probe that is not of its present version, and could not be made anew from evidence.
+
+    Attributes:
+        probe: its name.
+        checks: ids of the checks that rest on it.
+        said: why, and what to do.
+    """
+
+    probe: str
+    checks: tuple[str, ...]
+    said: str
+
+
+EVIDENCE_OF = "Evidence of version"
+INPUTS_CHANGED = "Its inputs changed since it was run: grade the submission again with --force."
+ON_OLD = "Judged on the result of version"
+WITHOUT = "Judged without a result of the probe"
+
+
+def is_of_judging(note: str) -> bool:
+    """Whether a note is about judging stored evidence again, so that the next time makes it anew."""
+    return note.startswith((EVIDENCE_OF, ON_OLD, WITHOUT)) or note.endswith(INPUTS_CHANGED)
+
+
+def rejudge(lab: Lab, evidence: Evidence, course: Course) -> Rejudged:
+    """Judge stored evidence again with the present checks, cases and points.
+
+    No task is run. Of the probes those whose version changed are run again, as far as they need nothing but evidence.
+    """
+    notes: list[str] = []
     if evidence.lab_version != lab.version:
-        notes.append(f"Evidence of version {evidence.lab_version} of the lab, judged with {lab.version}.")
+        notes.append(f"{EVIDENCE_OF} {evidence.lab_version} of the lab, judged with {lab.version}.")
+    steps: list[tuple[str, Evidence]] = []
+    runs = _refreshed(lab, evidence, course, notes)
+    if _differ(runs, evidence.tasks):
+        steps.append(("expected results changed", evidence := evidence.model_copy(update={"tasks": runs})))
+    missed: dict[str, str] = {}
+    for name in lab.probes:
+        have, want = _version_of(name, evidence), probes.version(name, lab)
+        if have == want:
+            continue
+        fresh, reason = _probed_again(name, lab, evidence, course)
+        if fresh is None:
+            said = f"{ON_OLD} {have} of the probe {name}" if have else f"{WITHOUT} {name}"
+            missed[name] = f"{said}, {reason}; grade the submission again with --force for version {want}."
+            continue
+        words = f"version {want} of the probe {name}" + (f" instead of {have}" if have else "")
+        steps.append((words, evidence := fresh))
+    judged = verdicts(lab, evidence)
+    on_old = [OldResult(name, _resting_on(name, lab, evidence, judged), said) for name, said in missed.items()]
+    on_old = [one for one in on_old if one.checks]
+    return Rejudged(evidence, judged, [*notes, *(one.said for one in on_old)], steps, on_old)
+
+
+def _version_of(name: str, evidence: Evidence) -> int:
+    """The version of a probe that gave what stored evidence has; 0 where it has nothing."""
+    return evidence.probe_versions.get(name, 1) if name in evidence.probes else 0
+
+
+def _refreshed(lab: Lab, evidence: Evidence, course: Course, notes: list[str]) -> dict[str, TaskRun]:
+    """Stored runs with the present expected results; adds to the notes what could not be told without running."""
+    if not evidence.tasks:
+        return {}
     present = cases.all_cases(lab, course, evidence.student, dict(evidence.parameters))
     runs = dict(evidence.tasks)
     for name, task in evidence.tasks.items():
         fresh = cases.refreshed(task, present[name]) if name in present else task
         if fresh is None:
-            message = "Its inputs changed since it was run: grade the submission again with --force."
-            fresh = TaskRun(function=task.function, status="fault", message=message)
-            notes.append(f"{name}: {message}")
+            fresh = TaskRun(function=task.function, status="fault", message=INPUTS_CHANGED)
+            notes.append(f"{name}: {INPUTS_CHANGED}")
         runs[name] = fresh
-    evidence = evidence.model_copy(update={"tasks": runs})
-    return evidence, verdicts(lab, evidence), notes
+    return runs
+
+
+def _differ(runs: dict[str, TaskRun], others: Mapping[str, TaskRun]) -> bool:
+    """Whether they would be stored otherwise. To Python True equals 1, so the models cannot simply be compared."""
+    return any(run.model_dump_json() != others[name].model_dump_json() for name, run in runs.items())
+
+
+def _probed_again(name: str, lab: Lab, evidence: Evidence, course: Course) -> tuple[Evidence | None, str]:
+    """Evidence with a probe's present result; or None and why it cannot be had from evidence."""
+    again = probes.PROBES[name].again
+    if again is None:
+        return None, "which needs the zip or an engine"
+    try:
+        result = _storable(again(lab, evidence, course.grading_seed(evidence.student, lab.slug)))
+    except ProbeFault as fault:
+        return None, f"which could not be run again ({fault})"
+    others = {probe: number for probe, number in evidence.probe_versions.items() if probe != name}
+    version = probes.version(name, lab)
+    numbers = others | ({name: version} if version != 1 else {})
+    return evidence.model_copy(update={"probes": {**evidence.probes, name: result}, "probe_versions": numbers}), ""
+
+
+def _resting_on(probe: str, lab: Lab, evidence: Evidence, judged: Sequence[Verdict]) -> tuple[str, ...]:
+    """Ids of the checks that rest on a probe: those that are not graded where it failed, or where it was not run."""
+    failed = evidence.model_copy(update={"probes": {**evidence.probes, probe: {"fault": "to see who asks"}}})
+    before = {verdict.check: verdict for verdict in judged}
+    return tuple(v.check for v in verdicts(lab, failed) if v.status == "not_graded" and v != before[v.check])
 
 
 def now() -> str:

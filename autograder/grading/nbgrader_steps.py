@@ -164,6 +164,9 @@ class VerdictGrades(NbGraderPreprocessor):  # type: ignore[misc]
         """See :func:`apply_verdicts`."""
         known = resources["nbgrader"]
         document = store.read(known["student"], known["assignment"])
+        labs = people.load().labs
+        if document is not None and known["assignment"] in labs.slugs():
+            document = store.shown(document, labs.find(known["assignment"]))
         with Gradebook(known["db_url"]) as gradebook:
             found = gradebook.find_submission_notebook(known["notebook"], known["assignment"], known["student"])
             by_hand = {cell.name for cell in source_cells(found.notebook) if cell.by_hand}

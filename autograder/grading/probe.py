@@ -18,6 +18,7 @@ from autograder.oci.manifests import ImageIndex
 from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
+VERSION = 1  # raise it when the same snapshots would give other results
 STORAGE = 640 << 20  # bytes of memory a registry may fill; nothing is reserved
 RENEW_AFTER = 256 << 20  # bytes pushed after which the next submission gets a new registry
 MAX_TAGS = 1000

@@ -2,6 +2,12 @@
 
 lab.toml lists the names that a lab needs. Each result is JSON data in ``Evidence.probes``; a probe that failed itself
 leaves ``{"fault": TEXT}`` there, and the checks that rest on it are not graded.
+
+A probe has a version, which rises when the same submission would give another result. Evidence says which version gave
+a result (``Evidence.probe_versions``). Where the present one is another, a probe that needs nothing but evidence
+(``Kind.again``) is run again when stored evidence is judged again; one that needs the zip or an engine is not, and that
+is said. ``hidden`` and ``pipelines`` need nothing else; ``settings`` starts a registry, ``round-trip`` and ``rescan``
+take layers from the zip as well.
 """
 
 from __future__ import annotations
@@ -16,11 +22,12 @@ from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.collect import pipeline_probe, settings_probe
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.layout import LayoutSource
-from autograder.evidence.model import Repository
+from autograder.evidence.model import Evidence, Repository
 from autograder.grading import probe
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
 from autograder.labs import hidden
+from autograder.labs.manifest import Lab
 from autograder.scanning import grader, rescan_probe, trivy_binary
 from autograder.scanning.rescan import Rescanner
 from autograder.services import engine, http, images, orphans
@@ -155,6 +162,20 @@ def _scanner(client: DockerClient, say: Report) -> None:
     grader.prepare(grader.folder() / "trivy")
 
 
+def _hidden_again(lab: Lab, evidence: Evidence, seed: str) -> JsonValue:
+    return hidden.values(lab, SeededRandom(seed), dict(evidence.parameters))
+
+
+def _pipelines_again(lab: Lab, evidence: Evidence, seed: str) -> JsonValue:
+    return pipeline_probe.probe(evidence.files)
+
+
+def _hidden_version(lab: Lab) -> int:
+    """What the lab's hidden.py says (``VERSION = 2``); 1 where it says nothing."""
+    file = lab.source.hidden
+    return int(getattr(hidden.load_module(file, f"hidden_{lab.module}"), "VERSION", 1)) if file.is_file() else 1
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of probe.
@@ -162,19 +183,36 @@ class Kind:
     Attributes:
         make: makes one; called at the first need in each worker process.
         prepare: has ready what every worker needs; called once, before the workers start.
+        version: of its results, a number from 1 on; of a lab where each lab has its own.
+        again: its result from stored evidence alone, with the lab and the student's grading seed (hex); raises
+            ProbeFault. None where it needs the zip or an engine.
     """
 
     make: Callable[[], RunsProbe]
     prepare: Callable[[DockerClient, Report], None]
+    version: int | Callable[[Lab], int] = 1
+    again: Callable[[Lab, Evidence, str], JsonValue] | None = None
 
 
 PROBES: dict[str, Kind] = {
-    "round-trip": Kind(RoundTripProbe, _registry_image),
-    "rescan": Kind(RescanProbe, _scanner),
-    "hidden": Kind(HiddenProbe, _nothing),
-    settings_probe.NAME: Kind(SettingsProbe, _registry_image),
-    pipeline_probe.NAME: Kind(PipelinesProbe, _nothing),
+    "round-trip": Kind(RoundTripProbe, _registry_image, probe.VERSION),
+    "rescan": Kind(RescanProbe, _scanner, rescan_probe.VERSION),
+    "hidden": Kind(HiddenProbe, _nothing, _hidden_version, _hidden_again),
+    settings_probe.NAME: Kind(SettingsProbe, _registry_image, settings_probe.VERSION),
+    pipeline_probe.NAME: Kind(PipelinesProbe, _nothing, pipeline_probe.VERSION, _pipelines_again),
 }
+
+
+def version(name: str, lab: Lab) -> int:
+    """A probe's present version for a lab."""
+    given = PROBES[name].version
+    return given(lab) if callable(given) else given
+
+
+def versions(lab: Lab) -> dict[str, int]:
+    """Name -> present version of the lab's probes, without those at version 1, as evidence stores it."""
+    found = {name: version(name, lab) for name in lab.probes}
+    return {name: number for name, number in found.items() if number != 1}
 
 
 def prepare(names: Iterable[str], client: DockerClient, say: Report) -> None:

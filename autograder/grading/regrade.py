@@ -1,16 +1,45 @@
-"""Judge stored evidence again, after a check, its points or its expected results were corrected. Nothing is run."""
+"""Judge stored evidence again, after a check, its points, its expected results or a probe were corrected.
+
+No submission is needed and nothing of a student is run. The judging is done in worker processes, so a check that takes
+its process down costs only its own row; files are written by this process alone: first the journal, then the verdict
+(:mod:`autograder.grading.journal`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import os
+import platform
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
 
+from autograder import __version__, paths
+from autograder.checks.api import Verdict
+from autograder.errors import CourseError
+from autograder.evidence.model import Evidence
 from autograder.formats import Newer, Unreadable
-from autograder.grading import judge, store
+from autograder.grading import judge, pool, rules, store, workers
+from autograder.grading.journal import Change, Journal
+from autograder.grading.judge import OldResult, Outcome, Rejudged
 from autograder.grading.people import Course
-from autograder.grading.report import Row, row_of
+from autograder.grading.report import Row, as_json, row_of
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
+
+EACH = 60  # verdicts for which one more worker process is worth its start, which takes about a second
+
+
+def default_jobs() -> int:
+    """Worker processes when nobody says: as many as there are processors, which they keep busy; two at least.
+
+    With one, judging would be done in this process, and a check that takes it down would end the command.
+    """
+    import joblib
+
+    return max(2, int(joblib.cpu_count()))
 
 
 def candidates(labs: Sequence[str], students: Sequence[str], course: Course) -> list[VerdictFile]:
@@ -29,55 +58,255 @@ def candidates(labs: Sequence[str], students: Sequence[str], course: Course) -> 
     ]
 
 
-def run(found: Sequence[VerdictFile], course: Course, done: Callable[[Row], None]) -> list[Row]:
+def run(
+    found: Sequence[VerdictFile],
+    course: Course,
+    done: Callable[[Row], None],
+    jobs: int = 1,
+    changed: Callable[[Sequence[Change]], None] = lambda changes: None,
+) -> list[Row]:
     """Judge each again and keep the verdict.
+
+    Args:
+        found: what to judge again.
+        course: the class.
+        done: called with each row as soon as its verdict is on disk.
+        jobs: worker processes; 1 judges in this process.
+        changed: called with the points of a submission that changed, as the journal has them.
 
     Returns:
         a row each, whose first remark says what changed.
     """
     rows: list[Row] = []
-    for document in found:
-        row, change = _judged(document, course.labs.find(document.lab), course)
-        if change is not None:
-            row = replace(row, remarks=(change or "No change.", *row.remarks))
+    keeper = Keeper()
+    for one in judged(found, course, jobs):
+        if one.fresh is None:
+            row = one.open_row()
+        else:
+            changed(keeper.keep(one))
+            row = row_of(one.fresh, one.fresh.status)
+            row = replace(row, remarks=(_change(one.document, one.fresh) or "No change.", *row.remarks))
         rows.append(row)
         done(row)
     return rows
 
 
-def one(document: VerdictFile, lab: Lab, course: Course) -> Row:
-    """Judge one verdict's evidence again and keep the verdict.
+def again(
+    found: Sequence[VerdictFile], course: Course, jobs: int = 1, keeper: Keeper | None = None
+) -> Iterator[tuple[VerdictFile, Row | None]]:
+    """Judge verdicts of submissions that are at hand again, and keep what could be judged.
 
-    Returns:
-        its row: ``unchanged``, or with a first remark that says what changed, or open where the evidence does not do.
+    Yields:
+        the verdict as it was, and its row: ``unchanged``, or with a first remark that says what changed; None where
+        the submission itself has to be graded, since stored evidence does not do. Nothing is kept then.
     """
-    row, change = _judged(document, lab, course)
-    if row.is_open:
-        return row
-    if not change:
-        return replace(row, status="unchanged")
-    return replace(row, remarks=(f"Judged again, since its checks changed: {change}", *row.remarks))
+    keeper = keeper or Keeper()
+    for one in judged(found, course, jobs):
+        if one.fresh is None:
+            row: Row | None = one.open_row()
+        elif one.on_old or one.fresh.status == "not_graded":
+            row = None
+        else:
+            keeper.keep(one)
+            row = row_of(one.fresh, one.fresh.status)
+            change = _change(one.document, one.fresh)
+            if change:
+                said = f"Judged again, since its checks changed: {change}"
+                row = replace(row, remarks=(said, *row.remarks))
+            else:
+                row = replace(row, status="unchanged")
+        yield one.document, None if row is not None and row.is_open else row
 
 
-def _judged(document: VerdictFile, lab: Lab, course: Course) -> tuple[Row, str | None]:
-    """The row, and what changed ("" for nothing); None where it could not be judged again and nothing is kept."""
+@dataclass(frozen=True)
+class Judged:
+    """A verdict that was judged again; plain data, and nothing is written yet.
+
+    Attributes:
+        document: the verdict file as it is.
+        lab: the lab.
+        fresh: as it is to be; None where it could not be judged.
+        evidence: packed, where it changed.
+        reasons: check id -> why its points changed.
+        on_old: results of probes that are not of the present version and that checks rest on.
+        remarks: why it could not be judged.
+        by: fingerprint of the rules that the judging process had; "" where it had none.
+        place: which process judged it.
+    """
+
+    document: VerdictFile
+    lab: Lab
+    fresh: VerdictFile | None = None
+    evidence: bytes | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    on_old: Sequence[OldResult] = ()
+    remarks: tuple[str, ...] = ()
+    by: str = ""
+    place: str = ""
+
+    def open_row(self) -> Row:
+        """The row of what could not be judged."""
+        document = self.document
+        return Row(
+            document.source, document.student, document.lab, "not_graded", max_score=self.lab.total,
+            remarks=self.remarks, sha256=document.submission_sha256,
+        )  # fmt: skip
+
+    def changes(self, by_hand: Mapping[tuple[str, str, str], float]) -> list[Change]:
+        """The points that changed, as lines of the journal.
+
+        Args:
+            by_hand: student, lab and check -> points that a person gave for it.
+        """
+        if self.fresh is None:
+            return []
+        return _changes(self.document, self.fresh, self.reasons, by_hand)
+
+
+def judged(found: Sequence[VerdictFile], course: Course, jobs: int = 1) -> Iterator[Judged]:
+    """Judge each again, in any order. Nothing is written."""
+    items = [(document, course.labs.find(document.lab)) for document in found]
+    present = [rules.fingerprint(lab) for _, lab in items]
+    files = [store.evidence_file(document.student, document.lab) for document in found]
+    if jobs == 1:
+        for (document, lab), file, by in zip(items, files, present, strict=True):
+            yield _judged(document, lab, course, file, by)
+        return
+    wanted = {number: (*item, file) for number, (item, file) in enumerate(zip(items, files, strict=True))}
+    work = partial(_judged_elsewhere, course=course)
+    for number, one in pool.each(work, wanted, max(2, min(jobs, len(items) // EACH)), _crashed):
+        ours = present[number]
+        if one.fresh is not None and one.by != ours:
+            said = workers.OTHER_RULES.format(where=one.place, theirs=one.by, ours=ours)
+            one = replace(one, fresh=None, remarks=(said,))
+        yield one
+
+
+def _judged_elsewhere(item: tuple[VerdictFile, Lab, Path], course: Course) -> Judged:
+    """In a worker process, whose rules are those of the moment at which it loaded them."""
+    document, lab, evidence = item
+    return _judged(document, lab, course, evidence, workers.rules_of(lab))
+
+
+def _crashed(item: tuple[VerdictFile, Lab, Path]) -> Judged:
+    document, lab, _ = item
+    slug, student = document.lab, document.student
+    remark = (
+        "The process that judged it ended: a fault of the lab's checks, or out of memory. Its verdict is as it was. "
+    )
+    return Judged(
+        document, lab, remarks=(f"{remark}Try it alone: python3 course.py regrade {slug} --student {student}",)
+    )
+
+
+def _judged(document: VerdictFile, lab: Lab, course: Course, file: Path, by: str) -> Judged:
+    place = f"process {os.getpid()} on {platform.node()}"
     try:
-        evidence = store.evidence_of(document)
+        stored = judge.unpacked(file.read_bytes())
     except (OSError, Unreadable) as error:
         said = error.detail if isinstance(error, Unreadable) else str(error)
         then = error.next_step if isinstance(error, Newer) else "Grade the submission again with --force."
-        remark = f"The stored evidence cannot be read ({said}). {then}"
-        return _open(document, lab, remark), None
+        return Judged(document, lab, remarks=(f"The stored evidence cannot be read ({said}). {then}",), place=place)
     try:
-        evidence, verdicts, notes = judge.rejudge(lab, evidence, course)
-    except Exception as error:  # of the lab's code; it must not cost the rest of the class their verdicts
-        return _open(document, lab, *judge.failure(error)), None
-    fresh = store.update(document, lab, evidence, verdicts, notes)
-    return row_of(fresh, fresh.status), _change(document, fresh)
+        found = judge.rejudge(lab, stored, course)
+        fresh = store.judged_again(document, lab, found.evidence, found.verdicts, found.notes, by)
+        reasons = _reasons(document, fresh, lab, stored, found, course)
+    except (Exception, SystemExit) as error:  # of the lab's code; it must not cost the rest their verdicts
+        return Judged(document, lab, remarks=judge.failure(error), place=place)
+    packed = judge.packed(found.evidence) if found.steps else None
+    return Judged(document, lab, fresh, packed, reasons, found.on_old, by=by, place=place)
 
 
-def _open(document: VerdictFile, lab: Lab, *remarks: str) -> Row:
-    return Row(document.source, document.student, document.lab, "not_graded", max_score=lab.total, remarks=remarks)
+# -- what changed, and why -------------------------------------------------------------------------------------------
+
+
+def _points(verdict: Verdict | None) -> tuple[float | None, float | None]:
+    return (verdict.points, verdict.max_points) if verdict is not None else (None, None)
+
+
+def _differing(before: Sequence[Verdict], after: Sequence[Verdict]) -> list[str]:
+    """Ids of the checks whose points differ, those that can be had among them; in the lab's order, gone ones last."""
+    old, new = ({verdict.check: verdict for verdict in verdicts} for verdicts in (before, after))
+    return [id for id in dict.fromkeys([*new, *old]) if _points(old.get(id)) != _points(new.get(id))]
+
+
+def _changes(
+    before: VerdictFile,
+    after: VerdictFile,
+    reasons: Mapping[str, str],
+    by_hand: Mapping[tuple[str, str, str], float],
+) -> list[Change]:
+    old, new = ({verdict.check: verdict for verdict in document.verdicts} for document in (before, after))
+    made = []
+    for id in _differing(before.verdicts, after.verdicts):
+        (points, of), (now, now_of) = _points(old.get(id)), _points(new.get(id))
+        made.append(
+            Change(
+                at=judge.now(), kit_version=__version__, student=after.student, lab=after.lab, check=id,
+                before=points, before_of=of, after=now, after_of=now_of, reason=reasons[id],
+                by_hand=by_hand.get((after.student, after.lab, id)), submission_sha256=after.submission_sha256,
+                judged_before=before.judged_by, judged_by=after.judged_by, replaced=before.graded_at,
+            )
+        )  # fmt: skip
+    return made
+
+
+def _reasons(
+    before: VerdictFile, after: VerdictFile, lab: Lab, stored: Evidence, found: Rejudged, course: Course
+) -> dict[str, str]:
+    """Why the points of each check changed, found out by judging again with one change after the other."""
+    differing = _differing(before.verdicts, after.verdicts)
+    if not differing:
+        return {}
+    steps = [("the check's rules changed", stored), *found.steps]
+    judgements = [(words, judge.verdicts(lab, evidence)) for words, evidence in steps[:-1]]
+    judgements.append((steps[-1][0], found.verdicts))
+    old = {verdict.check: verdict for verdict in before.verdicts}
+    new = {verdict.check: verdict for verdict in found.verdicts}
+    versions = _versions(before, after)
+    told = {}
+    for id in differing:
+        parts = []
+        if id not in old:
+            parts.append("the check is new")
+        elif id not in new:
+            parts.append("the check is gone")
+        else:
+            status = old[id].status
+            for words, verdicts in judgements:
+                [seen] = [verdict.status for verdict in verdicts if verdict.check == id]
+                if seen != status:
+                    parts.append(words)
+                status = seen
+            if old[id].max_points != new[id].max_points:
+                change = course.labs.changes.get(lab.slug)
+                owner = "class/course.toml" if change and id in change.points else "lab.toml"
+                parts.append(f"points changed, now those of {owner}")
+        parts += _circumstances(old.get(id), new.get(id))
+        told[id] = f"{'; '.join(parts or ['judged again'])} ({versions})"
+    return told
+
+
+def _circumstances(old: Verdict | None, new: Verdict | None) -> list[str]:
+    """What a person should know beside the rule: the check before it, or why it cannot be judged."""
+    if new is None:
+        return []
+    if new.status == "not_graded":
+        return [f"it cannot be judged: {new.found.rstrip('.')}"]
+    if new.blocked_by and (old is None or old.blocked_by != new.blocked_by):
+        return [f"{new.blocked_by}, on which it rests, does not pass"]
+    if old is not None and old.blocked_by and not new.blocked_by:
+        return [f"{old.blocked_by}, on which it rests, does not stand in its way any more"]
+    return []
+
+
+def _versions(before: VerdictFile, after: VerdictFile) -> str:
+    pairs = {
+        "lab version": (before.lab_version, after.lab_version),
+        "kit": (before.kit_version, __version__),
+        "rules": (before.judged_by or "not noted", after.judged_by or "not noted"),
+    }
+    return ", ".join(f"{name} {a}" + (f" → {b}" if a != b else "") for name, (a, b) in pairs.items())
 
 
 def _change(before: VerdictFile, after: VerdictFile) -> str:
@@ -91,3 +320,196 @@ def _change(before: VerdictFile, after: VerdictFile) -> str:
         return ""
     points = f"{before.score or 0:g} → {after.score or 0:g} points."
     return f"{points} {'; '.join(changed)}".replace("_", " ").strip()
+
+
+# -- keeping it ------------------------------------------------------------------------------------------------------
+
+
+class Keeper:
+    """Keeps changed verdicts, and before each the journal's lines about it. Whoever uses it holds the lock "grade"."""
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The class's journal, read at the first need."""
+        return Journal.opened()
+
+    @cached_property
+    def by_hand(self) -> Mapping[tuple[str, str, str], float]:
+        """Points that people gave, read at the first need."""
+        return given_by_hand()
+
+    def keep(self, one: Judged) -> list[Change]:
+        """Write the lines, then the verdict.
+
+        Returns:
+            the points that changed, whether or not their lines were there already.
+        """
+        assert one.fresh is not None
+        changes = self._told(one.document, one.fresh, one.reasons)
+        store.update(one.document, one.fresh, one.evidence)
+        return changes
+
+    def graded_again(self, outcome: Outcome, lab: Lab) -> list[Change]:
+        """Write the lines about a submission that was graded from its zip again and got other points.
+
+        To be called before the verdict is kept. Another submission than before is no change of this kind.
+        """
+        before = store.read(outcome.student, lab.slug)
+        same = before is not None and before.evidence is not None and before.submission_sha256 == outcome.sha256
+        if before is None or not same or outcome.evidence is None:
+            return []
+        new = {"verdicts": tuple(outcome.verdicts), "judged_by": outcome.judged_by, "lab_version": lab.version}
+        after = before.model_copy(update=new)
+        by_id = {verdict.check: verdict for verdict in outcome.verdicts}
+        raised = [
+            f"version {outcome.probe_versions.get(name, 1)} of the probe {name}"
+            for name in lab.probes
+            if outcome.probe_versions.get(name, 1) != before.probe_versions.get(name, 1)
+        ]
+        said = "; ".join(["the same submission was graded again", *raised])
+        reasons = {
+            id: f"{'; '.join([said, *_circumstances(None, by_id.get(id))])} ({_versions(before, after)})"
+            for id in _differing(before.verdicts, after.verdicts)
+        }
+        return self._told(before, after, reasons)
+
+    def _told(self, before: VerdictFile, after: VerdictFile, reasons: Mapping[str, str]) -> list[Change]:
+        if not reasons:
+            return []
+        changes = _changes(before, after, reasons, self.by_hand)
+        self.journal.add(changes)
+        return changes
+
+
+def given_by_hand() -> dict[tuple[str, str, str], float]:
+    """Student, lab and check -> points that a person gave in the formgrader. Reads the gradebook and changes nothing.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    file = paths.classroom() / "gradebook.db"
+    if not file.is_file():
+        return {}
+    # The tables of nbgrader 0.9: https://nbgrader.readthedocs.io/en/stable/api/models.html
+    question = (
+        "select s.student_id, a.name, b.name, g.manual_score from grade g "
+        "join base_cell b on g.cell_id = b.id join submitted_notebook n on g.notebook_id = n.id "
+        "join submitted_assignment s on n.assignment_id = s.id join assignment a on s.assignment_id = a.id "
+        "where g.manual_score is not null"
+    )
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            rows = connection.execute(question).fetchall()
+    except sqlite3.Error as error:
+        raise CourseError(
+            expected=f"nbgrader's gradebook in {file}", found=str(error), next_step="Put back a copy of that file."
+        ) from None
+    return {(student, lab, check): float(points) for student, lab, check, points in rows}
+
+
+# -- without writing -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What judging again would change.
+
+    Attributes:
+        judged: how many verdicts were looked at.
+        changes: the lines that the journal would get, by lab, student and check.
+        on_old: results of probes that are not of the present version: student, lab, result.
+        open: what cannot be judged: student, lab, reason.
+    """
+
+    judged: int
+    changes: list[Change]
+    on_old: list[tuple[str, str, OldResult]]
+    open: list[tuple[str, str, str]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change and everything can be judged."""
+        return not (self.changes or self.on_old or self.open)
+
+    def lines(self) -> list[str]:
+        """For people: a line a change and a line for what cannot be judged, then a total a lab."""
+        said = told(self.changes)
+        said += [f"{student} {lab} {', '.join(old.checks)}: {_lowered(old.said)}" for student, lab, old in self.on_old]
+        said += [f"{student} {lab}: cannot be judged: {reason}" for student, lab, reason in self.open]
+        return said + totals(self.changes)
+
+    def as_json(self) -> dict[str, object]:
+        """The same as JSON data."""
+        return {
+            "judged": self.judged,
+            "changes": [change.model_dump(mode="json", by_alias=True) for change in self.changes],
+            "old_probes": [
+                {"student": student, "lab": lab, "probe": old.probe, "checks": list(old.checks), "said": old.said}
+                for student, lab, old in self.on_old
+            ],
+            "open": [{"student": student, "lab": lab, "reason": reason} for student, lab, reason in self.open],
+            "labs": {slug: _sum(of_lab) for slug, of_lab in _by_lab(self.changes).items()},
+        }
+
+
+def preview(
+    found: Sequence[VerdictFile], course: Course, jobs: int = 1, done: Callable[[], None] = lambda: None
+) -> Preview:
+    """Judge each again and write nothing at all."""
+    by_hand: Mapping[tuple[str, str, str], float] | None = None
+    made = Preview(len(found), [], [], [])
+    for one in judged(found, course, jobs):
+        student, slug = one.document.student, one.lab.slug
+        if one.reasons and by_hand is None:
+            by_hand = given_by_hand()
+        made.changes.extend(one.changes(by_hand or {}))
+        made.on_old.extend((student, slug, old) for old in one.on_old)
+        if one.fresh is None:
+            made.open.append((student, slug, one.remarks[0]))
+        done()
+    made.changes.sort(key=lambda change: (change.lab, change.student))
+    made.on_old.sort(key=lambda row: (row[1], row[0]))
+    made.open.sort(key=lambda row: (row[1], row[0]))
+    return made
+
+
+def told(changes: Sequence[Change]) -> list[str]:
+    """A line for each change, by lab and student."""
+    return [change.said() for change in sorted(changes, key=lambda change: (change.lab, change.student))]
+
+
+def totals(changes: Sequence[Change]) -> list[str]:
+    """A line for each lab: how many points of how many students change, and by how much together."""
+    lines = []
+    for slug, of_lab in _by_lab(changes).items():
+        summed = _sum(of_lab)
+        checks, students = _count(summed["checks"], "check"), _count(summed["students"], "student")
+        lines.append(f"{slug}: {checks} changed ({students}), {summed['points']:+g} points in all")
+    return lines
+
+
+def rows_as_json(rows: Sequence[Row], changes: Sequence[Change]) -> list[dict[str, object]]:
+    """The rows as JSON data, each with its ``changes``."""
+    by_row: dict[tuple[object, object], list[object]] = {}
+    for change in changes:
+        by_row.setdefault((change.student, change.lab), []).append(change.model_dump(mode="json", by_alias=True))
+    return [row | {"changes": by_row.get((row["student"], row["lab"]), [])} for row in as_json(rows)]
+
+
+def _by_lab(changes: Sequence[Change]) -> dict[str, list[Change]]:
+    slugs = sorted({change.lab for change in changes})
+    return {slug: [change for change in changes if change.lab == slug] for slug in slugs}
+
+
+def _sum(changes: Sequence[Change]) -> dict[str, float]:
+    """Where a person gave points, those count, and nothing changes for the student."""
+    moved = sum((c.after or 0.0) - (c.before or 0.0) for c in changes if c.by_hand is None)
+    return {"checks": len(changes), "students": len({change.student for change in changes}), "points": moved}
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:g} {what}" + ("" if number == 1 else "s")
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

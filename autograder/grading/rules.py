@@ -1,4 +1,5 @@
-"""What decides a verdict, beside the evidence: the lab, its checks, its cases, and what checks are made of.
+"""What decides a verdict, beside the evidence: the lab, its checks, its cases, what checks are made of, and the
+versions of its probes.
 
 A verdict file keeps the fingerprint of the rules that it was judged by. Where it is another one now, stored evidence is
 judged again; a mere change of the kit's version changes nothing.
@@ -8,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from autograder import paths
+from autograder.grading import probes
 from autograder.labs.manifest import Lab
 
 ROOMS = ("domain", "evidence", "oci", "pipelines")  # what checks may import; tests/grading/test_rules.py holds it
@@ -27,15 +30,49 @@ def fingerprint(lab: Lab) -> str:
 
     It is the same on every machine: it sees the content of files, with any line ends.
     """
-    seen = hashlib.sha256(_kit().encode())
-    if lab.source.checks != _checks():  # its packages may share files in any way
-        _add(seen, lab.source.checks)
-    for package in sorted(_packages(lab)):
-        _add(seen, _checks() / package)
-    for file in (lab.source.manifest, lab.source.cases, lab.source.hidden):
-        _add(seen, file)
+    seen = hashlib.sha256(_of_files(lab))
     seen.update(json.dumps(lab.points, sort_keys=True).encode())
+    raised = probes.versions(lab)
+    if raised:
+        seen.update(json.dumps(raised, sort_keys=True).encode())
     return seen.hexdigest()[:16]
+
+
+def _of_files(lab: Lab) -> bytes:
+    """A digest of the lab's files. They are read once, and again only after a change: a class asks for each student."""
+    known = _seen.get(lab.source.manifest)
+    if known is not None and known[0] == lab.module and known[2] == _stamp(known[1]):
+        return known[3]
+    packages = [_checks() / package for package in sorted(_packages(lab))]
+    if lab.source.checks != _checks():  # its packages may share files in any way
+        packages.insert(0, lab.source.checks)
+    parts = (*packages, lab.source.manifest, lab.source.cases, lab.source.hidden)
+    stamp = _stamp(parts)
+    seen = hashlib.sha256(_kit().encode())
+    for part in parts:
+        _add(seen, part)
+    _seen[lab.source.manifest] = (lab.module, parts, stamp, seen.digest())
+    return seen.digest()
+
+
+_seen: dict[Path, tuple[str, tuple[Path, ...], tuple[object, ...], bytes]] = {}
+
+
+def _stamp(parts: Iterable[Path]) -> tuple[object, ...]:
+    """Changes with every file of the parts that is written, added, removed or renamed; reads none."""
+    found: list[object] = []
+    waiting = [str(part) for part in parts]
+    while waiting:
+        name = waiting.pop()
+        try:
+            entries = sorted(os.scandir(name), key=lambda entry: entry.name)
+        except NotADirectoryError:
+            entries, about = [], Path(name).stat()
+            found.append((name, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino))
+        except OSError:
+            continue
+        waiting += [entry.path for entry in entries if not _is_left_behind(Path(entry.name))]
+    return tuple(found)
 
 
 @cache

@@ -11,13 +11,15 @@ from autograder import __version__, paths
 from autograder.checks.api import Verdict
 from autograder.evidence.model import SCHEMA_VERSION, Evidence
 from autograder.formats import JsonObject, Newer, Unreadable
-from autograder.grading import rules
+from autograder.grading import probes, rules
 from autograder.grading.identity import Identity
-from autograder.grading.judge import Outcome, now, packed, status_of, unpacked
+from autograder.grading.judge import Outcome, is_of_judging, now, status_of, unpacked
 from autograder.grading.people import Course
 from autograder.grading.verdict_file import BY_HAND, VERDICTS, Mark, VerdictFile
 from autograder.labs.answers import replace
 from autograder.labs.manifest import Lab
+
+OUTDATED = "The check or its points changed since this was judged. Run: python3 course.py regrade"
 
 
 def verdict_file(student: str, lab: str) -> Path:
@@ -67,7 +69,10 @@ def every() -> Iterator[VerdictFile]:
 
 
 def holds(document: VerdictFile, sha256: str, lab: Lab, course: Course) -> bool:
-    """Whether the evidence of a verdict is what this very zip would give again, with this lab and course."""
+    """Whether the evidence of a verdict is what this very zip would give again, with this lab and course.
+
+    A probe whose version changed does no harm where it can be run again on stored evidence.
+    """
     return (
         document.status == "graded"
         and document.submission_sha256 == sha256
@@ -76,7 +81,13 @@ def holds(document: VerdictFile, sha256: str, lab: Lab, course: Course) -> bool:
         and document.evidence_schema == SCHEMA_VERSION
         and evidence_file(document.student, document.lab).is_file()
         and notebook_file(document.student, document.lab).is_file()
+        and not any(probes.PROBES[name].again is None for name in old_probes(document, lab))
     )
+
+
+def old_probes(document: VerdictFile, lab: Lab) -> list[str]:
+    """The lab's probes of which a verdict rests on a result that is not of their present version."""
+    return [name for name in lab.probes if document.probe_versions.get(name, 1) != probes.version(name, lab)]
 
 
 def is_current(document: VerdictFile, sha256: str, lab: Lab, course: Course) -> bool:
@@ -84,7 +95,11 @@ def is_current(document: VerdictFile, sha256: str, lab: Lab, course: Course) -> 
 
     The kit's version does not matter: what decides a verdict is the lab, its checks and the form of evidence.
     """
-    return holds(document, sha256, lab, course) and document.judged_by == rules.fingerprint(lab)
+    return (
+        holds(document, sha256, lab, course)
+        and document.judged_by == rules.fingerprint(lab)
+        and not old_probes(document, lab)
+    )
 
 
 def is_outdated(document: VerdictFile, lab: Lab) -> bool:
@@ -153,6 +168,7 @@ def record(
         seconds={part: round(value, 4) for part, value in outcome.seconds.items()},
         judged_by=outcome.judged_by if judged else None,
         evidence_schema=SCHEMA_VERSION,
+        probe_versions=outcome.probe_versions,
     )
     if outcome.evidence is None:
         before = read(header.student, lab.slug)
@@ -217,14 +233,22 @@ def evidence_of(document: VerdictFile) -> Evidence:
     return unpacked(evidence_file(document.student, document.lab).read_bytes())
 
 
-def update(
-    document: VerdictFile, lab: Lab, evidence: Evidence, verdicts: Sequence[Verdict], notes: Sequence[str]
+def judged_again(
+    document: VerdictFile, lab: Lab, evidence: Evidence, verdicts: Sequence[Verdict], notes: Sequence[str], by: str
 ) -> VerdictFile:
-    """Keep the verdicts of a regrade. Evidence is rewritten only when its expected results changed.
+    """A verdict file as it is after its evidence was judged again; nothing is written.
 
     Where the verdicts are as before, the file only learns by which rules they were judged.
+
+    Args:
+        document: the file as it is.
+        lab: the lab.
+        evidence: what was judged.
+        verdicts: what came of it.
+        notes: of this judging; those of an earlier one go.
+        by: fingerprint of the rules.
     """
-    said = (*(note for note in document.notes if note not in notes), *notes)
+    said = (*(note for note in document.notes if note not in notes and not is_of_judging(note)), *notes)
     judged = {
         "lab_version": lab.version,
         "status": status_of(verdicts),
@@ -235,15 +259,39 @@ def update(
         "score": _sum(verdicts),
         "max_score": lab.total,
         "claimed": _claimed(verdicts),
+        "probe_versions": evidence.probe_versions,
     }
     fresh = document.model_copy(update=judged)
     if fresh != document:
         fresh = fresh.model_copy(update={"kit_version": __version__, "graded_at": now()})
-    fresh = fresh.model_copy(update={"judged_by": rules.fingerprint(lab)})
-    content = packed(evidence)
-    target = evidence_file(document.student, document.lab)
-    if target.read_bytes() != content:
-        replace(target, content)
+    return fresh.model_copy(update={"judged_by": by})
+
+
+def update(document: VerdictFile, fresh: VerdictFile, evidence: bytes | None) -> None:
+    """Keep what judging again gave; what is as it was is not written.
+
+    Args:
+        document: the verdict file as it is.
+        fresh: as it is to be.
+        evidence: packed, where it changed.
+    """
+    if evidence is not None:
+        replace(evidence_file(document.student, document.lab), evidence)
     if fresh != document:
         write(fresh)
-    return fresh
+
+
+def shown(document: VerdictFile, lab: Lab) -> VerdictFile:
+    """A verdict file as the gradebook shows it: points that other rules gave than the present ones are none.
+
+    Exports say the same of them (:func:`is_outdated`). What the checks found stays in ``verdicts``.
+    """
+    if not is_outdated(document, lab):
+        return document
+    marks = {id: Mark(score=None, message=OUTDATED) for id in document.checks}
+    return document.model_copy(update={"checks": marks})
+
+
+def is_shown_open(document: VerdictFile) -> bool:
+    """Whether a verdict file is what :func:`shown` makes of one that other rules judged."""
+    return any(mark.message == OUTDATED for mark in document.checks.values())

@@ -50,6 +50,7 @@ class VerdictFile(BaseModel):
         seconds: part of the grading -> wall time in seconds.
         judged_by: fingerprint of the rules it was judged by (:mod:`autograder.grading.rules`); 0.1.0 wrote none.
         evidence_schema: the number of the evidence it was judged on.
+        probe_versions: as in the evidence: name of a probe -> its version that gave the result, where that is not 1.
         signature: reserved: over this document, by the grader.
         receipt: reserved: what the student was given for the submission.
     """
@@ -82,6 +83,7 @@ class VerdictFile(BaseModel):
     seconds: dict[str, float] = Field(default_factory=dict)
     judged_by: str | None = Field(default=None, exclude_if=is_absent)
     evidence_schema: int = Field(default=1, exclude_if=lambda number: number == 1)
+    probe_versions: dict[str, int] = Field(default_factory=dict, exclude_if=lambda versions: not versions)
     signature: JsonObject | None = Field(default=None, exclude_if=is_absent)
     receipt: JsonObject | None = Field(default=None, exclude_if=is_absent)
 

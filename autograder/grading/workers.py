@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import atexit
+import os
+import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.errors import CourseError
 from autograder.evidence.submission_zip import Header
-from autograder.grading import judge, probes
+from autograder.grading import judge, probes, rules
 from autograder.grading.judge import Outcome, Tools
 from autograder.grading.people import Course
 from autograder.grading.probes import RunsProbe
 from autograder.grading.sandbox import Sandbox, build
+from autograder.labs.manifest import Lab
 from autograder.services import engine, orphans
 from autograder.services.orphans import Owner
 
@@ -91,6 +96,46 @@ def work(unit: Unit, course: Course, master: Owner | None = None) -> tuple[Owner
         if outcomes[-1].status != "refused":
             break
     return orphans.owner(), outcomes
+
+
+OTHER_RULES = (
+    "It was judged by other checks than this kit's ({where} has the rules {theirs}, here they are {ours}), so nothing "
+    "was kept. Bring the kit there to this version, start the worker anew, then run the same command again."
+)
+_rules: dict[tuple[Path, tuple[tuple[str, float], ...]], str] = {}
+
+
+def rules_of(lab: Lab) -> str:
+    """The fingerprint of a lab's rules as this worker process has them.
+
+    Checks are loaded once and stay as they were, whatever happens to their files: so it is taken at the first need.
+    """
+    key = lab.source.manifest, tuple(lab.points.items())
+    if key not in _rules:
+        _rules[key] = rules.fingerprint(lab)
+    return _rules[key]
+
+
+def rules_by_lab(course: Course, slugs: Sequence[str]) -> dict[str, str]:
+    """What :func:`rules_of` says for each lab; "" for one that this machine does not have."""
+    found = {}
+    for slug in slugs:
+        try:
+            found[slug] = rules_of(course.labs.find(slug))
+        except CourseError:
+            found[slug] = ""
+    return found
+
+
+def work_elsewhere(unit: Unit, course: Course, master: Owner | None) -> tuple[Owner, list[Outcome]]:
+    """:func:`work` in a process of its own. The outcomes name the rules that this process has loaded."""
+    by = rules_by_lab(course, [unit.lab])[unit.lab]
+    owner, outcomes = work(unit, course, master)
+    for outcome in outcomes:
+        outcome.place = f"process {os.getpid()} on {platform.node()}"
+        if outcome.judged_by is not None and outcome.judged_by != by:
+            outcome.judged_by = f"{by} and {outcome.judged_by}"  # changed in between: files of the one, code of another
+    return owner, outcomes
 
 
 def close() -> None:

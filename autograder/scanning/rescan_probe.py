@@ -25,6 +25,7 @@ from autograder.scanning.artifact import SBOM_TYPES
 from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Rescan, Rescanner
 
+VERSION = 1  # raise it when the same images would give other rows, by other advisories too
 MAX_IMAGES = 12  # of one repository, those in indexes counted each: an image takes about a second
 MAX_SBOM = 8 << 20  # bytes
 FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the referrers API is no image's

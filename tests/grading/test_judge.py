@@ -189,7 +189,8 @@ def test_an_error_of_the_grader_is_not_graded_with_its_trace(ada, tools, tmp_pat
 
 def test_judging_again_gives_the_same(ada, tools, tmp_path, lab):
     outcome = judge.judge("x", ada.zip(tmp_path), tools)
-    evidence, verdicts, notes = judge.rejudge(lab, judge.unpacked(outcome.evidence), tools.course)
+    found = judge.rejudge(lab, judge.unpacked(outcome.evidence), tools.course)
+    evidence, verdicts, notes = found.evidence, found.verdicts, found.notes
     assert (verdicts, notes) == (outcome.verdicts, []) and judge.packed(evidence) == outcome.evidence
 
 
@@ -201,7 +202,7 @@ def test_a_corrected_expected_result_counts_without_running_again(ada, tools, tm
     hidden.write_text(hidden.read_text().replace("expected=2 * n", "expected=3 * n"))
     cases = kit / "labs" / lab.slug / "cases.json"
     cases.write_text(cases.read_text().replace('"expected": 4', '"expected": 6'))
-    _, verdicts, _ = judge.rejudge(lab, judge.unpacked(outcome.evidence), tools.course)
+    verdicts = judge.rejudge(lab, judge.unpacked(outcome.evidence), tools.course).verdicts
     assert {v.check: v.points for v in verdicts} == WHOLE
 
 
@@ -211,7 +212,8 @@ def test_new_inputs_cannot_be_judged_without_running(ada, tools, tmp_path, lab, 
     document = json.loads(cases.read_text())
     document["double"].append({"kind": "a negative number", "args": [-1], "expected": -2})
     cases.write_text(json.dumps(document))
-    _, verdicts, notes = judge.rejudge(lab, judge.unpacked(outcome.evidence), tools.course)
+    found = judge.rejudge(lab, judge.unpacked(outcome.evidence), tools.course)
+    verdicts, notes = found.verdicts, found.notes
     assert {v.check: v.points for v in verdicts} == WHOLE | {"double": None} and "--force" in notes[0]
 
 
