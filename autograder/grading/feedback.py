@@ -94,7 +94,7 @@ def render(
         graded = cell["metadata"].get("nbgrader") or {}
         if graded.get("grade") or graded.get("task"):
             item = _item(cell, graded, by_id.get(graded["grade_id"]))
-            if graded.get("by_hand") and code.get("comment") and not item["comment"]:
+            if graded.get("by_hand") and code.get("comment") and item["answer"] is None:
                 item |= {"comment": code["comment"], "earlier": code.get("earlier_comment", False)}
             open_points += graded.get("points", 0.0) if item["css"] == "open" else 0.0
             reviewed += graded.get("score") or 0.0 if graded.get("to_look_at") else 0.0
