@@ -189,10 +189,10 @@ def test_a_submission_that_posts_grades_changes_nothing_and_a_person_can(server)
         assert grades()["why"] == (None, 99)
 
 
-def judged_again(course, lab, ada, tmp_path, source):
+def judged_again(course, lab, ada, tmp_path, source, why="Another answer."):
     """Another submission, entered as ``course grade`` does it, while the server runs."""
     tools = Tools(course, sandbox=LocalRunner, probe=kind_probe)
-    outcome = judge.judge("ada.zip", ada.zip(tmp_path / "again", ada.files(source, why="My answer.")), tools)
+    outcome = judge.judge("ada.zip", ada.zip(tmp_path / "again", ada.files(source, why=why)), tools)
     store.record(outcome, Identity(), course, lab)
     gradebook.sync(course)
 
@@ -255,11 +255,14 @@ def test_a_person_sees_why_to_look_again_and_confirms(server, course, lab, ada, 
         saved(page.locator("#double").blur)
         page.locator("#engine_extra_credit").fill("0.25")
         saved(page.locator("#engine_extra_credit").blur)
+        page.locator("#why").fill("1")
+        saved(page.locator("#why").blur)
         judged_again(course, lab, ada, tmp_path, "def double(n):\n    return n\n")
         note = opened()
         said = note.inner_text()
         assert "Not passed, 0 of 2 points" in said and "Next: " in said
         assert "the check said “passed 2” then and says “failed 0” now" in said and "press Resolve" in said
+        assert page.get_by_text("an earlier submission: the answer is another one now").is_visible()
         [listed] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
         assert listed["needs_manual_grade"]
         resolve = page.locator(".nbgrader_cell", has=page.locator("#double")).locator(".mark-graded")
@@ -271,6 +274,6 @@ def test_a_person_sees_why_to_look_again_and_confirms(server, course, lab, ada, 
         assert (kept.manual_score, kept.points_for.verdict) == (1.5, "failed 0")
         assert "press Resolve" not in opened().inner_text()
         grades = session.get(f"{base}/formgrader/api/grades", params={"submission_id": notebook["id"]}).json()
-        assert {g["name"] for g in grades if g["needs_manual_grade"]} == {"why"}  # nobody has graded that one yet
+        assert {g["name"] for g in grades if g["needs_manual_grade"]} == {"why"}  # nobody has looked at that one yet
         judged_again(course, lab, ada, tmp_path, "def double(n):\n    return n\n")
         assert "press Resolve" not in opened().inner_text()
