@@ -25,7 +25,7 @@ from autograder.grading.feedback import ShownAs
 from autograder.grading.lateness import Timing
 from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
 from autograder.grading.people import Course
-from autograder.grading.released import Released, create, database, enter, new_submission, released_of
+from autograder.grading.released import Released, create, database, enter, guard, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.answers import replace
@@ -57,6 +57,7 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     if not documents and course.roster is None:
         return 0
     create(course)
+    guard()
     for lab in labs.values():
         enter(lab, course, when.deadlines)
     with Gradebook(database(), course.id) as gradebook:

@@ -51,6 +51,28 @@ def create(course: Course) -> None:
     new.replace(file)
 
 
+GUARD = """\
+# Without the settings of the course's folder nbgrader would run the students' notebooks on this machine. With them it
+# reads this file too, and goes on.
+from pathlib import Path
+
+if Path.cwd().resolve() == Path(__file__).resolve().parent:
+    raise SystemExit("Expected: nbgrader started in the course's folder, where course.py is.\\n"
+                     "Found:    it was started in class/.\\n"
+                     "Next:     change to the course's folder and run the same command.")
+"""
+
+
+def guard() -> None:
+    """Have nbgrader refuse to start in ``class/``, where it would find no settings and fall back on its own.
+
+    nbgrader reads ``nbgrader_config.py`` of the folder that it is started in.
+    """
+    file = paths.classroom() / "nbgrader_config.py"
+    if not file.is_file() or file.read_text(encoding="utf-8", errors="replace") != GUARD:
+        replace(file, GUARD.encode())
+
+
 @dataclass(frozen=True)
 class Released:
     """A lab as the gradebook has it: ids of rows, and its cells."""

@@ -129,6 +129,21 @@ def test_nbgraders_own_commands_change_nothing_and_execute_nothing(course, ada, 
 
 
 @pytest.mark.slow
+def test_nbgrader_refuses_to_start_where_it_has_no_settings(course, ada, grade, tmp_path):
+    flag = tmp_path / "flag"
+    grade(ada, ada.files(HOSTILE.format(flag=flag) + "def double(n):\n    return 2 * n\n"))
+    flag.unlink(missing_ok=True)
+    gradebook.sync(course)
+    before = files("autograded")
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", "90-tiny", "--force"],
+        cwd=paths.classroom(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode != 0 and "the course's folder" in done.stderr
+    assert not flag.exists() and files("autograded") == before
+
+
+@pytest.mark.slow
 def test_nbgrader_by_hand_gives_the_same_from_nothing(course, ada, grade):
     grade(ada)
     gradebook.sync(course)
