@@ -239,7 +239,7 @@ def _graded(course: Course) -> dict[tuple[str, str], Given]:
                     for grade in notebook.grades:
                         value = score_of(grade)
                         score += value or 0.0
-                        if value is None or grade.needs_manual_grade:
+                        if value is None or grade.needs_manual_grade:  # else it was given for what is there no more
                             ungraded.append(grade.cell.name)
                 found[submission.student_id, assignment.name] = Given(score, tuple(sorted(ungraded)))
     return found

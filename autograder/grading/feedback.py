@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,40 @@ from typing import Any
 import jinja2
 
 from autograder.checks.api import Verdict
+from autograder.grading.people import Course
 from autograder.grading.verdict_file import VerdictFile
+from autograder.labs.manifest import Lab
 
 TEMPLATES = Path(__file__).with_name("templates")
 WORDS = {"passed": "Passed", "failed": "Not passed", "not_graded": "Not graded"}
 OPEN = "To be graded by hand"
+BY_HAND = "Graded by hand"
+REVIEW = "Needs review"
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+EARLIER = "Given for an earlier submission; to be looked at again."
+
+
+@dataclass(frozen=True)
+class ShownAs:
+    """What the page calls its student and its lab.
+
+    Attributes:
+        student: the name on the roster with the id, or the id alone.
+        lab: the lab's number and title; of what is no lab, its slug.
+    """
+
+    student: str
+    lab: str
+
+    @staticmethod
+    def of(course: Course, student: str, lab: Lab | str) -> ShownAs:
+        """Those of a student on the roster."""
+        person = (course.roster or {}).get(student)
+        name = f"{person.name} ({student})" if person is not None and person.name else student
+        return ShownAs(name, lab if isinstance(lab, str) else f"Lab {lab.slug[:2]} · {lab.title}")
 
 
 @cache
@@ -35,7 +66,7 @@ def number(value: float | None) -> str:
 
 
 def render(
-    title: str,
+    shown_as: ShownAs,
     document: VerdictFile | None,
     cells: Sequence[Mapping[str, Any]],
     *,
@@ -46,39 +77,78 @@ def render(
     """The page.
 
     Args:
-        title: what was graded.
+        shown_as: whose page it is, and of which lab.
         document: the verdict file; None when there is none.
         cells: of the autograded notebook, with ``score``, ``points`` and ``comment`` in ``metadata.nbgrader``, as
-            nbgrader's GetGrades puts them there.
+            nbgrader's GetGrades puts them there, and ``by_hand``, ``to_look_at`` and ``earlier_comment``, as
+            :func:`autograder.grading.by_hand.annotate` does.
         score: points now, with those given by hand, less the penalty.
         max_score: of the whole lab.
         timing: when it was received, and what is taken off for that; a sentence each.
     """
     by_id = {verdict.check: verdict for verdict in document.verdicts} if document else {}
-    items, comments, open_points = [], [], 0.0
+    items: list[dict[str, Any]] = []
+    code: Mapping[str, Any] = {}  # the code that the next checks are about
+    open_points = reviewed = 0.0
     for cell in cells:
         graded = cell["metadata"].get("nbgrader") or {}
         if graded.get("grade") or graded.get("task"):
             item = _item(cell, graded, by_id.get(graded["grade_id"]))
+            if graded.get("by_hand") and code.get("comment") and item["answer"] is None:
+                item |= {"comment": code["comment"], "earlier": code.get("earlier_comment", False)}
             open_points += graded.get("points", 0.0) if item["css"] == "open" else 0.0
+            reviewed += graded.get("score") or 0.0 if graded.get("to_look_at") else 0.0
             items.append(item)
-        elif graded.get("comment"):
-            comments.append({"source": cell["source"], "text": graded["comment"]})
+        elif graded.get("solution"):
+            code = graded
+            if graded.get("comment"):
+                items.append(_comment(cell, graded))
     return _template().render(
-        title=title,
+        student=shown_as.student,
+        lab=shown_as.lab,
         score=number(score),
         max_score=number(max_score),
-        remarks=" ".join(_remarks(open_points, timing)),
+        remarks=" ".join(_remarks(open_points, reviewed, timing)),
+        graded=when(document.graded_at) if document else "",
         problems=document.problems if document else (),
         items=items,
-        comments=comments,
+        earlier=EARLIER,
     )
 
 
-def _remarks(open_points: float, timing: Sequence[str]) -> Iterator[str]:
+def when(text: str) -> str:
+    """A time (RFC 3339) for people, in its own zone: ``1 March 2025, 10:00 (UTC+01:00)``; another text as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zone = f" ({moment.tzname()})" if moment.tzinfo else ""
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}{zone}"
+
+
+def _remarks(open_points: float, reviewed: float, timing: Sequence[str]) -> Iterator[str]:
     if open_points:
         yield f"{number(open_points)} are not graded yet."
+    if reviewed:
+        yield f"{number(reviewed)} of these were given by hand for an earlier submission and are to be looked at again."
     yield from timing
+
+
+def _comment(cell: Mapping[str, Any], graded: Mapping[str, Any]) -> dict[str, Any]:
+    """A comment on code that has no points of its own: it stands before the checks of that code."""
+    return {
+        "title": "",
+        "status": "Comment on your code",
+        "css": "review" if graded.get("earlier_comment") else "comment",
+        "score": None,
+        "points": None,
+        "said": "",
+        "parts": [],
+        "table": [],
+        "answer": cell["source"],
+        "comment": graded["comment"],
+        "earlier": graded.get("earlier_comment", False),
+    }
 
 
 def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict | None) -> dict[str, Any]:
@@ -95,10 +165,13 @@ def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict |
         "table": [],
         "answer": cell["source"] if written else None,
         "comment": graded.get("comment") or "",
+        "earlier": graded.get("earlier_comment", False),
     }
     if verdict is None:
-        if graded.get("score") is not None:
-            item |= {"status": "Graded by hand", "css": "passed"}
+        if graded.get("to_look_at"):
+            item |= {"status": REVIEW, "css": "review", "said": EARLIER}
+        elif graded.get("score") is not None:
+            item |= {"status": BY_HAND, "css": "passed"}
         return item
     css = {"passed": "passed", "failed": "failed"}.get(verdict.status, "open")
     item |= {"title": verdict.title, "status": WORDS[verdict.status], "css": css, "table": verdict.table}
@@ -109,4 +182,10 @@ def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict |
         item["parts"] = [(label, text) for label, text in parts if text]
     if verdict.trust == "claimed" and verdict.status == "passed":
         item["said"] = f"{item['said']} (This rests on what your machine reported.)".strip()
+    if graded.get("by_hand"):
+        gave = f"{number(verdict.points)} of {number(verdict.max_points)}"
+        said = f"A person gave these points; by itself the check says: {WORDS[verdict.status].lower()}, {gave}."
+        item |= {"status": BY_HAND, "css": "by-hand", "said": f"{said} {item['said']}".strip()}
+    if graded.get("to_look_at"):
+        item |= {"status": REVIEW, "css": "review", "said": f"{EARLIER} {item['said']}".strip()}
     return item

@@ -19,7 +19,7 @@ from autograder.errors import EnvironmentProblem
 from autograder.services import http, installation, jupyter
 
 READY_SECONDS = 300.0
-EXTENSIONS = {"nbgrader.server_extensions.formgrader": True}
+EXTENSIONS = {"autograder.grading.formgrader_pages": True}  # which loads nbgrader's
 
 
 def free_port() -> int:

@@ -9,7 +9,8 @@ import hashlib
 import json
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from nbgrader.api import Assignment, Comment, Grade, Gradebook, Student, Submitt
 from nbgrader.utils import parse_utc
 
 from autograder import paths
-from autograder.grading import lateness, store
+from autograder.grading import by_hand, lateness, store
+from autograder.grading.by_hand import NOTHING, Cells, Record, Seen
+from autograder.grading.feedback import ShownAs
 from autograder.grading.lateness import Timing
 from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
 from autograder.grading.people import Course
-from autograder.grading.released import Released, create, database, enter, new_submission, released_of
+from autograder.grading.released import Released, create, database, enter, guard, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.answers import replace
@@ -33,7 +36,6 @@ NOT_SHOWN = {
     "evidence_schema",
     "probe_versions",
 }  # of a verdict file: neither gradebook nor feedback holds them
-NOTHING = (None, None)  # neither points nor extra credit by hand
 
 
 def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
@@ -64,26 +66,29 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     if not documents and course.roster is None:
         return 0
     create(course)
+    guard()
     for lab in labs.values():
         enter(lab, course, when.deadlines)
     with Gradebook(database(), course.id) as gradebook:
         _students(gradebook, course, {document.student for document in documents})
         known = {slug: released_of(gradebook, lab) for slug, lab in labs.items()}
+        about = {slug: Cells.of(lab) for slug, lab in labs.items()}
         present = _present(gradebook)
-        stale = [d for d in documents if not _is_synced(d, known[d.lab], present, when)]
+        page = {(d.student, d.lab): _Page(when, ShownAs.of(course, d.student, labs[d.lab])) for d in documents}
+        stale = [d for d in documents if not _is_synced(d, known[d.lab], present, page[d.student, d.lab])]
         for start in range(0, len(stale), CHUNK):
             chunk = stale[start : start + CHUNK]
-            rows = [_submission(gradebook, document, known[document.lab], when) for document in chunk]
+            entered = [_submission(gradebook, d, known[d.lab], about[d.lab], when) for d in chunk]
             gradebook.db.commit()
-            for document, row in zip(chunk, rows, strict=True):
-                _files(gradebook, document, known[document.lab], row, when)
+            for document, one in zip(chunk, entered, strict=True):
+                _files(document, known[document.lab], one, page[document.student, document.lab])
                 done()
     return len(stale)
 
 
 def stale_count() -> int:
     """About how many submissions :func:`sync` has to bring up to date, for a progress bar."""
-    return sum(1 for d in store.every() if d.evidence and not _marker(d).is_file())
+    return sum(1 for d in store.every() if d.evidence and not by_hand.mark_file(d.student, d.lab).is_file())
 
 
 # -- one submission --------------------------------------------------------------------------------------------------
@@ -107,8 +112,33 @@ def _students(gradebook: Any, course: Course, handed_in: set[str]) -> None:
     gradebook.db.commit()
 
 
-def _submission(gradebook: Any, document: VerdictFile, entered: Released, when: Timing) -> Any:
-    """The submission's rows, with the verdicts' scores; not committed. Returns the row of the notebook."""
+@dataclass(frozen=True)
+class _Page:
+    """What a feedback page says beside points and verdicts: receipt and deadline, whose it is and of which lab."""
+
+    when: Timing
+    shown_as: ShownAs
+
+
+@dataclass(frozen=True)
+class _Entered:
+    """A submission whose scores are in the gradebook, and whose files are to be written.
+
+    Attributes:
+        row: of the notebook.
+        notebook: as it is shown to a person.
+        state: the same, for what is recorded of grades by hand.
+        record: what people gave until now.
+    """
+
+    row: Any
+    notebook: Any
+    state: dict[str, Seen]
+    record: Record
+
+
+def _submission(gradebook: Any, document: VerdictFile, entered: Released, about: Cells, when: Timing) -> _Entered:
+    """The submission's rows, with the verdicts' scores; not committed."""
     student = document.student
     submission = (
         gradebook.db.query(SubmittedAssignment)
@@ -120,23 +150,29 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released, when: 
         gradebook.db.flush()
     submission.timestamp = parse_utc(when.receipt(document).received_at.isoformat())
     [notebook] = [n for n in submission.notebooks if n.notebook_id == entered.notebook_id]
-    apply_verdicts(notebook.grades, {cell.name for cell in entered.cells if cell.by_hand}, document)
+    read = nbformat.from_dict(clean_notebook(json.loads(store.notebook_file(student, entered.slug).read_bytes())))
+    shown = rebuild(read, entered.cells)
+    state = about.state(shown, document)
+    until_now = by_hand.before(student, entered.slug, about, notebook, document)
+    record = by_hand.settle(gradebook, student, entered.slug, notebook, until_now)
+    by_hand.announce(student, entered.slug, until_now, state)
+    written = {cell.name for cell in entered.cells if cell.by_hand}
+    apply_verdicts(notebook.grades, written, document, by_hand.to_look_at(record, state))
     notebook.late_submission_penalty = when.penalty(document)
-    return notebook
+    return _Entered(notebook, shown, state, record)
 
 
-def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any, when: Timing) -> None:
+def _files(document: VerdictFile, entered: Released, one: _Entered, page: _Page) -> None:
     """The autograded notebook, the feedback page, and last the mark that all is done."""
-    student, slug = document.student, entered.slug
+    student, slug, when = document.student, entered.slug, page.when
     submitted = store.notebook_file(student, slug)
-    read = nbformat.from_dict(clean_notebook(json.loads(submitted.read_bytes())))
-    notebook = rebuild(read, entered.cells)
+    notebook, row = one.notebook, one.row
     target = paths.classroom() / "autograded" / student / slug
     _write_protected(target / f"{slug}.ipynb", (nbformat.writes(notebook) + "\n").encode("utf-8"))
     timestamp = store.timestamp(when.receipt(document).received_at)
     replace(submitted.with_name("timestamp.txt"), timestamp)
     _write_protected(target / "timestamp.txt", timestamp)
-    score = annotate(notebook, row)
+    score = annotate(notebook, row, one.record, one.state)
     penalty = row.late_submission_penalty or 0.0
     known = {
         "assignment": slug,
@@ -145,15 +181,15 @@ def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any, w
         "max_score": sum(cell.points or 0.0 for cell in entered.cells),
         "late_penalty": penalty,
     }
-    page = feedback_page(notebook, known, when)
+    made = feedback_page(notebook, known, when, page.shown_as)
     feedback = paths.classroom() / "feedback" / student / slug
     if not store.is_shown_open(document):
-        replace(feedback / f"{slug}.html", page.encode("utf-8"))
+        replace(feedback / f"{slug}.html", made.encode("utf-8"))
         replace(feedback / "timestamp.txt", timestamp)
-    replace(_marker(document), _print(document, entered, _by_people(row.grades, row.comments), when).encode())
+    by_hand.done(student, slug, one.state, _print(document, entered, _by_people(row.grades, row.comments), page))
 
 
-def annotate(notebook: Any, row: Any) -> float:
+def annotate(notebook: Any, row: Any, record: Record, state: Mapping[str, Seen]) -> float:
     """Put scores and comments into the cells, as the step Scores does; returns the sum of the scores."""
     grades = {grade.cell.name: grade for grade in row.grades}
     comments = {comment.cell.name: comment.manual_comment or comment.auto_comment for comment in row.comments}
@@ -168,6 +204,8 @@ def annotate(notebook: Any, row: Any) -> float:
             given["score"] = score_of(grades[given["grade_id"]])
             given["points"] = grades[given["grade_id"]].cell.max_score
             total += given["score"] or 0.0
+    flagged = {name for name, grade in grades.items() if grade.needs_manual_grade}
+    by_hand.annotate(notebook.cells, record, state, flagged)
     return total
 
 
@@ -182,22 +220,21 @@ def _write_protected(file: Path, content: bytes) -> None:
 # -- what is done already --------------------------------------------------------------------------------------------
 
 
-def _marker(document: VerdictFile) -> Path:
-    return store.verdict_file(document.student, document.lab).with_suffix(".synced")
-
-
 def _by_people(grades: Iterable[Any], comments: Iterable[Any]) -> list[list[Any]]:
-    """What people gave to a submission: points, extra credit and comments, by cell."""
-    given = [[g.cell_id, g.manual_score, g.extra_credit] for g in grades if (g.manual_score, g.extra_credit) != NOTHING]
+    """What people gave to a submission, by cell: points, extra credit, whether to look at them again; comments."""
+    given = [
+        [g.cell_id, g.manual_score, g.extra_credit, g.needs_manual_grade]
+        for g in grades
+        if (g.manual_score, g.extra_credit) != NOTHING
+    ]
     return sorted(given + [[c.cell_id, c.manual_comment] for c in comments if c.manual_comment is not None], key=repr)
 
 
 def _present(gradebook: Any) -> dict[tuple[str, str], list[list[Any]]]:
     """What people gave, by student and lab, for every submission that the gradebook has."""
     grades, comments = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
-    for grade in gradebook.db.query(Grade.notebook_id, Grade.cell_id, Grade.manual_score, Grade.extra_credit).filter(
-        Grade.manual_score.isnot(None) | Grade.extra_credit.isnot(None)
-    ):
+    columns = (Grade.notebook_id, Grade.cell_id, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade)
+    for grade in gradebook.db.query(*columns).filter(Grade.manual_score.isnot(None) | Grade.extra_credit.isnot(None)):
         grades[grade.notebook_id].append(grade)
     for comment in gradebook.db.query(Comment.notebook_id, Comment.cell_id, Comment.manual_comment).filter(
         Comment.manual_comment.isnot(None)
@@ -211,11 +248,11 @@ def _present(gradebook: Any) -> dict[tuple[str, str], list[list[Any]]]:
     return {(student, slug): _by_people(grades[id], comments[id]) for id, student, slug in found}
 
 
-def _print(document: VerdictFile, entered: Released, by_people: list[list[Any]], when: Timing) -> str:
+def _print(document: VerdictFile, entered: Released, by_people: list[list[Any]], page: _Page) -> str:
     """Changes with whatever the gradebook, the autograded notebook and the feedback are made from."""
-    seen = hashlib.sha256(entered.fingerprint.encode())
+    seen, when = hashlib.sha256(entered.fingerprint.encode()), page.when
     shown = {name: value for name, value in document.as_json().items() if name not in NOT_SHOWN}
-    seen.update(json.dumps([shown, by_people], sort_keys=True).encode())
+    seen.update(json.dumps([shown, by_people, asdict(page.shown_as)], sort_keys=True).encode())
     seen.update(repr((when.receipt(document), when.deadlines.of(document.lab, document.student))).encode())
     with contextlib.suppress(OSError):
         seen.update(store.notebook_file(document.student, document.lab).read_bytes())
@@ -223,20 +260,20 @@ def _print(document: VerdictFile, entered: Released, by_people: list[list[Any]],
 
 
 def _is_synced(
-    document: VerdictFile, entered: Released, present: dict[tuple[str, str], list[list[Any]]], when: Timing
+    document: VerdictFile, entered: Released, present: dict[tuple[str, str], list[list[Any]]], page: _Page
 ) -> bool:
     student, slug = document.student, entered.slug
     files = [paths.classroom() / "autograded" / student / slug / f"{slug}.ipynb"]
     if not store.is_shown_open(document):
         files.append(paths.classroom() / "feedback" / student / slug / f"{slug}.html")
-    try:
-        return (
-            (student, slug) in present
-            and all(file.is_file() for file in files)
-            and _marker(document).read_text("utf-8") == _print(document, entered, present[student, slug], when)
-        )
-    except OSError:
-        return False
+    mark = by_hand.mark(student, slug)
+    return (
+        mark is not None
+        and mark.next is None
+        and (student, slug) in present
+        and all(file.is_file() for file in files)
+        and mark.print == _print(document, entered, present[student, slug], page)
+    )
 
 
 def rows(course: Course) -> Iterator[tuple[str, str, Any]]:

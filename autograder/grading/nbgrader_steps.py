@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
-from autograder.grading import feedback, lateness, people, store
+from autograder.errors import CourseError
+from autograder.grading import by_hand, feedback, lateness, people, store
+from autograder.grading.by_hand import Cells
 from autograder.grading.lateness import Timing
 from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
+from autograder.labs.manifest import Lab
 
 NO_ANSWER = "(no answer in this submission)"
 TAGS = {
@@ -128,33 +131,40 @@ def rebuild(notebook: Any, known: Sequence[SourceCell]) -> Any:
     return notebook
 
 
-def apply_verdicts(grades: Iterable[Any], by_hand: set[str], document: VerdictFile | None) -> None:
+def apply_verdicts(
+    grades: Iterable[Any], written: Collection[str], document: VerdictFile | None, to_look_at: Collection[str] = ()
+) -> None:
     """Set the automatic score of every graded cell from a verdict file. What a person gave is left alone.
 
     Args:
         grades: ``nbgrader.api.Grade`` rows of one submitted notebook, with ``cell`` loaded.
-        by_hand: names of cells that a person grades.
+        written: names of cells that a person grades.
         document: the verdict file; None when there is none, so everything waits for a person.
+        to_look_at: names of cells whose points a person gave for something else than what is there now.
     """
     for grade in grades:
         name = grade.cell.name
         given = document.checks.get(name) if document else None
-        value = None if given is None or name in by_hand else given.score
-        grade.auto_score = None if value is None else max(0.0, min(float(value), float(grade.cell.max_score)))
-        grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
+        value = None if given is None or name in written else given.score
+        grade.auto_score = by_hand.clamped(value, grade.cell.max_score)
+        grade.needs_manual_grade = name in to_look_at or (grade.auto_score is None and grade.manual_score is None)
 
 
 class Rebuild(NbGraderPreprocessor):  # type: ignore[misc]
     """Instead of nbgrader's sanitising steps: clean the notebook as intake does and make it whole."""
 
     def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
-        """See :func:`rebuild`."""
+        """See :func:`rebuild`. What comes with it is announced before nbgrader writes the notebook."""
         from nbformat import from_dict
 
         known = resources["nbgrader"]
+        student, slug = known["student"], known["assignment"]
         with Gradebook(known["db_url"]) as gradebook:
-            cells = source_cells(gradebook.find_notebook(known["notebook"], known["assignment"]))
-        return rebuild(from_dict(clean_notebook(notebook)), cells), resources
+            cells = source_cells(gradebook.find_notebook(known["notebook"], slug))
+            notebook = rebuild(from_dict(clean_notebook(notebook)), cells)
+            _, shown, state = _settled(gradebook, notebook, known)
+        by_hand.announce(student, slug, shown, state)
+        return notebook, resources
 
 
 class VerdictGrades(NbGraderPreprocessor):  # type: ignore[misc]
@@ -163,16 +173,38 @@ class VerdictGrades(NbGraderPreprocessor):  # type: ignore[misc]
     def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
         """See :func:`apply_verdicts`."""
         known = resources["nbgrader"]
-        document = store.read(known["student"], known["assignment"])
+        student, slug = known["student"], known["assignment"]
+        document = store.read(student, slug)
         labs = people.load().labs
-        if document is not None and known["assignment"] in labs.slugs():
-            document = store.shown(document, labs.find(known["assignment"]))
+        if document is not None and slug in labs.slugs():
+            document = store.shown(document, labs.find(slug))
         with Gradebook(known["db_url"]) as gradebook:
-            found = gradebook.find_submission_notebook(known["notebook"], known["assignment"], known["student"])
-            by_hand = {cell.name for cell in source_cells(found.notebook) if cell.by_hand}
-            apply_verdicts(found.grades, by_hand, document)
+            found = gradebook.find_submission_notebook(known["notebook"], slug, student)
+            record, shown, state = _settled(gradebook, notebook, known)
+            written = {cell.name for cell in source_cells(found.notebook) if cell.by_hand}
+            apply_verdicts(found.grades, written, document, by_hand.to_look_at(record, state))
             gradebook.db.commit()
+        by_hand.done(student, slug, state, shown.print)
         return notebook, resources
+
+
+def _settled(
+    gradebook: Any, notebook: Any, known: Mapping[str, Any]
+) -> tuple[by_hand.Record, by_hand.Shown, dict[str, by_hand.Seen]]:
+    """What people gave for a submission until now, what they saw, and what they will see (``notebook``)."""
+    student, slug = known["student"], known["assignment"]
+    document = store.read(student, slug)
+    cells = Cells.of(_lab(slug))
+    row = gradebook.find_submission_notebook(known["notebook"], slug, student)
+    shown = by_hand.before(student, slug, cells, row, document, notebook)
+    return by_hand.settle(gradebook, student, slug, row, shown), shown, cells.state(notebook, document)
+
+
+def _lab(slug: str) -> Lab | None:
+    try:
+        return people.load().labs.find(slug)
+    except CourseError:  # an assignment of nbgrader's that is no lab
+        return None
 
 
 def score_of(grade: Any) -> float | None:
@@ -202,7 +234,19 @@ class LatePenalty(NbGraderPreprocessor):  # type: ignore[misc]
 
 
 class Scores(GetGrades):  # type: ignore[misc]
-    """nbgrader's GetGrades, but what nobody has graded yet has no score instead of 0."""
+    """nbgrader's GetGrades, but what nobody has graded yet has no score instead of 0, and it says what is by hand."""
+
+    def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
+        """See :func:`autograder.grading.by_hand.annotate`."""
+        notebook, resources = super().preprocess(notebook, resources)
+        known = resources["nbgrader"]
+        student, slug = known["student"], known["assignment"]
+        with Gradebook(known["db_url"]) as gradebook:
+            grades = gradebook.find_submission_notebook(known["notebook"], slug, student).grades
+            flagged = {grade.cell.name for grade in grades if grade.needs_manual_grade}
+        shown = by_hand.mark(student, slug) or by_hand.Shown()
+        by_hand.annotate(notebook.cells, by_hand.read(student, slug), shown.cells, flagged)
+        return notebook, resources
 
     def _get_score(self, cell: Any, resources: Any) -> None:
         super()._get_score(cell, resources)
@@ -222,19 +266,26 @@ class FeedbackExporter(Exporter):  # type: ignore[misc]
         return feedback_page(notebook, resources["nbgrader"]), resources
 
 
-def feedback_page(notebook: Any, known: Mapping[str, Any], when: Timing | None = None) -> str:
+def feedback_page(
+    notebook: Any, known: Mapping[str, Any], when: Timing | None = None, shown_as: feedback.ShownAs | None = None
+) -> str:
     """The feedback page for an annotated notebook.
 
     Args:
         notebook: with scores and comments in its cells.
         known: assignment, student, score (less the penalty), max_score, late_penalty.
         when: receipt and deadlines; read now where nothing is given.
+        shown_as: whose page it is and of which lab; looked up when it is not given.
     """
+    if shown_as is None:
+        shown_as = feedback.ShownAs.of(
+            people.load(), known["student"], _lab(known["assignment"]) or known["assignment"]
+        )
     document = store.read(known["student"], known["assignment"])
     when = when or lateness.timing(people.load())
     score = known["score"] + known["late_penalty"]
     return feedback.render(
-        known["assignment"],
+        shown_as,
         document,
         notebook.cells,
         score=score - (when.of(document, score).penalty if document else 0.0),

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.api import Comment, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import SaveCells
 
 from autograder import paths
+from autograder.grading import by_hand, store
+from autograder.grading.by_hand import Cells
 from autograder.grading.lateness import Deadlines
 from autograder.grading.nbgrader_steps import SourceCell, source_cells
 from autograder.grading.people import Course
@@ -49,6 +51,28 @@ def create(course: Course) -> None:
     new.replace(file)
 
 
+GUARD = """\
+# Without the settings of the course's folder nbgrader would run the students' notebooks on this machine. With them it
+# reads this file too, and goes on.
+from pathlib import Path
+
+if Path.cwd().resolve() == Path(__file__).resolve().parent:
+    raise SystemExit("Expected: nbgrader started in the course's folder, where course.py is.\\n"
+                     "Found:    it was started in class/.\\n"
+                     "Next:     change to the course's folder and run the same command.")
+"""
+
+
+def guard() -> None:
+    """Have nbgrader refuse to start in ``class/``, where it would find no settings and fall back on its own.
+
+    nbgrader reads ``nbgrader_config.py`` of the folder that it is started in.
+    """
+    file = paths.classroom() / "nbgrader_config.py"
+    if not file.is_file() or file.read_text(encoding="utf-8", errors="replace") != GUARD:
+        replace(file, GUARD.encode())
+
+
 @dataclass(frozen=True)
 class Released:
     """A lab as the gradebook has it: ids of rows, and its cells."""
@@ -80,14 +104,15 @@ def enter(lab: Lab, course: Course, deadlines: Deadlines) -> None:
         want = _cells(notebook)
         if have == want:
             return
-        kept: list[ByHand] = []
-        if have.keys() != want.keys():  # nbgrader cannot add or remove cells while there are submissions
-            kept = _by_hand(gradebook, lab.slug)
+        anew = have.keys() != want.keys()  # nbgrader cannot add or remove cells while there are submissions
+        if anew:
+            _settle(gradebook, lab)
             for submission in list(gradebook.find_assignment(lab.slug).submissions):
                 gradebook.remove_submission(lab.slug, submission.student_id)
     resources = {"nbgrader": {"notebook": lab.slug, "assignment": lab.slug, "db_url": database()}}
     SaveCells().preprocess(notebook, resources)
-    _restore(course, lab.slug, kept)
+    if anew:
+        _restore(course, lab)
 
 
 def _cells(notebook: Any) -> dict[str, SourceCell]:
@@ -109,52 +134,31 @@ def _cells(notebook: Any) -> dict[str, SourceCell]:
     return found
 
 
-@dataclass(frozen=True)
-class ByHand:
-    """What a person gave for one cell of a student: points and extra credit, or a comment."""
-
-    student: str
-    cell: str
-    manual_score: float | None = None
-    extra_credit: float | None = None
-    manual_comment: str | None = None
-
-
-def _by_hand(gradebook: Any, slug: str) -> list[ByHand]:
-    """What people gave for a lab, before its submissions are entered anew because its cells changed."""
-    kept: list[ByHand] = []
-    for submission in gradebook.find_assignment(slug).submissions:
-        student = submission.student_id
-        for notebook in submission.notebooks:
-            for grade in notebook.grades:
-                if grade.manual_score is not None or grade.extra_credit is not None:
-                    kept.append(ByHand(student, grade.cell.name, grade.manual_score, grade.extra_credit))
-            for comment in notebook.comments:
-                if comment.manual_comment is not None:
-                    kept.append(ByHand(student, comment.cell.name, manual_comment=comment.manual_comment))
-    return kept
+def _settle(gradebook: Any, lab: Lab) -> None:
+    """Record what people gave for a lab, before its submissions are entered anew because its cells changed."""
+    cells = Cells.of(lab)
+    for submission in gradebook.find_assignment(lab.slug).submissions:
+        student, document = submission.student_id, store.read(submission.student_id, lab.slug)
+        for row in submission.notebooks:
+            shown = by_hand.before(student, lab.slug, cells, row, document)
+            by_hand.settle(gradebook, student, lab.slug, row, shown)
 
 
-def _restore(course: Course, slug: str, kept: list[ByHand]) -> None:
-    """Give back what :func:`_by_hand` kept, as far as its cells are still there."""
-    if not kept:
-        return
+def _restore(course: Course, lab: Lab) -> None:
+    """Give back what :func:`_settle` recorded, as far as its cells are still there."""
+    slug = lab.slug
     with Gradebook(database(), course.id) as gradebook:
-        released = released_of(gradebook, course.labs.find(slug))
-        for student in {given.student for given in kept}:
-            new_submission(gradebook, student, released)
-        gradebook.db.commit()
-        for given in kept:
-            row = gradebook.find_submission_notebook(slug, slug, given.student)
-            if given.manual_comment is not None:
-                for comment in row.comments:
-                    if comment.cell.name == given.cell:
-                        comment.manual_comment = given.manual_comment
+        released = released_of(gradebook, lab)
+        known = {student.id for student in gradebook.students}
+        for student in by_hand.students(slug):
+            if student not in known:
                 continue
-            for grade in row.grades:
-                if grade.cell.name == given.cell:
-                    grade.manual_score, grade.extra_credit = given.manual_score, given.extra_credit
-        gradebook.db.commit()
+            try:
+                row = gradebook.find_submission_notebook(slug, slug, student)
+            except MissingEntry:
+                [row] = new_submission(gradebook, student, released).notebooks
+                gradebook.db.commit()
+            by_hand.settle(gradebook, student, slug, row, by_hand.mark(student, slug) or by_hand.Shown())
 
 
 def released_of(gradebook: Any, lab: Lab) -> Released:

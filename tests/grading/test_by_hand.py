@@ -66,7 +66,7 @@ def page(student):
 def test_it_is_open_until_a_person_has_graded_it_and_stays_as_graded(course, graded):
     found = exported(course)
     assert [(found[s].score, found[s].status, found[s].ungraded) for s in ("ada", "ben", "fay")] == [
-        (8, "open", ("policy",)), (5.5, "open", ("policy",)), (0, "open", ("policy",))
+        (8, "needs review", ("policy",)), (5.5, "needs review", ("policy",)), (0, "needs review", ("policy",))
     ]  # fmt: skip
     assert (
         "To be graded by hand" in page("ada")
@@ -85,7 +85,7 @@ def test_it_is_open_until_a_person_has_graded_it_and_stays_as_graded(course, gra
     gradebook.sync(course)
     found = exported(course)
     assert [(found[s].score, found[s].status) for s in ("ada", "ben", "fay")] == [
-        (9.5, "graded"), (5.5, "open"), (0, "graded")
+        (9.5, "graded"), (5.5, "needs review"), (0, "graded")
     ]  # fmt: skip
     assert (
         "9.5 of 10 points" in page("ada") and "Say who may push." in page("ada") and "not graded yet" not in page("ada")

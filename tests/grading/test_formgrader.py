@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from autograder import paths
-from autograder.grading import gradebook, judge, store
+from autograder.grading import by_hand, gradebook, judge, people, store
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
 from tests import chromium
@@ -97,6 +97,26 @@ def test_it_shows_the_class_and_nothing_in_it_can_act(server):
     loaded = re.findall(r"""(?:src|href)\s*=\s*["'](?:https?:)?//([^/"']+)""", page)
     assert not [host for host in loaded if host != "127.0.0.1:9"], loaded  # nothing comes from elsewhere
     assert "MathJax.Hub" not in page
+    # links to an editor and a terminal, which this server has not
+    folder = session.get(f"{base}/tree/source/90-tiny").text
+    assert "90-tiny.ipynb" in folder
+    shown = session.get(f"{base}/notebooks/autograded/ada/90-tiny/90-tiny.ipynb")
+    assert "My answer." in shown.text and "def double" in shown.text
+    assert "<script" not in shown.text and "<img" not in shown.text and "<svg/onload" not in shown.text
+    assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+    assert "python3 course.py" in session.get(f"{base}/terminals/1").text
+    key = people.load().key.hex()
+    for path in ("course.toml", "source%2f..%2fcourse.toml", "..%2fclass%2fcourse.toml", "gradebook.db", "", "nothing"):
+        found = session.get(f"{base}/tree/{path}")
+        assert found.status_code == 404 and key not in found.text, path
+        assert requests.get(f"{base}/tree/{path}", timeout=10, allow_redirects=False).status_code in (302, 403, 404)
+    stranger = requests.get(f"{base}/tree/source/90-tiny", timeout=10, allow_redirects=False)
+    assert stranger.status_code == 302 and "/login" in stranger.headers["Location"]
+    missing = session.get(f"{base}/formgrader/nothing")
+    assert missing.status_code == 404 and "404" in missing.text  # nbgrader's own is an empty page
+    (paths.classroom() / "autograded/ada/90-tiny/90-tiny.ipynb").unlink()
+    gone = session.get(f"{base}/formgrader/submissions/{notebook['id']}/")
+    assert gone.status_code == 404 and "course.py regrade" in gone.text  # nbgrader's own is an error 500
 
 
 @pytest.mark.slow
@@ -167,3 +187,93 @@ def test_a_submission_that_posts_grades_changes_nothing_and_a_person_can(server)
         assert grades() == before | {"why": (None, 1.25)}
         page.evaluate(SCRIPT)  # in the page, the attack does what it says: so it never got there before
         assert grades()["why"] == (None, 99)
+
+
+def judged_again(course, lab, ada, tmp_path, source, why="Another answer."):
+    """Another submission, entered as ``course grade`` does it, while the server runs."""
+    tools = Tools(course, sandbox=LocalRunner, probe=kind_probe)
+    outcome = judge.judge("ada.zip", ada.zip(tmp_path / "again", ada.files(source, why=why)), tools)
+    store.record(outcome, Identity(), course, lab)
+    gradebook.sync(course)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_every_page_and_link_answers_and_no_page_has_an_error(server):
+    base, session, _ = server
+    [notebook] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
+    pages = (
+        *("manage_assignments", "manage_submissions/90-tiny", "gradebook", "gradebook/90-tiny"),
+        *("gradebook/90-tiny/90-tiny", "manage_students", "manage_students/ada", "manage_students/ada/90-tiny"),
+        f"submissions/{notebook['id']}/",
+    )
+    wrong: list[str] = []
+    links: set[str] = set()
+    with chromium.started() as browser:
+        context = chromium.context(browser)
+        context.add_cookies([{"name": c.name, "value": c.value, "url": base} for c in session.cookies])
+        page = context.new_page()
+        page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+        for name in pages:
+            page.goto(f"{base}/formgrader/{name}", wait_until="networkidle")
+            links |= set(page.evaluate("[...document.querySelectorAll('a[href]')].map(link => link.href)"))
+        page.wait_for_function("formgrader.loaded")
+        assert page.evaluate("formgrader.keyboard_manager !== undefined")  # nbgrader's page waits for MathJax first
+    assert wrong == []
+    assert any("/tree/" in link for link in links) and any("/notebooks/" in link for link in links)
+    assert {link for link in links if not link.startswith(base)} == {"http://127.0.0.1:9/pixel.png"}  # the student's
+    assert [link for link in links if link.startswith(base) and session.get(link).status_code != 200] == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_person_sees_why_to_look_again_and_confirms(server, course, lab, ada, tmp_path):
+    base, session, _ = server
+    [notebook] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
+    with chromium.started() as browser:
+        context = chromium.context(browser)
+        context.add_cookies([{"name": c.name, "value": c.value, "url": base} for c in session.cookies])
+        page = context.new_page()
+
+        def opened():
+            page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
+            page.wait_for_function("formgrader.grades?.loaded && formgrader.comments?.loaded")
+            return page.locator(".nbgrader_cell", has=page.locator("#double")).locator(
+                "xpath=following-sibling::div[1]"
+            )
+
+        def saved(action):
+            with page.expect_response(lambda r: r.request.method == "PUT" and "/api/grade/" in r.url) as answer:
+                action()
+            assert answer.value.ok
+
+        note = opened()
+        assert "Passed, 2 of 2 points: double(n) is twice n" in note.inner_text() and "Resolve" not in note.inner_text()
+        page.locator("#double").fill("1.5")
+        saved(page.locator("#double").blur)
+        page.locator("#engine_extra_credit").fill("0.25")
+        saved(page.locator("#engine_extra_credit").blur)
+        page.locator("#why").fill("1")
+        saved(page.locator("#why").blur)
+        judged_again(course, lab, ada, tmp_path, "def double(n):\n    return n\n")
+        note = opened()
+        said = note.inner_text()
+        assert "Not passed, 0 of 2 points" in said and "Next: " in said
+        assert "the check said “passed 2” then and says “failed 0” now" in said and "press Resolve" in said
+        assert page.get_by_text("an earlier submission: the answer is another one now").is_visible()
+        [listed] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
+        assert listed["needs_manual_grade"]
+        resolve = page.locator(".nbgrader_cell", has=page.locator("#double")).locator(".mark-graded")
+        saved(resolve.click)
+        page.wait_for_function("!document.querySelector('#double').classList.contains('needs_manual_grade')")
+        assert "press Resolve" not in note.inner_text() and not resolve.is_visible()
+        gradebook.sync(course)
+        kept = by_hand.read("ada", "90-tiny").cells["double"]
+        assert (kept.manual_score, kept.points_for.verdict) == (1.5, "failed 0")
+        assert "press Resolve" not in opened().inner_text()
+        grades = session.get(f"{base}/formgrader/api/grades", params={"submission_id": notebook["id"]}).json()
+        assert {g["name"] for g in grades if g["needs_manual_grade"]} == {"why"}  # nobody has looked at that one yet
+        judged_again(course, lab, ada, tmp_path, "def double(n):\n    return n\n")
+        assert "press Resolve" not in opened().inner_text()
