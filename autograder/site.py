@@ -51,12 +51,14 @@ def build(out: Path | None = None, quiet: bool = True) -> Path:
     Raises:
         CourseError: ``out`` holds files that are not ours, or a lesson or lab is broken.
         EnvironmentProblem: MkDocs failed; its output is in the message.
+        OSError: ``out`` cannot be made; that is told before anything is built.
     """
     target = (out or paths.home() / "site").resolve()
     _refuse_foreign(target, ours=out is None)
     stamp = {"inputs": fingerprint()}
     if _stamp(target) == stamp and (target / "index.html").is_file():
         return target
+    target.mkdir(parents=True, exist_ok=True)
     staging = paths.home() / ".build"
     staging.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=staging, prefix="site-", ignore_cleanup_errors=True) as name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def declared(level: str) -> list[str]:
     return [canonicalize_name(Requirement(line).name) for line in LISTS[level][0]]
 
 
+@cache
 def imported(folders: tuple[str, ...]) -> set[str]:
     """The packages that Python files import. Not by their syntax trees: a master notebook has gaps."""
     files: list[Path] = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]

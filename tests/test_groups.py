@@ -37,12 +37,13 @@ def test_a_group_stays_in_one_process(tmp_path):
     for name in ("quality/test_whole_course.py", "content/test_desk.py", "a/test_one.py", "b/test_two.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(TEST.format(notes=str(notes)), encoding="utf-8")
-    options = ["-q", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "tests.groups"]
-    options += ["--import-mode=importlib", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir=."]
+    options = ["-q", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-p", "xdist.plugin"]
+    options += ["-p", "tests.groups", "--import-mode=importlib", "-p", "no:cacheprovider"]
+    options += ["-c", os.devnull, "--rootdir=."]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
         cwd=tmp_path,
-        env=os.environ | {"PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT.parent)},
+        env=os.environ | {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT.parent)},
         capture_output=True,
         text=True,
         check=False,

@@ -66,11 +66,12 @@ def imports(file: Path) -> tuple[tuple[str, bool], ...]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file} imports relatively, which these tests do not follow"
             found.extend((f"{node.module}.{alias.name}", loaded) for alias in node.names)
-        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or (
+        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
             isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         )
         for child in ast.iter_child_nodes(node):
-            visit(child, loaded and not later)
+            if not isinstance(child, ast.expr):  # no expression holds an import statement
+                visit(child, loaded and not later)
 
     visit(ast.parse(file.read_text(encoding="utf-8")), True)
     return tuple(found)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -130,6 +132,11 @@ def samples(labs: tuple[str, ...], only: tuple[str, ...], out: Path | None) -> N
         click.echo(f"{lab.slug}: {len(made)} submissions, {sum(f.stat().st_size for f in made) / 1000:,.0f} kB")
 
 
+def _processor_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
+
+
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also write the figures as JSON.")
@@ -147,6 +154,7 @@ def bench(names: tuple[str, ...], out: Path | None) -> None:
     for name in names or known:
         module = import_module(f"autograder.benchmarks.{name}")
         click.echo(f"\n{name}: {(module.__doc__ or '').splitlines()[0]}")
+        began, used = time.monotonic(), _processor_seconds()
         try:
             figures[name] = module.run()
         except EnvironmentProblem as problem:
@@ -154,5 +162,7 @@ def bench(names: tuple[str, ...], out: Path | None) -> None:
             continue
         for row in figures[name]:
             click.echo("  " + "  ".join(f"{key}: {value}" for key, value in row.items()))
+        spent = _processor_seconds() - used
+        click.echo(f"  in all: {time.monotonic() - began:.0f} s, processor time without containers {spent:.0f} s")
     if out is not None:
         out.write_text(json.dumps(figures, indent=2), encoding="utf-8")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -16,11 +17,13 @@ from autograder import paths
 from autograder.checks import api
 from autograder.cli import confirmed
 from autograder.errors import CourseError, EnvironmentProblem, Exit
-from autograder.labs import cloud_reset, manifest, progress, pushed, students, submission, workspace
-from autograder.labs.live import Live
+from autograder.labs import manifest, progress, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.overlay import Overlay
 from autograder.notebook.cards import Card, Cards, number
+
+if TYPE_CHECKING:
+    from autograder.labs.live import Live
 
 
 def _class_labs() -> Overlay:
@@ -41,6 +44,8 @@ def _live(name: str) -> Live:
             found="it is not there",
             next_step="Run `python3 course.py start`; it copies the labs to work/.",
         )
+    from autograder.labs.live import Live  # it knows every service, which hint, status and reset do not need
+
     return Live(lab, students.current(), folder)
 
 
@@ -157,6 +162,8 @@ def submit(lab: str, out: Path | None) -> None:
     services. It is written even when something is missing, so that you can hand in part of a lab.
     """
     live = _live(lab)
+    from autograder.labs import submission
+
     written = submission.write(live, out or paths.work() / "submissions", click.echo)
     progress.note(live.lab, live.student, written.verdicts)
     click.echo(f"Written: {written.file} ({submission.megabytes(written.size)})")
@@ -184,6 +191,8 @@ def reset(lab: str | None, yes: bool) -> None:
     question = f"Reset {names}? What you pushed is removed; your folder is kept in work/{workspace.COPIES}/."
     if not yes and not confirmed(question):
         sys.exit(int(Exit.NO))
+    from autograder.labs import cloud_reset, pushed
+
     for sentence in cloud_reset.cleared(labs, students.ensure()):
         click.echo(sentence)
     for found in labs:

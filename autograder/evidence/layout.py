@@ -1,6 +1,6 @@
 """OCI image layouts: verify every digest and size of a snapshot and turn it into a Repository.
 
-The layout is read through a small interface, so the same code reads a folder, a zip and a dictionary in a test.
+The layout is read through a small interface, so the same code reads a folder and a dictionary in a test.
 Source of the format: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
 
@@ -10,7 +10,6 @@ import base64
 import io
 import json
 import re
-import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -58,22 +57,6 @@ class FolderSource:
 
     def open(self, name: str) -> BinaryIO:
         return (self._folder / name).open("rb")
-
-
-class ZipSource:
-    """A layout below a folder inside a zip."""
-
-    def __init__(self, archive: zipfile.ZipFile, prefix: str) -> None:
-        self._archive, self._prefix = archive, prefix.rstrip("/") + "/"
-
-    def size(self, name: str) -> int | None:
-        try:
-            return self._archive.getinfo(self._prefix + name).file_size
-        except KeyError:
-            return None
-
-    def open(self, name: str) -> BinaryIO:
-        return self._archive.open(self._prefix + name)  # type: ignore[return-value]
 
 
 class MemorySource:

@@ -33,9 +33,14 @@ from autograder.oci import manifests
 PIECE = 256 * 1024  # bytes read and written at a time; memory in use is a few of these for each request under way
 LIST_LIMIT = 64 << 20  # bytes of a list of names: registry:2 gives all tags at once, whatever it is asked for
 PAGE = 1000  # names asked for at a time
+MAX_PAGES = 1000  # of a list
 CONNECT_SECONDS, SILENCE_SECONDS = 10.0, 120.0  # a port that is closed says so at once
 MAX_REDIRECTS = 3
+DOCTOR = "Run `python3 course.py doctor`."
 WRITES = ("POST", "PUT", "PATCH")
+# What a header's value may hold: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+NUMBER = re.compile(r"[0-9]{1,18}\Z")  # of bytes
 
 
 class Unreachable(EnvironmentProblem):
@@ -62,16 +67,28 @@ class Refused(EnvironmentProblem):
         error: the first of its errors: ``code``, ``message`` and, where there is one, ``detail``; else empty.
     """
 
-    def __init__(self, address: str, method: str, path: str, status: int, body: bytes) -> None:
+    def __init__(
+        self, address: str, method: str, path: str, status: int, body: bytes, found: str = "", next_step: str = ""
+    ) -> None:
         writes = method in WRITES
         super().__init__(
             expected=f"{address} takes a push to {path}" if writes else f"{address} answers {method} {path}",
-            found=f"HTTP {status} to {method}: {body[:200].decode(errors='replace')}",
-            next_step="See whether the repository exists and whether you are logged in."
-            if writes
-            else "Run `python3 course.py doctor`.",
+            found=found or f"HTTP {status} to {method}: {body[:200].decode(errors='replace')}",
+            next_step=next_step
+            or ("See whether the repository exists and whether you are logged in." if writes else DOCTOR),
         )
         self.status, self.body, self.error = status, body, first_error(body)
+
+
+class Unsendable(Refused):
+    """No request can say it: a media type with a line break, or a name that another path is made of. Nothing was sent.
+
+    It counts as refused with the status 400, which is what a registry gives for a malformed name or header.
+    """
+
+    def __init__(self, address: str, method: str, path: str, found: str) -> None:
+        mend = "See where the name, the tag or the media type comes from, and mend it there."
+        super().__init__(address, method, path, 400, b"", found, mend)
 
 
 def first_error(body: bytes) -> dict[str, Any]:
@@ -155,7 +172,7 @@ class RegistryClient:
         silence_seconds: without a byte.
 
     Every method raises :class:`Unreachable` when the registry does not answer, and :class:`Refused` when it answers
-    with a status that the endpoint does not have for success.
+    with a status that the endpoint does not have for success, or :class:`Unsendable` where no request could be made.
     """
 
     def __init__(
@@ -204,9 +221,21 @@ class RegistryClient:
         A body that is no bytes is streamed: with the Content-Length of ``headers``, else in chunks. Redirects are not
         followed. The path is made here of name and endpoint, and no sign of theirs ends it.
         """
-        path = "/".join(filter(None, (quote(name), quote(endpoint, safe="/:"))))
-        url = f"{self._origin}{self._root}{path}" + (f"?{urlencode(query)}" if query else "")
-        return self._open(method, url, headers, body)
+        try:
+            path = "/".join(filter(None, (quote(name), quote(endpoint, safe="/:"))))
+            asked = f"?{urlencode(query)}" if query else ""
+        except UnicodeEncodeError:  # half of a surrogate pair
+            raise self._unsendable(method, name, endpoint, "a name or tag that is no text") from None
+        if any(part in (".", "..") for part in path.split("/")):  # a client or server would take them as a way
+            raise self._unsendable(method, name, endpoint, "a name or tag with a part . or ..")
+        for value in (headers or {}).values():
+            if not HEADER_VALUE.match(value):
+                raise self._unsendable(method, name, endpoint, f"a header that cannot be sent: {value[:200]!r}")
+        return self._open(method, f"{self._origin}{self._root}{path}{asked}", headers, body)
+
+    def _unsendable(self, method: str, name: str, endpoint: str, found: str) -> Unsendable:
+        path = f"{self._root}{name}/{endpoint}".encode("ascii", "backslashreplace").decode()
+        return Unsendable(self.address, method, path, found)
 
     def _open(
         self,
@@ -261,8 +290,15 @@ class RegistryClient:
         """Where a Location leads; it may be absolute or relative ("Pushing a blob monolithically")."""
         if "location" not in answer.headers:
             raise Unreachable(f"HTTP {answer.status} without a Location", self.address)
-        url = urljoin(answer.url, answer.headers["location"])
-        parts = urlsplit(url)
+        return self._led(answer, answer.headers["location"])
+
+    def _led(self, answer: Answer, target: str) -> str:
+        """The address that a Location or a Link gives. Raises :class:`Unreachable` where it is none."""
+        try:
+            url = urljoin(answer.url, target)
+            parts = urlsplit(url)
+        except ValueError:
+            raise Unreachable(f"an answer that leads to no address: {target[:200]!r}", self.address) from None
         if self._host and parts.hostname == self._host:  # the registry knows itself by the name that was asked for
             return self._origin + parts._replace(scheme="", netloc="").geturl()
         return url
@@ -291,13 +327,19 @@ class RegistryClient:
         return answer.headers.get("docker-content-digest")
 
     def blob_size(self, name: str, digest: str) -> int | None:
-        """Size in bytes of a blob; None when the repository has none of that digest ("Pulling blobs", end-2)."""
+        """Size in bytes of a blob; None when the repository has none of that digest ("Pulling blobs", end-2).
+
+        Raises :class:`Unreachable` when what answers says no number.
+        """
         try:
             answer = self._blob("HEAD", name, digest)
         except Missing:
             return None
         answer.close()
-        return int(answer.headers.get("content-length", 0))
+        length = answer.headers.get("content-length", "0").strip()
+        if not NUMBER.match(length):
+            raise Unreachable(f"a size that is no number of bytes: {length[:100]!r}", self.address)
+        return int(length)
 
     def blob(self, name: str, digest: str) -> Iterator[bytes]:
         """The bytes of a blob, in pieces (end-2). Raises :class:`Missing` before the first."""
@@ -353,27 +395,41 @@ class RegistryClient:
         return self._pages("", "_catalog", "repositories")
 
     def _pages(self, name: str, endpoint: str, key: str) -> list[str]:
+        """All names of a list. Raises :class:`Unreachable` when it is none, or does not end."""
         found: list[str] = []
+        size = 0
         answer = self._ask("GET", name, endpoint, query={"n": str(PAGE)})
-        while True:
+        for page in range(1, MAX_PAGES + 1):
+            body = answer.body(LIST_LIMIT)
+            size += len(body)
             try:
-                found += json.loads(answer.body(LIST_LIMIT)).get(key) or []
-            except (ValueError, AttributeError, TypeError, RecursionError):
-                raise Unreachable(f"an answer to /v2/{endpoint} that is no list of names", self.address) from None
+                names = json.loads(body).get(key) or []
+            except (ValueError, AttributeError, RecursionError):
+                names = None
+            if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+                raise Unreachable(f"an answer to /v2/{endpoint} that is no list of names", self.address)
+            found += names
             link = re.match(r'<([^>]+)>;\s*rel="?next"?', answer.headers.get("link", ""))
             if link is None:
                 return found
-            answer = self._expect(self._open("GET", urljoin(answer.url, link[1])), "GET", 200)
+            if size > LIST_LIMIT or page == MAX_PAGES:
+                break
+            answer = self._expect(self._open("GET", self._led(answer, link[1])), "GET", 200)
+        raise Unreachable(
+            f"a list at /v2/{endpoint} of more than {MAX_PAGES} pages or {LIST_LIMIT >> 20} MiB", self.address
+        )
 
     def referrers(self, name: str, digest: str) -> list[dict[str, Any]] | None:
         """Descriptors of the artifacts about a manifest ("Listing Referrers", end-12a); None where the registry has no
-        such endpoint, as registry:2 has none."""
+        such endpoint, as registry:2 has none. Raises :class:`Unreachable` when it answers with something else."""
         try:
             answer = self._ask("GET", name, f"referrers/{digest}")
         except Missing:
             return None
-        found = manifests.json_object(answer.body()) or {}
-        return list(found.get("manifests") or [])
+        listed = (manifests.json_object(answer.body()) or {}).get("manifests") or []
+        if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+            raise Unreachable(f"an answer to /v2/{name}/referrers that is no list of descriptors", self.address)
+        return listed
 
     def delete(self, name: str, digest: str) -> None:
         """Delete a manifest; every tag that points at it goes with it ("Deleting Manifests", end-9). Raises

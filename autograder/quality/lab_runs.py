@@ -136,7 +136,7 @@ def environment(home: Path) -> dict[str, str]:
 def _docker(home: Path) -> dict[str, str]:
     """A configuration of ``docker`` of this home's own: the same engine and plugins, none of the logins.
 
-    So a lab that logs in finds nothing in the configuration of whoever rehearses it, and leaves nothing there.
+    So a lab that logs in finds nothing in the configuration of whoever starts the run, and leaves nothing there.
     """
     config, plugins = home / ".docker", endpoint.config_folder() / "cli-plugins"
     if not config.is_dir():

@@ -1,34 +1,16 @@
-"""SBOMs out of Trivy, and a rescan from an SBOM alone, without the image it was made from."""
+"""A rescan from an SBOM alone, without the image it was made from."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from autograder.domain import advisories
 from autograder.domain.advisories import Advisory
 from autograder.scanning import rescan, trivy
-from autograder.scanning.inventory import Layer
 from autograder.scanning.rescan import Finding, Runner
-
-Kind = Literal["cyclonedx", "spdx-json"]
-
-
-def of_layers(runner: Runner, found: Sequence[Layer], cache: Path, kind: Kind) -> bytes:
-    """The SBOM of an image's own layers.
-
-    Trivy writes the time and a random serial number into it, so two runs differ in those.
-
-    Raises:
-        CourseError: Trivy failed.
-    """
-    with tempfile.TemporaryDirectory(prefix="course-image-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        rescan.write_layout(folder, found)
-        return runner.run(["image", *trivy.QUIET, "--format", kind, "--input", "/target"], target=folder, cache=cache)
 
 
 def report(runner: Runner, sbom: bytes, cache: Path) -> dict[str, Any]:

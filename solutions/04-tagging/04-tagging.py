@@ -54,7 +54,7 @@ def release_tags(version, commit, branch, published):
     ### BEGIN SOLUTION
     import re
 
-    # A student writes each rule with its values; a rehearsal puts the student's specification here as a dict.
+    # A student writes each rule with its values; a lab run puts the student's specification here as a dict.
     rules = me._spec
     commit_tag = rules["commit"] + commit[: rules["digits"]]
     if version is None:

@@ -13,7 +13,7 @@ from autograder.errors import Exit
 from autograder.paths import ROOT
 
 
-def test_a_place_that_cannot_be_written_is_told_in_three_lines(tmp_path):
+def test_a_place_that_cannot_be_written_is_told_in_three_lines_before_anything_is_built(home, tmp_path):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     target = tmp_path / "file" / "site"
     done = subprocess.run(
@@ -27,6 +27,7 @@ def test_a_place_that_cannot_be_written_is_told_in_three_lines(tmp_path):
     assert done.returncode == int(Exit.USAGE) == 2
     assert [line.split(":")[0].strip() for line in done.stderr.splitlines()] == ["error", "expected", "next"]
     assert str(target) in done.stderr.replace("\\\\", "\\")
+    assert not (home / ".build").exists()
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,101 @@ def test_immutability_is_not_told_before_an_older_push_has_ended(hub: HubBackend
     change.end()
 
 
+LEAVING = {"name": "heron1a2b"}
+NEW_TOKEN = {"owner": "heron1a2b", "name": "laptop", "scope": "repo:write", "days": 30}
+NEW_REPOSITORY = {"name": "heron1a2b/app", "private": False}
+
+
+def forgotten(hub: HubBackend, *begun: Meanwhile) -> None:
+    """All requests have ended, and nothing of the account is left."""
+    for request in begun:
+        request.end()
+    assert hub.admin("account-forget", LEAVING)["gone"] is False
+    assert hub.admin("token-list", {}) == [] and hub.snapshot()["revoked"] == []
+    assert hub.names.repositories() == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "moment"),
+    [("token-create", NEW_TOKEN, "tokens.create"), ("repository-create", NEW_REPOSITORY, "names.create")],
+)
+def test_an_account_goes_with_what_it_is_being_given(
+    hub: HubBackend, monkeypatch: pytest.MonkeyPatch, operation: str, arguments: dict[str, Any], moment: str
+) -> None:
+    hub.admin("account-create", LEAVING)
+    owner, _, method = moment.partition(".")
+    forget = when_called(monkeypatch, getattr(hub, owner), method, lambda: hub.admin("account-forget", LEAVING))
+    hub.admin(operation, arguments)
+    forgotten(hub, *forget)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"), [("token-create", NEW_TOKEN), ("repository-create", NEW_REPOSITORY)]
+)
+def test_an_account_that_is_going_gets_nothing_more(
+    hub: HubBackend, monkeypatch: pytest.MonkeyPatch, operation: str, arguments: dict[str, Any]
+) -> None:
+    hub.admin("account-create", LEAVING)
+    late = when_called(monkeypatch, hub.tokens, "forget", lambda: hub.admin(operation, arguments))
+    assert hub.admin("account-forget", LEAVING)["gone"] is True
+    with pytest.raises(RegistryError, match="no account heron1a2b"):
+        late[0].end()
+    forgotten(hub)
+
+
+def test_an_account_goes_with_what_is_being_pushed(hub: HubBackend) -> None:
+    hub.admin("account-create", LEAVING)
+    begun: list[Meanwhile] = []
+    with pytest.raises(RegistryError, match="no account heron1a2b"):
+        push(
+            hub,
+            manifest("heron1a2b/app", "1"),
+            lambda: begun.append(Meanwhile(lambda: hub.admin("account-forget", LEAVING))),
+        )
+    forgotten(hub, *begun)
+    push(hub, manifest("library/python", "3.11"))  # nobody's account
+
+
+def test_who_signs_up_while_the_name_is_being_freed_has_an_account(
+    hub: HubBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.admin("account-create", LEAVING)
+    again = when_called(monkeypatch, hub.names, "repositories", lambda: hub.admin("account-create", LEAVING))
+    hub.admin("account-forget", LEAVING)
+    assert again[0].end() == {"name": "heron1a2b", "created": True}
+    assert "heron1a2b" in hub.admin("account-list", {})
+    assert hub.admin("token-create", NEW_TOKEN)["owner"] == "heron1a2b"
+
+
+def test_an_account_whose_removal_broke_off_can_be_removed(hub: HubBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.admin("account-create", LEAVING)
+    push(hub, manifest("heron1a2b/app", "1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(hub, "forget", lambda repository: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            hub.admin("account-forget", LEAVING)
+    hub.admin("token-create", NEW_TOKEN)  # it is an account as before
+    assert hub.admin("account-forget", LEAVING)["gone"] is True
+    forgotten(hub)
+
+
+def test_a_repository_is_deleted_while_its_settings_change(hub: HubBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"privacy": {"private": True}, "immutable": {"rules": ["^v"]}}
+    for name, arguments in settings.items():
+        hub.admin("repository-create", {"name": "student/app", "private": False})
+        deletion = when_called(
+            monkeypatch, hub.names, "change_attributes", lambda: hub.admin("repository-delete", {"name": "student/app"})
+        )
+        assert hub.admin(f"repository-{name}", {"name": "student/app", **arguments})["name"] == "student/app"
+        deletion[0].end()
+        hub.admin("repository-create", {"name": "student/app", "private": False})
+        with hub.context.lock("student/app"):
+            change = Meanwhile(lambda n=name, a=arguments: hub.admin(f"repository-{n}", {"name": "student/app", **a}))
+            hub.admin("repository-delete", {"name": "student/app"})
+        with pytest.raises(RegistryError, match="no repository student/app"):
+            change.end()
+
+
 # Azure Container Registry
 
 

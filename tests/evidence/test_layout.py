@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -140,18 +139,6 @@ def test_a_link_is_never_followed(tmp_path: Path):
     blob.symlink_to(secret)
     found = layout.verify(layout.FolderSource(folder), service="registry", name="x", layers="all")
     assert kinds(found) == ["missing-layer"]
-
-
-def test_a_zip_reads_the_same(tmp_path: Path):
-    made = Layout()
-    made.tag("1", made.image([b"x"]))
-    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
-        for name, content in (made.files | {"index.json": js({"manifests": made.entries})}).items():
-            archive.writestr(f"evidence/registry/team/app/{name}", content)
-    with zipfile.ZipFile(tmp_path / "s.zip") as archive:
-        source = layout.ZipSource(archive, "evidence/registry/team/app")
-        found = layout.verify(source, service="registry", name="team/app", layers="all")
-    assert found == made.verify()
 
 
 def test_index_document_lists_tags_and_untagged_manifests_but_no_children():

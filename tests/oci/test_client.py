@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograder.collect import settings_probe
 from autograder.oci import client as oci
-from autograder.oci.client import Missing, Refused, RegistryClient, Unreachable
+from autograder.oci.client import Missing, Refused, RegistryClient, Unreachable, Unsendable
 from autograder.oci.manifests import ACCEPT, OCI_INDEX, OCI_MANIFEST, digest_of
 
 from ..collect.tls import HOST, certificate, key_pem
@@ -276,11 +278,57 @@ def test_lists_are_read_page_by_page(server):
     assert client.tags("a/b") == ["1", "2", "3"] and client.catalog() == ["a/b"]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"repositories": 1}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b'{"repositories": 1}',
+        b'{"repositories": "a/b"}',
+        b'{"repositories": {"a": 1}}',
+        b'{"repositories": ["a", 1]}',
+        b"[" * 100_000,
+    ],
+)
 def test_something_else_on_the_port_is_named(server, body):
     server.say("GET", "/v2/_catalog?n=1000", body=body)
     with pytest.raises(Unreachable, match="no list of names"):
         RegistryClient(server.address).catalog()
+
+
+def test_a_list_that_does_not_end_is_given_up(server, monkeypatch):
+    monkeypatch.setattr(oci, "MAX_PAGES", 5)
+    server.say("GET", "/v2/a/tags/list?n=1000", body=b'{"tags": []}', Link="</v2/a/tags/list?n=1000>; rel=next")
+    client = RegistryClient(server.address)
+    with pytest.raises(Unreachable, match="more than 5 pages"):
+        client.tags("a")
+    assert len(server.seen) == 5
+    monkeypatch.setattr(oci, "LIST_LIMIT", 20)  # a page is within it, two are not
+    with pytest.raises(Unreachable, match="pages or 0 MiB"):
+        client.tags("a")
+    assert len(server.seen) == 7
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://[::1/v2/", "http://127.0.0.1:99999/", "file:///etc/hostname"])
+def test_an_answer_that_leads_nowhere_is_named(server, target):
+    client = RegistryClient(server.address)
+    server.say("GET", "/v2/a/tags/list?n=1000", body=b'{"tags": []}', Link=f"<{target}>; rel=next")
+    server.say("GET", f"/v2/a/blobs/{DIGEST}", 307, Location=target)
+    server.say("POST", "/v2/a/blobs/uploads/", 202, Location=target)
+    for ask in (
+        lambda: client.tags("a"),
+        lambda: client.blob("a", DIGEST),
+        lambda: client.push_blob("a", DIGEST, CONTENT),
+    ):
+        with pytest.raises(Unreachable, match=r"leads to no address|no answer"):
+            ask()
+
+
+@pytest.mark.parametrize("length", ["many", "-1", "1.5", "7,7", "1_000", "9" * 5000])
+def test_a_size_that_is_no_number_is_named(server, length):
+    server.say("HEAD", f"/v2/a/blobs/{DIGEST}", Content_Length=length)
+    with pytest.raises(Unreachable, match=r"no number of bytes|no answer"):
+        RegistryClient(server.address).blob_size("a", DIGEST)
 
 
 def test_a_deletion_is_accepted_or_told(server):
@@ -295,7 +343,12 @@ def test_a_deletion_is_accepted_or_told(server):
 def test_referrers_where_the_registry_lists_them(server):
     listed = {"manifests": [{"digest": DIGEST}]}
     server.say("GET", f"/v2/a/referrers/{DIGEST}", body=json.dumps(listed).encode())
-    assert RegistryClient(server.address).referrers("a", DIGEST) == [{"digest": DIGEST}]
+    client = RegistryClient(server.address)
+    assert client.referrers("a", DIGEST) == [{"digest": DIGEST}]
+    for wrong in (b'{"manifests": 7}', b'{"manifests": [7]}', b'{"manifests": {"digest": 1}}'):
+        server.say("GET", f"/v2/a/referrers/{DIGEST}", body=wrong)
+        with pytest.raises(Unreachable, match="no list of descriptors"):
+            client.referrers("a", DIGEST)
 
 
 # Requests
@@ -317,6 +370,41 @@ def test_every_status_of_a_plain_request_is_an_answer(server):
 def test_nothing_in_a_name_ends_the_path(server):
     RegistryClient(server.address).send("GET", "a?b#c d", "manifests/1?n=2").close()
     assert server.seen[0].path == "/v2/a%3Fb%23c%20d/manifests/1%3Fn%3D2"
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain\nX-Other: 1", "text/plain\r\n\r\n{}", "a\0b", "日本", "\ud800", "a\x7f"]
+)
+def test_a_media_type_that_no_header_can_hold_is_refused(server, media_type):
+    with pytest.raises(Unsendable, match="cannot be sent") as refused:
+        RegistryClient(server.address).push_manifest("a", "1", media_type, b"{}")
+    assert isinstance(refused.value, Refused) and (refused.value.status, refused.value.error) == (400, {})
+    assert "takes a push to /v2/a/manifests/1" in refused.value.expected and server.seen == []
+    str(refused.value).encode()
+
+
+@pytest.mark.parametrize(("name", "tag"), [("a", "\ud800"), ("\ud800", "1"), ("a", ".."), ("a", "."), ("a/../b", "1")])
+def test_a_name_that_no_path_can_hold_is_refused(server, name, tag):
+    client = RegistryClient(server.address)
+    for ask in (
+        client.manifest,
+        client.head,
+        client.delete,
+        client.blob,
+        lambda *what: client.push_manifest(*what, OCI_MANIFEST, b""),
+    ):
+        with pytest.raises(Unsendable, match="a name or tag") as refused:
+            ask(name, tag)
+        str(refused.value).encode()
+    assert server.seen == []
+
+
+@given(st.text(), st.text(), st.text())
+def test_no_name_tag_or_type_raises_anything_untyped(name, tag, media_type):
+    """Port 9 of this machine is closed, so what can be sent is not answered."""
+    client = RegistryClient("127.0.0.1:9", connect_seconds=5)
+    with pytest.raises((Unreachable, Unsendable)):
+        client.push_manifest(name, tag, media_type, b"{}")
 
 
 def test_another_root(server):

@@ -13,7 +13,7 @@ from autograder.quality.lab_runs import LabRun
 def test_the_solution_of_a_personal_task_holds_the_students_values(home):
     lab = manifest.find("04-tagging")
     for student in ("ada", "ben"):
-        lab_run = LabRun(home, students.issue(b"rehearsal", "test", student))
+        lab_run = LabRun(home, students.issue(b"lab run", "test", student))
         lab_run.folder(lab).mkdir(parents=True, exist_ok=True)
         lab_run.save(lab, lab_runs.solved(lab))
         saved = json.loads((lab_run.folder(lab) / f"{lab.slug}.ipynb").read_bytes())
@@ -30,7 +30,7 @@ def test_a_kernel_has_nothing_to_warn_of(home, capfd):
     import nbformat
 
     lab = manifest.find("02-names")  # needs no service
-    lab_run = LabRun(home, students.issue(b"rehearsal", "test", "ada"))
+    lab_run = LabRun(home, students.issue(b"lab run", "test", "ada"))
     lab_run.folder(lab).mkdir(parents=True)
     ran = lab_run.run(lab, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")]))
     assert ran.cells[0].outputs[0]["data"]["text/plain"] == "42"

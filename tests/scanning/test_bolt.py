@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +28,12 @@ LARGE = {
 }
 
 
+@cache
+def large() -> bytes:
+    """The large tree as it is written: every file that is damaged here is a copy of it."""
+    return bolt.write(LARGE)
+
+
 # Trees are large by nature: some that hypothesis draws are more than it takes, and it draws others instead.
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 @given(st.dictionaries(KEYS, BUCKETS, max_size=6), st.sampled_from([1024, 4096, 16384]))
@@ -36,7 +44,7 @@ def test_what_is_written_is_read_back(tree, page_size):
 
 
 def test_a_large_tree_has_branches_and_is_read_back():
-    written = bolt.write(LARGE)
+    written = large()
     assert boltcheck.read(written) == LARGE
     flags = {bolt.PAGE.unpack_from(written, at)[1] for at in range(2 * 4096, len(written), 4096)}
     assert bolt.BRANCH in flags
@@ -44,7 +52,7 @@ def test_a_large_tree_has_branches_and_is_read_back():
 
 def test_the_order_of_insertion_does_not_matter():
     backwards = {key: dict(reversed(value.items())) for key, value in reversed(LARGE.items())}
-    assert bolt.write(backwards) == bolt.write(LARGE)
+    assert bolt.write(backwards) == large()
 
 
 def test_long_keys_do_not_keep_a_tree_from_narrowing():
@@ -68,8 +76,8 @@ def test_what_bbolt_cannot_hold_is_refused(tree, words):
         bolt.write(tree)
 
 
-def damaged(at: int, new: bytes, tree=None) -> bytes:
-    written = bytearray(bolt.write(LARGE if tree is None else tree))
+def damaged(at: int, new: bytes) -> bytes:
+    written = bytearray(large())
     written[at : at + len(new)] = new
     return bytes(written)
 
@@ -85,7 +93,7 @@ def damaged(at: int, new: bytes, tree=None) -> bytes:
         (damaged(3 * 4096, b"\x07"), "page 3 says that it is page 7"),
         (damaged(2 * 4096 + 8, b"\x02"), "should be the list of free pages"),
         (damaged(3 * 4096 + 8, b"\x40"), "should be a branch or a leaf"),
-        (bolt.write(LARGE)[:-4096], "the file ends too early"),
+        (large()[:-4096], "the file ends too early"),
         (damaged(3 * 4096 + 10, b"\xff\xff"), "page 3: "),
         (damaged(3 * 4096 + 12, b"\xff\xff\xff"), "page 3 says that it spans"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.domain.advisories import sbom as reader
 from autograder.errors import CourseError
-from autograder.scanning import inventory, sbom
+from autograder.scanning import inventory, rescan, sbom, trivy
 from tests.scanning.built import image, package
 
 
@@ -21,8 +21,11 @@ def layers(*files):
 
 @pytest.mark.engine
 @pytest.mark.parametrize("kind", ["cyclonedx", "spdx-json"])
-def test_an_sbom_names_the_packages_and_is_enough_for_a_rescan(sandbox, cache, kind):
-    made = sbom.of_layers(sandbox, layers(package("joblib", "1.1.0") | package("PyJWT", "2.15.1")), cache, kind)
+def test_an_sbom_names_the_packages_and_is_enough_for_a_rescan(sandbox, cache, tmp_path, kind):
+    rescan.write_layout(tmp_path, layers(package("joblib", "1.1.0") | package("PyJWT", "2.15.1")))
+    tmp_path.chmod(0o755)
+    command = ["image", *trivy.QUIET, "--format", kind, "--input", "/target"]
+    made = sandbox.run(command, target=tmp_path, cache=cache)
     read = reader.read(made.decode())
     assert read.kind == kind
     assert read.packages == {"joblib": ("1.1.0",), "pyjwt": ("2.15.1",)}

@@ -114,7 +114,8 @@ def test_a_killed_site_server_comes_back_on_its_port(state):
     site_server.stop(state)
 
 
-def test_a_foreign_server_on_the_port_is_not_taken_for_ours(state):
+def test_a_foreign_server_on_the_port_is_not_taken_for_ours(state, monkeypatch):
+    monkeypatch.setitem(http.ask.__kwdefaults__, "timeout", 0.5)  # it takes the connection and says nothing
     with socket.socket() as foreign:
         foreign.bind(("127.0.0.1", state.ports["site"]))
         foreign.listen()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.services import doctor, facts, installation
+from autograder.services import doctor, facts, http, installation
 from autograder.services.doctor import Disk, Facts, Port, diagnose
 from autograder.services.endpoint import Endpoint
 from autograder.services.engine import Engine, Trouble
@@ -91,6 +91,7 @@ def test_every_trouble_has_a_code():
 
 def test_the_facts_tell_a_foreign_listener_from_our_own(home, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/none.sock")
+    monkeypatch.setitem(http.ask.__kwdefaults__, "timeout", 0.5)  # the foreign one says nothing
     with socket.socket() as foreign, socket.socket() as free:
         foreign.bind(("127.0.0.1", 0))
         foreign.listen()

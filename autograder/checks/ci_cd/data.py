@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.seeded_random import SeededRandom
+from autograder.checks.shared.specification import Specification
 from autograder.domain.metadata_action import Run
 
 MODELS: Final = ("router", "tokenizer", "ranker", "embedder", "summarizer", "classifier")
@@ -36,7 +37,7 @@ KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(Specification):
     """A team's rules for its tags.
 
     Attributes:
@@ -60,15 +61,6 @@ class Spec:
             major=draw.integer("major tag", 0, 1) == 1,
             latest=draw.choice("latest", ("main", "nothing", "release")),
         )
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> Spec:
-        """The student's."""
-        return cls(**parameters["_spec"])
-
-    def as_parameter(self) -> dict[str, Any]:
-        """As data."""
-        return asdict(self)
 
     def rules(self) -> dict[str, str]:
         """In words."""

@@ -6,13 +6,14 @@ the three releases name their kinds of tags in a table. The grader computes it (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
 from autograder.checks.shared.seeded_random import SeededRandom
+from autograder.checks.shared.specification import Specification
 from autograder.evidence.model import Case
 
 Candidate = Literal["nothing", "next", "line"]
@@ -29,7 +30,7 @@ LENGTH: Final = (18, 20, 24, 28)
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(Specification):
     """A student's specification.
 
     Attributes:
@@ -68,15 +69,6 @@ class Spec:
             dash=draw.choice("dash", DASH),
             length=draw.choice("length", LENGTH),
         )
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> Spec:
-        """The specification among a student's parameters."""
-        return cls(**parameters["_spec"])
-
-    def as_parameter(self) -> dict[str, Any]:
-        """JSON data."""
-        return asdict(self)
 
     def rules(self) -> dict[str, str]:
         """The rules in words: name -> sentence."""

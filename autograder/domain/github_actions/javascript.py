@@ -120,17 +120,22 @@ def _all(matcher: Matcher, text: str, *, sticky: bool) -> list[str | None]:
 _SIGNS: Final = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$"
 
 
+def _weight(char: str) -> tuple[int, int]:
+    if char in _SIGNS:
+        return 0, _SIGNS.index(char)
+    if char.isascii() and char.isdigit():
+        return 1, int(char)
+    return (2 if char.isascii() else 3), ord(char.lower()[0])
+
+
+_WEIGHTS: Final = {char: _weight(char) for char in map(chr, range(128))}
+
+
+@lru_cache(maxsize=512)
 def locale_key(text: str) -> tuple[object, ...]:
     """Sort key that orders keys as ``a.localeCompare(b)`` does; other alphabets come last, by code point."""
-
-    def weight(char: str) -> tuple[int, int]:
-        if char in _SIGNS:
-            return 0, _SIGNS.index(char)
-        if char.isascii() and char.isdigit():
-            return 1, int(char)
-        return (2 if char.isascii() else 3), ord(char.lower()[0])
-
     split = unicodedata.normalize("NFD", text)
     letters = [char for char in split if not unicodedata.combining(char)]
-    accents = [char for char in split if unicodedata.combining(char)]
-    return tuple(weight(char) for char in letters), tuple(accents), tuple(char.isupper() for char in letters)
+    accents = tuple(char for char in split if unicodedata.combining(char))
+    weights = tuple(_WEIGHTS.get(char) or _weight(char) for char in letters)
+    return weights, accents, tuple(char.isupper() for char in letters)

@@ -6,6 +6,7 @@ Sources: the pages named at each rule.
 from __future__ import annotations
 
 import hmac
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -51,6 +52,9 @@ class HubBackend(BearerBackend):
         super().__init__(context, catalog)
         self.accounts: dict[str, str] = dict(context.credentials["accounts"])  # with their passwords
         self._signed_up = context.state / "accounts.json"
+        # Accounts come and go one at a time. Taken before any lock of the context; a repository's is taken before "".
+        self._changing_accounts = threading.Lock()
+        self._leaving: set[str] = set()  # accounts that are being removed; read and changed under lock("")
         self.publisher: str = context.credentials["publisher"]  # pushes the course's base images to library/
         self.tokens = AccessTokens(context.state / "tokens.json", context.clock)
         self.limits = limits
@@ -93,6 +97,14 @@ class HubBackend(BearerBackend):
         before = self.names.resolve(manifest.repository, manifest.tag)
         if before not in (None, manifest.digest) and self.is_immutable(manifest.repository, manifest.tag):
             raise RegistryError(403, "DENIED", IMMUTABLE)
+
+    def commit_push(self, caller: Caller, manifest: Manifest) -> Headers:
+        """Look at the account again: it may have gone with all that it had while the store took the bytes."""
+        namespace = manifest.repository.partition("/")[0]
+        with self.context.lock(""):
+            if namespace != LIBRARY:
+                self._account(namespace)
+            return super().commit_push(caller, manifest)
 
     def check_delete(self, caller: Caller, repository: str, tag: str | None, digest: str) -> None:
         """Immutable tags can be neither overwritten nor deleted.
@@ -161,7 +173,7 @@ class HubBackend(BearerBackend):
             )
         if name == LIBRARY:
             raise RegistryError(409, "CONFLICT", f"{name} is reserved")
-        with self.context.lock(""):
+        with self._changing_accounts, self.context.lock(""):
             new = name not in self._account_list()
             if new:
                 write_json(self._signed_up, [*read_json(self._signed_up, []), name])
@@ -170,25 +182,36 @@ class HubBackend(BearerBackend):
         return {"name": name, "created": new}
 
     def _account_forget(self, name: str) -> dict[str, Any]:
-        """Remove an account that signed up here, with its repositories and tokens."""
-        signed_up = read_json(self._signed_up, [])
-        if name not in signed_up:
-            return {"name": name, "gone": False}
-        for repository in self.names.repositories():
-            if repository.partition("/")[0] == name:
-                self.forget(repository)
-        with self.context.lock(""):
-            self.tokens.forget(name)
-            write_json(self._signed_up, [other for other in read_json(self._signed_up, []) if other != name])
+        """Remove an account that signed up here, with its repositories and tokens.
+
+        From the first moment on it gets nothing new. Its name leaves the list last: where the process is killed on the
+        way, the account is still there, and whoever removes it again removes the rest.
+        """
+        with self._changing_accounts:
+            with self.context.lock(""):
+                if name not in read_json(self._signed_up, []):
+                    return {"name": name, "gone": False}
+                self._leaving.add(name)
+            try:
+                for repository in self.names.repositories():
+                    if repository.partition("/")[0] == name:
+                        self.forget(repository)
+                with self.context.lock(""):
+                    self.tokens.forget(name)
+                    write_json(self._signed_up, [other for other in read_json(self._signed_up, []) if other != name])
+            finally:
+                with self.context.lock(""):
+                    self._leaving.discard(name)
         self._configured(name, "account-forget")
         return {"name": name, "gone": True}
 
     def _token_create(self, owner: str, name: str, scope: str, days: float | None) -> dict[str, Any]:
-        self._account(owner)
-        if scope not in SCOPES:
-            raise RegistryError(400, "UNSUPPORTED", f"a token's scope is one of {', '.join(SCOPES)}")
-        lifetime = None if days is None else timedelta(days=days)
-        token, secret = self.tokens.create(owner, name, [scope], lifetime, "dckr_pat_")
+        with self.context.lock(""):
+            self._account(owner)
+            if scope not in SCOPES:
+                raise RegistryError(400, "UNSUPPORTED", f"a token's scope is one of {', '.join(SCOPES)}")
+            lifetime = None if days is None else timedelta(days=days)
+            token, secret = self.tokens.create(owner, name, [scope], lifetime, "dckr_pat_")
         self._configured(owner, "token-create", token=token.id, name=name, scope=scope)
         return {**self._shown(token), "secret": secret}
 
@@ -204,8 +227,8 @@ class HubBackend(BearerBackend):
         return {**token.public(), "expired": self.tokens.expired(token), "fingerprint": token.fingerprint}
 
     def _repository_create(self, name: str, private: bool) -> dict[str, Any]:
-        self._own(name)
-        with self.context.lock(""):  # the count and the creation belong together
+        with self.context.lock(""):  # the account, the count and the creation belong together
+            self._own(name)
             if private:
                 self._room_for_private(name)
             if not self.names.create(name, {"private": private}):
@@ -226,8 +249,8 @@ class HubBackend(BearerBackend):
         return described
 
     def _repository_privacy(self, name: str, private: bool) -> dict[str, Any]:
-        self._existing(name)
-        with self.context.lock(""):
+        with self.context.lock(name), self.context.lock(""):
+            self._existing(name)
             if private and not self.names.attributes(name).get("private"):
                 self._room_for_private(name)
             self.names.change_attributes(name, {"private": private})
@@ -235,12 +258,12 @@ class HubBackend(BearerBackend):
         return self._described(name)
 
     def _repository_immutable(self, name: str, rules: list[str]) -> dict[str, Any]:
-        self._existing(name)
-        for rule in rules:
-            fault = tag_rules.fault(rule)
-            if fault:
-                raise RegistryError(400, "UNSUPPORTED", fault)
         with self.context.lock(name):  # a push that was allowed to move a tag ends before the tag is told to stay
+            self._existing(name)
+            for rule in rules:
+                fault = tag_rules.fault(rule)
+                if fault:
+                    raise RegistryError(400, "UNSUPPORTED", fault)
             self.names.change_attributes(name, {"immutable": rules})
         self._configured(name.partition("/")[0], "repository-immutable", repository=name, rules=rules)
         return self._described(name)
@@ -262,7 +285,7 @@ class HubBackend(BearerBackend):
             raise RegistryError(402, "DENIED", text)
 
     def _account(self, name: str) -> None:
-        if name not in self._account_list():
+        if name in self._leaving or name not in self._account_list():
             raise RegistryError(404, "NOT_FOUND", f"there is no account {name}")
 
     def _own(self, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ def values(shape: Any) -> st.SearchStrategy[Any]:
     raise AssertionError(kind)
 
 
+@cache
+def asked_of(operation: str) -> st.SearchStrategy[Any]:
+    """What may be asked of an operation; made once, not for each example."""
+    return values(MODEL.operation_model(operation).input_shape)
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
     """An emulator with a repository, which the calls of all examples change as they like."""
@@ -65,8 +72,7 @@ def test_no_input_is_a_server_error(filled: Emulator, data: st.DataObject) -> No
         filled.client().create_repository(repositoryName="app")
         filled.push_new("app", "1.0", "one")
     operation = data.draw(st.sampled_from(sorted(MODEL.operation_names)))
-    shape = MODEL.operation_model(operation).input_shape
-    asked = data.draw(values(shape))
+    asked = data.draw(asked_of(operation))
     status, _ = raw(Client(filled.backend.api), filled, operation, asked)
     assert status in (200, 400), (operation, asked)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -278,6 +279,12 @@ def perform(client: Any, steps: list[Step], manifest: Callable[[str], bytes]) ->
     return answer
 
 
+@cache
+def plain() -> Any:
+    """A client of moto, whose state is a new one in each ``mock_aws``."""
+    return session().client("ecr", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+
+
 def without(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without(part) for key, part in value.items() if key not in DIFFERENT and part not in (None, [])}
@@ -291,6 +298,5 @@ def test_the_same_as_moto(emulator: Emulator, name: str, steps: list[Step]) -> N
 
     ours = perform(emulator.client(), steps, manifest)
     with mock_aws():
-        plain = session().client("ecr", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-        theirs = perform(plain, steps, manifest)
+        theirs = perform(plain(), steps, manifest)
     assert ours == theirs
