@@ -20,7 +20,14 @@ from nbgrader.utils import parse_utc
 from autograder import paths
 from autograder.grading import lateness, store
 from autograder.grading.lateness import Timing
-from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
+from autograder.grading.nbgrader_steps import (
+    apply_verdicts,
+    drop_others,
+    feedback_page,
+    of_version,
+    rebuild,
+    score_of,
+)
 from autograder.grading.people import Course
 from autograder.grading.released import Released, create, database, enter, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
@@ -109,7 +116,7 @@ def _students(gradebook: Any, course: Course, handed_in: set[str]) -> None:
 
 def _submission(gradebook: Any, document: VerdictFile, entered: Released, when: Timing) -> Any:
     """The submission's rows, with the verdicts' scores; not committed. Returns the row of the notebook."""
-    student = document.student
+    student, entered = document.student, entered.at(document.lab_version)
     submission = (
         gradebook.db.query(SubmittedAssignment)
         .filter_by(assignment_id=entered.assignment_id, student_id=student)
@@ -120,17 +127,28 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released, when: 
         gradebook.db.flush()
     submission.timestamp = parse_utc(when.receipt(document).received_at.isoformat())
     [notebook] = [n for n in submission.notebooks if n.notebook_id == entered.notebook_id]
+    _fit(gradebook, notebook, entered)
     apply_verdicts(notebook.grades, {cell.name for cell in entered.cells if cell.by_hand}, document)
     notebook.late_submission_penalty = when.penalty(document)
     return notebook
 
 
+def _fit(gradebook: Any, row: Any, entered: Released) -> None:
+    """Give a submission the grades of its version of the lab: it may be another one than that handed in before."""
+    drop_others(gradebook, row, set(entered.graded))
+    has = {grade.cell.name for grade in row.grades}
+    for name, id in entered.graded.items():
+        if name not in has:
+            row.grades.append(Grade(cell_id=id))
+    gradebook.db.flush()
+
+
 def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any, when: Timing) -> None:
     """The autograded notebook, the feedback page, and last the mark that all is done."""
-    student, slug = document.student, entered.slug
+    student, slug, entered = document.student, entered.slug, entered.at(document.lab_version)
     submitted = store.notebook_file(student, slug)
     read = nbformat.from_dict(clean_notebook(json.loads(submitted.read_bytes())))
-    notebook = rebuild(read, entered.cells)
+    notebook = rebuild(read, of_version(entered.cells, entered.lab, read))
     target = paths.classroom() / "autograded" / student / slug
     _write_protected(target / f"{slug}.ipynb", (nbformat.writes(notebook) + "\n").encode("utf-8"))
     timestamp = store.timestamp(when.receipt(document).received_at)
@@ -142,7 +160,7 @@ def _files(gradebook: Any, document: VerdictFile, entered: Released, row: Any, w
         "assignment": slug,
         "student": student,
         "score": score - penalty,
-        "max_score": sum(cell.points or 0.0 for cell in entered.cells),
+        "max_score": entered.lab.total,
         "late_penalty": penalty,
     }
     page = feedback_page(notebook, known, when)
@@ -166,7 +184,6 @@ def annotate(notebook: Any, row: Any) -> float:
             given["comment"] = comments[given["grade_id"]]
         if given["grade"] or given["task"]:
             given["score"] = score_of(grades[given["grade_id"]])
-            given["points"] = grades[given["grade_id"]].cell.max_score
             total += given["score"] or 0.0
     return total
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bleach
@@ -21,6 +21,7 @@ from autograder.grading import feedback, lateness, people, store
 from autograder.grading.lateness import Timing
 from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
+from autograder.labs.manifest import Lab
 
 NO_ANSWER = "(no answer in this submission)"
 TAGS = {
@@ -79,6 +80,25 @@ def source_cells(notebook: Any) -> list[SourceCell]:
             task=c.name in tasks,
         )
         for c in notebook.source_cells
+    ]
+
+
+def of_version(cells: Sequence[SourceCell], lab: Lab, notebook: Any) -> list[SourceCell]:
+    """The released cells that a submission of a version of the lab has, with that version's points.
+
+    The gradebook has one notebook for all versions: its newest cells, and the check cells that have gone.
+
+    Args:
+        cells: the released cells.
+        lab: the lab in the version of the submission.
+        notebook: the submitted notebook.
+    """
+    here = {(cell.metadata.get("nbgrader") or {}).get("grade_id") for cell in notebook.cells}
+    newest = lab.version == lab.newest
+    return [
+        cell if cell.points is None else replace(cell, points=lab.points[cell.name])
+        for cell in cells
+        if (cell.name in lab.points if cell.points is not None else newest or cell.name in here)
     ]
 
 
@@ -144,6 +164,19 @@ def apply_verdicts(grades: Iterable[Any], by_hand: set[str], document: VerdictFi
         grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
 
 
+def drop_others(gradebook: Any, row: Any, checks: set[str]) -> None:
+    """Remove the grades of what the submission's version of the lab does not have; nobody can be given them.
+
+    Args:
+        gradebook: the gradebook; not committed.
+        row: the submitted notebook.
+        checks: ids of what its version has.
+    """
+    for grade in [grade for grade in row.grades if grade.cell.name not in checks]:
+        row.grades.remove(grade)
+        gradebook.db.delete(grade)
+
+
 class Rebuild(NbGraderPreprocessor):  # type: ignore[misc]
     """Instead of nbgrader's sanitising steps: clean the notebook as intake does and make it whole."""
 
@@ -154,7 +187,9 @@ class Rebuild(NbGraderPreprocessor):  # type: ignore[misc]
         known = resources["nbgrader"]
         with Gradebook(known["db_url"]) as gradebook:
             cells = source_cells(gradebook.find_notebook(known["notebook"], known["assignment"]))
-        return rebuild(from_dict(clean_notebook(notebook)), cells), resources
+        read, document = from_dict(clean_notebook(notebook)), store.read(known["student"], known["assignment"])
+        lab = people.load().lab(known["assignment"], document.lab_version if document else None)
+        return rebuild(read, of_version(cells, lab, read)), resources
 
 
 class VerdictGrades(NbGraderPreprocessor):  # type: ignore[misc]
@@ -170,6 +205,8 @@ class VerdictGrades(NbGraderPreprocessor):  # type: ignore[misc]
         with Gradebook(known["db_url"]) as gradebook:
             found = gradebook.find_submission_notebook(known["notebook"], known["assignment"], known["student"])
             by_hand = {cell.name for cell in source_cells(found.notebook) if cell.by_hand}
+            if document is not None:
+                drop_others(gradebook, found, set(document.checks))
             apply_verdicts(found.grades, by_hand, document)
             gradebook.db.commit()
         return notebook, resources
@@ -204,8 +241,18 @@ class LatePenalty(NbGraderPreprocessor):  # type: ignore[misc]
 class Scores(GetGrades):  # type: ignore[misc]
     """nbgrader's GetGrades, but what nobody has graded yet has no score instead of 0."""
 
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """With the maximum of the submission's version of the lab; nbgrader takes that of the gradebook's cells."""
+        nb, resources = super().preprocess(nb, resources)
+        graded = [given for cell in nb.cells if (given := cell.metadata.get("nbgrader")) and "points" in given]
+        resources["nbgrader"]["max_score"] = sum(given["points"] for given in graded)
+        return nb, resources
+
     def _get_score(self, cell: Any, resources: Any) -> None:
+        points = cell.metadata["nbgrader"].get("points")
         super()._get_score(cell, resources)
+        if points is not None:
+            cell.metadata["nbgrader"]["points"] = points
         name = cell.metadata["nbgrader"]["grade_id"]
         grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
         cell.metadata["nbgrader"]["score"] = score_of(grade)

@@ -56,6 +56,12 @@ def read(student: str, lab: str) -> VerdictFile | None:
         return None
 
 
+def version_of(student: str, lab: str) -> int | None:
+    """The version of a lab that a student's work was judged by; None where none was."""
+    document = read(student, lab)
+    return document.lab_version if document else None
+
+
 def every() -> Iterator[VerdictFile]:
     """All verdict files, by student and lab.
 
