@@ -19,7 +19,7 @@ from autograder.grading import exports, gradebook, judge, people, regrade, relea
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Owners
 from autograder.grading.people import Course, Person
-from autograder.labs import manifest, students, versions
+from autograder.labs import manifest, release, students, versions, workspace
 
 from ..formats import frozen
 from .doubles import LocalRunner, kind_probe
@@ -309,31 +309,42 @@ def test_a_kind_that_was_taken_out_does_not_count(course, ada, box, kit):
     assert grade(course, box)["ada"].score == 5.5
 
 
-def test_a_class_of_version_0_1_0_keeps_its_points_whatever_the_lists(home, monkeypatch):
-    """On the grader's side; also after the roster was written again, and with every list of birds longer."""
-    from autograder.checks.first_push import data
-
+def test_values_of_a_class_of_version_0_1_0_are_those_of_its_evidence(home, monkeypatch):
+    """On the grader's side, whatever the lists; also after the roster was written again."""
     frozen.unpack(home)
-    for slug in manifest.slugs():
-        manifest.find(slug).code()
-    birds = data.BIRDS
-    for module in [module for name, module in sys.modules.items() if name.startswith("autograder.checks.")]:
-        if getattr(module, "BIRDS", None) is birds:
-            monkeypatch.setattr(module, "BIRDS", ("albatross", *birds))
+    frozen.other_lists(monkeypatch)
     before = people.load()
-    seen = {slug: before.parameters("ada", manifest.find(slug)) for slug in manifest.slugs()}
     people.register(list(before.roster.values()))
     for course in (before, people.load()):
-        assert {slug: course.parameters("ada", manifest.find(slug)) for slug in manifest.slugs()} == seen
         for document in store.every():
             if document.evidence:
-                kept, given = store.evidence_of(document).parameters, course.parameters(document.student,
-                    manifest.find(document.lab))  # fmt: skip
+                lab = course.lab(document.lab, document.lab_version)
+                given, kept = course.parameters(document.student, lab), store.evidence_of(document).parameters
                 assert {name: value for name, value in given.items() if name != "_fleets"} == kept
-    done = regrade.run(regrade.candidates([], [], people.load()), people.load(), lambda row: None)
-    assert {row.remarks[0] for row in done} == {"No change."}
-    drawn = {slug: manifest.find(slug).drawn(before.seed("ada", slug)) for slug in seen}
-    assert sum(drawn[slug] != seen[slug] for slug in seen) > 8, "the lists are other ones"
+
+
+# -- the student's side ----------------------------------------------------------------------------------------------
+
+
+def test_a_student_works_on_the_version_of_the_notebook(course, lab, upgrade, home):
+    """An upgrade brings other checks once the notebook is the new one; what was handed out is the least."""
+    where = home / "work" / "90-tiny"
+    where.mkdir(parents=True)
+    notebook, ada = where / "90-tiny.ipynb", students.issue(b"key", "c", "ada", ["90-tiny"])
+    notebook.write_bytes(release.derived(lab))
+    assert workspace.VERSION not in json.loads(notebook.read_bytes())["metadata"]
+    newer = upgrade()
+    assert workspace.worked_on(newer, where, ada).points == newer.at(1).points
+    late = students.issue(b"key", "c", "dora", ["90-tiny"])
+    assert late.versions == {"90-tiny": 2} and workspace.worked_on(newer, where, late).version == 2
+    notebook.write_bytes(release.derived(newer))
+    assert json.loads(notebook.read_bytes())["metadata"][workspace.VERSION] == 2
+    assert workspace.worked_on(newer, where, ada).points == newer.points
+    for odd in (99, "two", None):
+        document = json.loads(notebook.read_bytes())
+        document["metadata"][workspace.VERSION] = odd
+        notebook.write_text(json.dumps(document), encoding="utf-8")
+        assert workspace.worked_on(newer, where, ada).version in (1, 2)
 
 
 # -- when the version must rise --------------------------------------------------------------------------------------
