@@ -97,22 +97,30 @@ def verify(labs: tuple[str, ...], static_only: bool) -> None:
 
 
 @click.command()
-@click.option("--check", "check_only", is_flag=True, help="Change nothing; exit 1 when a notebook is out of date.")
+@click.option("--check", "check_only", is_flag=True, help="Change nothing; exit 1 when something is out of date.")
 def release(check_only: bool) -> None:
-    """Write the student notebooks in labs/ from their masters in solutions/."""
-    from autograder.labs import release as releases
+    """Write the student notebooks in labs/ from their masters in solutions/, and look whether versions must rise.
 
-    stale = []
+    A lab's version must rise when it asks for something else, or gives other points: students who have begun are
+    judged by the version that they were handed out.
+    """
+    from autograder.labs import release as releases
+    from autograder.labs import versions
+
+    unwell = False
     for slug in manifest.slugs():
         lab = manifest.find(slug)
         if check_only:
             file = lab.folder / f"{slug}.ipynb"
             changed = not file.is_file() or file.read_bytes() != releases.derived(lab)
         else:
-            changed = releases.write(lab)
+            changed = releases.write(lab) | versions.write(lab)
+        forgotten = versions.problems(lab)
+        for problem in forgotten:
+            click.echo(f"{slug}: {problem}", err=True)
+        unwell = unwell or bool(forgotten) or (check_only and changed)
         click.echo(f"{slug}: {('out of date' if check_only else 'written') if changed else 'unchanged'}")
-        stale += [slug] if changed else []
-    if check_only and stale:
+    if unwell:
         sys.exit(int(Exit.NO))
 
 

@@ -37,7 +37,7 @@ def _class_labs() -> Overlay:
 
 def _live(name: str) -> Live:
     lab = _class_labs().applied(manifest.find(name))
-    folder = workspace.folder(lab)
+    folder, student = workspace.folder(lab), students.current()
     if not folder.is_dir():
         raise CourseError(
             expected=f"your folder work/{lab.slug}",
@@ -46,7 +46,15 @@ def _live(name: str) -> Live:
         )
     from autograder.labs.live import Live  # it knows every service, which hint, status and reset do not need
 
-    return Live(lab, students.current(), folder)
+    return Live(workspace.worked_on(lab, folder, student), student, folder)
+
+
+def _worked_on(lab: Lab) -> Lab:
+    """A lab in the version that the student works on; the newest where that cannot be told."""
+    try:
+        return workspace.worked_on(lab, workspace.folder(lab), students.current())
+    except CourseError:
+        return lab
 
 
 def _card(lab: Lab, verdict: api.Verdict) -> Card:
@@ -94,7 +102,7 @@ def hint(check: str) -> None:
     """Print the next of the three hints of a check, for example: python3 course.py hint 01.both-tags"""
     name, dot, id = check.partition(".")
     if not dot:
-        labs = map(manifest.find, manifest.slugs())
+        labs = [_worked_on(manifest.find(slug)) for slug in manifest.slugs()]
         meant = [_full_name(lab, check) for lab in labs if check in lab.points]
         raise CourseError(
             expected="LAB.CHECK: the lab's number, a dot and the check's name, as in 01.digest",
@@ -102,7 +110,7 @@ def hint(check: str) -> None:
             next_step=" or ".join(f"Run: python3 course.py hint {full}" for full in meant)
             or "Run `python3 course.py check` with the lab's number: it shows each check's name in brackets.",
         )
-    lab = manifest.find(name)
+    lab = _worked_on(manifest.find(name))
     if id not in lab.points:
         raise CourseError(
             expected=f"{name}.CHECK, with one of {', '.join(lab.points)}",
@@ -117,7 +125,7 @@ def hint(check: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def status(as_json: bool) -> None:
     """Points so far, over all labs: what you last saw pass. The grader judges again, with hidden cases."""
-    labs = _class_labs().every()
+    labs = [_worked_on(lab) for lab in _class_labs().every()]
     seen = progress.read()
     if as_json:
         rows = [
@@ -200,7 +208,7 @@ def reset(lab: str | None, yes: bool) -> None:
         progress.forget(found)
         click.echo(f"{found.slug}: back to its beginning" + (f"; your old files: {kept}" if kept else ""))
         try:
-            emptied = pushed.remove(found, found.parameters(students.current().seed(found.slug)))
+            emptied = pushed.remove(found, students.current().parameters_of(found))
         except EnvironmentProblem as problem:
             click.echo(f"{found.slug}: what you pushed is still in the registry ({problem.found})")
         else:

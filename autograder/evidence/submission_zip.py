@@ -39,7 +39,7 @@ class Header(BaseModel):
         engine: the engine, as :class:`autograder.evidence.model.Engine`; claimed, so of any form.
         images: image -> the reference it came from, as the student's machine says.
         files: name -> SHA-256 (hex) of every other file in the zip.
-        parameters: reserved: the values of the personal parameters that the student saw.
+        parameters: the values of the personal parameters that the student saw; None from version 0.1.0.
         signature: reserved: over this document, by whoever wrote it.
         receipt: reserved: what the place that the work was handed in to gave for it.
         witness: reserved: whose machine saw the services.

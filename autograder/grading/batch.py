@@ -362,9 +362,9 @@ class Batch:
                     for outcome in outcomes:
                         _by_present_rules(outcome, present[unit.lab])
                         if outcome.header is not None:
-                            keeper.graded_again(outcome, plan_.labs[unit.lab])
+                            keeper.graded_again(outcome, intake.admitted(outcome.header, self.course))
                         receiving.ledger.refuse(outcome.sha256, _reason(outcome))
-                    kept = self._keep(unit, outcomes, judges[unit.lab], plan_.labs[unit.lab], receiving.ledger)
+                    kept = self._keep(unit, outcomes, judges[unit.lab], receiving.ledger)
                     for row in map(finish, kept):
                         rows.append(row)
                         done(row)
@@ -383,11 +383,12 @@ class Batch:
             else:
                 yield row
 
-    def _keep(self, unit: Unit, outcomes: list[Outcome], owners: Owners, lab: Lab, ledger: Ledger) -> Iterator[Row]:
+    def _keep(self, unit: Unit, outcomes: list[Outcome], owners: Owners, ledger: Ledger) -> Iterator[Row]:
         for outcome in outcomes:
             if outcome.header is None:
                 yield row_of_refused(outcome, outcome.status)
                 continue
+            lab = intake.admitted(outcome.header, self.course)  # in the version of this very submission
             identity = owners.identify(unit.student, outcome.claims) if outcome.evidence else Identity()
             receipt = ledger.in_hand(outcome.sha256)
             received_at = receipt.received_at if receipt else None
@@ -419,7 +420,7 @@ class Batch:
             yield from self._on_cluster(units, self.scheduler)
         elif self.jobs == 1 or len(units) <= 1:
             for unit in units:
-                yield unit, *workers.work(unit, self.course)
+                yield unit, *workers.work(unit, self.course.only(unit.student))
         else:
             yield from self._in_processes(units)
 
@@ -445,9 +446,10 @@ class Batch:
             ) from None
         try:
             self._compare_rules(client, sorted({unit.lab for unit in units}))
-            work = partial(workers.work_elsewhere, course=self.course, master=None)
+            work = _work_elsewhere  # each with its student's values: there is no class where it runs
+            items = {number: (unit, self.course.only(unit.student)) for number, unit in enumerate(units)}
             with joblib.parallel_config(backend="dask", n_jobs=-1):
-                for number, (owner, outcomes) in pool.parallel(work, dict(enumerate(units)), None):
+                for number, (owner, outcomes) in pool.parallel(work, items, None):
                     yield units[number], owner, outcomes
         finally:
             with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
@@ -507,6 +509,11 @@ def _by_present_rules(outcome: Outcome, present: str) -> None:
     said = workers.OTHER_RULES.format(where=outcome.place, theirs=outcome.judged_by, ours=present)
     outcome.status, outcome.problems = "not_graded", [*outcome.problems, said]
     outcome.evidence, outcome.verdicts, outcome.judged_by = None, [], None
+
+
+def _work_elsewhere(item: tuple[Unit, Course]) -> tuple[Owner, list[Outcome]]:
+    unit, course = item
+    return workers.work_elsewhere(unit, course, None)
 
 
 def _crashed(unit: Unit) -> Outcome:

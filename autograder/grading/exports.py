@@ -109,6 +109,7 @@ class _Class:
         """What became of a student's work for a lab."""
         key = (person.id, lab.slug)
         document, refused = self.documents.get(key), self.refused.get(key)
+        lab = lab.at(document.lab_version) if document else lab
         if document is None or document.status == "refused":
             if document is None and refused is None:
                 return Entry(person.id, person.name, person.email, lab.slug, 0.0, lab.total, states.MISSING)
@@ -204,11 +205,13 @@ def entries(course: Course) -> list[Entry]:
 
 def outdated(course: Course) -> list[VerdictFile]:
     """The verdicts that other rules or points gave than the present ones, so that no export holds their points."""
-    labs = {lab.slug: lab for lab in course.labs.every()}
+    labs = set(course.labs.slugs())
     return [
         document
         for document in store.every()
-        if document.evidence and document.lab in labs and store.is_outdated(document, labs[document.lab])
+        if document.evidence
+        and document.lab in labs
+        and store.is_outdated(document, course.lab(document.lab, document.lab_version))
     ]
 
 

@@ -23,7 +23,14 @@ from autograder.grading import by_hand, lateness, store
 from autograder.grading.by_hand import NOTHING, Cells, Record, Seen
 from autograder.grading.feedback import ShownAs
 from autograder.grading.lateness import Timing
-from autograder.grading.nbgrader_steps import apply_verdicts, feedback_page, rebuild, score_of
+from autograder.grading.nbgrader_steps import (
+    apply_verdicts,
+    drop_others,
+    feedback_page,
+    of_version,
+    rebuild,
+    score_of,
+)
 from autograder.grading.people import Course
 from autograder.grading.released import Released, create, database, enter, guard, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
@@ -139,7 +146,7 @@ class _Entered:
 
 def _submission(gradebook: Any, document: VerdictFile, entered: Released, about: Cells, when: Timing) -> _Entered:
     """The submission's rows, with the verdicts' scores; not committed."""
-    student = document.student
+    student, of_its_version = document.student, entered.at(document.lab_version)
     submission = (
         gradebook.db.query(SubmittedAssignment)
         .filter_by(assignment_id=entered.assignment_id, student_id=student)
@@ -151,20 +158,36 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released, about:
     submission.timestamp = parse_utc(when.receipt(document).received_at.isoformat())
     [notebook] = [n for n in submission.notebooks if n.notebook_id == entered.notebook_id]
     read = nbformat.from_dict(clean_notebook(json.loads(store.notebook_file(student, entered.slug).read_bytes())))
-    shown = rebuild(read, entered.cells)
+    shown = rebuild(read, of_version(entered.cells, of_its_version.lab, read))
     state = about.state(shown, document)
     until_now = by_hand.before(student, entered.slug, about, notebook, document)
     record = by_hand.settle(gradebook, student, entered.slug, notebook, until_now)
     by_hand.announce(student, entered.slug, until_now, state)
+    _fit(gradebook, notebook, of_its_version, record)
     written = {cell.name for cell in entered.cells if cell.by_hand}
     apply_verdicts(notebook.grades, written, document, by_hand.to_look_at(record, state))
     notebook.late_submission_penalty = when.penalty(document)
     return _Entered(notebook, shown, state, record)
 
 
+def _fit(gradebook: Any, row: Any, entered: Released, record: Record) -> None:
+    """Give a submission the grades of its version of the lab: it may be another one than that handed in before.
+
+    What people gave for a cell that goes is in the record, and comes back from there with the cell.
+    """
+    drop_others(gradebook, row, set(entered.graded))
+    has = {grade.cell.name for grade in row.grades}
+    for name, id in entered.graded.items():
+        if name not in has:
+            points, extra_credit = record.cells[name].points if name in record.cells else NOTHING
+            row.grades.append(Grade(cell_id=id, manual_score=points, extra_credit=extra_credit))
+    gradebook.db.flush()
+
+
 def _files(document: VerdictFile, entered: Released, one: _Entered, page: _Page) -> None:
     """The autograded notebook, the feedback page, and last the mark that all is done."""
     student, slug, when = document.student, entered.slug, page.when
+    entered = entered.at(document.lab_version)
     submitted = store.notebook_file(student, slug)
     notebook, row = one.notebook, one.row
     target = paths.classroom() / "autograded" / student / slug
@@ -178,7 +201,7 @@ def _files(document: VerdictFile, entered: Released, one: _Entered, page: _Page)
         "assignment": slug,
         "student": student,
         "score": score - penalty,
-        "max_score": sum(cell.points or 0.0 for cell in entered.cells),
+        "max_score": entered.lab.total,
         "late_penalty": penalty,
     }
     made = feedback_page(notebook, known, when, page.shown_as)
@@ -202,7 +225,6 @@ def annotate(notebook: Any, row: Any, record: Record, state: Mapping[str, Seen])
             given["comment"] = comments[given["grade_id"]]
         if given["grade"] or given["task"]:
             given["score"] = score_of(grades[given["grade_id"]])
-            given["points"] = grades[given["grade_id"]].cell.max_score
             total += given["score"] or 0.0
     flagged = {name for name, grade in grades.items() if grade.needs_manual_grade}
     by_hand.annotate(notebook.cells, record, state, flagged)

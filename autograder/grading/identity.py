@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from autograder.checks.shared import seeded_random
+from autograder.grading import handed_out
 from autograder.grading.people import Course
 from autograder.labs.manifest import Lab
-
-MIN_LENGTH = 6  # characters; shorter texts turn up by chance
-DECOYS = 100  # invented students; a text that one of them has too is drawn from too few to tell anybody apart
 
 
 class Identity(BaseModel):
@@ -31,36 +27,26 @@ class Identity(BaseModel):
     owner: str | None = None
 
 
-def personal_texts(lab: Lab, parameters: Mapping[str, Any]) -> set[str]:
-    """The texts among personal parameters that can tell students apart, and the lab's repository names."""
-    found = {part.name.format_map(parameters) for part in lab.repositories if "{" in part.name}
-    waiting: list[Any] = list(parameters.values())
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            found.add(value)
-        elif isinstance(value, Mapping):
-            waiting += value.values()
-        elif isinstance(value, (list, tuple)):
-            waiting += value
-    return {text for text in found if len(text) >= MIN_LENGTH}
-
-
 class Owners:
-    """For one lab and course: which text belongs to which student, and to nobody else."""
+    """For one lab and course: which text belongs to which student, and to nobody else.
+
+    Which texts tell nobody apart was decided when they were drawn, and stands beside the values. So lists that change
+    later accuse nobody of a word that was common once. For students of version 0.1.0 its own lists say it.
+    """
 
     def __init__(self, lab: Lab, course: Course) -> None:
-        self.lab, self.course = lab, course
+        self.course = course
         owners: dict[str, set[str]] = {}
         common: set[str] = set()
-        for number in range(DECOYS if course.roster else 0):
-            common |= personal_texts(
-                lab, lab.parameters(seeded_random.seed(b"decoy", "student", str(number), lab.slug))
-            )
+        first = False
         for student in course.roster or ():
-            parameters = lab.parameters(course.seed(student, lab.slug))
-            for text in personal_texts(lab, parameters):
+            document = course.handed_out.get(student)
+            given = document.labs.get(lab.slug) if document else None
+            first, common = first or given is None, common | set(given.common if given else ())
+            for text in handed_out.personal_texts(lab, course.parameters(student, lab)):
                 owners.setdefault(text, set()).add(student)
+        if first:
+            common |= handed_out.decoys(lab, first=True)
         self._owner = {text: next(iter(ids)) for text, ids in owners.items() if len(ids) == 1 and text not in common}
 
     def identify(self, student: str, claims: Iterable[str]) -> Identity:

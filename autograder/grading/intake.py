@@ -47,7 +47,7 @@ class Submission:
     Attributes:
         header: its submission.json.
         lab: the kit's own manifest of the lab.
-        parameters: the student's personal parameters, recomputed from the course's key.
+        parameters: the student's personal parameters, as the class has them.
         notebook: the notebook as JSON data; None when missing or unreadable.
         problems: what is wrong or missing, one sentence each.
         notes: what a reader of the report should know, and costs nothing.
@@ -90,10 +90,13 @@ def header_of(archive: Archive) -> Header:
 
 
 def admitted(header: Header, course: Course) -> Lab:
-    """The lab of a submission that this course accepts.
+    """The lab of a submission that this course accepts, in the version that it is judged by.
+
+    That is the version that the student worked on, as the submission says: but none that is older than the one that the
+    class has handed out, or an old version could be claimed to escape a newer check.
 
     Raises:
-        Refused: unknown lab, unknown student, or another course.
+        Refused: unknown lab, unknown student, another course, or a version of the lab that this kit does not know yet.
     """
     if header.lab not in manifest.slugs():
         raise Refused(f"It is for the lab {said(header.lab)}, which this kit does not have.")
@@ -113,7 +116,15 @@ def admitted(header: Header, course: Course) -> Lab:
         raise Refused(f"It was made for the course {said(header.course)}; this class is {course.id}.")
     if course.labs.omits(header.lab):
         raise Refused(f"It is for the lab {header.lab}, which this class leaves out (class/course.toml).")
-    return course.labs.find(header.lab)
+    newest = course.lab(header.lab).newest
+    if header.lab_version > newest:
+        raise Refused(
+            f"It was written with version {header.lab_version} of the lab {header.lab}, and this kit has version "
+            f"{newest}. Update this kit to the students' version, then grade it again."
+        )
+    return course.lab(
+        header.lab, max(header.lab_version, min(course.first_version(header.student, header.lab), newest))
+    )
 
 
 def read(archive: Archive, course: Course, header: Header | None = None) -> Submission:
@@ -142,9 +153,13 @@ class _Reader:
 
     def run(self, header: Header) -> Submission:
         lab = admitted(header, self.course)
-        parameters = lab.parameters(self.course.seed(header.student, lab.slug))
+        parameters = self._parameters(header, lab)
         if header.lab_version != lab.version:
-            self.notes.append(f"Written with version {header.lab_version} of the lab, graded with {lab.version}.")
+            self.problems.append(
+                f"It was written with version {header.lab_version} of the lab, and this class was handed out version "
+                f"{lab.version}, by which it is judged. The student updates the kit (`git pull`), runs "
+                f"`python3 course.py start` and `python3 course.py reset {lab.slug}`, and submits again."
+            )
         self._hashes(header)
         self.bases = bases.proved(self._base_configs())
         answers = self._answers()
@@ -164,6 +179,28 @@ class _Reader:
             bases=self.bases,
             claims=frozenset(self.claims | set(_texts([answer.value for answer in answers.values()]))),
         )
+
+    def _parameters(self, header: Header, lab: Lab) -> Parameters:
+        """The personal parameters, as the class has them; a problem is noted where the student saw others."""
+        own = self.course.parameters(header.student, lab)
+        seen = header.parameters
+        if seen is None or seen == own:
+            return own
+        if self.course.is_public:  # nobody handed anything out: this kit draws for new learners, 0.1.0 drew before
+            drawn = lab.drawn(self.course.seed(header.student, lab.slug))
+            if seen == drawn:
+                return drawn
+        names = sorted(name for name in own.keys() | seen.keys() if own.get(name) != seen.get(name))
+        told = next((name for name in names if not name.startswith("_")), names[0])
+        self.problems.append(
+            f"The student worked with other personal values than this class has handed out: {said(told)} was "
+            f"{said(repr(seen.get(told)), 60)} there and is {said(repr(own.get(told)), 60)} here"
+            + (f", and {len(names) - 1} more differ" if len(names) > 1 else "")
+            + ". It is judged by the class's. Send the student's student.toml again (`python3 course.py roster` writes "
+            f"it to class/handout-parameters/{header.student}/); the student puts it into work/, does what rests on "
+            "these values again, and submits again."
+        )
+        return own
 
     def _hashes(self, header: Header) -> None:
         listed = {name: value for name, value in header.files.items() if HASH.match(value)}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bleach
@@ -85,6 +85,25 @@ def source_cells(notebook: Any) -> list[SourceCell]:
     ]
 
 
+def of_version(cells: Sequence[SourceCell], lab: Lab, notebook: Any) -> list[SourceCell]:
+    """The released cells that a submission of a version of the lab has, with that version's points.
+
+    The gradebook has one notebook for all versions: its newest cells, and the check cells that have gone.
+
+    Args:
+        cells: the released cells.
+        lab: the lab in the version of the submission.
+        notebook: the submitted notebook.
+    """
+    here = {(cell.metadata.get("nbgrader") or {}).get("grade_id") for cell in notebook.cells}
+    newest = lab.version == lab.newest
+    return [
+        cell if cell.points is None else replace(cell, points=lab.points[cell.name])
+        for cell in cells
+        if (cell.name in lab.points if cell.points is not None else newest or cell.name in here)
+    ]
+
+
 def rebuild(notebook: Any, known: Sequence[SourceCell]) -> Any:
     """Make a submitted notebook whole again; never fails.
 
@@ -150,6 +169,19 @@ def apply_verdicts(
         grade.needs_manual_grade = name in to_look_at or (grade.auto_score is None and grade.manual_score is None)
 
 
+def drop_others(gradebook: Any, row: Any, checks: set[str]) -> None:
+    """Remove the grades of what the submission's version of the lab does not have; nobody can be given them.
+
+    Args:
+        gradebook: the gradebook; not committed.
+        row: the submitted notebook.
+        checks: ids of what its version has.
+    """
+    for grade in [grade for grade in row.grades if grade.cell.name not in checks]:
+        row.grades.remove(grade)
+        gradebook.db.delete(grade)
+
+
 class Rebuild(NbGraderPreprocessor):  # type: ignore[misc]
     """Instead of nbgrader's sanitising steps: clean the notebook as intake does and make it whole."""
 
@@ -161,7 +193,9 @@ class Rebuild(NbGraderPreprocessor):  # type: ignore[misc]
         student, slug = known["student"], known["assignment"]
         with Gradebook(known["db_url"]) as gradebook:
             cells = source_cells(gradebook.find_notebook(known["notebook"], slug))
-            notebook = rebuild(from_dict(clean_notebook(notebook)), cells)
+            read, document = from_dict(clean_notebook(notebook)), store.read(student, slug)
+            lab = people.load().lab(slug, document.lab_version if document else None)
+            notebook = rebuild(read, of_version(cells, lab, read))
             _, shown, state = _settled(gradebook, notebook, known)
         by_hand.announce(student, slug, shown, state)
         return notebook, resources
@@ -182,6 +216,8 @@ class VerdictGrades(NbGraderPreprocessor):  # type: ignore[misc]
             found = gradebook.find_submission_notebook(known["notebook"], slug, student)
             record, shown, state = _settled(gradebook, notebook, known)
             written = {cell.name for cell in source_cells(found.notebook) if cell.by_hand}
+            if document is not None:
+                drop_others(gradebook, found, set(document.checks))
             apply_verdicts(found.grades, written, document, by_hand.to_look_at(record, state))
             gradebook.db.commit()
         by_hand.done(student, slug, state, shown.print)
@@ -237,9 +273,14 @@ class Scores(GetGrades):  # type: ignore[misc]
     """nbgrader's GetGrades, but what nobody has graded yet has no score instead of 0, and it says what is by hand."""
 
     def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
-        """See :func:`autograder.grading.by_hand.annotate`."""
+        """See :func:`autograder.grading.by_hand.annotate`.
+
+        The maximum is that of the submission's version of the lab; nbgrader takes that of the gradebook's cells.
+        """
         notebook, resources = super().preprocess(notebook, resources)
         known = resources["nbgrader"]
+        graded = [given for cell in notebook.cells if (given := cell.metadata.get("nbgrader")) and "points" in given]
+        known["max_score"] = sum(given["points"] for given in graded)
         student, slug = known["student"], known["assignment"]
         with Gradebook(known["db_url"]) as gradebook:
             grades = gradebook.find_submission_notebook(known["notebook"], slug, student).grades
@@ -249,7 +290,10 @@ class Scores(GetGrades):  # type: ignore[misc]
         return notebook, resources
 
     def _get_score(self, cell: Any, resources: Any) -> None:
+        points = cell.metadata["nbgrader"].get("points")
         super()._get_score(cell, resources)
+        if points is not None:
+            cell.metadata["nbgrader"]["points"] = points
         name = cell.metadata["nbgrader"]["grade_id"]
         grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
         cell.metadata["nbgrader"]["score"] = score_of(grade)

@@ -2,18 +2,21 @@
 
 ``class/course.toml`` holds the course's id and key, and what the class changes of the labs
 (:mod:`autograder.labs.overlay`); it stays with the instructor. ``class/roster.csv`` holds the
-students; ``class/handout-parameters/STUDENT/student.toml`` is what a student gets. Without a course.toml grading
-uses the public course of self-learners, whose key is no secret.
+students; ``class/handout-parameters/STUDENT/student.toml`` is what a student gets, and ``class/parameters/`` the
+class's own copy of its values (:mod:`autograder.grading.handed_out`). Without a course.toml grading uses the public
+course of self-learners, whose key is no secret.
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import io
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,9 +26,12 @@ from autograder import paths
 from autograder.checks.shared import seeded_random
 from autograder.errors import CourseError
 from autograder.formats import Format, Newer, Unreadable
+from autograder.grading import handed_out
 from autograder.grading.archive import RESERVED
-from autograder.labs import students
+from autograder.grading.handed_out import HandedLab, HandedOut, HandedOutFiles
+from autograder.labs import manifest, students
 from autograder.labs.answers import replace
+from autograder.labs.manifest import Lab, Parameters
 from autograder.labs.overlay import MAX_POINTS, LabChange, Overlay
 
 COURSE_FILE = "course.toml"
@@ -57,12 +63,14 @@ class Course:
         key: the secret that personal parameters and hidden inputs are drawn from.
         roster: student id -> student; None when anyone may hand in (self-learners).
         labs: the labs that the class does, with its points.
+        handed_out: student id -> what was handed out as values; nothing in a class of version 0.1.0.
     """
 
     id: str
     key: bytes
     roster: dict[str, Person] | None
     labs: Overlay = field(default_factory=Overlay)
+    handed_out: Mapping[str, HandedOut] = field(default_factory=dict, compare=False)
 
     @property
     def is_public(self) -> bool:
@@ -77,6 +85,45 @@ class Course:
     def seed(self, student: str, lab: str) -> str:
         """The handed-out seed of a student for a lab."""
         return seeded_random.seed(self.key, "student", student, lab)
+
+    def parameters(self, student: str, lab: Lab) -> Parameters:
+        """A student's personal parameters for a lab, as the class has them: the only way that the grader gets them.
+
+        They are the values that were handed out. Whoever was handed out a seed alone, by version 0.1.0, has what that
+        version drew from it.
+
+        Raises:
+            CourseError: the class's copy of them is damaged.
+        """
+        given = self._handed(student, lab.slug)
+        return dict(given.values) if given else students.first_drawn(lab, self.seed(student, lab.slug))
+
+    def _handed(self, student: str, slug: str) -> HandedLab | None:
+        document = self.handed_out.get(student)
+        return document.labs.get(slug) if document else None
+
+    def first_version(self, student: str, slug: str) -> int:
+        """The version of a lab that a student was handed out; version 0.1.0 had the first of each."""
+        given = self._handed(student, slug)
+        return given.version if given else 1
+
+    def lab(self, slug: str, version: int | None = None) -> Lab:
+        """A lab of the class, with the checks and the points that a version of it has.
+
+        Args:
+            slug: the lab's slug.
+            version: the version; the newest where none is given.
+
+        Raises:
+            CourseError: no such lab or version, or the class leaves the lab out.
+        """
+        lab = self.labs.find(slug)
+        return lab if version is None else lab.at(version)
+
+    def only(self, student: str) -> Course:
+        """The course with what one student was handed out: a worker elsewhere has no class, and needs no more."""
+        document = self.handed_out.get(student)
+        return dataclasses.replace(self, handed_out={student: document} if document else {})
 
     def grading_seed(self, student: str, lab: str) -> str:
         """The seed that hidden inputs are drawn with; it never leaves the grader."""
@@ -140,7 +187,12 @@ def load() -> Course:
     overlay = Overlay(document.labs).checked(file.as_posix())
     roster = file.with_name(ROSTER_FILE)
     listed = parse_roster(roster.read_bytes(), roster.name) if roster.is_file() else []
-    return Course(document.course.id, document.course.secret, {person.id: person for person in listed}, overlay)
+    course = Course(document.course.id, document.course.secret, {person.id: person for person in listed}, overlay)
+    return dataclasses.replace(course, handed_out=_files(course))
+
+
+def _files(course: Course) -> HandedOutFiles:
+    return HandedOutFiles(paths.classroom() / handed_out.FOLDER, course.fingerprint)
 
 
 def parse_roster(content: bytes, name: str) -> list[Person]:
@@ -209,10 +261,22 @@ class Registered:
     handout: Path
 
 
-def register(people: list[Person], course_id: str | None = None) -> Registered:
+def register(
+    people: list[Person],
+    course_id: str | None = None,
+    given: Mapping[str, Mapping[str, Parameters]] | None = None,
+) -> Registered:
     """Write the roster and each student's student.toml; make the course with a random key if there is none.
 
-    Students that were taken off the roster keep their verdicts and grades; their parameter file is removed.
+    Whoever has personal parameters keeps their values, whatever the lists of this kit are. A student that version 0.1.0
+    has put on the roster has those that it drew. Labs and parameters that came since are drawn now.
+
+    Students that were taken off the roster keep their verdicts, grades and values; their student.toml is removed.
+
+    Args:
+        people: the students.
+        course_id: the course's id; for a course that exists, its own or none.
+        given: student -> lab -> values that somebody who has none is to get instead of new ones.
 
     Raises:
         CourseError: the course exists with another id, or the id has odd characters.
@@ -236,6 +300,12 @@ def register(people: list[Person], course_id: str | None = None) -> Registered:
             next_step="Leave out --course; for another course set COURSE_HOME to another folder.",
         )
     old = set(before.roster or ())
+    course = before if not created else load()
+    handing = _Handing(course, _files(course))
+    documents = {p.id: handing.out(p.id, known=p.id in old, given=(given or {}).get(p.id, {})) for p in people}
+    # Before the roster: whoever is on it and has no values counts as a student of version 0.1.0.
+    for document in documents.values():
+        handing.files.write(document)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["id", "name", "email"])
@@ -243,12 +313,83 @@ def register(people: list[Person], course_id: str | None = None) -> Registered:
     replace(folder / ROSTER_FILE, buffer.getvalue().encode())
     course = load()
     for person in people:
-        issued = students.issue(course.key, course.id, person.id, overlay=course.labs)
+        labs = documents[person.id].labs
+        issued = students.issue(
+            course.key,
+            course.id,
+            person.id,
+            overlay=course.labs,
+            parameters={slug: lab.values for slug, lab in labs.items()},
+            versions={slug: lab.version for slug, lab in labs.items()},
+        )
         students.write(issued, folder / HANDOUT / person.id / "student.toml")
     new = {person.id for person in people}
     for gone in old - new:
         (folder / HANDOUT / gone / "student.toml").unlink(missing_ok=True)
     return Registered(course, created, tuple(sorted(new - old)), tuple(sorted(old - new)), folder / HANDOUT)
+
+
+@dataclass
+class _Handing:
+    """Says what students are handed out, and draws what nobody has yet."""
+
+    course: Course
+    files: HandedOutFiles
+    decoys: dict[tuple[str, bool], set[str]] = field(default_factory=dict)
+
+    def out(self, student: str, known: bool, given: Mapping[str, Parameters]) -> HandedOut:
+        """What a student is handed out now.
+
+        Args:
+            student: the id.
+            known: they were on the roster before.
+            given: see :func:`register`.
+        """
+        before = self.files.get(student)
+        labs = dict(before.labs) if before else self._handout(student)
+        first = known and not labs  # by version 0.1.0
+        for slug in manifest.slugs():
+            lab = manifest.find(slug)
+            if slug in labs:
+                labs[slug] = self._completed(student, lab, labs[slug])
+            elif first:
+                values = students.first_drawn(lab, self.course.seed(student, slug))
+                labs[slug] = self._completed(student, lab, self._handed(lab, 1, values, first=True))
+            else:
+                values = given[slug] if slug in given else lab.drawn(self.course.seed(student, slug))
+                labs[slug] = self._handed(lab, lab.newest, values, first=slug in given)
+        return HandedOut(student=student, course_key=self.course.fingerprint, labs=labs)
+
+    def _handout(self, student: str) -> dict[str, HandedLab]:
+        """What the student's own file holds, should the class's copy be lost; nothing in one of version 0.1.0."""
+        try:
+            found = students.read(paths.classroom() / HANDOUT / student / students.FILE)
+        except CourseError:
+            return {}
+        if (found.student, found.course) != (student, self.course.id) or found.seeds != {
+            slug: self.course.seed(student, slug) for slug in found.seeds
+        }:
+            return {}
+        return {
+            slug: self._handed(manifest.find(slug), found.versions.get(slug, 1), found.parameters[slug], first=False)
+            for slug in manifest.slugs()
+            if slug in found.parameters
+        }
+
+    def _completed(self, student: str, lab: Lab, has: HandedLab) -> HandedLab:
+        """With values for the parameters that newer versions of the lab brought."""
+        if lab.newest == has.version:
+            return has
+        drawn = lab.drawn(self.course.seed(student, lab.slug))
+        fuller = self._handed(lab, has.version, drawn | dict(has.values), first=False)
+        return fuller.model_copy(update={"common": tuple(sorted({*fuller.common, *has.common}))})
+
+    def _handed(self, lab: Lab, version: int, values: Parameters, first: bool) -> HandedLab:
+        decoys = self.decoys.get((lab.slug, first))
+        if decoys is None:
+            decoys = self.decoys[lab.slug, first] = handed_out.decoys(lab, first)
+        common = handed_out.personal_texts(lab, values) & decoys
+        return HandedLab(version=version, values=values, common=tuple(sorted(common)))
 
 
 def write_course(file: Path, identifier: str, key: bytes) -> None:

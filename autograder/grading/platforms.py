@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,20 @@ def moodle(made: Sequence[Entry], lab: Lab) -> Exported:
     scores = final(made, lab)
     rows = [[cell(e.student), cell(e.email), cell(e.name), cell(e.score)] for e in scores]
     text = as_text([["ID number", "Email address", "Full name", lab.slug], *rows])
-    return Exported(text, tuple(entry.student for entry in scores))
+    return Exported(text, tuple(entry.student for entry in scores), remarks=tuple(_other_maxima(scores, lab)))
+
+
+def _other_maxima(scores: Iterable[Entry], lab: Lab) -> Iterator[str]:
+    """A platform has one maximum for all; whoever is judged by another version of the lab has another one here."""
+    by_most: dict[float, list[str]] = {}
+    for entry in scores:
+        if entry.max_score != lab.total:
+            by_most.setdefault(entry.max_score, []).append(entry.student)
+    for most, who in sorted(by_most.items()):
+        yield (
+            f"{', '.join(sorted(who))}: by an earlier version of {lab.slug}, of {most:g} points and not {lab.total:g}. "
+            "The score is out of these."
+        )
 
 
 def canvas(made: Sequence[Entry], lab: Lab, file: Path, column: str | None = None) -> Exported:
@@ -86,6 +99,7 @@ def canvas(made: Sequence[Entry], lab: Lab, file: Path, column: str | None = Non
     if possible is not None and _number(possible[at]) not in (None, lab.total):
         remarks.append(f"In Canvas {head[at]!r} has {possible[at].strip()} points, here {lab.slug} has {lab.total:g}.")
     scores = {entry.student: entry for entry in final(made, lab)}
+    remarks += _other_maxima(scores.values(), lab)
     found: dict[str, list[str]] = {}
     for row in rows[1:]:
         if row is possible or len(row) <= at:

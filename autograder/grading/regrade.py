@@ -165,7 +165,7 @@ class Judged:
 
 def judged(found: Sequence[VerdictFile], course: Course, jobs: int = 1) -> Iterator[Judged]:
     """Judge each again, in any order. Nothing is written."""
-    items = [(document, course.labs.find(document.lab)) for document in found]
+    items = [(document, course.lab(document.lab, document.lab_version)) for document in found]
     present = [rules.fingerprint(lab) for _, lab in items]
     files = [store.evidence_file(document.student, document.lab) for document in found]
     if jobs == 1:

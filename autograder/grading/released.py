@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import SaveCells
+from nbgrader.utils import compute_checksum
 
 from autograder import paths
 from autograder.grading import by_hand, store
 from autograder.grading.by_hand import Cells
 from autograder.grading.lateness import Deadlines
-from autograder.grading.nbgrader_steps import SourceCell, source_cells
+from autograder.grading.nbgrader_steps import NO_ANSWER, SourceCell, source_cells
 from autograder.grading.people import Course
-from autograder.labs import release
-from autograder.labs.answers import replace
+from autograder.labs import answers, release
 from autograder.labs.manifest import Lab
 
 
@@ -70,7 +71,7 @@ def guard() -> None:
     """
     file = paths.classroom() / "nbgrader_config.py"
     if not file.is_file() or file.read_text(encoding="utf-8", errors="replace") != GUARD:
-        replace(file, GUARD.encode())
+        answers.replace(file, GUARD.encode())
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ class Released:
     graded: dict[str, str]  # cell name -> id of its grade cell or task cell
     commented: dict[str, str]  # cell name -> id of its solution cell or task cell
     fingerprint: str
+    lab: Lab
+
+    def at(self, version: int) -> Released:
+        """What of it a submission of a version of the lab has."""
+        lab = self.lab.at(version)
+        return replace(self, graded={name: id for name, id in self.graded.items() if name in lab.points}, lab=lab)
 
 
 def enter(lab: Lab, course: Course, deadlines: Deadlines) -> None:
@@ -92,8 +99,8 @@ def enter(lab: Lab, course: Course, deadlines: Deadlines) -> None:
     for step, content in (("source", source), ("release", derived)):
         file = paths.classroom() / step / lab.slug / f"{lab.slug}.ipynb"
         if not file.is_file() or file.read_bytes() != content:
-            replace(file, content)
-    notebook = nbformat.from_dict(release.for_graders(release.source(lab)))
+            answers.replace(file, content)
+    notebook = _of_all_versions(nbformat.from_dict(release.for_graders(release.source(lab))), lab)
     with Gradebook(database(), course.id) as gradebook:
         due = deadlines.for_everybody(lab.slug)
         # Without a line in deadlines.csv, a date that somebody entered with nbgrader's own commands stays.
@@ -113,6 +120,40 @@ def enter(lab: Lab, course: Course, deadlines: Deadlines) -> None:
     SaveCells().preprocess(notebook, resources)
     if anew:
         _restore(course, lab)
+
+
+def _of_all_versions(notebook: Any, lab: Lab) -> Any:
+    """The newest notebook for graders, and behind it the check cells that only earlier versions of the lab have.
+
+    nbgrader has one notebook for an assignment, and a class may work on several versions. Each submission has the
+    grades of its own version alone; a cell's maximum is the most that a version gives, so that no points are cut.
+    """
+    if lab.newest == 1:
+        return notebook
+    most = lab.most_points()
+    for cell in notebook.cells:
+        given = cell.metadata.get("nbgrader")
+        if given and given["grade_id"] in most and "points" in given:
+            given["points"] = most[given["grade_id"]]
+            cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
+    for part in lab.ended():
+        make = new_markdown_cell if part.by_hand else new_code_cell
+        cell = make(NO_ANSWER if part.by_hand else f'check("{part.id}")', id=part.id)
+        cell.metadata["nbgrader"] = nbformat.from_dict(
+            {
+                "schema_version": 3,
+                "grade": True,
+                "solution": part.by_hand,
+                "task": False,
+                "locked": not part.by_hand,
+                "grade_id": part.id,
+                "points": most[part.id],
+                "cell_type": "markdown" if part.by_hand else "code",
+            }
+        )
+        cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
+        notebook.cells.append(cell)
+    return notebook
 
 
 def _cells(notebook: Any) -> dict[str, SourceCell]:
@@ -156,7 +197,8 @@ def _restore(course: Course, lab: Lab) -> None:
             try:
                 row = gradebook.find_submission_notebook(slug, slug, student)
             except MissingEntry:
-                [row] = new_submission(gradebook, student, released).notebooks
+                version = store.version_of(student, slug) or released.lab.version
+                [row] = new_submission(gradebook, student, released.at(version)).notebooks
                 gradebook.db.commit()
             by_hand.settle(gradebook, student, slug, row, by_hand.mark(student, slug) or by_hand.Shown())
 
@@ -168,7 +210,7 @@ def released_of(gradebook: Any, lab: Lab) -> Released:
     commented = {c.name: c.id for c in (*notebook.solution_cells, *notebook.task_cells)}
     cells = source_cells(notebook)
     fingerprint = hashlib.sha256(repr((cells, lab.version)).encode()).hexdigest()
-    return Released(lab.slug, assignment.id, notebook.id, cells, graded, commented, fingerprint)
+    return Released(lab.slug, assignment.id, notebook.id, cells, graded, commented, fingerprint, lab)
 
 
 def new_submission(gradebook: Any, student: str, released: Released) -> Any:

@@ -56,6 +56,12 @@ def read(student: str, lab: str) -> VerdictFile | None:
         return None
 
 
+def version_of(student: str, lab: str) -> int | None:
+    """The version of a lab that a student's work was judged by; None where none was."""
+    document = read(student, lab)
+    return document.lab_version if document else None
+
+
 def every() -> Iterator[VerdictFile]:
     """All verdict files, by student and lab.
 
@@ -107,6 +113,7 @@ def is_outdated(document: VerdictFile, lab: Lab) -> bool:
 
     Version 0.1.0 did not say by which rules it judged; its verdicts stand while the sum is the same.
     """
+    lab = lab.at(document.lab_version)  # each version is held against its own points
     if document.max_score != lab.total:
         return True
     return document.judged_by is not None and document.judged_by != rules.fingerprint(lab)

@@ -25,7 +25,7 @@ def repositories(lab: Lab, student: Student) -> set[tuple[str, str]]:
     """
     found: set[tuple[str, str]] = set()
     for service in services(lab):
-        for name in lab.listed(service, lab.parameters(student.seed(lab.slug))):
+        for name in lab.listed(service, student.parameters_of(lab)):
             found.add((service, name))
             if service == "artifact-registry":
                 found.add((service, "/".join(name.split("/")[:2])))
@@ -61,12 +61,12 @@ def clear(labs: Sequence[Lab], student: Student) -> list[str]:
 
 def tokens(labs: Sequence[Lab], student: Student) -> list[str]:
     """The tokens that the labs ask for in the ACR emulator."""
-    return [name.format_map(lab.parameters(student.seed(lab.slug))) for lab in labs for name in lab.acr_tokens]
+    return [name.format_map(student.parameters_of(lab)) for lab in labs for name in lab.acr_tokens]
 
 
 def accounts(labs: Sequence[Lab], student: Student) -> list[str]:
     """The accounts that belong to the labs on the Docker Hub emulator."""
-    return [name.format_map(lab.parameters(student.seed(lab.slug))) for lab in labs for name in lab.hub_accounts]
+    return [name.format_map(student.parameters_of(lab)) for lab in labs for name in lab.hub_accounts]
 
 
 def cleared(labs: Sequence[Lab], student: Student) -> list[str]:

@@ -89,7 +89,7 @@ class Live:
 
     def parameters(self) -> Parameters:
         """The student's personal parameters."""
-        return self.lab.parameters(self.student.seed(self.lab.slug))
+        return self.student.parameters_of(self.lab)
 
     def client(self, service: str) -> RegistryClient:
         """A client of a service's registry."""
@@ -288,7 +288,7 @@ def visible_cases(lab: Lab, parameters: Mapping[str, Any]) -> dict[str, list[Cas
     if personal is not None:
         for name, cases in personal(dict(parameters)).items():
             found.setdefault(name, []).extend(cases)
-    return found
+    return {name: lab.cases_of(name, cases) if name in lab.tasks else cases for name, cases in found.items()}
 
 
 def read_file(file: Path) -> File:

@@ -12,6 +12,7 @@ from typing import Any
 
 from autograder import quick_jsonschema
 from autograder.errors import CourseError
+from autograder.labs import workspace
 from autograder.labs.manifest import Lab
 
 quick_jsonschema.prepare()  # nbformat, jupytext and nbgrader import it
@@ -77,7 +78,8 @@ def source(lab: Lab) -> Any:
     missing = [id for id in lab.points if id not in graded and not _is_written(notebook, id)]
     if missing:
         raise _disagreement(lab, f"lab.toml has {', '.join(missing)}, and the master has no such check cell")
-    notebook.metadata, notebook.nbformat, notebook.nbformat_minor = nbformat.from_dict(METADATA), 4, 5
+    told = {} if lab.newest == 1 else {workspace.VERSION: lab.version}  # without: the first
+    notebook.metadata, notebook.nbformat, notebook.nbformat_minor = nbformat.from_dict(METADATA | told), 4, 5
     return notebook
 
 

@@ -133,6 +133,11 @@ def _kit() -> _Root:
     return _Root(paths.LABS, paths.SOLUTIONS, paths.ROOT / "autograder" / "checks", paths.ROOT)
 
 
+def kit_checks() -> Path:
+    """The folder of checks that comes with the kit."""
+    return _kit().checks
+
+
 def _roots() -> list[_Root]:
     """The search path.
 

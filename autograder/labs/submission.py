@@ -255,6 +255,7 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None
         engine=engine.model_dump() if engine else None,
         images=images,
         files=files,
+        parameters=dict(evidence.parameters),
     )
     (folder / submission_zip.HEADER_FILE).write_bytes(header.content())
 

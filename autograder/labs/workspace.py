@@ -17,10 +17,12 @@ from autograder.errors import CourseError, EnvironmentProblem
 from autograder.formats import Format, Unreadable
 from autograder.labs import answers, manifest, students
 from autograder.labs.manifest import Lab
+from autograder.labs.students import Student
 from autograder.scanning import wheels
 from autograder.services.compose import project as compose
 from autograder.services.doctor import Problem
 
+VERSION = "lab_version"  # in a notebook's metadata, of a lab that has more than one version
 SHIPPED = ".shipped.json"  # in work/: path -> SHA-256 of each file as it was copied
 COPIES = "copies"  # in work/: what reset and updates replaced
 CACHES = {"__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
@@ -97,6 +99,22 @@ def notebook(slug: str, where: Path) -> dict[str, Any]:
         found=found,
         next_step=f"Bring it back with `python3 course.py reset {slug}`; your old folder is kept.",
     )
+
+
+def worked_on(lab: Lab, where: Path, student: Student) -> Lab:
+    """A lab in the version that a student works on: that of the notebook, or what was handed out, if that is newer.
+
+    After an update of the kit a notebook that the student has changed stays as it is; so do the checks that belong to
+    it and their points, until ``course reset`` brings the new notebook.
+
+    Raises:
+        CourseError: the lab has several versions, and the notebook is not there or damaged.
+    """
+    if lab.newest == 1:
+        return lab
+    told = notebook(lab.slug, where).get("metadata", {}).get(VERSION, 1)
+    version = max(told if isinstance(told, int) else 1, student.versions.get(lab.slug, 1), 1)
+    return lab.at(min(version, lab.newest))
 
 
 def _made(source: Path) -> Path:

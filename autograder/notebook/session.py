@@ -10,7 +10,7 @@ from typing import Any
 from autograder import paths
 from autograder.checks import api
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.labs import kernel, manifest, progress, students
+from autograder.labs import kernel, manifest, progress, students, workspace
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab
 from autograder.notebook import commands
@@ -60,7 +60,7 @@ def _session(folder: Path) -> Live:
     Who works here is read once per call: student.toml may have been replaced since the last one.
     """
     student = students.current()
-    lab = student.overlay.applied(manifest.find(folder.name))
+    lab = workspace.worked_on(student.overlay.applied(manifest.find(folder.name)), folder, student)
     if folder not in _kept:
         _kept[folder] = Live(lab, student, folder)
     _kept[folder].student, _kept[folder].lab = student, lab
@@ -103,7 +103,9 @@ def check(name: str = "") -> Cards:
 def hint(name: str = "") -> Cards:
     """Show the next hint of a check; the third stays."""
     try:
-        lab, _ = _place()
+        lab, folder = _place()
+        if lab.newest > 1:
+            lab = workspace.worked_on(lab, folder, students.current())
         if name not in lab.points:
             raise _unknown("hint", name, lab)
         number, text = progress.next_hint(lab, name)

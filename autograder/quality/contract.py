@@ -17,7 +17,7 @@ from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.errors import CourseError
 from autograder.evidence.model import Case
 from autograder.grading.probes import PROBES
-from autograder.labs import hidden, release, workspace
+from autograder.labs import hidden, release, versions, workspace
 from autograder.labs.live import visible_cases
 from autograder.labs.manifest import Lab
 
@@ -100,6 +100,12 @@ def _fresh(lab: Lab) -> Iterator[tuple[str, str]]:
         yield f"labs/{lab.slug}/{lab.slug}.ipynb differs from its master", "run `python3 course.py release`"
 
 
+def _version(lab: Lab) -> Iterator[tuple[str, str]]:
+    """the lab's versions ask for what they did when they were handed out"""
+    for problem in versions.problems(lab):
+        yield problem, "see CONTRIBUTING.md, “A lab's version”"
+
+
 def _no_leak(lab: Lab) -> Iterator[tuple[str, str]]:
     """no line of the solution or of a mark scheme, and no hidden case, in anything a student gets"""
     secrets = [line for line in _solution_lines(lab) if len(line.strip()) >= 24]
@@ -141,7 +147,7 @@ def _probes(lab: Lab) -> Iterator[tuple[str, str]]:
         if name not in PROBES:
             yield f"there is no probe {name}", f"lab.toml may name {', '.join(PROBES)}"
     if "hidden" in lab.probes:
-        parameters = lab.parameters(seed(SAMPLE_KEY, "student", "a", lab.slug))
+        parameters = lab.drawn(seed(SAMPLE_KEY, "student", "a", lab.slug))
         one, other = (SeededRandom(seed(SAMPLE_KEY, "grading", who, lab.slug)) for who in ("a", "b"))
         if hidden.values(lab, one, dict(parameters)) == hidden.values(lab, other, dict(parameters)):
             yield "hidden.py draws the same values for every student", "draw them from the seed"
@@ -156,7 +162,7 @@ def _solutions_stay(lab: Lab) -> Iterator[tuple[str, str]]:
 
 def _cases(lab: Lab) -> Iterator[tuple[str, str]]:
     """each code task has visible and hidden cases, the hidden ones differ between students, and none contradicts"""
-    parameters = lab.parameters(seed(SAMPLE_KEY, "student", "a", lab.slug))
+    parameters = lab.drawn(seed(SAMPLE_KEY, "student", "a", lab.slug))
     visible, secret, other = visible_cases(lab, parameters), hidden_cases(lab, "a"), hidden_cases(lab, "b")
     for task in lab.tasks:
         if not visible.get(task) or not secret.get(task):
@@ -172,7 +178,7 @@ def _cases(lab: Lab) -> Iterator[tuple[str, str]]:
 
 def _personal(lab: Lab) -> Iterator[tuple[str, str]]:
     """personal parameters differ between students and fill every template of lab.toml"""
-    drawn = [lab.parameters(seed(SAMPLE_KEY, "student", who, lab.slug)) for who in ("a", "b", "c")]
+    drawn = [lab.drawn(seed(SAMPLE_KEY, "student", who, lab.slug)) for who in ("a", "b", "c")]
     if drawn[0] == drawn[1] == drawn[2]:
         yield "three students have the same parameters", "draw some"
     templates = [part.name for part in lab.repositories] + [i for a in lab.answers.values() for i in a.inputs]
@@ -203,6 +209,7 @@ RULES: tuple[Rule, ...] = (
     _why,
     _lesson,
     _fresh,
+    _version,
     _no_leak,
     _solutions_stay,
     _probes,
@@ -214,7 +221,7 @@ RULES: tuple[Rule, ...] = (
 
 def hidden_cases(lab: Lab, student: str, key: bytes = SAMPLE_KEY) -> dict[str, list[Case]]:
     """The hidden cases of a student under a key."""
-    parameters = lab.parameters(seed(key, "student", student, lab.slug))
+    parameters = lab.drawn(seed(key, "student", student, lab.slug))
     return hidden.cases(lab, SeededRandom(seed(key, "grading", student, lab.slug)), parameters)
 
 

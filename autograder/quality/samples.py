@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import CourseError
+from autograder.evidence import submission_zip
+from autograder.formats import Unreadable
 from autograder.labs import manifest, students
 from autograder.labs.hidden import load_module
-from autograder.labs.manifest import Lab
+from autograder.labs.manifest import Lab, Parameters
 from autograder.quality import lab_runs
 from autograder.quality.lab_runs import LabRun
 from autograder.services import engine, images
@@ -74,7 +76,7 @@ class Stage:
     @property
     def me(self) -> dict[str, Any]:
         """The student's personal parameters."""
-        return self.lab.parameters(self.lab_run.student.seed(self.lab.slug))
+        return self.lab_run.student.parameters_of(self.lab)
 
     @property
     def folder(self) -> Path:
@@ -227,11 +229,31 @@ def set_up(home: Path) -> list[Path]:
     """
     from autograder.grading import people
 
-    classroom = home / "class"
+    classroom, zips = home / "class", [file for lab in _labs() for file in sorted(folder(lab).glob("*.zip"))]
     people.write_course(classroom / people.COURSE_FILE, COURSE, KEY)
     with lab_runs.at(home):
-        people.register(people.parse_roster(roster().encode(), "roster"))
-    return [file for lab in _labs() for file in sorted(folder(lab).glob("*.zip"))]
+        people.register(people.parse_roster(roster().encode(), "roster"), given=handed_out())
+    return zips
+
+
+def handed_out() -> dict[str, dict[str, Parameters]]:
+    """Student -> lab -> the values that the scripts worked under; a kit with other lists would draw others."""
+    found: dict[str, dict[str, Parameters]] = {}
+    for lab in _labs():
+        for one in load(lab):
+            file, seed = folder(lab) / f"{lab.slug}-{one.student}.zip", students.seed(KEY, one.student, lab.slug)
+            seen = _seen(file)
+            found.setdefault(one.student, {})[lab.slug] = seen or students.first_drawn(lab, seed)
+    return found
+
+
+def _seen(file: Path) -> Parameters | None:
+    """The values that a sample's header tells; None where it is older, or damaged on purpose."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return submission_zip.HEADER.from_json(archive.read(submission_zip.HEADER_FILE)).parameters
+    except (OSError, KeyError, zipfile.BadZipFile, Unreadable):
+        return None
 
 
 def _labs() -> list[Lab]:

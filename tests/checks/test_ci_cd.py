@@ -27,7 +27,7 @@ from .solved import failed
 LAB = manifest.find("10-ci-cd")
 TEAM = "heron-1a2b"
 SPEC = Spec(moving="edge", commit="git-", major=True, latest="main")
-P: dict[str, Any] = LAB.parameters(seed(b"tests", "student", "ada", LAB.slug)) | {
+P: dict[str, Any] = LAB.drawn(seed(b"tests", "student", "ada", LAB.slug)) | {
     "team": TEAM,
     "model": "ranker",
     "repository": f"{TEAM}/ranker",

@@ -22,7 +22,7 @@ from .pushed import Form, Layer, Registry
 from .solved import failed
 
 LAB = manifest.find("03-docker-hub")
-P = LAB.parameters(seed(b"tests", "student", "ada", LAB.slug))
+P = LAB.drawn(seed(b"tests", "student", "ada", LAB.slug))
 ME, REPO, INTERNAL, VERSION, MOVING = (P[name] for name in ("namespace", "repository", "internal", "version", "moving"))
 LAPTOP, SERVER = P["laptop"], P["server"]
 LAYERS = [Layer("base", 31_700_000), Layer("weights", 8_404_417), Layer("code", 4_800)]
@@ -427,7 +427,7 @@ def test_answers_that_were_never_given(world: World) -> None:
 
 def test_parameters_are_names_that_docker_hub_takes() -> None:
     for student in map(str, range(40)):
-        drawn = LAB.parameters(seed(b"x", "student", student, LAB.slug))
+        drawn = LAB.drawn(seed(b"x", "student", student, LAB.slug))
         assert dockerhub.USERNAME.match(drawn["namespace"]), drawn["namespace"]
         assert drawn["internal"] != drawn["repository"] and json.dumps(drawn).islower()
 

@@ -22,7 +22,7 @@ from autograder.labs import manifest
 from .pushed import Form, Layer, Registry, sha256, text_layer
 
 LAB = manifest.find("01-first-push")
-P = LAB.parameters(seed(b"tests", "student", "ada", LAB.slug))
+P = LAB.drawn(seed(b"tests", "student", "ada", LAB.slug))
 REPO, V1, V2, HELLO, TAG = P["repository"], P["v1"], P["v2"], P["hello"], P["hello_tag"]
 BASE, WEIGHTS = [Layer("base", 31_700_000), Layer("workdir", 92)], Layer("weights", 8_404_417)
 

@@ -43,7 +43,7 @@ def releases(
 ) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """Parameters, and the three images of a student, built with the docker SDK under local names."""
     images.ensure(engine, images.PYTHON_BASE)
-    p = LAB.parameters(seed(b"registry test", "student", "ada", LAB.slug))
+    p = LAB.drawn(seed(b"registry test", "student", "ada", LAB.slug))
     state = tmp_path_factory.mktemp("a state")
     for name, source in workspace.starter_files(LAB).items():
         (state / name).parent.mkdir(parents=True, exist_ok=True)

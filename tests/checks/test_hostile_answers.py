@@ -43,7 +43,7 @@ def answers_of(lab: Lab) -> list[str]:
 @pytest.mark.parametrize("slug", manifest.slugs())
 def test_without_any_state_no_answer_earns_a_point(slug: str, kind: str) -> None:
     lab = manifest.find(slug)
-    drawn = lab.parameters("0" * 64)
+    drawn = lab.drawn("0" * 64)
     found = solved.evidence(lab, drawn, answers=dict.fromkeys(answers_of(lab), KINDS[kind]))
     for verdict in solved.verdicts(lab, found).values():
         assert not verdict.points and verdict.status in ("failed", "not_graded", "blocked"), verdict

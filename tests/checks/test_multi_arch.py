@@ -23,7 +23,7 @@ from .pushed import text_layer
 from .solved import evidence, failed, verdicts
 
 LAB = manifest.find("11-multi-arch")
-P = LAB.parameters(seed(b"tests", "student", "ada", LAB.slug))
+P = LAB.drawn(seed(b"tests", "student", "ada", LAB.slug))
 NAME, TAG, LINES, PART = P["repository"], P["tag"], P["lines"], P["part"]
 CYCLONEDX, SPDX = "application/vnd.cyclonedx+json", "application/spdx+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
@@ -599,7 +599,7 @@ def test_no_place_tells_which_attestation_belongs_to_which_image() -> None:
 
 def test_a_neighbours_work_earns_nothing() -> None:
     world = solved()
-    other = LAB.parameters(seed(b"tests", "student", "ben", LAB.slug))
+    other = LAB.drawn(seed(b"tests", "student", "ben", LAB.slug))
     found = verdicts(LAB, evidence(LAB, other, services=world.evidence().services, answers=world.answers))
     assert sum(v.points or 0 for v in found.values()) == 0
 

@@ -26,7 +26,7 @@ from .pushed import Form, Layer, Registry
 from .solved import failed
 
 LAB = manifest.find("05-private-registry")
-P = LAB.parameters(seed(b"tests", "student", "ada", LAB.slug))
+P = LAB.drawn(seed(b"tests", "student", "ada", LAB.slug))
 REPO, V1, V2 = P["repository"], P["v1"], P["v2"]
 TOKENIZER = Layer("tokenizer", 300_291)
 COMPOSE = tls.COMPOSE.replace("5443", str(P["port"])).replace("Images of heron-1a2b", P["realm"])
@@ -512,7 +512,7 @@ def test_wrong_errors(world: World) -> None:
 def test_parameters_are_usable_names() -> None:
     seen = set()
     for student in map(str, range(60)):
-        drawn = LAB.parameters(seed(b"x", "student", student, LAB.slug))
+        drawn = LAB.drawn(seed(b"x", "student", student, LAB.slug))
         assert 5000 < drawn["port"] < drawn["spare_port"] < 6000 and len(drawn["breaks"]) == 3
         seen |= set(drawn["breaks"])
         assert all("{" not in text for text in drawn["breaks"].values())

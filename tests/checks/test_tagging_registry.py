@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 LAB = manifest.find("04-tagging")
 CHECKS = [id for id in LAB.declared_checks() if id != "release-tags"]
-P: dict[str, Any] = LAB.parameters(seed(b"registry test", "student", "ada", LAB.slug))
+P: dict[str, Any] = LAB.drawn(seed(b"registry test", "student", "ada", LAB.slug))
 NEW, RC, OLD = (release["version"] for release in P["releases"])
 
 

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from autograder import paths
-from autograder.grading import exports, gradebook, people, regrade, store, workers
+from autograder.grading import cases, exports, gradebook, people, regrade, store, workers
 from autograder.grading.batch import Batch
 from autograder.grading.platforms import canvas, moodle
 from autograder.labs import manifest
@@ -101,6 +101,37 @@ def test_the_zips_are_graded_to_the_same_points(course, no_engine):
     rows = Batch(course, jobs=1, force=True).run([frozen.FOLDER / "zips"], lambda plan: None, lambda row: None)
     assert len(rows) == len(DESERVED)
     assert wrong() == []
+
+
+@pytest.fixture(params=["the class as it is", "with values"])
+def in_a_kit_with_other_lists(home, request, monkeypatch):
+    """The class in a kit that draws everything from lists with a word more; also after its roster was written again."""
+    frozen.unpack(home)
+    frozen.other_lists(monkeypatch)
+    if request.param == "with values":
+        people.register(list(people.load().roster.values()))
+    return people.load()
+
+
+def test_other_lists_change_no_points_of_stored_evidence(in_a_kit_with_other_lists):
+    test_stored_evidence_is_judged_to_the_same_points(in_a_kit_with_other_lists)
+
+
+def test_other_lists_change_no_points_of_the_zips(in_a_kit_with_other_lists, no_engine):
+    """Whose work it is included: cem copied from ada."""
+    test_the_zips_are_graded_to_the_same_points(in_a_kit_with_other_lists, no_engine)
+
+
+def test_the_lists_are_other_ones(course, monkeypatch):
+    before = {slug: manifest.find(slug).drawn(course.seed("ada", slug)) for slug in manifest.slugs()}
+    evidence = evidence_of("ada", "02-names")
+    names = {result.case.args for result in evidence.tasks["parse_reference"].results}
+    frozen.other_lists(monkeypatch)
+    changed = [slug for slug in before if manifest.find(slug).drawn(course.seed("ada", slug)) != before[slug]]
+    assert len(changed) >= 10
+    lab = manifest.find("02-names")
+    drawn = cases.all_cases(lab, course, "ada", dict(evidence.parameters))["parse_reference"]
+    assert {case.args for case in drawn} - names
 
 
 def test_what_was_graded_and_has_not_changed_is_left_alone(course, monkeypatch):

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from autograder import paths
+from autograder.checks import frozen as first
 from autograder.errors import EnvironmentProblem
 from autograder.evidence.model import Case
 from autograder.grading import people
@@ -31,8 +32,11 @@ def work(home):
 def test_student_toml(tmp_path, name, student, course):
     found = students.read(STUDENT / name)
     assert (found.student, found.course, list(found.seeds)) == (student, course, manifest.slugs())
+    assert found.parameters == {} and found.versions == {}
+    for slug in manifest.slugs():
+        assert found.parameters_of(manifest.find(slug)) == first.parameters(slug, found.seed(slug))
     students.write(found, tmp_path / name)
-    assert (tmp_path / name).read_bytes() == (STUDENT / name).read_bytes()
+    assert students.read(tmp_path / name) == found
 
 
 def test_answers(tmp_path):
@@ -96,8 +100,20 @@ def test_visible_cases():
 
 
 def test_roster_and_key(home):
-    """Writing the roster again leaves every file as it was, for everybody who is on it still."""
+    """Writing the roster again leaves key and roster as they were, and gives everybody the values that 0.1.0 drew."""
     frozen.unpack(home)
-    before = {file: file.read_bytes() for file in (home / "class").rglob("*.*") if file.suffix in (".toml", ".csv")}
+    files = [file for file in (home / "class").rglob("*.*") if file.suffix in (".toml", ".csv")]
+    before = {file: file.read_bytes() for file in files}
+    seeds = {file: students.read(file).seeds for file in files if file.name == "student.toml"}
+    assert len(seeds) == 4
     people.register(list(people.load().roster.values()))
-    assert {file: file.read_bytes() for file in before} == before
+    for file in files:
+        if file in seeds:
+            made = students.read(file)
+            assert made.seeds == seeds[file] and made.versions == {}
+            assert made.parameters == {slug: first.parameters(slug, seed) for slug, seed in made.seeds.items()}
+        else:
+            assert file.read_bytes() == before[file]
+    again = {file: file.read_bytes() for file in (home / "class").rglob("*.*")}
+    people.register(list(people.load().roster.values()))
+    assert {file: file.read_bytes() for file in (home / "class").rglob("*.*")} == again

@@ -32,7 +32,7 @@ class Student:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return self.lab.parameters(self.course.seed(self.id, self.lab.slug))
+        return self.lab.drawn(self.course.seed(self.id, self.lab.slug))
 
     def notebook(self, source: str = SOLVED, why: str = "Because it **moves**.") -> dict[str, Any]:
         """The student's notebook with the task's cell and the written answer filled in."""

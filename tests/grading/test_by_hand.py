@@ -27,7 +27,7 @@ SCHEME = "Half a point each, none for a point that is only named"
 def course(home, empty_gradebook):
     """The sample class, with the labs of the kit."""
     people.write_course(paths.classroom() / people.COURSE_FILE, samples.COURSE, samples.KEY)
-    people.register([Person("ada"), Person("ben"), Person("fay")])
+    people.register([Person("ada"), Person("ben"), Person("fay")], given=samples.handed_out())
     shutil.copyfile(empty_gradebook, paths.classroom() / "gradebook.db")
     return people.load()
 

@@ -89,10 +89,16 @@ def test_the_whole_way(home, kit, lab, engine, tmp_path, empty_gradebook):
     assert course_("regrade", "90").returncode == 0
     done = course_("export", "--format", "csv")
     listed = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert done.returncode == 0 and len(listed) == 6 and "Not graded yet" in done.stderr
+    assert done.returncode == 0 and len(listed) == 1 + 6 and "Not final" in done.stderr
+    assert (listed[0]["student"], listed[0]["status"]) == ("", "refused"), "notes.zip, which is nobody's"
     assert {(r["student"], r["lab"]): r["score"] for r in listed}["ada", "90-tiny"] == "5.5"
-    assert course_("export", "--format", "canvas", "-o", tmp_path / "canvas.csv").returncode == 0
-    assert (tmp_path / "canvas.csv").read_text().startswith("Student,ID,")
+    (tmp_path / "from-canvas.csv").write_text("Student,ID,SIS Login ID,Section,90-tiny (7)\nLovelace,1,ada,A,\n")
+    done = course_(
+        "export", "--format", "canvas", "--lab", "90", "--canvas-export", tmp_path / "from-canvas.csv",
+        "-o", tmp_path / "canvas.csv",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "canvas.csv").read_text().splitlines() == ["Student,ID,SIS Login ID,Section,90-tiny (7)"]
     assert (paths.classroom() / "feedback" / "ada" / lab.slug / f"{lab.slug}.html").is_file()
     assert containers(engine) == []
 

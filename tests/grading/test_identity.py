@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.grading.identity import Owners, personal_texts
+from autograder.grading.handed_out import personal_texts
+from autograder.grading.identity import Owners
 
 
 @pytest.fixture

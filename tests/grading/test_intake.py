@@ -199,8 +199,19 @@ def test_repositories_that_the_lab_does_not_ask_for_are_not_read(ada, ben):
     assert ben.parameters["repository"] in found.claims
 
 
-def test_another_version_of_the_lab_is_noted(ada):
-    assert read(ada, lab_version=7).notes == ("Written with version 7 of the lab, graded with 1.",)
+def test_a_version_that_this_kit_does_not_know_is_refused(ada):
+    with pytest.raises(Refused, match=r"version 7 of the lab 90-tiny, and this kit has version 1\. Update this kit"):
+        read(ada, lab_version=7)
+
+
+def test_other_values_than_the_class_handed_out_are_a_problem_in_words(ada, ben):
+    assert read(ada, parameters=ada.parameters).problems == ()
+    found = read(ada, parameters=ben.parameters)
+    assert found.parameters == ada.parameters
+    [problem] = found.problems
+    assert f"{ben.parameters['repository']!r} there and is {ada.parameters['repository']!r} here" in problem
+    assert "handout-parameters/ada/" in problem and "submits again" in problem
+    assert len(read(ada, parameters={}).problems) == 1
 
 
 @pytest.mark.parametrize("when", ["", "yesterday", "9999-99-99"])

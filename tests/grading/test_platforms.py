@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -128,3 +129,11 @@ def test_moodle_gets_those_with_a_final_score():
         ["ada", "", "Ada Lovelace", "9.5"],
         ["eve", "eve@example.org", "Eve", "0"],
     ]
+
+
+def test_who_is_judged_by_another_version_of_the_lab_is_told(given):
+    """Canvas has one maximum for all."""
+    ada = replace(entry("ada"), max_score=8)
+    for done in (platforms.canvas([ada, entry("ben")], LAB, given()), platforms.moodle([ada, entry("ben")], LAB)):
+        [told] = done.remarks
+        assert told.startswith("ada: by an earlier version of 04-tagging, of 8 points and not 10.")

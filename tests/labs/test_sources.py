@@ -40,7 +40,7 @@ def test_a_lab_of_ones_own_has_all_its_parts(own, home):
     lab = manifest.find("90")
     assert lab.folder == own / "labs" / "90-tiny" and lab.code().__file__ == str(own / "checks/tiny/checks.py")
     assert list(lab.declared_checks()) == ["pushed", "round-trip", "double", "engine"]
-    parameters = lab.parameters(SEED)
+    parameters = lab.drawn(SEED)
     assert parameters["team"].startswith("heron-")
     assert live.visible_cases(lab, parameters)["double"] and hidden.cases(lab, SeededRandom(SEED), parameters)["double"]
     assert b"90-tiny" not in release.derived(lab) and b"def double" in release.derived(lab)

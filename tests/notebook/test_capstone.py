@@ -27,7 +27,7 @@ def evidence(clock: datetime, journal: tuple[dict[str, Any], ...] = ()) -> Evide
         student="ada",
         origin="live",
         collected_at="",
-        parameters=LAB.parameters("0" * 64),
+        parameters=LAB.drawn("0" * 64),
         services={"ecr": Service(settings=settings)},
         journal=journal,
     )

@@ -17,7 +17,7 @@ def test_the_solution_of_a_personal_task_holds_the_students_values(home):
         lab_run.folder(lab).mkdir(parents=True, exist_ok=True)
         lab_run.save(lab, lab_runs.solved(lab))
         saved = json.loads((lab_run.folder(lab) / f"{lab.slug}.ipynb").read_bytes())
-        values = lab.parameters(lab_run.student.seed(lab.slug))
+        values = lab.drawn(lab_run.student.seed(lab.slug))
         extracted = tasks.extract(saved, "release_tags", "release_tags")
         assert repr(Spec.of(values).as_parameter()) in extracted.source and "me._spec" not in extracted.source
         run = tasks.run_locally(extracted, "release_tags", live.visible_cases(lab, values)["release_tags"], 2.0)

@@ -45,7 +45,7 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
             f"{draw.choice('fifth', ('eu', 'asia'))}.gcr.io/{other}/{bird}-base:2026-{draw.integer('month', 10, 12)}",
         ],
     )
-    return {
+    values: dict[str, Any] = {
         "team": team,
         "project": project,
         "location": draw.choice("location", LOCATIONS),
@@ -59,6 +59,7 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
         "newest": draw.integer("newest", 2, 4),
         "token": f"edge-{draw.hex('token', 4)}",
     }
+    return values | {"_fleets": fleets.drawn(values)}
 
 
 @check(
@@ -330,8 +331,7 @@ def _held_against(e: Evidence, kind: str) -> list[tuple[str, list[Entry]]]:
     Raises:
         NotGraded: a submission whose hidden fleets were not drawn.
     """
-    draw = SeededRandom(f"{e.text('team')} {kind}")
-    held_against = [("your fleet", {"google": fleets.google, "azure": fleets.azure}[kind](draw, e.parameters))]
+    held_against = [("your fleet", fleets.visible(e.parameters, kind))]
     if e.origin == "submission":
         hidden = require_probe(e, "hidden", "The hidden fleets were not drawn.").get(kind)
         if not hidden:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from autograder.checks.frozen import google_azure as frozen
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.retention import Image
 from autograder.oci.manifests import OCI_MANIFEST
@@ -57,6 +58,20 @@ def packed(fleet: Iterable[Entry]) -> list[dict[str, Any]]:
 def unpacked(data: Iterable[Mapping[str, Any]]) -> list[Entry]:
     """A fleet from JSON data."""
     return [Entry(**{**entry, "tags": tuple(entry["tags"]), "gone": tuple(entry["gone"])}) for entry in data]
+
+
+def drawn(p: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The student's own fleet for each of the two policies, as JSON data."""
+    return {
+        kind: packed(make(SeededRandom(f"{p['team']} {kind}"), p))
+        for kind, make in (("google", google), ("azure", azure))
+    }
+
+
+def visible(p: Mapping[str, Any], kind: str) -> list[Entry]:
+    """The student's own fleet for the policy ``google`` or ``azure``; evidence of version 0.1.0 holds none, for its
+    lists gave it."""
+    return unpacked((p["_fleets"] if "_fleets" in p else frozen.fleets(p))[kind])
 
 
 def digest(number: int) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autograder.checks.first_push.data import BIRDS
+from autograder.checks.frozen import lifecycle as frozen
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.retention import Image
 
@@ -77,10 +78,9 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
         "candidate_days": draw.integer("candidate days", 20, 28),
         "build_days": draw.integer("build days", 9, 16),
         "untagged_days": draw.integer("untagged days", 3, 6),
-        "_fleet": draw.hex("fleet", 32),
-        "_practice": draw.hex("practice", 32),
+        "_fleet": draw.hex("fleet", 32),  # the bytes of its images are made of it, too
     }
-    fleet = visible(values)
+    fleet = _own(SeededRandom(values["_fleet"]), values)
     asked_about = (
         next(e for e in fleet if e.what == "an old release that is deployed").tags[-1],
         next(e for e in fleet if e.what == "an old build that is deployed").tags[-1],
@@ -91,12 +91,27 @@ def parameters(draw: SeededRandom) -> dict[str, Any]:
     )
     values["suspects"] = draw.shuffle("suspects", asked_about)
     values["causes"] = dict(zip("abcdef", draw.shuffle("causes", CAUSES), strict=True))
-    return values
+    exercise = another(SeededRandom(draw.hex("practice", 32)), values)
+    return values | {"_fleets": {"yours": packed(fleet), "practice": packed(exercise)}}
 
 
 def visible(p: Mapping[str, Any]) -> list[Entry]:
+    """The student's own fleet."""
+    return _handed_out(p, "yours")
+
+
+def practice(p: Mapping[str, Any]) -> list[Entry]:
+    """The other fleet that a student's own check uses; the grader draws more, with a seed that no student has."""
+    return _handed_out(p, "practice")
+
+
+def _handed_out(p: Mapping[str, Any], which: str) -> list[Entry]:
+    """A fleet among the parameters. Evidence of version 0.1.0 holds the seeds of its fleets, for its lists."""
+    return unpacked((p["_fleets"] if "_fleets" in p else frozen.fleets(p))[which])
+
+
+def _own(draw: SeededRandom, p: Mapping[str, Any]) -> list[Entry]:
     """The student's own fleet. Its ages keep away from every limit, so that a few days of work change nothing."""
-    draw = SeededRandom(str(p["_fleet"]))
     places = draw.sample("places", PLACES, 3)
     x = draw.integer("major", 1, 4)
     ages: list[float] = [
@@ -204,11 +219,6 @@ def another(draw: SeededRandom, p: Mapping[str, Any]) -> list[Entry]:
     ]
     shapes += _unruled(draw, p, ages=(1, 70, 300, 31))
     return _apart(draw, shapes)
-
-
-def practice(p: Mapping[str, Any]) -> list[Entry]:
-    """The other fleet that a student's own check uses; the grader draws more, with a seed that no student has."""
-    return another(SeededRandom(str(p["_practice"])), p)
 
 
 def _apart(draw: SeededRandom, shapes: Sequence[Entry]) -> list[Entry]:

@@ -1,0 +1,167 @@
+"""The class's own copy of what its students were handed out: ``class/parameters/STUDENT.json``.
+
+A student's copy of the personal parameters is not to be trusted, and the folder of handouts may be deleted once they
+are sent; so the values that grading goes by stand here. They are JSON, and not in ``student.toml``'s form, because a
+whole class of them is read in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from autograder import paths
+from autograder.checks.shared import seeded_random
+from autograder.errors import CourseError
+from autograder.formats import Format, JsonObject, Newer, Unreadable
+from autograder.labs import students
+from autograder.labs.answers import replace
+from autograder.labs.manifest import Lab
+
+FOLDER = "parameters"
+MIN_LENGTH = 6  # characters; shorter texts turn up by chance
+DECOYS = 100  # invented students; a text that one of them has too is drawn from too few to tell anybody apart
+
+
+class HandedLab(BaseModel):
+    """What a student was handed out for one lab.
+
+    Attributes:
+        version: of the lab, when it was handed out; no submission is judged by an older one.
+        values: the personal parameters.
+        common: those of their texts that tell nobody apart, as the lists had it that they were drawn from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = Field(ge=1)
+    values: JsonObject
+    common: tuple[str, ...] = ()
+
+
+class HandedOut(BaseModel):
+    """What a student was handed out.
+
+    Attributes:
+        student: the id.
+        course_key: fingerprint of the key that the class had then.
+        labs: slug -> what was handed out for it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    student: str
+    course_key: str
+    labs: dict[str, HandedLab] = Field(default_factory=dict)
+
+
+HANDED_OUT: Format[HandedOut] = Format(
+    "what a student was handed out",
+    f"class/{FOLDER}/STUDENT.json",
+    HandedOut,
+    next_step="Put back a copy of it. Where there is none, delete it and run `python3 course.py roster ROSTER.csv`: it "
+    "takes the values from the student's file in class/handout-parameters/.",
+)
+
+
+@dataclass(frozen=True)
+class HandedOutFiles(Mapping[str, HandedOut]):
+    """The files of a class, each read when it is asked for.
+
+    Attributes:
+        folder: ``class/parameters``.
+        course_key: fingerprint of the class's key; what another key's class was handed out counts for nothing.
+    """
+
+    folder: Path
+    course_key: str
+    _read: dict[str, HandedOut | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without what was read: a worker process is given few students and reads them itself."""
+        return HandedOutFiles, (self.folder, self.course_key)
+
+    def __getitem__(self, student: str) -> HandedOut:
+        """What a student was handed out.
+
+        Raises:
+            KeyError: nothing was.
+            CourseError: the file is damaged, or a newer kit wrote it.
+        """
+        if student not in self._read:
+            self._read[student] = self._load(student)
+        found = self._read[student]
+        if found is None:
+            raise KeyError(student)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (file.stem for file in sorted(self.folder.glob("*.json")) if self.get(file.stem) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _load(self, student: str) -> HandedOut | None:
+        file = self.folder / f"{student}.json"
+        try:
+            found = HANDED_OUT.from_json(file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, Unreadable) as error:
+            where = file.relative_to(paths.home()).as_posix() if file.is_relative_to(paths.home()) else str(file)
+            raise CourseError(
+                expected=f"the values that {student} was handed out, in {where}",
+                found=error.detail if isinstance(error, Unreadable) else str(error),
+                next_step=error.next_step if isinstance(error, Newer) else HANDED_OUT.next_step,
+            ) from None
+        return found if found.course_key == self.course_key and found.student == student else None
+
+    def write(self, document: HandedOut) -> None:
+        """Keep what a student is handed out, whole or not at all."""
+        content = HANDED_OUT.to_json(document) + b"\n"
+        file = self.folder / f"{document.student}.json"
+        if not file.is_file() or file.read_bytes() != content:
+            replace(file, content)
+        self._read[document.student] = document
+
+
+def personal_texts(lab: Lab, parameters: Mapping[str, Any]) -> set[str]:
+    """The texts among personal parameters that can tell students apart, and the lab's repository names.
+
+    A parameter whose name begins with ``_`` is for checks alone: fleets of images are drawn from few words.
+    """
+    found = set[str]()
+    for part in lab.repositories:
+        if "{" in part.name:
+            try:
+                found.add(part.name.format_map(parameters))
+            except KeyError:  # of a version of the lab that came after these values
+                continue
+    waiting: list[Any] = [value for name, value in parameters.items() if not name.startswith("_")]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.add(value)
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+    return {text for text in found if len(text) >= MIN_LENGTH}
+
+
+def decoys(lab: Lab, first: bool) -> set[str]:
+    """The personal texts of invented students.
+
+    Args:
+        lab: the lab.
+        first: drawn as version 0.1.0 did; else from this kit's lists.
+    """
+    texts = set[str]()
+    for number in range(DECOYS):
+        seed = seeded_random.seed(b"decoy", "student", str(number), lab.slug)
+        texts |= personal_texts(lab, students.first_drawn(lab, seed) if first else lab.drawn(seed))
+    return texts
