@@ -20,10 +20,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from nbgrader.api import Gradebook
+from nbgrader.apps.api import NbGraderAPI
+from traitlets.config import Config
 
 from autograder import paths
 from autograder.cli import instructor
-from autograder.grading import judge, lateness, people, released, workers
+from autograder.grading import judge, lateness, people, released, store, workers
 from autograder.grading.batch import Batch
 from autograder.grading.people import Person
 
@@ -284,6 +286,8 @@ def test_every_point_and_its_reason(thirty, lab, tmp_path):
     assert in_gradebook() == by_us
     assert differences(exported()[0]) == []
 
+    assert as_formgrader_lists_them() == by_us
+
     moodle = run(instructor.export, "--format", "moodle", "--lab", "90")
     assert moodle.exit_code == 0
     final = {row["ID number"]: float(row[SLUG]) for row in csv.DictReader(io.StringIO(moodle.stdout))}
@@ -292,3 +296,91 @@ def test_every_point_and_its_reason(thirty, lab, tmp_path):
         if one.penalty:
             page = (paths.classroom() / "feedback" / one.id / SLUG / f"{SLUG}.html").read_text("utf-8")
             assert f"{one.score:g} of 7 points" in page and one.reason[:10] in page
+
+
+def as_formgrader_lists_them():
+    """The same out of nbgrader's own interface, which formgrader's pages are made from."""
+    config = Config()
+    config.CourseDirectory.root = str(paths.classroom())
+    config.CourseDirectory.db_url = released.database()
+    listed = NbGraderAPI(config=config).get_submissions(SLUG)
+    with Gradebook(released.database()) as book:
+        off = {s.student_id: s.late_submission_penalty for s in book.find_assignment(SLUG).submissions}
+    return {
+        row["student"]: (round(row["score"] - off[row["student"]], 4), row["needs_manual_grade"])
+        for row in listed
+        if row["autograded"]
+    }
+
+
+def again(course, lab, inbox, id, **work):
+    """Somebody hands in once more, in time; the other files stay as they are."""
+    student = Student(id, course, lab)
+    student.zip(inbox, student.files(**work), f"{SLUG}-{id}-again.zip")
+    with (inbox / "list.csv").open("a", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerow([f"{SLUG}-{id}-again.zip", "2026-03-10T11:45+01:00"])
+
+
+def override(id, check, points):
+    with Gradebook(released.database()) as book:
+        for grade in book.find_submission_notebook(SLUG, SLUG, id).grades:
+            if grade.cell.name == check:
+                grade.manual_score, grade.needs_manual_grade = points, False
+        book.db.commit()
+
+
+def test_after_hand_grading_comes_more_work_and_then_an_upgrade(thirty, lab, tmp_path, monkeypatch):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    the_list = hand_in(thirty, lab, inbox)
+    grading = (instructor.grade, inbox, "--received", the_list, "--jobs", 1, "--json")
+    run(*grading)
+    give_by_hand()
+    override("broken", "double", 1.5)
+    override("half", "double", 1.0)
+    before = exported()[0]
+    assert (before["broken"]["score"], before["half"]["score"]) == ("6.5", "6")
+
+    again(thirty, lab, inbox, "solved")  # the same answer: what was given for it stands
+    again(thirty, lab, inbox, "two-days", why="Something else.")  # received before the late one: it is passed over
+    again(thirty, lab, inbox, "clock", why="Something else.")
+    again(thirty, lab, inbox, "broken")  # now the check passes, and 1.5 of 2 points by hand stand over it
+    again(thirty, lab, inbox, "half", source=HALF)  # as before
+    rows = {(row["student"], row["status"]): row for row in json.loads(run(*grading).stdout)}
+    assert ("two-days", "older") in rows and ("clock", "graded") in rows
+    found = exported()[0]
+    is_ = {id: (row["score"], row["status"], row["ungraded"]) for id, row in found.items()}
+    assert is_["solved"] == ("7", "graded", "")
+    assert is_["clock"] == ("7", "needs review", "why")  # the points stay until a person has looked
+    assert is_["broken"] == ("6.5", "needs review", "double")
+    assert is_["half"] == ("6", "graded", "")
+    assert is_["two-days"] == ("5.6", "graded", "")
+    unchanged = {id for id in BY_ID if id not in ("solved", "clock", "broken", "half")}
+    assert {id: found[id] for id in unchanged} == {id: before[id] for id in unchanged}
+    assert in_gradebook()["clock"] == (7.0, True) and as_formgrader_lists_them() == in_gradebook()
+    nbgrader("autograde", SLUG, "--force")
+    assert exported()[0] == found
+
+    override("clock", "why", 1.5)  # looked at, and given again
+    override("broken", "double", 2.0)
+    run(*grading)
+    found = exported()[0]
+    assert (found["clock"]["status"], found["broken"]["status"], found["broken"]["score"]) == ("graded", "graded", "7")
+
+    monkeypatch.setattr(store, "__version__", "9.9.9")  # another kit that judges the same
+    done = run(instructor.regrade, "--dry-run")
+    assert done.exit_code == 0
+    class_file = paths.classroom() / people.COURSE_FILE
+    class_file.write_text(f"{class_file.read_text('utf-8')}\n[labs.{SLUG}.points]\nround-trip = 2\n", encoding="utf-8")
+    done = run(instructor.regrade, "--dry-run", "--json")
+    assert done.exit_code == 1
+    changes = json.loads(done.stdout)["changes"]
+    assert {change["check"] for change in changes} == {"round-trip"}
+    assert len(changes) == sum(1 for row in found.values() if row["status"] not in ("refused", "missing"))
+    assert all("class/course.toml" in change["reason"] for change in changes)
+    assert exported()[0]["solved"]["status"] == "needs review", "judged by other points than the class has now"
+    run(instructor.regrade, "--json")
+    found = exported()[0]
+    assert (found["solved"]["score"], found["solved"]["max_score"]) == ("8", "8")
+    assert (found["extended-late"]["penalty"], found["extended-late"]["score"]) == ("0.8", "7.2")
+    assert len((paths.classroom() / "changes.jsonl").read_text("utf-8").splitlines()) == len(changes)
