@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 Say = Callable[[str], None]
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+MAX_TIMES = 5  # of a list, in one remark
+MAX_LINES = 8  # of a list, in one message
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def peek(found: Found, course: Course) -> Peeked | Outcome:
         if found.file is not None:
             outcome.sha256 = sha256_of(found.file)
         if found.problem or found.file is None:
+            outcome.header = _header_beside(found)
             raise Refused(found.problem)
         with Archive(found.file) as archive:
             outcome.header = intake.header_of(archive)
@@ -127,20 +131,30 @@ def peek(found: Found, course: Course) -> Peeked | Outcome:
     return outcome
 
 
+def _header_beside(found: Found) -> Header | None:
+    """What an unpacked submission says of itself; None where that is nothing that can be read."""
+    if found.header is None:
+        return None
+    try:
+        with found.header.open("rb") as file:
+            content = file.read(intake.MAX_HEADER + 1)
+        return intake.parsed_header(content)
+    except (OSError, Refused):
+        return None
+
+
 class _Door:
     """Where submissions come in: each gets its lines in the ledger, and a refused one its owner, as far as is known."""
 
     def __init__(self, course: Course, receiving: Receiving) -> None:
         self.course, self.receiving = course, receiving
         self._people, self._slugs = People(course), course.labs.slugs()
+        self.remarks: dict[str, list[str]] = {}
 
     def receive(self, seen: Peeked | Outcome) -> Receipt:
         """Note what is known of a submission's receipt; returns the best."""
         label = seen.found.name if isinstance(seen, Peeked) else seen.source
-        name = lms.read_name(label)
-        entries = self.receiving.lists.find(label, name, *self._whose(seen, label, name))
-        student, lab = self._whose(seen, label, name, entries)
-        refused = " ".join(seen.problems) if isinstance(seen, Outcome) else ""
+        student, lab, name, entry = self._whose(seen, label)
         base = Receipt(
             sha256=seen.sha256,
             student=student,
@@ -151,13 +165,13 @@ class _Door:
             known="lms name" if name.user else "first seen",
             attempt=name.attempt,
             late=name.late,
-            refused=refused,
+            refused=" ".join(seen.problems) if isinstance(seen, Outcome) else "",
         )
         ledger = self.receiving.ledger
         ledger.note(base)
         if self.receiving.at is not None:
             ledger.note(base.model_copy(update={"received_at": self.receiving.at, "known": "instructor"}))
-        if entry := _the_one(entries, name):
+        if entry is not None:
             update = {
                 "received_at": entry.received_at,
                 "known": "lms list" if entry.by_platform else "instructor",
@@ -169,26 +183,43 @@ class _Door:
         assert best is not None
         return best
 
-    def _whose(self, seen: Peeked | Outcome, label: str, name: Name, entries: Sequence[Entry] = ()) -> tuple[str, str]:
-        """Student and lab: by the content, else by a list, the platform's name of the person, the files' names."""
+    def _whose(self, seen: Peeked | Outcome, label: str) -> tuple[str, str, Name, Entry | None]:
+        """Student and lab: by the content, else by a list, the platform's name of the person, the files' names; and
+        what the names and the lists say."""
         if isinstance(seen, Peeked):
-            return seen.header.student, seen.lab.slug
-        header, roster = seen.header, self.course.roster
-        student = lab = ""
-        if header is not None:
-            lab = header.lab if header.lab in self._slugs else ""
-            student = header.student if roster is not None and header.student in roster else ""
-        listed = next((entry for entry in entries if entry.student), None)
-        if listed is not None:
-            student, lab = listed.student, listed.lab or lab
-        return student or self._people.find(name.submitter), lab or lms.lab_of(label, self._slugs)
+            student, lab = seen.header.student, seen.lab.slug
+        else:
+            header, roster = seen.header, self.course.roster
+            lab = header.lab if header is not None and header.lab in self._slugs else ""
+            student = header.student if header is not None and header.student in (roster or ()) else ""
+            by_file = self._people.in_file(label, self._slugs)
+            student, lab = student or by_file[0], lab or by_file[1] or lms.lab_of(label, self._slugs)
+        name = lms.read_name(label, f"{lab}-{student}" if student and lab else "")
+        entries = self.receiving.lists.find(label, name, student, lab)
+        entry = self._the_one(entries, name, seen, label)
+        if isinstance(seen, Outcome):
+            listed = next((one for one in entries if one.student), None)
+            if listed is not None:
+                student, lab = listed.student, listed.lab or lab
+            student = student or self._people.find(name.submitter)
+        return student, lab, name, entry
 
+    def _the_one(self, entries: Sequence[Entry], name: Name, seen: Peeked | Outcome, label: str) -> Entry | None:
+        """The entry about a submission; of several attempts the one that the file's name tells, or none, which is said.
 
-def _the_one(entries: Sequence[Entry], name: Name) -> Entry | None:
-    """The entry about a submission; of several attempts the one that the file's name tells, or none."""
-    if len(entries) > 1:
-        entries = [entry for entry in entries if entry.attempt == (name.attempt or 1)]
-    return entries[0] if len(entries) == 1 else None
+        Several entries of one time are as good as one: a platform lists a group's work once a member.
+        """
+        times = {entry.received_at for entry in entries}
+        if len(times) > 1:
+            entries = [entry for entry in entries if entry.attempt == (name.attempt or 1)]
+        if len({entry.received_at for entry in entries}) == 1:
+            return entries[0]
+        if times:
+            told = ", ".join(sorted(time.isoformat(timespec="minutes") for time in times)[:MAX_TIMES])
+            self.remarks.setdefault(seen.sha256, []).append(
+                f"The list has several times for {label} and none for this attempt, so none is used: {told}."
+            )
+        return None
 
 
 def plan(
@@ -214,34 +245,78 @@ def plan(
     receiving = receiving or Receiving()
     door = _Door(course, receiving)
     settled: list[Row] = []
-    groups: dict[tuple[str, str], list[tuple[Receipt, Peeked]]] = {}
+    groups: dict[tuple[str, str], list[Peeked]] = {}
+    new: set[str] = set()  # of what nothing was known before this run
     for one in found:
         seen = peek(one, course)
+        if not receiving.ledger.knows(seen.sha256):
+            new.add(seen.sha256)
         receipt = door.receive(seen)
         if isinstance(seen, Peeked):
-            groups.setdefault((seen.header.student, seen.lab.slug), []).append((receipt, seen))
+            groups.setdefault((seen.header.student, seen.lab.slug), []).append(seen)
         elif receipt.student != NOBODY:
             settled.append(row_of_refused(seen, student=receipt.student, lab=receipt.lab))
     made = Plan([], settled, {})
     for (student, slug), group in sorted(groups.items()):
-        # The ledger may have learned more of a zip that came twice, under two names.
-        known = [(_order(receiving.ledger, p), p) for _, p in group]
-        known.sort(key=lambda pair: pair[0].order, reverse=True)
-        (receipt, newest), *others = known
+        before = store.read(student, slug)
+        (newest, receipt), *others = _in_order(receiving.ledger, group, before, new)
         made.labs[slug] = newest.lab
-        remarks = made.remarks[newest.sha256] = []
-        for other_receipt, other in others:
+        remarks = made.remarks[newest.sha256] = door.remarks.get(newest.sha256, [])
+        for other, other_receipt in others:
             if other.sha256 == newest.sha256:
                 settled.append(row_of_refused(_outcome(other, "The same zip a second time."), "duplicate"))
                 continue
-            reason = f"{newest.found.name} counts: {receipts.why_newer(receipt, other_receipt)}."
-            settled.append(row_of_refused(_outcome(other, reason), "older"))
+            why = _why(newest, receipt, other, other_receipt, before, new)
+            settled.append(row_of_refused(_outcome(other, f"{newest.found.name} counts: {why}."), "older"))
             if receipt.received_at == other_receipt.received_at:
-                remarks.append(f"Counts and not {other.found.name}: {receipts.why_newer(receipt, other_receipt)}.")
+                remarks.append(f"Counts and not {other.found.name}: {why}.")
         clock = receipts.clock_remark(newest.header.moment, receipt)
         remarks += [clock] if clock else []
-        _decide(made, student, newest, receipt, [p for _, p in others], course, force, receiving, inline)
+        _decide(made, before, newest, receipt, [other for other, _ in others], course, force, receiving, inline)
     return made
+
+
+def _is_older_than_the_ledger(before: VerdictFile | None, new: Collection[str]) -> bool:
+    """Whether what was graded was graded by version 0.1.0, and this is the first time that its zip is seen since."""
+    return before is not None and before.evidence is not None and before.submission_sha256 in new
+
+
+def _in_order(
+    ledger: Ledger, group: Sequence[Peeked], before: VerdictFile | None, new: Collection[str]
+) -> list[tuple[Peeked, Receipt]]:
+    """The submissions of one student for one lab with their receipts, that which counts first.
+
+    Of what is known no better than that it was seen now, the zip that is graded already stays. Where version 0.1.0
+    graded it, its rule decides once more, or an upgrade would change what counts: the time of writing.
+    """
+    known = [(peeked, _order(ledger, peeked)) for peeked in group]
+    by_clock = _is_older_than_the_ledger(before, new)
+
+    def order(pair: tuple[Peeked, Receipt]) -> tuple[datetime, datetime, int, bool, str]:
+        peeked, receipt = pair
+        clock = peeked.header.moment if by_clock and not receipt.is_certain else EARLIEST
+        graded = before is not None and before.evidence is not None and peeked.sha256 == before.submission_sha256
+        return receipt.received_at, clock, receipt.attempt or 0, graded and not receipt.is_certain, receipt.name
+
+    return sorted(known, key=order, reverse=True)
+
+
+def _why(
+    newest: Peeked,
+    receipt: Receipt,
+    other: Peeked,
+    other_receipt: Receipt,
+    before: VerdictFile | None,
+    new: Collection[str],
+) -> str:
+    """Which rule of :func:`_in_order` says that one submission counts and not the other, as the end of a sentence."""
+    if receipt.received_at == other_receipt.received_at and not receipt.is_certain:
+        if _is_older_than_the_ledger(before, new) and newest.header.moment != other.header.moment:
+            return "by the time of writing, as version 0.1.0 decided, since it is not known when they were received"
+        same_attempt = (receipt.attempt or 0) == (other_receipt.attempt or 0)
+        if same_attempt and before is not None and newest.sha256 == before.submission_sha256:
+            return "it is graded already, and they were first seen at the same time"
+    return receipts.why_newer(receipt, other_receipt)
 
 
 def _order(ledger: Ledger, peeked: Peeked) -> Receipt:
@@ -253,7 +328,7 @@ def _order(ledger: Ledger, peeked: Peeked) -> Receipt:
 
 def _decide(
     made: Plan,
-    student: str,
+    before: VerdictFile | None,
     newest: Peeked,
     receipt: Receipt,
     others: list[Peeked],
@@ -263,14 +338,13 @@ def _decide(
     inline: bool,
 ) -> None:
     """Put the newest submission of a student for a lab where it belongs: settled, to judge, or to judge again."""
-    slug = newest.lab.slug
-    before = store.read(student, slug)
+    student, slug = newest.header.student, newest.lab.slug
     if before is not None and not force:
         if store.is_current(before, newest.sha256, newest.lab, course):
             made.settled.append(row_of(before, "unchanged"))
             return
         kept = _graded_receipt(receiving.ledger, before)
-        if before.status == "graded" and before.submission_sha256 != newest.sha256 and kept.order > receipt.order:
+        if before.evidence and before.submission_sha256 != newest.sha256 and kept.order > receipt.order:
             reason = f"{before.source}, graded already, counts: {receipts.why_newer(kept, receipt)}."
             made.settled.append(row_of_refused(_outcome(newest, reason), "older"))
             return
@@ -342,10 +416,11 @@ class Batch:
             EnvironmentProblem: an engine is needed and there is none.
         """
         with installation.locked("grade", wait=1.0), tempfile.TemporaryDirectory(prefix="submissions-") as scratch:
-            deadlines = lateness.load(self.course.labs)
+            deadlines = lateness.load(self.course)
             receiving = Receiving(receipts.load(), self.lists, self.at)
             found = discover.find(given, Path(scratch), self.known)
             plan_ = plan(found, self.course, self.force, receiving, inline=bool(self.scheduler))
+            self._say_unused()
             receiving.ledger.write()  # before anything is judged: what was received is known, however this ends
             begin(plan_)
             finish = _Finish(plan_, receiving.ledger, deadlines)
@@ -370,6 +445,13 @@ class Batch:
                         done(row)
                     receiving.ledger.write()
         return rows
+
+    def _say_unused(self) -> None:
+        """Name the lines of the instructor's own lists that fit nothing."""
+        unused = [str(entry) for entry in self.lists.unused()]
+        if unused:
+            more = f" and {len(unused) - MAX_LINES} more" if len(unused) > MAX_LINES else ""
+            self.say(f"Fits nothing that was handed in ({len(unused)}): {'; '.join(unused[:MAX_LINES])}{more}.")
 
     def _judged_again(self, plan_: Plan, keeper: regrade.Keeper) -> Iterator[Row]:
         """Judge stored evidence by the present rules; what that cannot settle becomes a unit.

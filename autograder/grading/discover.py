@@ -33,12 +33,14 @@ NESTED = "It is a zip in a zip in a zip. Take it out of the inner one, then grad
 class Found:
     """Something that was handed in: what the report calls it, and where it is.
 
-    ``problem`` says why it is no zip to grade; ``file`` is None where there is no file to speak of.
+    ``problem`` says why it is no zip to grade; ``file`` is None where there is no file to speak of; ``header`` is the
+    submission.json of an unpacked submission.
     """
 
     name: str
     file: Path | None
     problem: str = ""
+    header: Path | None = None
 
 
 def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list[Found]:
@@ -75,7 +77,8 @@ def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list
     numbers = itertools.count()
     for file, (name, problem) in files.items():
         if problem:
-            found.append(Found(name, file if file.is_file() else None, problem))
+            header = file / HEADER_FILE if problem == UNPACKED else None
+            found.append(Found(name, file if file.is_file() else None, problem, header))
         else:
             found += list(_inside(file, name, scratch, numbers)) or [Found(name, file)]
     return found

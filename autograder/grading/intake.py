@@ -80,6 +80,15 @@ def header_of(archive: Archive) -> Header:
     content = archive.read(HEADER_FILE, MAX_HEADER)
     if content is None:
         raise Refused(f"It holds no {HEADER_FILE}, so it was not written by `python3 course.py submit`.")
+    return parsed_header(content)
+
+
+def parsed_header(content: bytes) -> Header:
+    """The bytes of a submission.json.
+
+    Raises:
+        Refused: they are no valid one.
+    """
     document = strictjson.load(content, HEADER_FILE, MAX_HEADER)
     if not isinstance(document, dict):
         raise Refused(f"{HEADER_FILE} is not an object.")

@@ -7,7 +7,8 @@
     04-tagging,ada,2026-11-24T23:59+01:00,,,
 
 ``*`` in student is everybody; a line with a student's id is an extension, and takes over from the line for everybody
-what it leaves empty. ``*`` in lab is every lab that has no line of its own. Times are ISO 8601 with their zone.
+what it leaves empty. ``*`` in lab is every lab that has no line of its own, whoever that one is for. Times are ISO 8601
+with their zone.
 ``penalty`` is taken off for each day that has begun after ``due``, ``cap`` is the most that is taken off; both are
 points, or a share of the lab's points with ``%``. After ``until`` a submission gets no points; empty: whenever.
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -83,7 +84,6 @@ class Lateness:
         penalty: points that are taken off.
         closed: it came after ``until``, so all points are taken off.
         doubt: why nobody knows whether it was late, so nothing is taken off and a person has to look; empty otherwise.
-        note: what the platform's word decided; empty otherwise.
     """
 
     deadline: Deadline | None = None
@@ -91,7 +91,6 @@ class Lateness:
     penalty: float = 0.0
     closed: bool = False
     doubt: str = ""
-    note: str = ""
 
     @property
     def is_late(self) -> bool:
@@ -102,7 +101,7 @@ class Lateness:
     def remark(self) -> str:
         """A sentence for a person; empty where there is nothing to say."""
         if self.deadline is None or not self.is_late:
-            return self.doubt or self.note
+            return self.doubt
         days = f"{self.days} day{'s' if self.days > 1 else ''} late (due {said(self.deadline)})"
         if self.closed:
             assert self.deadline.until is not None
@@ -120,7 +119,7 @@ def judged(receipt: Receipt | None, deadline: Deadline | None, score: float, max
     """How late a submission is, by what is known of its receipt.
 
     A time of receipt decides. A zip that was only *first seen* may have been received long before: after the deadline
-    that is a doubt, unless the platform's name of the file says that it was in time.
+    that is a doubt, on which a person decides.
 
     Args:
         receipt: what is known (:meth:`autograder.grading.receipts.Ledger.in_hand`); None: nothing.
@@ -138,8 +137,6 @@ def judged(receipt: Receipt | None, deadline: Deadline | None, score: float, max
     if receipt is None:
         return Lateness(deadline, doubt=f"Due {said(deadline)}, and nobody knows when it was received. {then}")
     seen = receipt.received_at.isoformat(timespec="minutes")
-    if receipt.late is False:
-        return Lateness(deadline, note=f"In time, by the name that the platform gave the file (first seen {seen}).")
     if receipt.late:
         found = f"Late, by the name that the platform gave the file, and nobody knows how late (due {said(deadline)})."
     else:
@@ -173,7 +170,7 @@ class Deadlines:
 
     def of(self, lab: str, student: str) -> Deadline | None:
         """A student's deadline for a lab; None where there is none."""
-        asked = ((lab, student), (ANY, student), (lab, ANY), (ANY, ANY))
+        asked = ((lab, student), (lab, ANY), (ANY, student), (ANY, ANY))
         return next((self.lines[key] for key in asked if key in self.lines), None)
 
     def for_everybody(self, lab: str) -> Deadline | None:
@@ -236,10 +233,10 @@ def timing(course: Course) -> Timing:
     Raises:
         CourseError: one of them is damaged.
     """
-    return Timing(receipts.load(), load(course.labs))
+    return Timing(receipts.load(), load(course))
 
 
-def load(labs: Overlay) -> Deadlines:
+def load(course: Course) -> Deadlines:
     """The deadlines in ``class/deadlines.csv``; none where there is no such file.
 
     Raises:
@@ -251,15 +248,17 @@ def load(labs: Overlay) -> Deadlines:
         return Deadlines()
     except OSError as error:
         raise _wrong(str(error), "Make it readable, or remove it.") from None
-    return parse(content, labs)
+    former = {folder.name for folder in (paths.classroom() / "verdicts").glob("*")}
+    return parse(content, course.labs, None if course.roster is None else former | set(course.roster))
 
 
-def parse(content: bytes, labs: Overlay) -> Deadlines:
+def parse(content: bytes, labs: Overlay, people: Collection[str] | None = None) -> Deadlines:
     """Read the bytes of a deadlines.csv.
 
     Args:
         content: CSV in UTF-8, separated by commas, semicolons or tabs.
         labs: the labs that the class does.
+        people: ids of those who may have an extension; None: anybody.
 
     Raises:
         CourseError: it is no such file; names the line.
@@ -275,6 +274,10 @@ def parse(content: bytes, labs: Overlay) -> Deadlines:
         student = row["student"] or ANY
         if student != ANY and not students.ID.match(student):
             raise _wrong(f"line {number}: the student {student!r}", "Give an id of the roster, or * for everybody.")
+        if student != ANY and people is not None and student not in people:
+            raise _wrong(
+                f"line {number}: {student} is not on the roster", "Correct the id, or add the student to the roster."
+            )
         if (lab, student) in given:
             raise _wrong(
                 f"line {number}: {lab} and {student} a second time (first in line {numbers[lab, student]})",
@@ -286,6 +289,13 @@ def parse(content: bytes, labs: Overlay) -> Deadlines:
         base = given.get((lab, ANY)) or given.get((ANY, ANY)) or {}
         whole = {name: row[name] or ("" if name == "due" else base.get(name, "")) for name in COLUMNS}
         lines[lab, student] = _deadline(whole, numbers[lab, student], extended=student != ANY, own_until=row["until"])
+    for (lab, student), own in lines.items():
+        everybodys = lines.get((lab, ANY)) if student != ANY else None
+        if everybodys is not None and own.due < everybodys.due:
+            raise _wrong(
+                f"line {numbers[lab, student]}: {student} is due {own.due.isoformat()}, before everybody else",
+                "Give an extension a later time, or remove the line.",
+            )
     return Deadlines(lines)
 
 

@@ -35,7 +35,7 @@ from autograder.labs import manifest
 
 CANVAS = re.compile(r"(?P<name>\w+?)(?P<late>_LATE)?_(?P<user>\d+)_(?P<attachment>\d+)_(?P<file>.+)\Z")
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<user>\d+)_assignsubmission_file(?:_(?P<file>.*))?\Z")
-AGAIN = re.compile(r"(?:-(?P<attempt>\d{1,3})| ?\((?P<copy>\d{1,3})\))\Z")
+AGAIN = re.compile(r"(?:-(?P<attempt>[1-9]\d?)| ?\((?P<copy>[1-9]\d?)\))\Z")  # Canvas's, and a browser's
 PARTICIPANT = re.compile(r"(\d+)\s*\Z")
 LAB_NUMBER = re.compile(r"lab[\s_-]*([0-9]{1,2})(?![0-9])")
 # As Moodle writes times in English: "Friday, 20 November 2026, 11:59 PM".
@@ -54,7 +54,7 @@ class Name:
         user: the platform's number of the person or participant.
         attachment: Canvas's number of the file.
         attempt: number of the attempt; None where the name holds none.
-        late: whether the platform says that it was late; None where the name cannot say.
+        late: True where the platform says that it was late; None where it says nothing.
     """
 
     submitter: str = ""
@@ -64,21 +64,23 @@ class Name:
     late: bool | None = None
 
 
-def read_name(label: str) -> Name:
+def read_name(label: str, own: str = "") -> Name:
     """What the name of a submission says.
 
     Args:
         label: as the report calls the file, with folders, and the zips around it before a colon.
+        own: what the kit calls the file, without its ending: an id may end as an attempt does.
     """
     files = [PurePosixPath(part.replace("\\", "/")) for part in reversed(label.split(": "))]  # the innermost first
-    again = AGAIN.search(files[0].stem)
+    again = AGAIN.search(files[0].stem.rpartition(own)[2] if own else files[0].stem)
     attempt = int(again["attempt"] or again["copy"]) + 1 if again else None
     for path in files:
         for part in (path.name, path.parent.name):
             if found := MOODLE.match(part):
                 return Name(found["name"], found["user"], attempt=attempt)
         if found := CANVAS.match(path.name):
-            return Name(found["name"], found["user"], found["attachment"], attempt, found["late"] is not None)
+            late = True if found["late"] else None  # without it Canvas may have no due date, or another one
+            return Name(found["name"], found["user"], found["attachment"], attempt, late)
     return Name(attempt=attempt)
 
 
@@ -89,9 +91,10 @@ def plain(name: str) -> str:
 
 
 class People:
-    """Who on the roster a platform means by a name."""
+    """Who on the roster is meant by a name: of a platform, or of a file."""
 
     def __init__(self, course: Course) -> None:
+        self._roster = sorted(course.roster or {}, key=len, reverse=True)
         self._ids: dict[str, set[str]] = {}
         for id, person in (course.roster or {}).items():
             first, _, last = person.name.rpartition(" ")
@@ -106,6 +109,16 @@ class People:
         """The id of the one student who is called so; empty where nobody or several are."""
         found = self._ids.get(plain(name), set())
         return next(iter(found)) if len(found) == 1 else ""
+
+    def in_file(self, label: str, slugs: Iterable[str]) -> tuple[str, str]:
+        """Student and lab of a file that is called as the kit calls it, NN-slug-ID; empty where it is not."""
+        stem = PurePosixPath(label.rpartition(": ")[2].replace("\\", "/")).stem.casefold()
+        for slug in slugs:
+            _, found, rest = stem.rpartition(f"{slug}-")
+            for id in self._roster if found else ():
+                if rest == id or (rest.startswith(id) and AGAIN.fullmatch(rest[len(id) :])):
+                    return id, slug
+        return "", ""
 
 
 def lab_of(label: str, slugs: Iterable[str]) -> str:
@@ -144,12 +157,21 @@ class Entry:
     attempt: int | None = None
     late: bool | None = None
 
+    def __str__(self) -> str:
+        who = self.file or " ".join(filter(None, (self.student, self.lab)))
+        return f"{who} at {self.received_at.isoformat(timespec='minutes')}"
+
 
 class Lists:
     """The lists that were given, to be asked for a submission."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self.entries = list(entries)
+        self.entries = list(dict.fromkeys(entries))
+        self._used: set[Entry] = set()
+
+    def unused(self) -> list[Entry]:
+        """Lines of lists of one's own that fit nothing that was handed in: slips, or work that is not here."""
+        return [entry for entry in self.entries if not entry.by_platform and entry not in self._used]
 
     def find(self, label: str, name: Name, student: str, lab: str) -> list[Entry]:
         """The entries about one submission, by the surest sign that there is: attachment, file, participant, student.
@@ -171,6 +193,7 @@ class Lists:
         for sign in signs:
             found = [entry for entry in fits if sign(entry)]
             if found:
+                self._used.update(found)
                 return found
         return []
 

@@ -101,29 +101,38 @@ class Ledger:
         for line in self.lines:
             self._by_zip.setdefault(line.sha256, []).append(line)
 
+    def _current(self, sha256: str, name: str | None = None) -> list[Receipt]:
+        """What is said of a zip now: of each name and way of knowing the last line, which corrects those before."""
+        lines = {(line.name, line.known): line for line in self._by_zip.get(sha256, ()) if name in (None, line.name)}
+        return list(lines.values())
+
     def of(self, sha256: str, name: str | None = None) -> Receipt | None:
         """The best that is known of a zip; None where it was never received.
 
-        Of several times that are known in the same way, the last line's counts. Attempt, submitter and lateness come
-        from whichever line knows them, the most trusted first.
+        Of bytes that came under several names the last receipt counts. Attempt, submitter and lateness come from
+        whichever line knows them, the most trusted first.
 
         Args:
             sha256: of the zip, hex.
             name: only what came under this name; the same bytes may come from two people, where they are no zip.
         """
-        lines = [line for line in self._by_zip.get(sha256, ()) if name in (None, line.name)]
-        found = sorted(reversed(lines), key=lambda line: TRUST.index(line.known))
+        found = sorted(self._current(sha256, name), key=lambda line: TRUST.index(line.known))
         if not found:
             return None
-        timed = next((line for line in found if line.known != "lms name"), found[0])
-        last = lines[-1]
-        return timed.model_copy(
+        timed = [line for line in found if line.known != "lms name"] or found
+        best = max(
+            (line for line in timed if line.known == timed[0].known),
+            key=lambda line: (line.received_at, line.attempt or 0),
+        )
+        last = [line for line in self._by_zip[sha256] if name in (None, line.name)][-1]
+        of_name = [best, *(line for line in found if line.name == best.name), *found]
+        return best.model_copy(
             update={
-                "attempt": next((line.attempt for line in found if line.attempt is not None), None),
-                "late": next((line.late for line in found if line.late is not None), None),
-                "submitter": next((line.submitter for line in found if line.submitter), ""),
-                "student": last.student or timed.student,
-                "lab": last.lab or timed.lab,
+                "attempt": next((line.attempt for line in of_name if line.attempt is not None), None),
+                "late": next((line.late for line in of_name if line.late is not None), None),
+                "submitter": next((line.submitter for line in of_name if line.submitter), ""),
+                "student": last.student or best.student,
+                "lab": last.lab or best.lab,
                 "refused": last.refused,
             }
         )
@@ -136,9 +145,13 @@ class Ledger:
         best = self.of(sha256)
         if best is None:
             return None
-        times = [line for line in self._by_zip[sha256] if line.known == best.known or not line.is_certain]
+        times = [line for line in self._current(sha256) if line.known == best.known or not line.is_certain]
         first = min(times, key=lambda line: line.received_at)
         return best.model_copy(update={"received_at": first.received_at, "known": first.known})
+
+    def knows(self, sha256: str) -> bool:
+        """Whether anything is known of a zip."""
+        return sha256 in self._by_zip
 
     def refused(self) -> Iterator[Receipt]:
         """What was refused and is so still, in the order in which it was first seen: the best of each name."""
@@ -157,7 +170,8 @@ class Ledger:
             seen = next((one for one in known if not one.is_certain), None)
             line = line if seen is None else line.model_copy(update={"received_at": seen.received_at})
         same = [one for one in known if one.name == line.name]
-        is_known = line in same or (not line.is_certain and any(_says_no_more(line, one) for one in same))
+        current = self._current(line.sha256, line.name)
+        is_known = line in current or (not line.is_certain and any(_says_no_more(line, one) for one in current))
         if is_known and same[-1].refused == line.refused == known[-1].refused:
             return
         known.append(line)

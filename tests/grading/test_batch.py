@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -305,6 +306,76 @@ def test_a_verdict_from_before_the_ledger_was_received_when_it_was_graded(course
     ada.zip(box, ada.files("def double(n):\n    ...\n"))
     assert "graded already" in grade(course, box, at=datetime(2025, 3, 1, tzinfo=UTC))["ada", "older"].remarks[0]
     assert grade(course, box, at=datetime(2099, 3, 1, tzinfo=UTC))["ada", "graded"].score == 3.5
+
+
+def test_an_upgrade_from_before_the_ledger_changes_nothing_about_what_counts(course, ada, box):
+    """Version 0.1.0 took the one with the newest time of writing; the folder is graded again by this version."""
+    ada.written_at = "2025-03-05T10:00:00+00:00"
+    ada.zip(box, name="a-newer.zip")
+    grade(course, box)
+    (paths.classroom() / receipts.FILE).unlink()
+    ada.written_at = "2025-03-01T10:00:00+00:00"
+    ada.zip(box, ada.files("def double(n):\n    ...\n"), "z-older.zip")
+    rows = grade(course, box)
+    assert rows["ada", "unchanged"].source == "a-newer.zip"
+    assert "as version 0.1.0 decided" in rows["ada", "older"].remarks[0]
+    rows = grade(course, box)  # and once more, now that the ledger knows both
+    assert rows["ada", "unchanged"].source == "a-newer.zip"
+    assert "it is graded already" in rows["ada", "older"].remarks[0]
+
+
+def test_what_could_not_be_judged_whole_is_not_replaced_by_what_came_before(course, ada, box, no_engine):
+    ada.zip(box)
+    no_engine.sandbox = Broken()
+    at = datetime(2025, 3, 5, tzinfo=UTC)
+    assert ("ada", "not_graded") in grade(course, box, at=at)
+    no_engine.sandbox = LocalRunner()
+    ada.zip(box, ada.files("def double(n):\n    ...\n"))
+    rows = grade(course, box, at=datetime(2025, 3, 1, tzinfo=UTC))
+    assert ("ada", "older") in rows and store.read("ada", "90-tiny").status == "not_graded"
+
+
+class Broken:
+    """A sandbox whose engine fails."""
+
+    def run(self, jobs):
+        raise SandboxFault("the engine is away")
+
+
+def test_of_a_list_nothing_is_passed_over_in_silence(course, ada, ben, box):
+    ada.zip(box)
+    ben.zip(box)
+    early, later = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC)
+    said = []
+    lists = Lists(
+        [
+            Entry(early, by_platform=False, student="ada", lab="90-tiny"),
+            Entry(later, by_platform=False, student="ada", lab="90-tiny"),
+            Entry(early, by_platform=False, student="benn", lab="90-tiny"),
+            Entry(early, by_platform=True, user="12", attachment="7"),
+            Entry(early, by_platform=True, user="13", attachment="7"),
+        ]
+    )
+    ben.zip(box, name="okriben_12_7_90-tiny-ben.zip")
+    (box / "90-tiny-ben.zip").unlink()
+    rows = grade(course, box, lists=lists, say=said.append)
+    assert "several times" in rows["ada", "graded"].remarks[0] and "none is used" in rows["ada", "graded"].remarks[0]
+    assert said == ["Fits nothing that was handed in (1): benn 90-tiny at 2025-03-01T00:00+00:00."]
+    document = store.read("ben", "90-tiny")
+    found = receipts.load().of(document.submission_sha256)
+    assert (found.known, found.received_at) == ("lms list", early), "a group's work is listed once a member"
+
+
+def test_refused_work_is_its_owners_by_what_is_in_it_or_by_its_name(course, ada, ben, box):
+    (box / "somewhere").mkdir()
+    with zipfile.ZipFile(ada.zip(box)) as archive:
+        archive.extractall(box / "somewhere")
+    (box / "90-tiny-ada.zip").unlink()
+    (box / "90-tiny-ben (1).zip").write_bytes(b"PK\x03\x04 half")
+    rows = grade(course, box)
+    assert ("ada", "refused") in rows and ("ben", "refused") in rows
+    found = {entry.student: entry.status for entry in exports.entries(course) if entry.lab == "90-tiny"}
+    assert found == {"ada": "refused", "ben": "refused", "cleo": "missing"}
 
 
 def test_a_list_that_comes_later_changes_what_counts(course, ada, box):

@@ -72,6 +72,7 @@ def test_a_day_later_is_never_cheaper_and_an_extension_decides_for_one():
     deadlines = lateness.parse(
         (HEAD + "04-tagging,*,2026-11-20T23:59+01:00,10%,50%,2026-11-27T23:59+01:00\n"
          "04-tagging,ada,2026-12-24T23:59+01:00,,,\n"
+         "*,ben,2027-01-24T00:00Z,,,\n"
          "*,*,2026-12-31T00:00Z,0.5,,\n").encode(),
         Overlay(),
     )  # fmt: skip
@@ -79,7 +80,9 @@ def test_a_day_later_is_never_cheaper_and_an_extension_decides_for_one():
     assert ada.extended and ada.due > ben.due and ada.penalty == ben.penalty == Amount(10, percent=True)
     assert ada.until is None, "everybody's ends before the extension does"
     assert deadlines.of("01-first-push", "ada").penalty == Amount(0.5)
-    assert deadlines.for_everybody("04-tagging") == ben
+    assert deadlines.for_everybody("04-tagging") == ben, "which has a line of its own"
+    assert deadlines.of("01-first-push", "ben").due.year == 2027
+    assert deadlines.of("01-first-push", "ben").penalty == Amount(0.5)
     assert lateness.parse(b"lab;due\n02-names;2026-11-20T23:59Z\n", Overlay()).of("01-first-push", "ada") is None
 
 
@@ -97,6 +100,7 @@ def test_a_day_later_is_never_cheaper_and_an_extension_decides_for_one():
         ("04-tagging,*,2026-11-20T23:59Z,nan,,", "penalty 'nan'"),
         ("04-tagging,*,2026-11-20T23:59Z,,,2026-11-19T23:59Z", "is before due"),
         ("04-tagging,*,2026-11-20T23:59Z,,,,x", "7 cells"),
+        ("04-tagging,*,2026-11-20T23:59Z,,,\n04-tagging,ada,2026-11-19T23:59Z,,,", "line 3: ada is due"),
         ("04-tagging,,2026-11-20T23:59Z,,,\n04-tagging,*,2026-11-21T23:59Z,,,", "line 3: 04-tagging and * a second"),
     ],
 )
@@ -104,6 +108,14 @@ def test_a_slip_in_the_file_is_named_with_its_line(line, found):
     with pytest.raises(CourseError) as caught:
         lateness.parse((HEAD + line + "\n").encode(), Overlay())
     assert found in caught.value.found and "line" in caught.value.found and caught.value.next_step
+
+
+def test_an_extension_for_nobody_on_the_roster_is_a_slip():
+    content = (HEAD + "04-tagging,adaa,2026-11-20T23:59Z,,,\n").encode()
+    assert lateness.parse(content, Overlay(), {"adaa"}).of("04-tagging", "adaa")
+    with pytest.raises(CourseError) as caught:
+        lateness.parse(content, Overlay(), {"ada"})
+    assert caught.value.found == "line 2: adaa is not on the roster"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a,b\n1,2\n", b"lab,due,due\n", b"lab,student\n"])
@@ -121,8 +133,6 @@ def test_what_was_only_seen_here_after_it_was_due_is_a_doubt_that_costs_nothing(
     assert seen.penalty == 0 and "may have been received before" in seen.doubt and "--received" in seen.remark
     named = judged(receipt(after, "lms name", late=True), TENTH, 8, 8)
     assert named.penalty == 0 and "nobody knows how late" in named.doubt
-    in_time = judged(receipt(after, "lms name", late=False), TENTH, 8, 8)
-    assert (in_time.penalty, in_time.doubt) == (0, "") and "In time, by the name" in in_time.remark
     assert judged(None, TENTH, 8, 8).doubt and judged(receipt(after), None, 8, 8) == lateness.Lateness()
 
 

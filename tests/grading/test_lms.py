@@ -30,10 +30,10 @@ CLASS = Course("c", b"k" * 16, {p.id: p for p in (
 @pytest.mark.parametrize(
     ("label", "name"),
     [
-        ("lovelaceada_12_345_01-first-push-ada.zip", Name("lovelaceada", "12", "345", None, late=False)),
+        ("lovelaceada_12_345_01-first-push-ada.zip", Name("lovelaceada", "12", "345")),
         ("lovelaceada_LATE_12_345_01-first-push-ada-2.zip", Name("lovelaceada", "12", "345", 3, late=True)),
         ("box.zip: o_neil_late_x_LATE_12_345_a.zip", Name("o_neil_late_x", "12", "345", None, late=True)),
-        ("çelikzoë_1_2_a.zip", Name("çelikzoë", "1", "2", None, late=False)),
+        ("çelikzoë_1_2_a.zip", Name("çelikzoë", "1", "2")),
         ("Ada Lovelace_77_assignsubmission_file_/01-first-push-ada.zip", Name("Ada Lovelace", "77")),
         ("all.zip: Ada Lovelace_77_assignsubmission_file_/a (1).zip", Name("Ada Lovelace", "77", attempt=2)),
         ("Ada Lovelace_77_assignsubmission_file_a.zip", Name("Ada Lovelace", "77")),
@@ -46,6 +46,29 @@ CLASS = Course("c", b"k" * 16, {p.id: p for p in (
 )
 def test_names_as_the_platforms_write_them(label, name):
     assert read_name(label) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "attempt"),
+    [("04-tagging-student-1.zip", None), ("04-tagging-student-1-2.zip", 3), ("04-tagging-student-1 (1).zip", 2)],
+)
+def test_an_id_that_ends_as_an_attempt_does_is_none(file, attempt):
+    assert read_name(f"box/{file}", "04-tagging-student-1").attempt == attempt
+    assert read_name(f"x_1_2_{file}", "04-tagging-student-1").attempt == attempt
+
+
+@pytest.mark.parametrize(
+    ("label", "found"),
+    [
+        ("04-tagging-ada.zip", ("ada", "04-tagging")),
+        ("a.zip: x/04-tagging-eva2 (3).zip", ("eva2", "04-tagging")),
+        ("x_12_13_04-tagging-ada-1.zip", ("ada", "04-tagging")),
+        ("04-tagging-adam.zip", ("", "")),
+        ("ada.zip", ("", "")),
+    ],
+)
+def test_whose_a_file_is_that_the_kit_has_named(label, found):
+    assert People(CLASS).in_file(label, SLUGS) == found
 
 
 @given(st.text(max_size=60))

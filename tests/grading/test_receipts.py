@@ -63,12 +63,20 @@ def test_lines_are_only_added_and_nothing_twice():
 
 def test_bytes_that_came_twice_were_in_hand_when_they_came_first():
     ledger = Ledger()
-    ledger.note(line(1, "lms list"))
-    ledger.note(line(6, "lms list", attempt=3))
+    ledger.note(line(1, "lms list", name="a.zip"))
+    ledger.note(line(6, "lms list", name="a-2.zip", attempt=3))
     assert ledger.of(A).received_at == T + timedelta(days=6)  # this attempt is the newest
     assert ledger.in_hand(A).received_at == T + timedelta(days=1)
     ledger.note(line(0.5))  # graded even before
     assert ledger.in_hand(A).received_at == T + timedelta(days=0.5)
+
+
+def test_the_last_word_about_a_file_is_a_correction_also_to_a_later_time_and_back():
+    ledger = Ledger()
+    for days in (1, 9, 1, 9):
+        ledger.note(line(days, "instructor"))
+        assert ledger.of(A).received_at == ledger.in_hand(A).received_at == T + timedelta(days=days)
+    assert len(ledger.lines) == 4
 
 
 def test_refused_and_then_not():
@@ -152,6 +160,8 @@ def test_reading_what_was_written_gives_the_same_ledger(given_):
             assert read.in_hand(sha).received_at <= best.received_at
             known = {one.known for one in ledger.lines if one.sha256 == sha} - {"lms name"}
             assert best.known == min(known or {best.known}, key=TRUST.index)
+            last = [one for one in ledger.lines if (one.sha256, one.known) == (sha, best.known)][-1]
+            assert best.received_at == last.received_at
     before = len(read.lines)
     for one in given_[-1:]:
         read.note(one)
