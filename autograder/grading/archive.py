@@ -8,8 +8,10 @@ methods); of names that Windows reserves: https://learn.microsoft.com/windows/wi
 from __future__ import annotations
 
 import contextlib
+import lzma
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -28,6 +30,18 @@ MAX_RATIO = 200  # unpacked : packed, over the whole zip; Markdown and JSON reac
 RATIO_FROM = 32 << 20  # bytes unpacked below which the ratio does not matter
 
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?\Z", re.IGNORECASE)
+# What reading a damaged entry raises, whatever it is packed with.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 LITTER = re.compile(r"(__MACOSX/.*|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini))\Z")
 
 
@@ -143,7 +157,7 @@ def damage_is_refused(what: str) -> Iterator[None]:
     """Turn what reading a damaged zip entry raises into a plain sentence."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
+    except DAMAGE:
         raise Refused(f"{said(what)} in the zip is damaged.") from None
 
 

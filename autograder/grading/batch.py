@@ -151,15 +151,29 @@ class _Door:
         self._people, self._slugs = People(course), course.labs.slugs()
         self.remarks: dict[str, list[str]] = {}
 
-    def receive(self, seen: Peeked | Outcome) -> Receipt:
+    def admitted(self, seen: Peeked | Outcome, found: Found) -> Peeked | Outcome:
+        """A submission, refused where the platform says that somebody else handed it in than whom it names."""
+        if isinstance(seen, Outcome):
+            return seen
+        submitter = lms.read_name(found.parts).submitter
+        by = self._people.find(submitter) if submitter else ""
+        if by in ("", seen.header.student):
+            return seen
+        outcome = Outcome(found.name, seen.sha256, status="refused")
+        outcome.problems.append(
+            f"{by} handed it in, by the platform's name, and it is the submission of {seen.header.student}. Ask both. "
+            f"If it is to count, put it elsewhere as {seen.lab.slug}-{seen.header.student}.zip."
+        )
+        return outcome
+
+    def receive(self, seen: Peeked | Outcome, found: Found) -> Receipt:
         """Note what is known of a submission's receipt; returns the best."""
-        label = seen.found.name if isinstance(seen, Peeked) else seen.source
-        student, lab, name, entry = self._whose(seen, label)
+        student, lab, name, entry = self._whose(seen, found)
         base = Receipt(
             sha256=seen.sha256,
             student=student,
             lab=lab,
-            name=said(label, 300),
+            name=found.name,
             submitter=said(name.submitter, 100),
             received_at=self.receiving.now,
             known="lms name" if name.user else "first seen",
@@ -183,25 +197,27 @@ class _Door:
         assert best is not None
         return best
 
-    def _whose(self, seen: Peeked | Outcome, label: str) -> tuple[str, str, Name, Entry | None]:
-        """Student and lab: by the content, else by a list, the platform's name of the person, the files' names; and
-        what the names and the lists say."""
+    def _whose(self, seen: Peeked | Outcome, found: Found) -> tuple[str, str, Name, Entry | None]:
+        """Student and lab, and what the names and the lists say: by the content, else by a list, the platform's name of
+        the person, the names of files."""
+        by_file = ("", "")
         if isinstance(seen, Peeked):
             student, lab = seen.header.student, seen.lab.slug
         else:
             header, roster = seen.header, self.course.roster
-            lab = header.lab if header is not None and header.lab in self._slugs else ""
             student = header.student if header is not None and header.student in (roster or ()) else ""
-            by_file = self._people.in_file(label, self._slugs)
-            student, lab = student or by_file[0], lab or by_file[1] or lms.lab_of(label, self._slugs)
-        name = lms.read_name(label, f"{lab}-{student}" if student and lab else "")
-        entries = self.receiving.lists.find(label, name, student, lab)
-        entry = self._the_one(entries, name, seen, label)
+            by_file = self._people.in_file(found.parts[-1], self._slugs) if found.parts else by_file
+            lab = header.lab if header is not None and header.lab in self._slugs else ""
+            lab = lab or by_file[1] or lms.lab_of(found.parts, self._slugs)
+        own = student or by_file[0]
+        name = lms.read_name(found.parts, f"{lab}-{own}" if own and lab else "")
+        entries = self.receiving.lists.find(found.parts, name, student, lab)
+        entry = self._the_one([entry for entry in entries if entry.received_at], name, seen, found.name)
         if isinstance(seen, Outcome):
             listed = next((one for one in entries if one.student), None)
             if listed is not None:
                 student, lab = listed.student, listed.lab or lab
-            student = student or self._people.find(name.submitter)
+            student = student or self._people.find(name.submitter) or ("" if name.submitter else by_file[0])
         return student, lab, name, entry
 
     def _the_one(self, entries: Sequence[Entry], name: Name, seen: Peeked | Outcome, label: str) -> Entry | None:
@@ -211,15 +227,24 @@ class _Door:
         """
         times = {entry.received_at for entry in entries}
         if len(times) > 1:
-            entries = [entry for entry in entries if entry.attempt == (name.attempt or 1)]
+            entries = [entry for entry in entries if name.attempt is not None and entry.attempt == name.attempt]
         if len({entry.received_at for entry in entries}) == 1:
             return entries[0]
         if times:
-            told = ", ".join(sorted(time.isoformat(timespec="minutes") for time in times)[:MAX_TIMES])
+            told = ", ".join(sorted(str(time) for time in times)[:MAX_TIMES])
             self.remarks.setdefault(seen.sha256, []).append(
-                f"The list has several times for {label} and none for this attempt, so none is used: {told}."
+                f"The list has several times for {label}, and the name tells no attempt, so none is used: {told}."
             )
         return None
+
+    def settle(self) -> None:
+        """Attribute what was refused in earlier runs, and does not lie here any more, as the instructor's list says."""
+        for entry in self.receiving.lists.unused():
+            for receipt in list(self.receiving.ledger.refused()) if entry.file and entry.student else ():
+                if entry.fits(tuple(receipt.name.replace(": ", "/").split("/"))):
+                    update = {"student": entry.student, "lab": entry.lab or receipt.lab}
+                    self.receiving.ledger.note(receipt.model_copy(update=update))
+                    self.receiving.lists.use(entry)
 
 
 def plan(
@@ -247,15 +272,18 @@ def plan(
     settled: list[Row] = []
     groups: dict[tuple[str, str], list[Peeked]] = {}
     new: set[str] = set()  # of what nothing was known before this run
+    found = list(found)
+    receiving.lists.place(one.parts for one in found)
     for one in found:
-        seen = peek(one, course)
+        seen = door.admitted(peek(one, course), one)
         if not receiving.ledger.knows(seen.sha256):
             new.add(seen.sha256)
-        receipt = door.receive(seen)
+        receipt = door.receive(seen, one)
         if isinstance(seen, Peeked):
             groups.setdefault((seen.header.student, seen.lab.slug), []).append(seen)
         elif receipt.student != NOBODY:
             settled.append(row_of_refused(seen, student=receipt.student, lab=receipt.lab))
+    door.settle()
     made = Plan([], settled, {})
     for (student, slug), group in sorted(groups.items()):
         before = store.read(student, slug)
@@ -270,8 +298,9 @@ def plan(
             settled.append(row_of_refused(_outcome(other, f"{newest.found.name} counts: {why}."), "older"))
             if receipt.received_at == other_receipt.received_at:
                 remarks.append(f"Counts and not {other.found.name}: {why}.")
-        clock = receipts.clock_remark(newest.header.moment, receipt)
-        remarks += [clock] if clock else []
+        in_hand = receiving.ledger.in_hand(newest.sha256, student) or receipt
+        told = (receipts.list_remark(receipt, in_hand), receipts.clock_remark(newest.header.moment, receipt))
+        remarks += filter(None, told)
         _decide(made, before, newest, receipt, [other for other, _ in others], course, force, receiving, inline)
     return made
 
@@ -321,7 +350,7 @@ def _why(
 
 def _order(ledger: Ledger, peeked: Peeked) -> Receipt:
     """The receipt of a zip, under the name that it has here."""
-    receipt = ledger.of(peeked.sha256)
+    receipt = ledger.of(peeked.sha256, student=peeked.header.student)
     assert receipt is not None
     return receipt.model_copy(update={"name": peeked.found.name})
 
@@ -363,7 +392,9 @@ def _decide(
 
 def _graded_receipt(ledger: Ledger, document: VerdictFile) -> Receipt:
     """The last receipt of what was graded, under the name that it had then."""
-    found = ledger.of(document.submission_sha256) or Timing(ledger, Deadlines()).receipt(document)
+    found = ledger.of(document.submission_sha256, student=document.student) or Timing(ledger, Deadlines()).receipt(
+        document
+    )
     return found.model_copy(update={"name": document.source})
 
 
@@ -472,7 +503,7 @@ class Batch:
                 continue
             lab = intake.admitted(outcome.header, self.course)  # in the version of this very submission
             identity = owners.identify(unit.student, outcome.claims) if outcome.evidence else Identity()
-            receipt = ledger.in_hand(outcome.sha256)
+            receipt = ledger.in_hand(outcome.sha256, outcome.student)
             received_at = receipt.received_at if receipt else None
             yield row_of(store.record(outcome, identity, self.course, lab, received_at), outcome.status)
 
@@ -578,7 +609,10 @@ class _Finish:
         if row.is_passed_over or row.status == "refused" or row.max_score is None:
             return row
         found = lateness.judged(
-            self.ledger.in_hand(row.sha256), self.deadlines.of(row.lab, row.student), row.max_score, row.max_score
+            self.ledger.in_hand(row.sha256, row.student),
+            self.deadlines.of(row.lab, row.student),
+            row.max_score,
+            row.max_score,
         )
         remarks = [*self.plan.remarks.get(row.sha256, ()), *([found.remark] if found.remark else [])]
         return replace(row, remarks=(*remarks, *row.remarks), doubt=found.doubt)

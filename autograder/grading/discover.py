@@ -7,18 +7,25 @@ about it. Only what systems leave behind (``.DS_Store``, ``Thumbs.db`` and the l
 from __future__ import annotations
 
 import itertools
+import stat
 import zipfile
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.errors import CourseError
 from autograder.evidence.submission_zip import HEADER_FILE
-from autograder.grading.archive import LITTER, MAX_ZIP, RATIO_FROM, damage_is_refused
+from autograder.grading import lms
+from autograder.grading.archive import DAMAGE, LITTER, MAX_ZIP, RATIO_FROM, damage_is_refused
 from autograder.grading.problems import Refused
 from autograder.grading.strictjson import said
 
 MAX_INNER = 5000  # files in one zip of submissions
+MAX_EACH = 100  # of them in one student's folder
+MAX_BULK = 16 << 30  # bytes of a platform's download
+MAX_DEPTH = 40  # folders
+MAX_NAME = 300  # characters of a name, in the report
 MAX_RATIO = 20  # unpacked : packed; zips hardly shrink when they are zipped again
 AGAIN = "Ask the student for the zip that `python3 course.py submit` writes."
 ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
@@ -26,6 +33,9 @@ UNPACKED = (
     f"It is an unpacked submission (some browsers unpack what they download). Zip what is in this folder, with "
     f"{HEADER_FILE} at the top, or take the zip as it was handed in."
 )
+LINK = "It is a link to another place, which is not followed. Put the file itself there."
+NO_FILE = "It is no file that can be read, but a pipe, a socket or a device. Remove it."
+LEFT_BEHIND = {".DS_Store", ".directory", ".git", ".ipynb_checkpoints", ".localized", ".Spotlight-V100", ".Trashes"}
 NESTED = "It is a zip in a zip in a zip. Take it out of the inner one, then grade again."
 
 
@@ -33,14 +43,19 @@ NESTED = "It is a zip in a zip in a zip. Take it out of the inner one, then grad
 class Found:
     """Something that was handed in: what the report calls it, and where it is.
 
-    ``problem`` says why it is no zip to grade; ``file`` is None where there is no file to speak of; ``header`` is the
-    submission.json of an unpacked submission.
+    Attributes:
+        name: printable; of what lies in a zip, the zip's name, a colon, and the name inside.
+        file: to grade; None where there is no file to speak of.
+        problem: why it is no zip to grade; empty where it is one.
+        header: the submission.json of an unpacked submission.
+        parts: the names of folders and files that lead to it, the outermost first; those of a zip around it come first.
     """
 
     name: str
     file: Path | None
     problem: str = ""
     header: Path | None = None
+    parts: tuple[str, ...] = ()
 
 
 def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list[Found]:
@@ -54,7 +69,7 @@ def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list
     Raises:
         CourseError: a path does not exist, or there is nothing at all.
     """
-    files: dict[Path, tuple[str, str]] = {}
+    files: dict[Path, tuple[tuple[str, ...], str]] = {}
     passed_over = {file.resolve() for file in known}
     for path in given:
         if not path.exists():
@@ -63,10 +78,10 @@ def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list
                 found=f"{path} does not exist",
                 next_step="Check the path.",
             )
-        for file, problem in _below(path):
-            name = file.relative_to(path).as_posix() if path.is_dir() and file != path else file.name
-            if file.resolve() not in passed_over:
-                files.setdefault(file.resolve(), (name, problem))
+        for file, parts, problem in _below(path):
+            place = file.absolute() if file.is_symlink() else file.resolve()  # a link hides nobody's file
+            if place not in passed_over:
+                files.setdefault(place, (parts, problem))
     if not files:
         raise CourseError(
             expected="submissions, NN-slug-STUDENT.zip",
@@ -75,32 +90,62 @@ def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list
         )
     found: list[Found] = []
     numbers = itertools.count()
-    for file, (name, problem) in files.items():
+    for file, (parts, problem) in files.items():
+        name = said("/".join(parts), MAX_NAME)
         if problem:
             header = file / HEADER_FILE if problem == UNPACKED else None
-            found.append(Found(name, file if file.is_file() else None, problem, header))
+            readable = problem not in (LINK, NO_FILE) and file.is_file()
+            found.append(Found(name, file if readable else None, problem, header, parts))
         else:
-            found += list(_inside(file, name, scratch, numbers)) or [Found(name, file)]
+            found += list(_inside(file, name, parts, scratch, numbers)) or [Found(name, file, parts=parts)]
     return found
 
 
-def _below(path: Path) -> Iterator[tuple[Path, str]]:
-    """Files and unpacked submissions, each with its problem; a zip has none."""
-    if path.is_file():
-        yield path, "" if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path) else problem_of(path.name)
+def _below(path: Path) -> Iterator[tuple[Path, tuple[str, ...], str]]:
+    """Files and unpacked submissions with the names that lead to them, each with its problem; a zip has none."""
+    if not path.is_dir():
+        yield path, (path.name,), _problem(path, given=True)
         return
-    if (path / HEADER_FILE).is_file():
-        yield path, UNPACKED
-        return
-    for file in sorted(path.iterdir()):
-        if file.name.startswith(".") or LITTER.match(f"{file.name}/" if file.is_dir() else file.name):
+    waiting: list[tuple[Path, tuple[str, ...]]] = [(path, ())]
+    while waiting:
+        folder, parts = waiting.pop()
+        shown = parts or (path.name or "submissions",)
+        try:
+            if (folder / HEADER_FILE).is_file():
+                yield folder, shown, UNPACKED
+                continue
+            entries = sorted(folder.iterdir(), reverse=True)
+        except OSError as error:
+            yield folder, shown, f"The folder cannot be read ({said(error.strerror or error)}). Make it readable."
             continue
-        if file.is_symlink():
-            yield file, "It is a link to another place, which is not followed. Put the file itself there."
-        elif file.is_dir():
-            yield from _below(file)
-        else:
-            yield file, "" if file.suffix.lower() == ".zip" else problem_of(file.name)
+        if len(parts) >= MAX_DEPTH:
+            yield folder, shown, f"It lies more than {MAX_DEPTH} folders deep. Put it further up."
+            continue
+        for file in entries:
+            if _is_litter(file.name) or (file.name == "__MACOSX"):
+                continue
+            if file.is_dir() and not file.is_symlink():
+                waiting.append((file, (*parts, file.name)))
+        for file in reversed(entries):
+            if not _is_litter(file.name) and (file.is_symlink() or not file.is_dir()):
+                yield file, (*parts, file.name), _problem(file)
+
+
+def _problem(file: Path, *, given: bool = False) -> str:
+    """What is wrong with something that is no folder; empty for a zip. Only regular files are ever opened."""
+    try:
+        status = file.stat() if given else file.lstat()
+    except OSError as error:
+        return f"It cannot be read ({said(error.strerror or error)}). Make it readable."
+    if stat.S_ISLNK(status.st_mode):
+        return LINK
+    if not stat.S_ISREG(status.st_mode):
+        return NO_FILE
+    if file.suffix.lower() == ".zip" or (given and zipfile.is_zipfile(file)):
+        if status.st_size > MAX_BULK:
+            return f"The zip has {status.st_size >> 20} MiB; at most {MAX_BULK >> 20} MiB are read. Unpack it first."
+        return ""
+    return problem_of(file.name)
 
 
 def problem_of(name: str) -> str:
@@ -115,42 +160,52 @@ def problem_of(name: str) -> str:
     return f"It is a file of another kind ({said(suffix, 20)}). {AGAIN}"
 
 
-def _inside(file: Path, name: str, scratch: Path, numbers: Iterator[int]) -> Iterator[Found]:
+def _inside(file: Path, name: str, parts: tuple[str, ...], scratch: Path, numbers: Iterator[int]) -> Iterator[Found]:
     """What is inside a zip that is no submission itself; nothing when it is one, or is no zip."""
     try:
         outer = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except (*DAMAGE, OverflowError):
         return  # intake says what is wrong with it
     with outer:
         entries = [e for e in outer.infolist() if not e.is_dir() and not _is_litter(e.filename)]
-        inner = [e for e in entries if e.filename.lower().endswith(".zip")]
+        inner = {e.filename for e in entries if e.filename.lower().endswith(".zip")}
         tops = {e.filename.rpartition("/")[0] for e in entries if e.filename.rpartition("/")[2] == HEADER_FILE}
         if _is_submission(entries, tops) or not (inner or tops):
             return
         if len(entries) > MAX_INNER:
-            yield Found(name, None, f"It holds {len(entries)} files; at most {MAX_INNER} are read.")
+            yield Found(name, None, f"It holds {len(entries)} files; at most {MAX_INNER} are read.", parts=parts)
             return
-        packed, unpacked = file.stat().st_size, sum(entry.file_size for entry in inner)
-        if unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed:
-            yield Found(name, None, f"It unpacks to {unpacked // packed} times its size, as a zip bomb does.")
-            return
+
+        def found(place: str, problem: str, target: Path | None = None) -> Found:
+            return Found(f"{name}: {said(place, 200)}", target, problem, parts=(*parts, *place.split("/")))
+
         for top in sorted(tops):
-            yield Found(f"{name}: {said(top, 200)}", None, UNPACKED)
+            yield found(top, UNPACKED)
+        counts = Counter(_whose(entry.filename) for entry in entries)
+        for whose in (one for one, many in counts.items() if one and many > MAX_EACH):
+            yield found(whose, f"It holds {counts[whose]} files; at most {MAX_EACH} are read. {AGAIN}")
         for entry in entries:
             if any(not top or entry.filename.startswith(f"{top}/") for top in tops):
                 continue
-            label = f"{name}: {said(entry.filename, 200)}"
-            if entry not in inner:
-                yield Found(label, None, problem_of(entry.filename))
+            if counts[_whose(entry.filename)] > MAX_EACH and _whose(entry.filename):
+                continue
+            if entry.filename not in inner:
+                yield found(entry.filename, problem_of(entry.filename))
                 continue
             target = scratch / f"{next(numbers):05d}.zip"
             try:
                 _take_out(outer, entry, target)
             except Refused as reason:
                 target.unlink(missing_ok=True)
-                yield Found(label, None, str(reason))
+                yield found(entry.filename, str(reason))
             else:
-                yield Found(label, target, NESTED if _holds_zips_only(target) else "")
+                yield found(entry.filename, NESTED if _holds_zips_only(target) else "", target)
+
+
+def _whose(name: str) -> str:
+    """What tells one student's files in a platform's zip from another's: the folder, or Canvas's name of the person."""
+    folder, _, _ = name.rpartition("/")
+    return folder.partition("/")[0] or lms.read_name((name,)).submitter
 
 
 def _is_submission(entries: list[zipfile.ZipInfo], tops: Collection[str]) -> bool:
@@ -166,7 +221,7 @@ def _holds_zips_only(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except (*DAMAGE, OverflowError):
         return False  # intake says what is wrong with it
     return not any(name.rpartition("/")[2] == HEADER_FILE for name in names) and any(
         name.lower().endswith(".zip") and not _is_litter(name) for name in names
@@ -174,12 +229,19 @@ def _holds_zips_only(file: Path) -> bool:
 
 
 def _is_litter(name: str) -> bool:
-    return LITTER.match(name) is not None or any(part.startswith(".") and part.strip(".") for part in name.split("/"))
+    """Whether a system left it; what else begins with a dot may be somebody's work."""
+    parts = name.split("/")
+    return LITTER.match(name) is not None or any(part in LEFT_BEHIND or part.startswith("._") for part in parts)
 
 
 def _take_out(outer: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
     if entry.flag_bits & 0x1:
         raise Refused("The zip around it is encrypted.")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Refused(f"It is packed in an unusual way (method {entry.compress_type}).")
+    if entry.file_size > RATIO_FROM and entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
+        times = entry.file_size // max(entry.compress_size, 1)
+        raise Refused(f"It unpacks to {times} times its size, as a zip bomb does.")
     if entry.file_size > MAX_ZIP:
         raise Refused(f"The zip has {entry.file_size >> 20} MiB; at most {MAX_ZIP >> 20} MiB are read.")
     with damage_is_refused("The zip"), outer.open(entry) as source, target.open("wb") as out:

@@ -199,7 +199,7 @@ class _Reader:
             drawn = lab.drawn(self.course.seed(header.student, lab.slug))
             if seen == drawn:
                 return drawn
-        names = sorted(name for name in own.keys() | seen.keys() if own.get(name) != seen.get(name))
+        names = sorted(name for name in own.keys() | seen.keys() if own.get(name, ...) != seen.get(name, ...))
         told = next((name for name in names if not name.startswith("_")), names[0])
         self.problems.append(
             f"The student worked with other personal values than this class has handed out: {said(told)} was "

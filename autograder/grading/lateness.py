@@ -17,8 +17,6 @@ Nothing here reads a clock: the same receipt and deadline give the same points o
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,11 +24,11 @@ from datetime import datetime, timedelta
 
 from autograder import paths
 from autograder.errors import CourseError
-from autograder.grading import receipts
+from autograder.grading import receipts, tables
 from autograder.grading.people import Course
 from autograder.grading.receipts import Ledger, Receipt
 from autograder.grading.verdict_file import VerdictFile
-from autograder.labs import manifest, students
+from autograder.labs import students
 from autograder.labs.overlay import Overlay
 
 FILE = "deadlines.csv"
@@ -187,7 +185,7 @@ class Timing:
 
     def receipt(self, document: VerdictFile) -> Receipt:
         """When what was judged was received; where the ledger is younger than it, it was seen when it was graded."""
-        found = self.ledger.in_hand(document.submission_sha256)
+        found = self.ledger.in_hand(document.submission_sha256, document.student)
         if found is not None:
             return found
         return Receipt(
@@ -301,30 +299,30 @@ def parse(content: bytes, labs: Overlay, people: Collection[str] | None = None) 
 
 def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """The lines after the header, by column, with their numbers."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(",;\t", key=first.count)
     columns: list[str] | None = None
-    for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), start=1):
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or cells[0].startswith("#"):
-            continue
-        if columns is None:
-            columns = [cell.casefold() for cell in cells]
-            unknown = [name for name in columns if name not in COLUMNS]
-            if unknown or "lab" not in columns or "due" not in columns or len(set(columns)) != len(columns):
-                raise _wrong(
-                    f"line {number}: the columns {', '.join(columns)}", "Begin it with a line that names them."
-                )
-            continue
-        if len(cells) > len(columns):
-            raise _wrong(f"line {number}: {len(cells)} cells", f"Give {len(columns)}: {', '.join(columns)}.")
-        yield number, dict.fromkeys(COLUMNS, "") | dict(zip(columns, cells, strict=False))
+    try:
+        for number, cells in tables.rows(text):
+            if cells[0].startswith("#"):
+                continue
+            if columns is None:
+                columns = [cell.casefold() for cell in cells]
+                unknown = [name for name in columns if name not in COLUMNS]
+                if unknown or "lab" not in columns or "due" not in columns or len(set(columns)) != len(columns):
+                    found = f"line {number}: the columns {', '.join(columns)}"
+                    raise _wrong(found, "Begin the file with a line that names its columns.")
+                continue
+            if len(cells) > len(columns):
+                raise _wrong(f"line {number}: {len(cells)} cells", f"Give {len(columns)}: {', '.join(columns)}.")
+            yield number, dict.fromkeys(COLUMNS, "") | dict(zip(columns, cells, strict=False))
+    except tables.BadTable as problem:
+        raise _wrong(str(problem), "Save it as CSV.") from None
 
 
 def _lab(name: str, number: int, labs: Overlay) -> str:
-    if name not in manifest.slugs():
-        raise _wrong(f"line {number}: the lab {name!r}", f"Give one of {', '.join(labs.slugs())}, or *.")
-    return name
+    try:
+        return labs.find(name).slug if name else name
+    except CourseError:
+        raise _wrong(f"line {number}: the lab {name!r}", f"Give one of {', '.join(labs.slugs())}, or *.") from None
 
 
 def _deadline(row: Mapping[str, str], number: int, *, extended: bool, own_until: str) -> Deadline:
@@ -344,10 +342,7 @@ def _deadline(row: Mapping[str, str], number: int, *, extended: bool, own_until:
 
 
 def _time(text: str, column: str, number: int) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
+    found = tables.moment(text)
     if found is None or found.tzinfo is None:
         raise _wrong(
             f"line {number}: {column} {text!r}", "Give a time with its zone, for example 2026-11-20T23:59+01:00."

@@ -18,23 +18,23 @@ Lists (``course grade --received FILE``):
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autograder.errors import CourseError
+from autograder.grading import tables
 from autograder.grading.people import Course
 from autograder.labs import manifest
 
 CANVAS = re.compile(r"(?P<name>\w+?)(?P<late>_LATE)?_(?P<user>\d+)_(?P<attachment>\d+)_(?P<file>.+)\Z")
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<user>\d+)_assignsubmission_file(?:_(?P<file>.*))?\Z")
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<user>\d+)_assignsubmission_(?:file|onlinetext)(?:_(?P<file>.*))?\Z")
 AGAIN = re.compile(r"(?:-(?P<attempt>[1-9]\d?)| ?\((?P<copy>[1-9]\d?)\))\Z")  # Canvas's, and a browser's
 PARTICIPANT = re.compile(r"(\d+)\s*\Z")
 LAB_NUMBER = re.compile(r"lab[\s_-]*([0-9]{1,2})(?![0-9])")
@@ -64,24 +64,28 @@ class Name:
     late: bool | None = None
 
 
-def read_name(label: str, own: str = "") -> Name:
-    """What the name of a submission says.
+def read_name(parts: Sequence[str], own: str = "") -> Name:
+    """What the names of a submission say.
+
+    The outermost name that a platform wrote counts: what is inside of it, a student has named.
 
     Args:
-        label: as the report calls the file, with folders, and the zips around it before a colon.
+        parts: the names of folders and files that lead to it, the outermost first, those of a zip around it among them.
         own: what the kit calls the file, without its ending: an id may end as an attempt does.
     """
-    files = [PurePosixPath(part.replace("\\", "/")) for part in reversed(label.split(": "))]  # the innermost first
-    again = AGAIN.search(files[0].stem.rpartition(own)[2] if own else files[0].stem)
-    attempt = int(again["attempt"] or again["copy"]) + 1 if again else None
-    for path in files:
-        for part in (path.name, path.parent.name):
-            if found := MOODLE.match(part):
-                return Name(found["name"], found["user"], attempt=attempt)
-        if found := CANVAS.match(path.name):
+    for part in parts:
+        if found := CANVAS.match(part):
             late = True if found["late"] else None  # without it Canvas may have no due date, or another one
-            return Name(found["name"], found["user"], found["attachment"], attempt, late)
-    return Name(attempt=attempt)
+            return Name(found["name"], found["user"], found["attachment"], _attempt_in(found["file"], own), late)
+        if found := MOODLE.match(part):
+            return Name(found["name"], found["user"], attempt=_attempt_in(parts[-1], own))
+    return Name(attempt=_attempt_in(parts[-1], own) if parts else None)
+
+
+def _attempt_in(file: str, own: str) -> int | None:
+    stem = PurePosixPath(file).stem
+    again = AGAIN.search(stem.rpartition(own)[2] if own else stem)
+    return int(again["attempt"] or again["copy"]) + 1 if again else None
 
 
 def plain(name: str) -> str:
@@ -110,9 +114,9 @@ class People:
         found = self._ids.get(plain(name), set())
         return next(iter(found)) if len(found) == 1 else ""
 
-    def in_file(self, label: str, slugs: Iterable[str]) -> tuple[str, str]:
+    def in_file(self, file: str, slugs: Iterable[str]) -> tuple[str, str]:
         """Student and lab of a file that is called as the kit calls it, NN-slug-ID; empty where it is not."""
-        stem = PurePosixPath(label.rpartition(": ")[2].replace("\\", "/")).stem.casefold()
+        stem = PurePosixPath(file).stem.casefold()
         for slug in slugs:
             _, found, rest = stem.rpartition(f"{slug}-")
             for id in self._roster if found else ():
@@ -121,10 +125,9 @@ class People:
         return "", ""
 
 
-def lab_of(label: str, slugs: Iterable[str]) -> str:
+def lab_of(parts: Sequence[str], slugs: Iterable[str]) -> str:
     """The lab that a file or its folders are named after; empty where the names do not say, or name several."""
     known = list(slugs)
-    parts = [part for part in re.split(r"[/\\:]", label) if part.strip()]
     for part in reversed(parts):
         lowered = part.casefold()
         found = [slug for slug in known if slug in lowered]
@@ -143,11 +146,11 @@ class Entry:
     """A line of a list: what is known of one submission. What is empty was not given.
 
     Attributes:
-        received_at: with its zone.
+        received_at: with its zone; None where a line only says whose a file is.
         by_platform: whether the platform wrote the list, not the instructor.
     """
 
-    received_at: datetime
+    received_at: datetime | None
     by_platform: bool
     file: str = ""
     student: str = ""
@@ -159,7 +162,12 @@ class Entry:
 
     def __str__(self) -> str:
         who = self.file or " ".join(filter(None, (self.student, self.lab)))
-        return f"{who} at {self.received_at.isoformat(timespec='minutes')}"
+        return f"{who} at {self.received_at.isoformat(timespec='minutes')}" if self.received_at else who
+
+    def fits(self, parts: Sequence[str]) -> bool:
+        """Whether the names that lead to a file end with the one that stands here."""
+        own = PurePosixPath(self.file).parts
+        return bool(own) and tuple(parts[-len(own) :]) == own
 
 
 class Lists:
@@ -168,34 +176,67 @@ class Lists:
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries = list(dict.fromkeys(entries))
         self._used: set[Entry] = set()
+        self._by_attachment = _indexed(self.entries, lambda e: e.attachment)
+        self._by_user = _indexed(self.entries, lambda e: "" if e.attachment else e.user)
+        self._by_student = _indexed(self.entries, lambda e: "" if e.file or not e.lab else f"{e.student} {e.lab}")
+        self._by_file = _indexed(self.entries, lambda e: PurePosixPath(e.file).name)
+        self._placed: dict[tuple[str, ...], list[Entry]] = {}
+
+    def place(self, files: Iterable[tuple[str, ...]]) -> None:
+        """Find the file of each line that names one, among all that was handed in.
+
+        A file that lies there comes before one of that name in somebody's zip; a line that fits several fits none.
+        """
+        fits: dict[Entry, list[tuple[str, ...]]] = {}
+        for parts in files:
+            for entry in self._by_file.get(parts[-1], ()) if parts else ():
+                if entry.fits(parts):
+                    fits.setdefault(entry, []).append(parts)
+        for entry, places in fits.items():
+            least = min(map(_zips_around, places))
+            outermost = [parts for parts in places if _zips_around(parts) == least]
+            if len(outermost) == 1:
+                self._placed.setdefault(outermost[0], []).append(entry)
 
     def unused(self) -> list[Entry]:
-        """Lines of lists of one's own that fit nothing that was handed in: slips, or work that is not here."""
+        """Lines of lists of one's own that fit nothing that was handed in, or several files: slips."""
         return [entry for entry in self.entries if not entry.by_platform and entry not in self._used]
 
-    def find(self, label: str, name: Name, student: str, lab: str) -> list[Entry]:
+    def use(self, entry: Entry) -> None:
+        """Note that a line has done its work."""
+        self._used.add(entry)
+
+    def find(self, parts: tuple[str, ...], name: Name, student: str, lab: str) -> list[Entry]:
         """The entries about one submission, by the surest sign that there is: attachment, file, participant, student.
 
         Args:
-            label: as the report calls the file.
-            name: what :func:`read_name` found in it.
+            parts: the names of folders and files that lead to it.
+            name: what :func:`read_name` found in them.
             student: id of the student whose work it is; empty where nobody knows.
             lab: slug; likewise.
         """
-        own = PurePosixPath(label.rpartition(": ")[2].replace("\\", "/"))
-        fits = [entry for entry in self.entries if not (entry.lab and lab and entry.lab != lab)]
-        signs: tuple[Callable[[Entry], bool], ...] = (
-            lambda e: bool(e.attachment) and e.attachment == name.attachment,
-            lambda e: bool(e.file) and PurePosixPath(e.file).parts == own.parts[-len(PurePosixPath(e.file).parts) :],
-            lambda e: bool(e.user) and not e.attachment and e.user == name.user,
-            lambda e: bool(e.student) and not e.file and e.student == student and bool(e.lab),
-        )
-        for sign in signs:
-            found = [entry for entry in fits if sign(entry)]
-            if found:
-                self._used.update(found)
-                return found
+        for found in (
+            self._by_attachment.get(name.attachment, []),
+            self._placed.get(parts, []),
+            self._by_user.get(name.user, []),
+            self._by_student.get(f"{student} {lab}", []),
+        ):
+            if fits := [entry for entry in found if not (entry.lab and lab and entry.lab != lab)]:
+                self._used.update(fits)
+                return fits
         return []
+
+
+def _indexed(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if key(entry):
+            found.setdefault(key(entry), []).append(entry)
+    return found
+
+
+def _zips_around(parts: Sequence[str]) -> int:
+    return sum(part.lower().endswith(".zip") for part in parts[:-1])
 
 
 def read_list(file: Path, zone: tzinfo | None) -> Iterator[Entry]:
@@ -226,7 +267,7 @@ def read_list(file: Path, zone: tzinfo | None) -> Iterator[Entry]:
 def _canvas(file: Path, text: str) -> Iterator[Entry]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(file, f"it is not valid JSON: {error}", "Save Canvas's answer as it is.") from None
     for number, submission in enumerate(found if isinstance(found, list) else [found], start=1):
         if not isinstance(submission, dict) or "user_id" not in submission:
@@ -238,20 +279,17 @@ def _canvas(file: Path, text: str) -> Iterator[Entry]:
 
 
 def _attempt(file: Path, number: int, attempt: Mapping[str, Any], user: str) -> Iterator[Entry]:
-    try:
-        at = datetime.fromisoformat(str(attempt["submitted_at"]))
-    except ValueError:
-        at = None
+    at = tables.moment(str(attempt["submitted_at"]))
     if at is None or at.tzinfo is None:
-        raise _wrong(
-            file, f"entry {number}: submitted_at {attempt['submitted_at']!r}", "Save Canvas's answer as it is."
-        )
+        found = f"entry {number}: submitted_at {attempt['submitted_at']!r}"
+        raise _wrong(file, found, "Save Canvas's answer as it is.")
     many = attempt.get("attempt")
     known: dict[str, Any] = {
         "attempt": many if isinstance(many, int) else None,
         "late": attempt["late"] if isinstance(attempt.get("late"), bool) else None,
     }
-    attached = [a for a in attempt.get("attachments") or [] if isinstance(a, dict) and "id" in a]
+    listed = attempt.get("attachments")
+    attached = [a for a in listed if isinstance(a, dict) and "id" in a] if isinstance(listed, list) else []
     for one in attached:
         yield Entry(at, by_platform=True, user=user, attachment=str(one["id"]), **known)
     if not attached:
@@ -259,27 +297,26 @@ def _attempt(file: Path, number: int, attempt: Mapping[str, Any], user: str) -> 
 
 
 def _csv(file: Path, text: str, zone: tzinfo | None) -> Iterator[Entry]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
     columns: dict[str, int] | None = None
-    for number, cells in enumerate(rows, start=1):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if columns is None:
-            columns = {cell.strip().casefold(): at for at, cell in enumerate(cells)}
-            is_moodle = {"identifier", "last modified (submission)"} <= columns.keys()
-            if not is_moodle and ("received_at" not in columns or not ({"file", "student"} & columns.keys())):
-                raise _wrong(
-                    file,
-                    f"the columns {', '.join(columns)}",
-                    "Give Moodle's grading worksheet (in English), Canvas's submissions as JSON, or a list of your "
-                    "own: received_at, and file or student and lab.",
-                )
-            continue
-        row = {name: cells[at].strip() if at < len(cells) else "" for name, at in columns.items()}
-        entry = _moodle(file, number, row, zone) if is_moodle else _own(file, number, row, zone)
-        if entry is not None:
-            yield entry
+    try:
+        for number, cells in tables.rows(text):
+            if columns is None:
+                columns = {cell.casefold(): at for at, cell in enumerate(cells)}
+                is_moodle = {"identifier", "last modified (submission)"} <= columns.keys()
+                if not is_moodle and not ("file" in columns or {"student", "lab", "received_at"} <= columns.keys()):
+                    raise _wrong(
+                        file,
+                        f"the columns {', '.join(columns)}",
+                        "Give Moodle's grading worksheet (in English), Canvas's submissions as JSON, or a list of your "
+                        "own: received_at, and file or student and lab.",
+                    )
+                continue
+            row = {name: cells[at] if at < len(cells) else "" for name, at in columns.items()}
+            entry = _moodle(file, number, row, zone) if is_moodle else _own(file, number, row, zone)
+            if entry is not None:
+                yield entry
+    except tables.BadTable as problem:
+        raise _wrong(file, str(problem), "Save it as CSV.") from None
 
 
 def _moodle(file: Path, number: int, row: Mapping[str, str], zone: tzinfo | None) -> Entry | None:
@@ -291,34 +328,37 @@ def _moodle(file: Path, number: int, row: Mapping[str, str], zone: tzinfo | None
 
 
 def _own(file: Path, number: int, row: Mapping[str, str], zone: tzinfo | None) -> Entry:
-    attempt, lab, name = row.get("attempt", ""), row.get("lab", ""), row.get("file", "")
-    if attempt and not attempt.isdecimal():
+    attempt, lab, name, student = (row.get(column, "") for column in ("attempt", "lab", "file", "student"))
+    if attempt and not (attempt.isascii() and attempt.isdecimal()):
         raise _wrong(file, f"line {number}: the attempt {attempt!r}", "Give a number, or nothing.")
-    if lab and lab not in manifest.slugs():
-        raise _wrong(file, f"line {number}: the lab {lab!r}", f"Give one of {', '.join(manifest.slugs())}.")
-    if not name and not (row.get("student") and lab):
+    if lab:
+        try:
+            lab = manifest.find(lab).slug
+        except CourseError as problem:
+            raise _wrong(file, f"line {number}: the lab {lab!r}", f"Give {problem.expected}.") from None
+    if not name and not (student and lab):
         raise _wrong(file, f"line {number}: no file, and not both student and lab", "Say which submission it is.")
+    at = row.get("received_at", "")
+    if not at and not (name and student):
+        raise _wrong(file, f"line {number}: no received_at", "Say when it was received, or whose that file is.")
     return Entry(
-        _time(file, number, row["received_at"], zone),
+        _time(file, number, at, zone) if at else None,
         by_platform=False,
         file=name.replace("\\", "/"),
-        student=row.get("student", ""),
+        student=student,
         lab=lab,
         attempt=int(attempt) if attempt else None,
     )
 
 
 def _time(file: Path, number: int, text: str, zone: tzinfo | None) -> datetime:
-    found = None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
+    found = tables.moment(text)
+    if found is None:
         for form in MOODLE_TIMES:
-            try:
+            with contextlib.suppress(ValueError):
                 found = datetime.strptime(text, form)  # its zone follows
                 break
-            except ValueError:
-                continue
+        found = found if found is not None and tables.is_usable(found) else None
     if found is None:
         raise _wrong(file, f"line {number}: the time {text!r}", "Give ISO 8601, for example 2026-11-20T23:59+01:00.")
     if found.tzinfo is None:

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from autograder import paths
 from autograder.evidence.model import Text
@@ -101,12 +102,18 @@ class Ledger:
         for line in self.lines:
             self._by_zip.setdefault(line.sha256, []).append(line)
 
-    def _current(self, sha256: str, name: str | None = None) -> list[Receipt]:
-        """What is said of a zip now: of each name and way of knowing the last line, which corrects those before."""
-        lines = {(line.name, line.known): line for line in self._by_zip.get(sha256, ()) if name in (None, line.name)}
-        return list(lines.values())
+    def _lines(self, sha256: str, name: str | None, student: str | None) -> list[Receipt]:
+        return [
+            line
+            for line in self._by_zip.get(sha256, ())
+            if name in (None, line.name) and student in (None, line.student)
+        ]
 
-    def of(self, sha256: str, name: str | None = None) -> Receipt | None:
+    def _current(self, sha256: str, name: str | None = None, student: str | None = None) -> list[Receipt]:
+        """What is said of a zip now: of each name and way of knowing the last line, which corrects those before."""
+        return list({(line.name, line.known): line for line in self._lines(sha256, name, student)}.values())
+
+    def of(self, sha256: str, name: str | None = None, student: str | None = None) -> Receipt | None:
         """The best that is known of a zip; None where it was never received.
 
         Of bytes that came under several names the last receipt counts. Attempt, submitter and lateness come from
@@ -114,9 +121,10 @@ class Ledger:
 
         Args:
             sha256: of the zip, hex.
-            name: only what came under this name; the same bytes may come from two people, where they are no zip.
+            name: only what came under this name.
+            student: only what counts as this student's; somebody else may hand in the same bytes.
         """
-        found = sorted(self._current(sha256, name), key=lambda line: TRUST.index(line.known))
+        found = sorted(self._current(sha256, name, student), key=lambda line: TRUST.index(line.known))
         if not found:
             return None
         timed = [line for line in found if line.known != "lms name"] or found
@@ -124,7 +132,7 @@ class Ledger:
             (line for line in timed if line.known == timed[0].known),
             key=lambda line: (line.received_at, line.attempt or 0),
         )
-        last = [line for line in self._by_zip[sha256] if name in (None, line.name)][-1]
+        last = self._lines(sha256, name, student)[-1]
         of_name = [best, *(line for line in found if line.name == best.name), *found]
         return best.model_copy(
             update={
@@ -137,15 +145,17 @@ class Ledger:
             }
         )
 
-    def in_hand(self, sha256: str) -> Receipt | None:
+    def in_hand(self, sha256: str, student: str | None = None) -> Receipt | None:
         """The earliest receipt of a zip among those that are known best: of bytes that came twice, the first counts.
 
         A file that was seen here was received before, so the first sight of it counts too.
         """
-        best = self.of(sha256)
+        best = self.of(sha256, student=student)
         if best is None:
             return None
-        times = [line for line in self._current(sha256) if line.known == best.known or not line.is_certain]
+        times = [
+            line for line in self._current(sha256, student=student) if line.known == best.known or not line.is_certain
+        ]
         first = min(times, key=lambda line: line.received_at)
         return best.model_copy(update={"received_at": first.received_at, "known": first.known})
 
@@ -156,11 +166,12 @@ class Ledger:
     def refused(self) -> Iterator[Receipt]:
         """What was refused and is so still, in the order in which it was first seen: the best of each name."""
         for sha256, lines in self._by_zip.items():
-            if not lines[-1].refused:
-                continue  # the same bytes were taken since
-            for name in dict.fromkeys(line.name for line in lines):
-                best = self.of(sha256, name)
-                if best is not None and best.refused:
+            last = {line.student: line for line in lines}
+            of_name = {line.name: line for line in lines}
+            for name, line in of_name.items():
+                if line.refused and last[line.student].refused:  # else the same bytes of the same student were taken
+                    best = self.of(sha256, name)
+                    assert best is not None
                     yield best
 
     def note(self, line: Receipt) -> None:
@@ -231,25 +242,22 @@ def load() -> Ledger:
         content = file.read_bytes()
     except FileNotFoundError:
         return Ledger()
-    *whole, rest = content.split(b"\n")
     lines: list[Receipt] = []
-    for number, line in enumerate(whole, start=1):
-        if not line.strip():
-            continue
+    for number, line in enumerate(content.split(b"\n"), start=1):
         try:
-            lines.append(RECEIPTS.from_json(line))
+            document = from_json(line)
+        except ValueError:
+            continue  # empty, or a killed run left it unfinished, and the next one ended the line
+        try:
+            lines.append(RECEIPTS.parse(document))
         except Newer:
             raise
         except Unreadable as problem:
-            if not line.rstrip().endswith(b"}"):
-                continue  # a killed run left it unfinished, and the next one ended the line
             raise Unreadable(
                 expected=problem.expected,
                 detail=f"line {number} of class/{FILE}: {problem.detail}",
                 next_step=problem.next_step,
             ) from None
-    if rest.strip().endswith(b"}"):
-        lines.append(RECEIPTS.from_json(rest))
     return Ledger(lines)
 
 
@@ -269,6 +277,18 @@ def clock_remark(written: datetime, received: Receipt) -> str:
     return (
         f"The student's clock is off: it says written at {written.isoformat(timespec='seconds')}, which is after "
         f"{said(received)}. Nothing is decided by it."
+    )
+
+
+def list_remark(best: Receipt, in_hand: Receipt) -> str:
+    """A sentence about a time of receipt that cannot be, since the file was seen before; empty where there is none."""
+    if not best.is_certain or in_hand.is_certain:
+        return ""
+    if (best.received_at - in_hand.received_at).total_seconds() <= CLOCK_TOLERANCE:
+        return ""
+    return (
+        f"It cannot be {said(best)}: it was seen here at {in_hand.received_at.isoformat(timespec='seconds')} already. "
+        "Look at the zone of that time; the first sight counts."
     )
 
 

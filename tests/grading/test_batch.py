@@ -366,6 +366,68 @@ def test_of_a_list_nothing_is_passed_over_in_silence(course, ada, ben, box):
     assert (found.known, found.received_at) == ("lms list", early), "a group's work is listed once a member"
 
 
+HALF = "def double(n):\n    return n\n"
+
+
+def test_nobody_hands_in_in_anothers_name(course, ada, ben, box):
+    """By the platform it came from ada; it names ben, who has handed in good work."""
+    lists = Lists([Entry(datetime(2025, 3, 1, tzinfo=UTC), by_platform=True, user="12", attachment="7")])
+    ben.zip(box, name="ben_12_7_90-tiny-ben.zip")
+    ben.zip(box, ben.files(HALF), "ada_LATE_13_8_90-tiny-ben.zip")
+    old = (box / "ben_12_7_90-tiny-ben.zip").read_bytes()
+    (box / "ada_13_9_replay.zip").write_bytes(old)
+    rows = grade(course, box, lists=lists)
+    assert rows["ben", "graded"].score == 5.5 and rows["ben", "graded"].source == "ben_12_7_90-tiny-ben.zip"
+    assert "ada handed it in" in rows["ada", "refused"].remarks[0]
+    document = store.read("ben", "90-tiny")
+    found = receipts.load().in_hand(document.submission_sha256, "ben")
+    assert (found.known, found.late) == ("lms list", None), "what ada did changes nothing about it"
+    states = {entry.student: entry.status for entry in exports.entries(course) if entry.lab == "90-tiny"}
+    assert states["ada"] == "refused" and states["ben"] != "refused"
+
+
+def test_what_a_student_names_inside_says_nothing_about_receipt(course, ada, ben, box):
+    early, late = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 9, tzinfo=UTC)
+    lists = Lists(
+        [
+            Entry(early, by_platform=True, user="12", attachment="7"),
+            Entry(late, by_platform=True, user="13", attachment="8", late=True),
+            Entry(early, by_platform=False, file="90-tiny-ben.zip"),
+        ]
+    )
+    content = ada.zip(box, name="inner.zip").read_bytes()
+    (box / "inner.zip").unlink()
+    (box / "ada_LATE_13_8_outer.zip").write_bytes(
+        packed({"ben_12_7_x.zip": content, "90-tiny-ben.zip": ada.zip(box / "tmp", ada.files(HALF)).read_bytes()})
+    )
+    (box / "tmp" / "90-tiny-ada.zip").unlink()
+    grade(course, box, lists=lists)
+    document = store.read("ada", "90-tiny")
+    found = receipts.load().of(document.submission_sha256)
+    assert (found.received_at, found.submitter, found.late) == (late, "ada", True)
+
+
+def test_what_lies_there_no_more_can_still_be_settled(course, ada, box):
+    ada.zip(box)
+    (box / "scan.pdf").write_bytes(b"%PDF")
+    (box / "a.rar").write_bytes(b"Rar!")
+    grade(course, box)
+    (box / "scan.pdf").unlink()
+    (box / "a.rar").unlink()
+    said = []
+    lists = Lists([Entry(None, False, "scan.pdf", "ben", "90-tiny"), Entry(None, False, "a.rar", "-")])
+    grade(course, box, lists=lists, say=said.append)
+    found = {(e.student, e.lab): e.status for e in exports.entries(course)}
+    assert found["ben", "90-tiny"] == "refused" and ("", "?") not in found and said == []
+
+
+def test_a_time_of_receipt_after_the_first_sight_is_named(course, ada, box):
+    ada.zip(box)
+    grade(course, box)
+    row = grade(course, box, lists=listed(**{"90-tiny-ada.zip": "2199-01-01T00:00Z"}))["ada", "unchanged"]
+    assert "It cannot be 2199" in row.remarks[0] and "zone" in row.remarks[0]
+
+
 def test_refused_work_is_its_owners_by_what_is_in_it_or_by_its_name(course, ada, ben, box):
     (box / "somewhere").mkdir()
     with zipfile.ZipFile(ada.zip(box)) as archive:

@@ -108,7 +108,8 @@ CLASS = [
     ),
     Person30("unknown", 7.0, "needs review", "may have been received before", received=("",)),
     Person30(
-        "by-name", 7.0, "needs review", "may have been received before", received=("",), names=("byname_12_345_90-tiny-x.zip",)
+        "by-name", 7.0, "needs review", "may have been received before", received=("",),
+        names=("byname_12_345_90-tiny-x.zip",),
     ),
     Person30(
         "by-name-late", 7.0, "needs review", "nobody knows how late", received=("",),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import zipfile
+
 import pytest
 
 from autograder.errors import CourseError
@@ -28,10 +32,20 @@ def test_zips_folders_and_folders_of_folders(tmp_path, scratch):
     box = tmp_path / "box"
     (box / "Ada Lovelace_123_file").mkdir(parents=True)
     (box / ".hidden").mkdir()
-    for name in ("b.zip", "Ada Lovelace_123_file/a.ZIP", ".hidden/c.zip", "Thumbs.db", ".DS_Store"):
+    (box / ".git").mkdir()
+    for name in (
+        "b.zip",
+        "Ada Lovelace_123_file/a.ZIP",
+        ".hidden/c.zip",
+        "Thumbs.db",
+        ".DS_Store",
+        "._b.zip",
+        ".git/x",
+    ):
         (box / name).write_bytes(SUBMISSION)
-    assert names([box], scratch) == ["Ada Lovelace_123_file/a.ZIP", "b.zip"]
-    assert names([box / "b.zip", box], scratch) == ["b.zip", "Ada Lovelace_123_file/a.ZIP"]
+    every = ["b.zip", ".hidden/c.zip", "Ada Lovelace_123_file/a.ZIP"]
+    assert names([box], scratch) == every
+    assert names([box / "b.zip", box], scratch) == every
 
 
 def test_a_zip_of_zips_is_taken_apart_under_names_of_our_own(tmp_path, scratch):
@@ -51,9 +65,41 @@ def test_a_submission_that_holds_a_zip_stays_one_submission(tmp_path, scratch):
 
 def test_a_bomb_of_zips_is_refused(tmp_path, scratch):
     file = tmp_path / "a.zip"
-    file.write_bytes(packed({"x.zip": bytes(50 << 20)}))
-    [found] = discover.find([file], scratch)
-    assert found.file is None and "as a zip bomb does" in found.problem and not list(scratch.iterdir())
+    many = {f"Cleo_3_assignsubmission_file_/{n}.txt": b"x" for n in range(discover.MAX_EACH + 1)}
+    file.write_bytes(packed({"x.zip": bytes(50 << 20), "Ben/b.zip": SUBMISSION, **many}))
+    found = {one.name: one for one in discover.find([file], scratch)}
+    assert len(found) == 3, "one row each, and nobody else's work is lost"
+    assert found["a.zip: x.zip"].file is None and "as a zip bomb does" in found["a.zip: x.zip"].problem
+    assert "101 files" in found["a.zip: Cleo_3_assignsubmission_file_"].problem
+    assert found["a.zip: Ben/b.zip"].file.read_bytes() == SUBMISSION
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_whatever_lies_there_nothing_stops_the_others(tmp_path, scratch):
+    box = tmp_path / "box"
+    box.mkdir()
+    (box / "good.zip").write_bytes(SUBMISSION)
+    os.mkfifo(box / "pipe.zip")
+    (box / "loop.zip").symlink_to(box / "loop2.zip")
+    (box / "loop2.zip").symlink_to(box / "loop.zip")
+    (box / "copy.zip").symlink_to(box / "good.zip")
+    (box / "secret.zip").symlink_to("/proc/kcore")
+    deep = box
+    for _ in range(60):
+        deep = deep / "d"
+        deep.mkdir()
+    (box / os.fsdecode(b"\xff.zip")).write_bytes(b"x")
+    lzma = bytearray(packed({"a.zip": SUBMISSION}, method=zipfile.ZIP_LZMA))
+    lzma[38:50] = b"\xff" * 12
+    (box / "lzma.zip").write_bytes(bytes(lzma))
+    found = {one.name: one for one in discover.find([box], scratch)}
+    assert found["good.zip"].file is not None and found["good.zip"].problem == ""
+    for name in ("loop.zip", "loop2.zip", "copy.zip", "secret.zip"):
+        assert found[name].file is None and "a link" in found[name].problem
+    assert found["pipe.zip"].file is None and "a pipe" in found["pipe.zip"].problem
+    assert any("folders deep" in one.problem for one in found.values())
+    assert any("unusual way" in one.problem or "damaged" in one.problem for one in found.values())
+    assert all(one.name.isprintable() for one in found.values())
 
 
 def test_a_damaged_inner_zip_is_named(tmp_path, scratch):
