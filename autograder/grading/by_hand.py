@@ -119,6 +119,7 @@ SHOWN: Format[Shown] = Format(
     Shown,
     next_step="Remove it and run: python3 course.py regrade",
 )
+OTHERS = ""  # no cell's id
 NOTHING = (None, None)  # neither points nor extra credit by hand
 
 
@@ -180,13 +181,23 @@ def _write(file: Path, document: BaseModel) -> None:
 
 @dataclass(frozen=True)
 class Cells:
-    """Which answers a lab's checks are about: check id -> ids of the notebook's cells."""
+    """Which answers the checks of a version of a lab are about: check id -> ids of the notebook's cells.
+
+    :data:`OTHERS` among the ids stands for the code that is in no cell of the newest notebook.
+    """
 
     of_check: Mapping[str, tuple[str, ...]]
 
     @staticmethod
     def of(lab: Lab | None) -> Cells:
-        """Those of a lab, from the notebook that was handed out; none when the lab is unknown."""
+        """Those of a lab, from the notebook that was handed out; none when the lab is unknown.
+
+        The notebook that is kept is the newest one. Where it has no cell for a task any more, nobody can say which cell
+        of an older notebook was for it: so any change of code that is not in the newest one counts as another answer.
+
+        Args:
+            lab: in the version of the submission: others may have other checks.
+        """
         if lab is None:
             return Cells({})
         file = paths.classroom() / "release" / lab.slug / f"{lab.slug}.ipynb"
@@ -196,7 +207,7 @@ class Cells:
             name = str((cell["metadata"].get("nbgrader") or {}).get("grade_id") or "")
             for tag in cell["metadata"].get("tags", []) if name else ():
                 by_task.setdefault(tag.removeprefix("task:"), []).append(name)
-        return Cells({part.id: tuple(n for t in part.tasks for n in by_task.get(t, ())) for part in lab.checks})
+        return Cells({part.id: tuple(n for t in part.tasks for n in by_task.get(t, (OTHERS,))) for part in lab.checks})
 
     def state(self, notebook: Any, document: VerdictFile | None) -> dict[str, Seen]:
         """What an autograded notebook and a verdict file show of each cell that is graded or can be commented on.
@@ -209,6 +220,8 @@ class Cells:
         found: dict[str, Seen] = {}
         for cell, given in _graders(notebook):
             sources[given["grade_id"]] = cell["source"]
+        others = [cell for cell in notebook["cells"] if not cell["metadata"].get("nbgrader")]
+        sources[OTHERS] = _hash([cell["source"] for cell in others if cell["cell_type"] == "code"])
         for _, given in _graders(notebook):
             name = given["grade_id"]
             if given["solution"] or given.get("task"):
