@@ -87,6 +87,8 @@ class Change(BaseModel):
         what += f"{_points(self.after, self.after_of)} points: {self.reason}."
         if self.by_hand is not None:
             what += f" The {self.by_hand:g} points given by hand stay and count."
+            if self.after_of is not None and self.by_hand > self.after_of:
+                what += " They are more than can be had now: a person should look at them."
         return what
 
 
