@@ -29,6 +29,10 @@ from autograder.grading.report import Row, as_json, row_of
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
+FOREIGN = (
+    "The stored evidence is of another submission than the verdict: a run ended while it kept them. Grade the "
+    "submission again with --force."
+)
 DIGITS = 6  # of points that are a difference of others
 EACH = 60  # verdicts for which one more worker process is worth its start, which takes about a second
 
@@ -208,6 +212,8 @@ def _judged(document: VerdictFile, lab: Lab, course: Course, file: Path, by: str
         said = error.detail if isinstance(error, Unreadable) else str(error)
         then = error.next_step if isinstance(error, Newer) else "Grade the submission again with --force."
         return Judged(document, lab, remarks=(f"The stored evidence cannot be read ({said}). {then}",), place=place)
+    if stored.submission_sha256 not in (None, document.submission_sha256):  # earlier kits did not write it
+        return Judged(document, lab, remarks=(FOREIGN,), place=place)
     try:
         found = judge.rejudge(lab, stored, course)
         fresh = store.judged_again(document, lab, found.evidence, found.verdicts, found.notes, by)

@@ -337,6 +337,51 @@ def test_a_kill_between_journal_and_verdict_tells_nothing_twice(course, ada, ben
     assert store.read("ada", LAB).score == store.read("ben", LAB).score == 5
 
 
+def test_evidence_of_a_submission_whose_verdict_a_kill_lost_is_not_taken_for_the_one_before(
+    course, ada, grade, rewrite, monkeypatch
+):
+    before = grade(ada)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", lambda document: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            grade(ada, ada.files(SOLVED.replace("2", "3")))
+    assert preview(course).lines() == [f"ada 90-tiny: cannot be judged: {regrade.FOREIGN}"]
+    [row] = run(course)
+    assert row.is_open and row.remarks == (regrade.FOREIGN,) and "Grade the submission again" in regrade.FOREIGN
+    assert store.read("ada", LAB) == before and told() == []
+    grade(ada)
+    without_engine(rewrite)
+    [row] = run(course)
+    assert (row.status, row.score) == ("graded", 5)
+
+
+def test_evidence_of_an_earlier_kit_names_no_submission_and_is_judged(course, ada, grade, rewrite):
+    document = grade(ada)
+    evidence = store.evidence_of(document)
+    assert evidence.submission_sha256 == document.submission_sha256
+    store.evidence_file("ada", LAB).write_bytes(judge.packed(evidence.model_copy(update={"submission_sha256": None})))
+    without_engine(rewrite)
+    [row] = run(course)
+    assert (row.status, row.score) == ("graded", 5)
+
+
+def test_what_a_kill_left_is_graded_from_its_zip_where_that_is_at_hand(
+    course, ada, grade, tmp_path, graded, rewrite, monkeypatch
+):
+    ada.zip(tmp_path / "zips")
+    graded()
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", lambda document: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            grade(ada, ada.files(SOLVED.replace("2", "3")))
+    ada.zip(tmp_path / "zips")
+    without_engine(rewrite)
+    [row] = graded()
+    assert (row.status, row.score) == ("graded", 5)
+    document = store.read("ada", LAB)
+    assert store.evidence_of(document).submission_sha256 == document.submission_sha256
+
+
 def test_there_and_back_and_there_again_are_three_changes(course, ada, grade, rewrite):
     grade(ada)
     without_engine(rewrite)
