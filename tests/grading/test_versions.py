@@ -390,6 +390,21 @@ def test_values_of_a_class_of_version_0_1_0_are_those_of_its_evidence(home, monk
                 assert {name: value for name, value in given.items() if name != "_fleets"} == kept
 
 
+def test_somebody_of_version_0_1_0_who_leaves_and_comes_back_has_the_same_values(home, monkeypatch):
+    frozen.unpack(home)
+    frozen.other_lists(monkeypatch)
+    before = people.load()
+    [one, *others] = before.roster.values()
+    had = {slug: before.parameters(one.id, before.lab(slug, 1)) for slug in before.labs.slugs()}
+    people.register(others)
+    people.register([one, *others])
+    after = people.load()
+    for slug, values in had.items():
+        has = after.parameters(one.id, after.lab(slug, 1))
+        assert {name: has[name] for name in values} == values, slug
+        assert after.first_version(one.id, slug) == 1
+
+
 # -- the student's side ----------------------------------------------------------------------------------------------
 
 
