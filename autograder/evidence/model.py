@@ -275,6 +275,7 @@ class Evidence(Frozen):
         probes: results that the grader recomputed, by name; live those that a notebook can compute as well.
         probe_versions: name of a probe -> its version that gave the result; 1 where none stands here.
         journal: claimed journal lines of the emulators.
+        submission_sha256: of the zip that it was made from, hex; None live, and where an earlier kit made it.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -295,6 +296,7 @@ class Evidence(Frozen):
     journal: tuple[dict[Text, Plain], ...] = ()
     engine: Engine | None = None
     images: dict[Text, Text] = Field(default_factory=dict)
+    submission_sha256: str | None = Field(default=None, exclude_if=is_absent)
 
     def parameter(self, name: str) -> Any:
         """A personal parameter as it was drawn: JSON data, of the form that the lab's ``parameters`` gives it."""

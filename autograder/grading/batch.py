@@ -93,7 +93,7 @@ class Plan:
     Attributes:
         units: to judge.
         settled: rows that are settled without judging.
-        labs: slug -> lab, of every unit.
+        labs: slug -> lab in its newest version, of every unit.
         again: verdicts whose evidence holds and whose rules changed, each with its unit should evidence not do.
         remarks: SHA-256 of a zip that counts -> what its row says beside its verdict.
     """
@@ -288,7 +288,7 @@ def plan(
     for (student, slug), group in sorted(groups.items()):
         before = store.read(student, slug)
         (newest, receipt), *others = _in_order(receiving.ledger, group, before, new)
-        made.labs[slug] = newest.lab
+        made.labs[slug] = newest.lab.at(newest.lab.newest)  # whichever version this student has
         remarks = made.remarks[newest.sha256] = door.remarks.get(newest.sha256, [])
         for other, other_receipt in others:
             if other.sha256 == newest.sha256:
@@ -511,21 +511,28 @@ class Batch:
     def ready(self, plan_: Plan) -> Iterator[set[Owner]]:
         """Clean up after earlier runs, have the images ready, and clean up after this one, however it ends."""
         owners: set[Owner] = {orphans.owner()}
-        needed = any(plan_.labs[unit.lab].tasks or plan_.labs[unit.lab].probes for unit in plan_.units)
+        labs = self._versions(plan_.units)
+        needed = any(lab.tasks or lab.probes for lab in labs)
         if not needed or self.scheduler:
             yield owners
             return
         client = engine.connect()
         try:
             orphans.sweep(client)
-            if any(plan_.labs[unit.lab].tasks for unit in plan_.units):
+            if any(lab.tasks for lab in labs):
                 sandbox.build(client, self.say)
-            probes.prepare({name for unit in plan_.units for name in plan_.labs[unit.lab].probes}, client, self.say)
+            probes.prepare({name for lab in labs for name in lab.probes}, client, self.say)
             yield owners
         finally:
             workers.close()
             _sweep(client, owners)
             client.close()
+
+    def _versions(self, units: Iterable[Unit]) -> list[Lab]:
+        """The labs of units, in each version that one of their zips is judged by: they may differ in what they need."""
+        zips = [candidate.header for unit in units for candidate in unit.candidates if candidate.header is not None]
+        found = {(lab.slug, lab.version): lab for lab in (intake.admitted(header, self.course) for header in zips)}
+        return list(found.values())
 
     def results(self, units: list[Unit]) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
         """Each unit as it is judged: the unit, the process that did it, the outcomes."""

@@ -36,12 +36,22 @@ class Seen(BaseModel):
     Attributes:
         answer: SHA-256 (hex) of the cell's own source, or for a check of the sources of its task cells.
         verdict: status and points of the check, such as ``failed 0``; empty for what only a person judges.
+        most: how many points the cell gives; None where it gives none, or where an earlier kit did not note it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     answer: str = ""
     verdict: str = ""
+    most: float | None = Field(default=None, exclude_if=is_absent)
+
+    def is_same_work(self, other: Seen) -> bool:
+        """Whether answer and verdict are those of another look at the cell, whatever points it gives."""
+        return (self.answer, self.verdict) == (other.answer, other.verdict)
+
+    def holds_for(self, other: Seen) -> bool:
+        """Whether points that were given for this hold for the other: the same work, of as many points as is known."""
+        return self.is_same_work(other) and (None in (self.most, other.most) or self.most == other.most)
 
 
 T = TypeVar("T")
@@ -119,6 +129,7 @@ SHOWN: Format[Shown] = Format(
     Shown,
     next_step="Remove it and run: python3 course.py regrade",
 )
+OTHERS = ""  # no cell's id
 NOTHING = (None, None)  # neither points nor extra credit by hand
 
 
@@ -180,13 +191,23 @@ def _write(file: Path, document: BaseModel) -> None:
 
 @dataclass(frozen=True)
 class Cells:
-    """Which answers a lab's checks are about: check id -> ids of the notebook's cells."""
+    """Which answers the checks of a version of a lab are about: check id -> ids of the notebook's cells.
+
+    :data:`OTHERS` among the ids stands for the code that is in no cell of the newest notebook.
+    """
 
     of_check: Mapping[str, tuple[str, ...]]
 
     @staticmethod
     def of(lab: Lab | None) -> Cells:
-        """Those of a lab, from the notebook that was handed out; none when the lab is unknown."""
+        """Those of a lab, from the notebook that was handed out; none when the lab is unknown.
+
+        The notebook that is kept is the newest one. Where it has no cell for a task any more, nobody can say which cell
+        of an older notebook was for it: so any change of code that is not in the newest one counts as another answer.
+
+        Args:
+            lab: in the version of the submission: others may have other checks.
+        """
         if lab is None:
             return Cells({})
         file = paths.classroom() / "release" / lab.slug / f"{lab.slug}.ipynb"
@@ -196,7 +217,7 @@ class Cells:
             name = str((cell["metadata"].get("nbgrader") or {}).get("grade_id") or "")
             for tag in cell["metadata"].get("tags", []) if name else ():
                 by_task.setdefault(tag.removeprefix("task:"), []).append(name)
-        return Cells({part.id: tuple(n for t in part.tasks for n in by_task.get(t, ())) for part in lab.checks})
+        return Cells({part.id: tuple(n for t in part.tasks for n in by_task.get(t, (OTHERS,))) for part in lab.checks})
 
     def state(self, notebook: Any, document: VerdictFile | None) -> dict[str, Seen]:
         """What an autograded notebook and a verdict file show of each cell that is graded or can be commented on.
@@ -209,13 +230,15 @@ class Cells:
         found: dict[str, Seen] = {}
         for cell, given in _graders(notebook):
             sources[given["grade_id"]] = cell["source"]
+        others = [cell for cell in notebook["cells"] if not cell["metadata"].get("nbgrader")]
+        sources[OTHERS] = _hash([cell["source"] for cell in others if cell["cell_type"] == "code"])
         for _, given in _graders(notebook):
             name = given["grade_id"]
             if given["solution"] or given.get("task"):
-                found[name] = Seen(answer=_hash([sources[name]]))
+                found[name] = Seen(answer=_hash([sources[name]]), most=given.get("points"))
             elif given["grade"]:
                 about = [sources.get(other, "") for other in self.of_check.get(name, ())]
-                found[name] = Seen(answer=_hash(about), verdict=verdict_of(document, name))
+                found[name] = Seen(answer=_hash(about), verdict=verdict_of(document, name), most=given.get("points"))
         return found
 
 
@@ -349,8 +372,10 @@ def _given(grade: Any, comment: Any, old: Given, seen: Seen) -> Given:
     if points != old.points:
         points_for = seen
     elif points != NOTHING and not grade.needs_manual_grade and seen not in (points_for, UNKNOWN):
-        points_for = seen  # confirmed, and with the points the comment beside them
-        comment_for = seen if text is not None and text == old.comment else comment_for
+        if points_for is None or not points_for.holds_for(seen):  # confirmed, and with the points the comment beside
+            comment_for = seen if text is not None and text == old.comment else comment_for
+        if seen.most is not None or points_for is None or not points_for.holds_for(seen):
+            points_for = seen  # or an earlier kit did not note the most that there was
     if text != old.comment:
         comment_for = seen
     return Given(
@@ -374,11 +399,11 @@ def done(student: str, lab: str, state: Mapping[str, Seen], print_: str) -> None
 
 
 def to_look_at(record: Record, state: Mapping[str, Seen]) -> set[str]:
-    """The cells whose points were given for another answer or another verdict than the present ones."""
+    """The cells whose points were given for another answer or verdict than the present ones, or out of others."""
     return {
         name
         for name, given in record.cells.items()
-        if given.points_for is not None and name in state and given.points_for != state[name]
+        if given.points_for is not None and name in state and not given.points_for.holds_for(state[name])
     }
 
 
@@ -399,7 +424,12 @@ def annotate(cells: Iterable[Any], record: Record | None, state: Mapping[str, Se
         name = graded["grade_id"]
         graded["by_hand"] = given.manual_score is not None
         graded["to_look_at"] = given.points != NOTHING and name in flagged
-        graded["earlier_comment"] = given.comment is not None and given.comment_for != state.get(name)
+        graded["earlier_comment"] = given.comment is not None and not _is_about(given.comment_for, state.get(name))
+
+
+def _is_about(seen: Seen | None, state: Seen | None) -> bool:
+    """Whether a comment was given for what is there: how many points that gives does not matter."""
+    return seen is not None and state is not None and seen.is_same_work(state)
 
 
 # -- words for the formgrader ----------------------------------------------------------------------------------------
@@ -410,12 +440,12 @@ def reasons(given: Given | None, state: Seen | None) -> list[str]:
     if given is None or state is None:
         return []
     said = []
-    if given.points_for is not None and given.points_for != state:
-        said += [
-            f"The points were given for an earlier submission: {change}."
-            for change in _changes(given.points_for, state)
-        ]
-    if given.comment_for is not None and given.comment_for != state and given.points_for is None:
+    seen = given.points_for
+    if seen is not None and not seen.is_same_work(state):
+        said += [f"The points were given for an earlier submission: {change}." for change in _changes(seen, state)]
+    if seen is not None and seen.most is not None and state.most is not None and seen.most != state.most:
+        said.append(f"The points were given of {seen.most:g}, and there are {state.most:g} now.")
+    if given.comment_for is not None and not _is_about(given.comment_for, state) and given.points_for is None:
         said.append("The comment was given for an earlier submission. Change or remove it.")
     return said
 

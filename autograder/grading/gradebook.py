@@ -79,13 +79,14 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     with Gradebook(database(), course.id) as gradebook:
         _students(gradebook, course, {document.student for document in documents})
         known = {slug: released_of(gradebook, lab) for slug, lab in labs.items()}
-        about = {slug: Cells.of(lab) for slug, lab in labs.items()}
+        versions = {(d.lab, d.lab_version) for d in documents}
+        about = {(slug, version): Cells.of(labs[slug].at(version)) for slug, version in versions}
         present = _present(gradebook)
         page = {(d.student, d.lab): _Page(when, ShownAs.of(course, d.student, labs[d.lab])) for d in documents}
         stale = [d for d in documents if not _is_synced(d, known[d.lab], present, page[d.student, d.lab])]
         for start in range(0, len(stale), CHUNK):
             chunk = stale[start : start + CHUNK]
-            entered = [_submission(gradebook, d, known[d.lab], about[d.lab], when) for d in chunk]
+            entered = [_submission(gradebook, d, known[d.lab], about[d.lab, d.lab_version], when) for d in chunk]
             gradebook.db.commit()
             for document, one in zip(chunk, entered, strict=True):
                 _files(document, known[document.lab], one, page[document.student, document.lab])

@@ -13,7 +13,6 @@ behind it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from autograder import paths
 from autograder.evidence.model import Text
 from autograder.formats import Format, Newer, Unreadable, is_absent
+from autograder.grading import jsonl
 from autograder.grading.verdict_file import Points
 
 FILE = "changes.jsonl"
@@ -87,6 +87,8 @@ class Change(BaseModel):
         what += f"{_points(self.after, self.after_of)} points: {self.reason}."
         if self.by_hand is not None:
             what += f" The {self.by_hand:g} points given by hand stay and count."
+            if self.after_of is not None and self.by_hand > self.after_of:
+                what += " They are more than can be had now: a person should look at them."
         return what
 
 
@@ -132,7 +134,6 @@ class Journal:
     """The class's journal, open for more. Whoever writes holds the lock "grade"."""
 
     _last: dict[tuple[str, str, str], tuple[object, ...]] = field(default_factory=dict)
-    _whole: bool = True
 
     @classmethod
     def opened(cls) -> Journal:
@@ -143,8 +144,7 @@ class Journal:
             OSError: it cannot be read.
         """
         content = file().read_bytes() if file().exists() else b""
-        last = {change.place: change.key for change in read(content)}
-        return cls(last, not content or content.endswith(b"\n"))
+        return cls({change.place: change.key for change in read(content)})
 
     def add(self, changes: Iterable[Change]) -> Sequence[Change]:
         """Write what is not there yet; it is on disk when this returns.
@@ -154,11 +154,6 @@ class Journal:
         """
         new = [change for change in changes if self._last.get(change.place) != change.key]
         if new:
-            file().parent.mkdir(parents=True, exist_ok=True)
-            with file().open("ab") as out:
-                out.write((b"" if self._whole else b"\n") + b"".join(change.content() for change in new))
-                out.flush()
-                os.fsync(out.fileno())
-            self._whole = True
+            jsonl.append(file(), b"".join(change.content() for change in new))
             self._last |= {change.place: change.key for change in new}
         return new

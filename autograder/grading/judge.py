@@ -159,7 +159,7 @@ def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
         found, more = _probes(Subject(submission, archive, outcome.sha256, seed), tools)
         outcome.retries = retries + more
         clock.lap("probe")
-    evidence = _evidence(submission, runs, found)
+    evidence = _evidence(submission, runs, found, outcome.sha256)
     outcome.probe_versions = evidence.probe_versions
     outcome.verdicts = verdicts(submission.lab, evidence)
     outcome.notes += [f"{name}: {note}" for name, task in runs.items() for note in task.notes]
@@ -177,7 +177,7 @@ class _Clock:
         self._seconds[name], self._last = now - self._last, now
 
 
-def _evidence(submission: Submission, runs: dict[str, TaskRun], found: JsonObject) -> Evidence:
+def _evidence(submission: Submission, runs: dict[str, TaskRun], found: JsonObject, sha256: str) -> Evidence:
     header, lab = submission.header, submission.lab
     return Evidence(
         kit_version=__version__,
@@ -197,6 +197,7 @@ def _evidence(submission: Submission, runs: dict[str, TaskRun], found: JsonObjec
         journal=submission.journal,
         engine=submission.engine,
         images=submission.images,
+        submission_sha256=sha256,
     )
 
 

@@ -35,6 +35,7 @@ FILE = "deadlines.csv"
 COLUMNS = ("lab", "student", "due", "penalty", "cap", "until")
 ANY = "*"
 DAY = timedelta(days=1)
+ALL_POINTS = 1_000_000.0  # in nbgrader's database for "all of them": it adds and subtracts this, so not infinity
 DIGITS = 4  # of points, so that a tenth of 7 three times is 2.1
 
 
@@ -208,8 +209,12 @@ class Timing:
         return judged(self.receipt(document), deadline, score, float(document.max_score))
 
     def penalty(self, document: VerdictFile) -> float | None:
-        """What nbgrader takes off, whatever points there are or will be: it stops at 0 by itself. None for nothing."""
-        return self.of(document, float(document.max_score)).penalty or None
+        """What nbgrader takes off, whatever points there are or will be: it stops at 0 by itself. None for nothing.
+
+        A person may give more than the lab has (extra credit), so the lab's maximum is no limit here.
+        """
+        found = self.of(document, math.inf)
+        return ALL_POINTS if found.closed else found.penalty or None
 
     def remarks(self, document: VerdictFile, score: float) -> list[str]:
         """Sentences for the student: when it was received, and what follows from that."""

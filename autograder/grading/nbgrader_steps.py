@@ -230,7 +230,8 @@ def _settled(
     """What people gave for a submission until now, what they saw, and what they will see (``notebook``)."""
     student, slug = known["student"], known["assignment"]
     document = store.read(student, slug)
-    cells = Cells.of(_lab(slug))
+    lab = _lab(slug)
+    cells = Cells.of(lab.at(document.lab_version) if lab and document else lab)
     row = gradebook.find_submission_notebook(known["notebook"], slug, student)
     shown = by_hand.before(student, slug, cells, row, document, notebook)
     return by_hand.settle(gradebook, student, slug, row, shown), shown, cells.state(notebook, document)

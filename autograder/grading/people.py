@@ -303,8 +303,11 @@ def register(
     course = before if not created else load()
     handing = _Handing(course, _files(course))
     documents = {p.id: handing.out(p.id, known=p.id in old, given=(given or {}).get(p.id, {})) for p in people}
+    new = {person.id for person in people}
+    # Whoever leaves may come back, and has their values then: those of version 0.1.0 stand nowhere yet.
+    gone = [handing.out(id, known=True, given={}) for id in sorted(old - new) if not handing.has(id)]
     # Before the roster: whoever is on it and has no values counts as a student of version 0.1.0.
-    for document in documents.values():
+    for document in (*documents.values(), *gone):
         handing.files.write(document)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -323,9 +326,8 @@ def register(
             versions={slug: lab.version for slug, lab in labs.items()},
         )
         students.write(issued, folder / HANDOUT / person.id / "student.toml")
-    new = {person.id for person in people}
-    for gone in old - new:
-        (folder / HANDOUT / gone / "student.toml").unlink(missing_ok=True)
+    for id in old - new:
+        (folder / HANDOUT / id / "student.toml").unlink(missing_ok=True)
     return Registered(course, created, tuple(sorted(new - old)), tuple(sorted(old - new)), folder / HANDOUT)
 
 
@@ -336,6 +338,13 @@ class _Handing:
     course: Course
     files: HandedOutFiles
     decoys: dict[tuple[str, bool], set[str]] = field(default_factory=dict)
+
+    def has(self, student: str) -> bool:
+        """Whether the class has a file of what a student was handed out, readable or not."""
+        try:
+            return student in self.files
+        except CourseError:
+            return True
 
     def out(self, student: str, known: bool, given: Mapping[str, Parameters]) -> HandedOut:
         """What a student is handed out now.

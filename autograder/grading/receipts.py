@@ -18,7 +18,6 @@ zip the best.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from pydantic_core import from_json
 from autograder import paths
 from autograder.evidence.model import Text
 from autograder.formats import Format, Newer, Unreadable
+from autograder.grading import jsonl
 
 FILE = "received.jsonl"
 Known = Literal["lms list", "lms name", "instructor", "first seen"]
@@ -215,17 +215,8 @@ def _says_no_more(line: Receipt, known: Receipt) -> bool:
 
 
 def _append(content: bytes) -> None:
-    """Write at the end of the ledger; a line that a killed run left unfinished gets its end first."""
-    file = paths.classroom() / FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a+b") as out:
-        if out.tell():
-            out.seek(-1, os.SEEK_END)
-            if out.read(1) != b"\n":
-                content = b"\n" + content
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
+    """Write lines at the end of the ledger."""
+    jsonl.append(paths.classroom() / FILE, content)
 
 
 def load() -> Ledger:

@@ -29,6 +29,11 @@ from autograder.grading.report import Row, as_json, row_of
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
+FOREIGN = (
+    "The stored evidence is of another submission than the verdict: a run ended while it kept them. Grade the "
+    "submission again with --force."
+)
+DIGITS = 6  # of points that are a difference of others
 EACH = 60  # verdicts for which one more worker process is worth its start, which takes about a second
 
 
@@ -207,6 +212,8 @@ def _judged(document: VerdictFile, lab: Lab, course: Course, file: Path, by: str
         said = error.detail if isinstance(error, Unreadable) else str(error)
         then = error.next_step if isinstance(error, Newer) else "Grade the submission again with --force."
         return Judged(document, lab, remarks=(f"The stored evidence cannot be read ({said}). {then}",), place=place)
+    if stored.submission_sha256 not in (None, document.submission_sha256):  # earlier kits did not write it
+        return Judged(document, lab, remarks=(FOREIGN,), place=place)
     try:
         found = judge.rejudge(lab, stored, course)
         fresh = store.judged_again(document, lab, found.evidence, found.verdicts, found.notes, by)
@@ -220,14 +227,26 @@ def _judged(document: VerdictFile, lab: Lab, course: Course, file: Path, by: str
 # -- what changed, and why -------------------------------------------------------------------------------------------
 
 
-def _points(verdict: Verdict | None) -> tuple[float | None, float | None]:
-    return (verdict.points, verdict.max_points) if verdict is not None else (None, None)
+NO_SUCH = (None, None)
 
 
-def _differing(before: Sequence[Verdict], after: Sequence[Verdict]) -> list[str]:
+def _points(document: VerdictFile) -> dict[str, tuple[float | None, float | None]]:
+    """Id of a check -> its points, and how many can be had; what a person grades has none of the program.
+
+    A verdict file has of what people grade only how many points there are together, so several are one entry.
+    """
+    found: dict[str, tuple[float | None, float | None]]
+    found = {verdict.check: (verdict.points, verdict.max_points) for verdict in document.verdicts}
+    if document.manual:
+        rest = document.max_score - sum(verdict.max_points for verdict in document.verdicts)
+        found[", ".join(document.manual)] = None, round(rest, DIGITS)
+    return found
+
+
+def _differing(before: VerdictFile, after: VerdictFile) -> list[str]:
     """Ids of the checks whose points differ, those that can be had among them; in the lab's order, gone ones last."""
-    old, new = ({verdict.check: verdict for verdict in verdicts} for verdicts in (before, after))
-    return [id for id in dict.fromkeys([*new, *old]) if _points(old.get(id)) != _points(new.get(id))]
+    old, new = _points(before), _points(after)
+    return [id for id in dict.fromkeys([*new, *old]) if old.get(id, NO_SUCH) != new.get(id, NO_SUCH)]
 
 
 def _changes(
@@ -236,33 +255,45 @@ def _changes(
     reasons: Mapping[str, str],
     by_hand: Mapping[tuple[str, str, str], float],
 ) -> list[Change]:
-    old, new = ({verdict.check: verdict for verdict in document.verdicts} for document in (before, after))
+    old, new = _points(before), _points(after)
+    given = _given(by_hand, after)
     made = []
-    for id in _differing(before.verdicts, after.verdicts):
-        (points, of), (now, now_of) = _points(old.get(id)), _points(new.get(id))
+    for id in _differing(before, after):
+        (points, of), (now, now_of) = old.get(id, NO_SUCH), new.get(id, NO_SUCH)
         made.append(
             Change(
                 at=judge.now(), kit_version=__version__, student=after.student, lab=after.lab, check=id,
                 before=points, before_of=of, after=now, after_of=now_of, reason=reasons[id],
-                by_hand=by_hand.get((after.student, after.lab, id)), submission_sha256=after.submission_sha256,
+                by_hand=given(id), submission_sha256=after.submission_sha256,
                 judged_before=before.judged_by, judged_by=after.judged_by, replaced=before.graded_at,
             )
         )  # fmt: skip
     return made
 
 
+def _given(by_hand: Mapping[tuple[str, str, str], float], document: VerdictFile) -> Callable[[str], float | None]:
+    """For an entry of :func:`_points`: the points that a person gave, or None."""
+
+    def of(id: str) -> float | None:
+        keys = [(document.student, document.lab, check) for check in id.split(", ")]
+        return sum(by_hand[key] for key in keys if key in by_hand) if by_hand.keys() & set(keys) else None
+
+    return of
+
+
 def _reasons(
     before: VerdictFile, after: VerdictFile, lab: Lab, stored: Evidence, found: Rejudged, course: Course
 ) -> dict[str, str]:
     """Why the points of each check changed, found out by judging again with one change after the other."""
-    differing = _differing(before.verdicts, after.verdicts)
+    differing = _differing(before, after)
     if not differing:
         return {}
     steps = [("the check's rules changed", stored), *found.steps]
     judgements = [(words, judge.verdicts(lab, evidence)) for words, evidence in steps[:-1]]
     judgements.append((steps[-1][0], found.verdicts))
-    old = {verdict.check: verdict for verdict in before.verdicts}
-    new = {verdict.check: verdict for verdict in found.verdicts}
+    old, new = _points(before), _points(after)
+    was = {verdict.check: verdict for verdict in before.verdicts}
+    is_ = {verdict.check: verdict for verdict in found.verdicts}
     versions = _versions(before, after)
     told = {}
     for id in differing:
@@ -272,17 +303,17 @@ def _reasons(
         elif id not in new:
             parts.append("the check is gone")
         else:
-            status = old[id].status
-            for words, verdicts in judgements:
+            status = was[id].status if id in was else ""
+            for words, verdicts in judgements if id in was and id in is_ else ():
                 [seen] = [verdict.status for verdict in verdicts if verdict.check == id]
                 if seen != status:
                     parts.append(words)
                 status = seen
-            if old[id].max_points != new[id].max_points:
+            if old[id][1] != new[id][1]:
                 change = course.labs.changes.get(lab.slug)
-                owner = "class/course.toml" if change and id in change.points else "lab.toml"
+                owner = "class/course.toml" if change and set(id.split(", ")) & set(change.points) else "lab.toml"
                 parts.append(f"points changed, now those of {owner}")
-        parts += _circumstances(old.get(id), new.get(id))
+        parts += _circumstances(was.get(id), is_.get(id))
         told[id] = f"{'; '.join(parts or ['judged again'])} ({versions})"
     return told
 
@@ -316,9 +347,11 @@ def _change(before: VerdictFile, after: VerdictFile) -> str:
         for verdict in after.verdicts
         if old.get(verdict.check) != verdict.status
     ]
-    if not changed and before.score == after.score:
+    if not changed and (before.score, before.max_score) == (after.score, after.max_score):
         return ""
     points = f"{before.score or 0:g} → {after.score or 0:g} points."
+    if before.max_score != after.max_score:
+        points = f"{before.score or 0:g} of {before.max_score:g} → {after.score or 0:g} of {after.max_score:g} points."
     return f"{points} {'; '.join(changed)}".replace("_", " ").strip()
 
 
@@ -358,7 +391,10 @@ class Keeper:
         same = before is not None and before.evidence is not None and before.submission_sha256 == outcome.sha256
         if before is None or not same or outcome.evidence is None:
             return []
-        new = {"verdicts": tuple(outcome.verdicts), "judged_by": outcome.judged_by, "lab_version": lab.version}
+        new = {
+            "verdicts": tuple(outcome.verdicts), "judged_by": outcome.judged_by, "lab_version": lab.version,
+            "manual": lab.by_hand, "max_score": lab.total,
+        }  # fmt: skip
         after = before.model_copy(update=new)
         by_id = {verdict.check: verdict for verdict in outcome.verdicts}
         raised = [
@@ -369,7 +405,7 @@ class Keeper:
         said = "; ".join(["the same submission was graded again", *raised])
         reasons = {
             id: f"{'; '.join([said, *_circumstances(None, by_id.get(id))])} ({_versions(before, after)})"
-            for id in _differing(before.verdicts, after.verdicts)
+            for id in _differing(before, after)
         }
         return self._told(before, after, reasons)
 

@@ -177,9 +177,10 @@ def _cells(notebook: Any) -> dict[str, SourceCell]:
 
 def _settle(gradebook: Any, lab: Lab) -> None:
     """Record what people gave for a lab, before its submissions are entered anew because its cells changed."""
-    cells = Cells.of(lab)
+    about = {version.version: Cells.of(version) for version in lab.every_version()}
     for submission in gradebook.find_assignment(lab.slug).submissions:
         student, document = submission.student_id, store.read(submission.student_id, lab.slug)
+        cells = about[document.lab_version if document else lab.version]
         for row in submission.notebooks:
             shown = by_hand.before(student, lab.slug, cells, row, document)
             by_hand.settle(gradebook, student, lab.slug, row, shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -205,10 +205,14 @@ class Lab(_Part):
     def most_points(self) -> dict[str, float]:
         """The points of each check in that version which gives it the most; also of checks that have gone."""
         most: dict[str, float] = {}
-        for version in range(1, self.newest + 1):
-            for id, points in self.at(version).points.items():
+        for lab in self.every_version():
+            for id, points in lab.points.items():
                 most[id] = max(points, most.get(id, 0.0))
         return most
+
+    def every_version(self) -> Iterator[Lab]:
+        """The lab in each of its versions, the first one first."""
+        return (self.at(version) for version in range(1, self.newest + 1))
 
     @property
     def newest(self) -> int:

@@ -248,7 +248,7 @@ def in_gradebook():
     with Gradebook(released.database()) as book:
         return {
             submission.student_id: (
-                round(submission.score - submission.late_submission_penalty, 4),
+                round(max(0.0, submission.score - submission.late_submission_penalty), 4),
                 submission.needs_manual_grade,
             )
             for submission in book.find_assignment(SLUG).submissions
@@ -308,7 +308,7 @@ def as_formgrader_lists_them():
     with Gradebook(released.database()) as book:
         off = {s.student_id: s.late_submission_penalty for s in book.find_assignment(SLUG).submissions}
     return {
-        row["student"]: (round(row["score"] - off[row["student"]], 4), row["needs_manual_grade"])
+        row["student"]: (round(max(0.0, row["score"] - off[row["student"]]), 4), row["needs_manual_grade"])
         for row in listed
         if row["autograded"]
     }

@@ -75,6 +75,16 @@ def test_a_run_that_is_repeated_after_a_kill_leaves_the_journal_as_without_one(c
         journal.file().read_bytes().index(content[:cut])  # only added to
 
 
+def test_a_line_that_was_torn_while_the_journal_was_open_spoils_none_behind_it(home):
+    """As a full disk leaves one: the call fails half way, and the run goes on with the next student."""
+    open_ = Journal.opened()
+    open_.add([change()])
+    with journal.file().open("ab") as out:
+        out.write(change(student="ben").content()[:40])
+    open_.add([change(student="cleo")])
+    assert [one.student for one in lines()] == ["ada", "cleo"]
+
+
 def test_a_repeated_line_is_read_as_it_stands_and_not_written_once_more(home):
     Journal.opened().add([change()])
     with journal.file().open("ab") as out:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from autograder.errors import CourseError
 from autograder.grading import lateness
+from autograder.grading.identity import Identity
 from autograder.grading.lateness import Amount, Deadline, judged, late
-from autograder.grading.receipts import Receipt
+from autograder.grading.receipts import Ledger, Receipt
+from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.overlay import Overlay
 
 DUE = datetime(2026, 11, 20, 23, 59, tzinfo=timezone(timedelta(hours=1)))
@@ -44,6 +46,29 @@ def test_after_until_nothing_is_left():
     found = late(DUE + timedelta(days=30, seconds=1), TENTH, 7.5, 8)
     assert found.closed and found.penalty == 7.5 and "no points" in found.remark
     assert not late(DUE + timedelta(days=30), TENTH, 7.5, 8).closed
+
+
+def verdict(max_score):
+    return VerdictFile(
+        lab="04-tagging", lab_version=1, kit_version="1", student="ada", course="c", course_key="k", source="ada.zip",
+        submission_sha256="0" * 64, written_at="", graded_at="2026-11-01T10:00:00+00:00", identity=Identity(),
+        status="graded", checks={}, score=max_score, max_score=max_score, claimed=0, evidence=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("extra", [-8, -3, 0, 1, 50])
+@pytest.mark.parametrize(
+    ("deadline", "days"),
+    [(TENTH, 0), (TENTH, 2), (TENTH, 9), (TENTH, 31), (Deadline(DUE, Amount(3), Amount(20)), 5)],
+    ids=["in time", "late", "cap", "closed", "cap above the maximum"],
+)
+def test_nbgrader_and_the_exports_take_off_the_same_also_of_extra_credit(deadline, days, extra):
+    at = DUE + timedelta(days=days)
+    when = lateness.Timing(Ledger([receipt(at)]), lateness.Deadlines({("04-tagging", "*"): deadline}))
+    document, score = verdict(8), 8.0 + extra
+    nbgraders = max(0.0, score - (when.penalty(document) or 0.0))
+    assert nbgraders == pytest.approx(score - when.of(document, score).penalty)
+    assert nbgraders == 0 or days < 31
 
 
 def test_no_more_is_taken_off_than_there_is():

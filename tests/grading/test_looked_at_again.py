@@ -207,6 +207,77 @@ def test_extra_credit_alone_is_looked_at_too(course, submit):
     assert flagged() == set() and held()["double"] == (0, None, 0.5, False)
 
 
+@pytest.fixture
+def upgrade(kit, lab, course):
+    """Version 2 has another check of the code task; ``gone``: and another task in its place."""
+
+    def upgraded(gone):
+        task = "triple" if gone else "double"
+        toml, source = kit / "labs" / SLUG / "lab.toml", kit / "solutions" / SLUG / f"{SLUG}.py"
+        changes = [
+            ("version = 1", "version = 2"),
+            ('id = "double"\ntasks = ["double"]\n', 'id = "double"\ntasks = ["double"]\nuntil = 1\n'),
+            ('[[checks]]\nid = "engine"', f'[[checks]]\nid = "settings"\ntasks = ["{task}"]\nsince = 2\npoints = 2\n'
+             'hints = ["1", "2", "3"]\n\n[[checks]]\nid = "engine"'),
+        ]  # fmt: skip
+        if gone:
+            changes += [("seconds = 1\n", "seconds = 1\nuntil = 1\n\n"
+                         '[tasks.triple]\nfunction = "triple"\nseconds = 1\nsince = 2\n')]  # fmt: skip
+        edit(toml, *changes)
+        edit(source, ('"grade_id": "double"', '"grade_id": "settings"'), ('check("double")', 'check("settings")'))
+        if gone:
+            edit(source, ("task-double", "task-triple"), ("task:double", "task:triple"), ("def double", "def triple"))
+        checks = kit / "checks/tiny/checks.py"
+        checks.write_text(checks.read_text() + '\n\n@check("settings", trust="recomputed")\ndef settings(e):\n'
+                          '    """The settings are there"""\n')  # fmt: skip
+        manifest._load.cache_clear()
+        importlib.reload(lab.code())
+        return people.load()
+
+    return upgraded
+
+
+def edit(file, *changes):
+    text = file.read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["check", "task"])
+@pytest.mark.parametrize("way", ["sync", "autograde"])
+def test_the_answer_to_a_check_of_an_earlier_version_is_looked_at_when_it_changes(
+    upgrade, submit, gone, way, ada, tmp_path
+):
+    """Both submissions are of version 1, which has the check; the kit's newest version has not."""
+
+    def sync():
+        nbgrader("autograde", SLUG, "--force") if way == "autograde" else gradebook.sync(course)
+
+    first, second = (ada.files(source, why="Because.") for source in (WRONG, OTHER_WRONG))
+    tools = Tools(ada.course, sandbox=LocalRunner, probe=kind_probe)
+
+    def hand_in(files):
+        outcome = judge.judge("ada.zip", ada.zip(tmp_path / "zips", files), tools)
+        assert outcome.status == "graded", outcome.problems
+        store.record(outcome, Identity(), course, manifest.find(SLUG).at(1))
+
+    course = upgrade(gone)
+    hand_in(first)
+    gradebook.sync(course)
+    save("double", points=1.5)
+    save("why", points=1)
+    sync()
+    assert flagged() == set()
+    hand_in(first)
+    sync()
+    assert flagged() == set()
+    hand_in(second)
+    sync()
+    assert flagged() == {"double"}
+
+
 def reworded(document):
     """The verdicts of a kit that says the same in other words."""
     verdicts = tuple(one.model_copy(update={"found": one.found + " So it is."}) for one in document.verdicts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from dataclasses import replace
 
 import nbformat
@@ -15,7 +16,8 @@ from autograder.benchmarks import workers_ended
 from autograder.checks.api import Verdict, checks_of
 from autograder.cli import instructor
 from autograder.errors import EnvironmentProblem
-from autograder.grading import gradebook, journal, judge, people, probes, regrade, rules, store, workers
+from autograder.grading import by_hand as kept
+from autograder.grading import exports, gradebook, journal, judge, people, probes, regrade, rules, store, workers
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
@@ -132,6 +134,70 @@ def test_other_points_of_the_class(course, ada, grade):
     assert total == "90-tiny: 1 check changed (1 student), -1 points in all"
 
 
+def other_points(**points):
+    file = paths.classroom() / people.COURSE_FILE
+    given = ", ".join(f"{id} = {number}" for id, number in points.items())
+    file.write_text(file.read_text("utf-8") + f"\n[labs.{LAB}]\npoints = {{ {given} }}\n", encoding="utf-8")
+    return people.load()
+
+
+def test_other_points_of_what_a_person_grades(course, ada, grade):
+    grade(ada)
+    course = other_points(why=1)
+    [line, total] = preview(course).lines()
+    assert line.startswith(
+        "ada 90-tiny why: – of 1.5 → – of 1 points: points changed, now those of class/course.toml ("
+    )
+    assert total == "90-tiny: 1 check changed (1 student), +0 points in all"
+    [row] = run(course)
+    assert row.remarks[0] == "5.5 of 7 → 5.5 of 6.5 points." and [one.said() for one in told()] == [line]
+    assert store.read("ada", LAB).max_score == 6.5 and preview(course).is_empty
+    [row] = run(course)
+    assert row.remarks[0] == "No change." and len(told()) == 1
+
+
+@pytest.mark.slow  # the gradebook
+def test_points_by_hand_out_of_other_ones_are_looked_at(course, ada, ben, grade, by_hand):
+    """A person gave all of 1.5 points, of which there is one now; what was given of as many as before holds."""
+    for student in (ada, ben):
+        grade(student)
+    gradebook.sync(course)
+    by_hand("ada", "why", 1.5)
+    by_hand("ben", "engine", 0.5)
+    gradebook.sync(course)
+    course = other_points(why=1)
+    [line, _, _] = preview(course).lines()
+    assert "The 1.5 points given by hand stay and count. They are more than can be had now" in line
+    run(course)
+    gradebook.sync(course)
+    assert cells("ada")["why"] == (None, 1.5, True) and cells("ben")["engine"] == (0.5, 0.5, False)
+    [entry] = [one for one in exports.entries(course) if (one.student, one.lab) == ("ada", LAB)]
+    assert (entry.status, entry.ungraded) == ("needs review", ("why",))
+    state = kept.mark("ada", LAB).cells["why"]
+    assert kept.reasons(kept.read("ada", LAB).cells["why"], state) == [
+        "The points were given of 1.5, and there are 1 now."
+    ]
+    by_hand("ada", "why", 1.0)
+    gradebook.sync(course)
+    assert cells("ada")["why"][1] == 1.0 and kept.read("ada", LAB).cells["why"].points_for == state
+
+
+@pytest.mark.slow  # the gradebook
+def test_what_an_earlier_kit_recorded_without_the_points_that_there_were_changes_nothing(course, ada, grade, by_hand):
+    grade(ada)
+    gradebook.sync(course)
+    by_hand("ada", "why", 1.5)
+    gradebook.sync(course)
+    for file in (kept.record_file("ada", LAB), kept.mark_file("ada", LAB)):
+        text = file.read_text("utf-8")
+        file.write_text(re.sub(r',\s*"most": [0-9.]+', "", text), encoding="utf-8")
+        assert file.read_text("utf-8") != text
+    course = other_points(why=1)
+    run(course)
+    gradebook.sync(course)
+    assert cells("ada")["why"] == (None, 1.5, False)
+
+
 def test_other_expected_results(course, ada, grade, kit):
     grade(ada, ada.files("def double(n):\n    return 3 * n\n"))
     for file, old, new in (
@@ -173,7 +239,7 @@ def test_a_check_that_is_new_or_gone(course, ada, grade):
     document = grade(ada)
     extra = Verdict(check="other", title="Other", status="passed", points=1, max_points=1, trust="proved")
     kept = [verdict for verdict in document.verdicts if verdict.check != "engine"]
-    store.write(document.model_copy(update={"verdicts": (*kept, extra)}))
+    store.write(document.model_copy(update={"verdicts": (*kept, extra), "max_score": 7.5}))
     lines = preview(course).lines()
     assert lines[0].startswith("ada 90-tiny engine: no such check → 0.5 of 0.5 points: the check is new (")
     assert lines[1].startswith("ada 90-tiny other: 1 of 1 → no such check points: the check is gone (")
@@ -269,6 +335,51 @@ def test_a_kill_between_journal_and_verdict_tells_nothing_twice(course, ada, ben
     run(course)
     assert [(change.student, change.check) for change in told()] == [("ada", "engine"), ("ben", "engine")]
     assert store.read("ada", LAB).score == store.read("ben", LAB).score == 5
+
+
+def test_evidence_of_a_submission_whose_verdict_a_kill_lost_is_not_taken_for_the_one_before(
+    course, ada, grade, rewrite, monkeypatch
+):
+    before = grade(ada)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", lambda document: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            grade(ada, ada.files(SOLVED.replace("2", "3")))
+    assert preview(course).lines() == [f"ada 90-tiny: cannot be judged: {regrade.FOREIGN}"]
+    [row] = run(course)
+    assert row.is_open and row.remarks == (regrade.FOREIGN,) and "Grade the submission again" in regrade.FOREIGN
+    assert store.read("ada", LAB) == before and told() == []
+    grade(ada)
+    without_engine(rewrite)
+    [row] = run(course)
+    assert (row.status, row.score) == ("graded", 5)
+
+
+def test_evidence_of_an_earlier_kit_names_no_submission_and_is_judged(course, ada, grade, rewrite):
+    document = grade(ada)
+    evidence = store.evidence_of(document)
+    assert evidence.submission_sha256 == document.submission_sha256
+    store.evidence_file("ada", LAB).write_bytes(judge.packed(evidence.model_copy(update={"submission_sha256": None})))
+    without_engine(rewrite)
+    [row] = run(course)
+    assert (row.status, row.score) == ("graded", 5)
+
+
+def test_what_a_kill_left_is_graded_from_its_zip_where_that_is_at_hand(
+    course, ada, grade, tmp_path, graded, rewrite, monkeypatch
+):
+    ada.zip(tmp_path / "zips")
+    graded()
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", lambda document: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            grade(ada, ada.files(SOLVED.replace("2", "3")))
+    ada.zip(tmp_path / "zips")
+    without_engine(rewrite)
+    [row] = graded()
+    assert (row.status, row.score) == ("graded", 5)
+    document = store.read("ada", LAB)
+    assert store.evidence_of(document).submission_sha256 == document.submission_sha256
 
 
 def test_there_and_back_and_there_again_are_three_changes(course, ada, grade, rewrite):

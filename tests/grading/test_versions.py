@@ -9,23 +9,45 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from nbgrader.api import Gradebook
 
 from autograder import paths
 from autograder.errors import CourseError
-from autograder.grading import exports, gradebook, judge, people, regrade, released, rules, store, workers
+from autograder.grading import (
+    exports,
+    gradebook,
+    judge,
+    people,
+    probes,
+    regrade,
+    released,
+    rules,
+    sandbox,
+    store,
+    workers,
+)
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Owners
 from autograder.grading.people import Course, Person
 from autograder.labs import manifest, release, students, versions, workspace
+from autograder.services import engine, orphans
 
 from ..formats import frozen
 from .doubles import LocalRunner, kind_probe
 from .submissions import Student
 
+READY = Batch.ready
 V1, V2 = 7.0, 8.5  # points of the two versions
+
+
+class Engine:
+    """A client that nothing is asked of."""
+
+    def close(self):
+        pass
 
 
 class Kit:
@@ -41,11 +63,11 @@ class Kit:
 @pytest.fixture(autouse=True)
 def no_engine(monkeypatch):
     @contextlib.contextmanager
-    def engine(self, plan):
+    def ready(self, plan):
         yield set()
 
     monkeypatch.setattr(workers, "_kit", Kit())
-    monkeypatch.setattr(Batch, "ready", engine)
+    monkeypatch.setattr(Batch, "ready", ready)
 
 
 @pytest.fixture
@@ -204,6 +226,51 @@ def test_each_is_judged_by_the_version_that_it_was_written_with(course, ada, ben
     assert not store.read("ben", "90-tiny").problems and not store.read("ada", "90-tiny").problems
 
 
+@pytest.fixture
+def upgrade_to_no_probe(upgrade, kit):
+    """As ``upgrade``, and version 2 needs no probe."""
+
+    def upgraded():
+        lab = upgrade()
+        edit(kit / "labs/90-tiny/lab.toml", ('probes = ["round-trip"]\n', "probes = []\n"),
+             ("[versions.1.points]\n", '[versions.1]\nprobes = ["round-trip"]\n\n[versions.1.points]\n'))  # fmt: skip
+        manifest._load.cache_clear()
+        return manifest.find(lab.slug)
+
+    return upgraded
+
+
+def test_versions_with_other_probes_have_the_same_rules(upgrade_to_no_probe, monkeypatch):
+    lab = upgrade_to_no_probe()
+    before = rules.fingerprint(lab)
+    monkeypatch.setitem(probes.PROBES, "round-trip", replace(probes.PROBES["round-trip"], version=2))
+    one, two = lab.at(1), lab.at(2)
+    assert (one.probes, two.probes) == (("round-trip",), ())
+    assert rules.fingerprint(one) == rules.fingerprint(two) != before
+
+
+def test_a_run_has_ready_what_each_version_in_it_needs(course, ada, ben, box, upgrade_to_no_probe, monkeypatch):
+    """Ben comes last, and his version needs no probe; Ada's does, and both are judged by rules that are the same."""
+    ada.zip(box)
+    lab = upgrade_to_no_probe()
+    people.register(list(course.roster.values()))
+    course = people.load()
+    with_values(of("ben", course, lab)).zip(box)
+    prepared = []
+    monkeypatch.setattr(Batch, "ready", READY)
+    monkeypatch.setattr(engine, "connect", Engine)
+    monkeypatch.setattr(orphans, "sweep", lambda *a: None)
+    monkeypatch.setattr(sandbox, "build", lambda *a: prepared.append("sandbox"))
+    monkeypatch.setattr(probes, "prepare", lambda names, *a: prepared.extend(sorted(names)))
+    monkeypatch.setitem(probes.PROBES, "round-trip", replace(probes.PROBES["round-trip"], version=2))
+    monkeypatch.setattr(workers, "close", lambda: None)
+    rows = grade(course, box)
+    assert prepared == ["sandbox", "round-trip"]
+    assert {id: row.status for id, row in rows.items()} == {"ada": "graded", "ben": "graded"}
+    assert {store.read(id, "90-tiny").judged_by for id in rows} == {rules.fingerprint(lab)}
+    assert (store.read("ada", "90-tiny").lab_version, store.read("ben", "90-tiny").lab_version) == (1, 2)
+
+
 def test_an_old_version_cannot_be_claimed_to_escape_a_check(course, box, upgrade):
     lab = upgrade()
     people.register([*course.roster.values(), Person("dora")])
@@ -321,6 +388,21 @@ def test_values_of_a_class_of_version_0_1_0_are_those_of_its_evidence(home, monk
                 lab = course.lab(document.lab, document.lab_version)
                 given, kept = course.parameters(document.student, lab), store.evidence_of(document).parameters
                 assert {name: value for name, value in given.items() if name != "_fleets"} == kept
+
+
+def test_somebody_of_version_0_1_0_who_leaves_and_comes_back_has_the_same_values(home, monkeypatch):
+    frozen.unpack(home)
+    frozen.other_lists(monkeypatch)
+    before = people.load()
+    [one, *others] = before.roster.values()
+    had = {slug: before.parameters(one.id, before.lab(slug, 1)) for slug in before.labs.slugs()}
+    people.register(others)
+    people.register([one, *others])
+    after = people.load()
+    for slug, values in had.items():
+        has = after.parameters(one.id, after.lab(slug, 1))
+        assert {name: has[name] for name in values} == values, slug
+        assert after.first_version(one.id, slug) == 1
 
 
 # -- the student's side ----------------------------------------------------------------------------------------------
