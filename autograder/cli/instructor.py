@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from autograder import paths
-from autograder.errors import CourseError, Exit
+from autograder.errors import CourseError, EnvironmentProblem, Exit
 
 if TYPE_CHECKING:
     from autograder.grading.exports import Entry
@@ -240,6 +240,7 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
             found=f"--format {form}",
             next_step="Leave them out, or choose another format.",
         )
+    _up_to_date(course)
     made, outdated = exports.entries(course), exports.outdated(course)
     left_out: tuple[str, ...] = ()
     if lab is None:
@@ -259,6 +260,20 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
         click.echo(f"{len(outdated)} of these were graded before a lab's checks or points changed.", err=True)
         click.echo("Next: python3 course.py regrade, then export again.", err=True)
     sys.exit(int(Exit.NO if left_out else Exit.OK))
+
+
+def _up_to_date(course: Course) -> None:
+    """Have in the gradebook what a killed run left out of it. Where that cannot be, no export holds those points."""
+    from autograder.grading import gradebook, store
+    from autograder.services import installation
+
+    if not any(document.evidence for document in store.every()):
+        return
+    try:
+        with installation.locked("grade", wait=1.0):
+            gradebook.sync(course)
+    except EnvironmentProblem as problem:
+        click.echo(f"The gradebook was not brought up to date: {problem.found}.", err=True)
 
 
 def _for_canvas(
@@ -338,9 +353,11 @@ def formgrader(port: int | None) -> None:
     """
     from autograder.grading import exports, gradebook, people
     from autograder.grading import formgrader as server
+    from autograder.services import installation
 
     course = people.load()
-    gradebook.sync(course)
+    with installation.locked("grade", wait=1.0):
+        gradebook.sync(course)
     outdated = exports.outdated(course)
     if outdated:
         _note(f"{len(outdated)} submissions were judged before a lab's checks or points changed; they show no points.")

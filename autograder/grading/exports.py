@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field
 from nbgrader.api import Gradebook
 
 from autograder.errors import CourseError
-from autograder.grading import lateness, states, store
+from autograder.grading import gradebook, lateness, states, store
+from autograder.grading.gradebook import ByHand
 from autograder.grading.lateness import Timing
 from autograder.grading.lms import NOBODY
 from autograder.grading.nbgrader_steps import score_of
@@ -28,6 +29,7 @@ from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
 TOTAL = "total"
+BEHIND = "It is not in the gradebook yet. Run the same `python3 course.py grade` again."
 UNKNOWN = "?"  # instead of a lab, where nobody knows which one a refused submission is for
 COLUMNS = {
     "student": "the student's id; empty where nobody knows whose a refused submission is (these rows come first)",
@@ -73,10 +75,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Given:
-    """What the gradebook has for one submission: points before anything is taken off, and what is open."""
+    """What the gradebook has for one submission: points before anything is taken off, what is open, what is by hand."""
 
     score: float = 0.0
     ungraded: tuple[str, ...] = ()
+    by_hand: ByHand = field(default_factory=ByHand)
 
 
 @dataclass
@@ -88,6 +91,7 @@ class _Class:
     documents: dict[tuple[str, str], VerdictFile]
     graded: dict[tuple[str, str], Given]
     stale: set[tuple[str, str]]
+    behind: set[tuple[str, str]]
     refused: dict[tuple[str, str], Receipt] = field(default_factory=dict)
     unknown: list[Receipt] = field(default_factory=list)
 
@@ -120,13 +124,14 @@ class _Class:
         if refused is not None and refused.order > receipt.order:
             remarks.append(f"A later submission was refused ({refused.name}, {said(refused)}): {refused.refused}")
         if document.evidence is None or key not in self.graded:
-            remarks[:0] = document.problems or [
-                "It is not in the gradebook. Run the same `python3 course.py grade` again."
-            ]
+            remarks[:0] = document.problems or [BEHIND]
             return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
         if key in self.stale:  # its points are out of other ones
             remarks.insert(0, "Graded before the lab's checks or points changed. Run `python3 course.py regrade`.")
             return self._entry(person, lab, states.NEEDS_REVIEW, receipt, document, *remarks)
+        if key in self.behind:  # its points are those of an earlier submission or verdict
+            remarks.insert(0, BEHIND)
+            return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
         given = self.graded[key]
         late = self.when.of(document, given.score)
         remarks[:0] = [late.remark] if late.remark else []
@@ -192,7 +197,8 @@ def entries(course: Course) -> list[Entry]:
             next_step="Run: python3 course.py grade FOLDER",
         )
     stale = {(document.student, document.lab) for document in outdated(course)}
-    whole = _Class(course, when, documents, _graded(course) if documents else {}, stale)
+    behind = gradebook.behind(course) if documents else set()
+    whole = _Class(course, when, documents, _graded(course) if documents else {}, stale, behind)
     students = set(course.roster or ()) | {id for id, _ in documents} | {id for id, _ in whole.refused}
     labs = course.labs.every()
     made = whole.heads()
@@ -234,17 +240,18 @@ def _total(own: Sequence[Entry]) -> Entry:
 def _graded(course: Course) -> dict[tuple[str, str], Given]:
     """(student, lab) -> what the gradebook has; what a person has to look at again keeps its points and is open."""
     found: dict[tuple[str, str], Given] = {}
-    with Gradebook(database(), course.id) as gradebook:
-        for assignment in gradebook.assignments:
+    with Gradebook(database(), course.id) as book:
+        for assignment in book.assignments:
             for submission in assignment.submissions:
                 score, ungraded = 0.0, []
-                for notebook in submission.notebooks:
-                    for grade in notebook.grades:
-                        value = score_of(grade)
-                        score += value or 0.0
-                        if value is None or grade.needs_manual_grade:  # else it was given for what is there no more
-                            ungraded.append(grade.cell.name)
-                found[submission.student_id, assignment.name] = Given(score, tuple(sorted(ungraded)))
+                grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+                for grade in grades:
+                    value = score_of(grade)
+                    score += value or 0.0
+                    if value is None or grade.needs_manual_grade:  # else it was given for what is there no more
+                        ungraded.append(grade.cell.name)
+                given = Given(score, tuple(sorted(ungraded)), ByHand.of(grades))
+                found[submission.student_id, assignment.name] = given
     return found
 
 

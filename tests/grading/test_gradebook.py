@@ -19,9 +19,11 @@ from nbgrader.api import Gradebook
 
 from autograder import paths
 from autograder.cli import instructor
+from autograder.errors import EnvironmentProblem
 from autograder.grading import (
     exports,
     feedback,
+    formgrader,
     gradebook,
     judge,
     lateness,
@@ -36,6 +38,7 @@ from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
 from autograder.grading.receipts import Receipt
 from autograder.labs import manifest, release
+from autograder.services import installation
 
 from .doubles import LocalRunner, kind_probe
 from .submissions import Student
@@ -428,6 +431,35 @@ def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade
     assert json.loads(exports.as_json(listed))[0]["score"] == 6.5
     moodle = platforms.moodle(listed, course.labs.find("90-tiny"))
     assert moodle.text.splitlines() == ["ID number,Email address,Full name,90-tiny", "ada,ada@example.org,Ada,6.5"]
+
+
+def test_what_a_killed_run_left_out_of_the_gradebook_is_in_no_final_score(course, ada, grade):
+    grade(ada)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    assert (exported()["ada", "90-tiny"].score, exported()["ada", "90-tiny"].status) == (6.5, "graded")
+    half = "def double(n):\n    return n\n"
+    for files_ in (ada.files(half), ada.files(why="Another answer.")):  # other points, and the same for another answer
+        grade(ada, files_)
+        entry = exported()["ada", "90-tiny"]
+        assert (entry.score, entry.status) == (0, "not graded") and "not in the gradebook" in entry.remark
+    with installation.locked("grade"):  # another command is at it
+        done = CliRunner().invoke(instructor.export, ["--format", "json"])
+    assert done.exit_code == 0 and "was not brought up to date" in done.stderr
+    assert json.loads(done.stdout)[0]["status"] == "not graded"
+    done = CliRunner().invoke(instructor.export, ["--format", "json"])
+    [told] = [e for e in json.loads(done.stdout) if (e["student"], e["lab"]) == ("ada", "90-tiny")]
+    assert (told["score"], told["status"], told["ungraded"]) == (6.5, "needs review", ["why"])
+    assert exported()["ada", "90-tiny"].status == "needs review"
+
+
+def test_the_formgrader_waits_for_a_run_that_fills_the_gradebook(course, ada, grade, monkeypatch):
+    grade(ada)
+    monkeypatch.setattr(formgrader, "serve", lambda port, ready: 0)
+    with installation.locked("grade"):
+        done = CliRunner().invoke(instructor.formgrader, [])
+    assert isinstance(done.exception, EnvironmentProblem) and rows() == []
+    assert CliRunner().invoke(instructor.formgrader, []).exit_code == 0 and rows() != []
 
 
 def other_points(points):
