@@ -218,11 +218,13 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
 
     canvas and moodle: a file for their grade import, with one lab and with those students whose score is final. For
     Canvas the scores are filled into its own export (--canvas-export), so that they land in the assignment that is
-    there. What has no score is left out, since an empty cell would clear the grade.
+    there; which column that is stands on stderr. A row that may be about two people is left alone, and so are two rows
+    about one. What has no score is left out, since an empty cell would clear the grade.
 
     A status is graded, needs review (a person has to look), refused, missing or not graded (a fault of the grader).
 
-    Ends with 1 when somebody's final score could not be placed in Canvas's file, else with 0.
+    The gradebook is brought up to date first. Ends with 1 when somebody's final score could not be placed in Canvas's
+    file, else with 0.
     """
     from autograder.grading import exports, people, platforms
 
@@ -289,10 +291,11 @@ def _for_canvas(
             next_step="In Canvas open Grades, choose Export, and name that file with --canvas-export.",
         )
     done = platforms.canvas(made, course.labs.find(lab), canvas_export, column)
+    click.echo(f"Filled in: the column {done.column!r}.", err=True)
     for remark in done.remarks:
         click.echo(remark, err=True)
     if done.left_out:
-        click.echo(f"Not in {canvas_export.name}, so not in this file: {', '.join(done.left_out)}", err=True)
+        click.echo(f"Not found in {canvas_export.name}, so not in this file: {', '.join(done.left_out)}", err=True)
     return done.text, done.left_out
 
 
