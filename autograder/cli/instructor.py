@@ -102,8 +102,9 @@ def grade(
     else from when this command saw it first; class/received.jsonl keeps it. The students' clocks decide nothing.
     Deadlines stand in class/deadlines.csv.
 
-    Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review because
-    nobody knows whether it was late (the table says why).
+    Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review (the table
+    says why): nobody knows whether it was late, it is somebody else's work, or points by hand were given for earlier
+    work. A written task that waits for its points is no reason for 1.
     """
     from autograder.grading import batch, lms, people
     from autograder.services import installation
@@ -130,7 +131,7 @@ def grade(
     with _progress(as_json) as progress:
         rows = work.run(list(submissions), lambda plan: progress.begin("grading", plan.size), progress.row)
         with installation.locked("grade", wait=1.0):
-            _into_gradebook(course, progress)
+            rows = _into_gradebook(course, rows, progress)
     _show(rows, as_json, feedback=not passing)
     sys.exit(int(Exit.NO if any(row.is_open for row in rows) else Exit.OK))
 
@@ -150,8 +151,8 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
     and comments given by hand stay. Every point that changes is printed with its reason, and kept as a line of
     class/changes.jsonl.
 
-    Ends with 0 when everything could be judged, else 1. With --dry-run: 0 when nothing would change, 1 when something
-    would, cannot be judged, or rests on an older result of a probe.
+    Ends with 0 when everything could be judged and nothing needs review, as with `grade`, else 1. With --dry-run: 0
+    when nothing would change, 1 when something would, cannot be judged, or rests on an older result of a probe.
     """
     from autograder.grading import people, regrade
     from autograder.grading.journal import Change
@@ -174,7 +175,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
             preview = regrade.preview(found, course, processes, progress.step)
         else:
             rows = regrade.run(found, course, progress.row, processes, changes.extend)
-            _into_gradebook(course, progress)
+            rows = _into_gradebook(course, rows, progress)
     if dry_run:
         _show_preview(preview, as_json)
         sys.exit(int(Exit.OK if preview.is_empty else Exit.NO))
@@ -376,11 +377,13 @@ def _note(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _into_gradebook(course: Course, progress: _Progress) -> None:
-    from autograder.grading import gradebook
+def _into_gradebook(course: Course, rows: list[Row], progress: _Progress) -> list[Row]:
+    """Fill the gradebook; the rows with what it says of points by hand."""
+    from autograder.grading import exports, gradebook
 
     progress.begin("gradebook and feedback", gradebook.stale_count())
     gradebook.sync(course, progress.step)
+    return exports.reviewed(rows, course)
 
 
 def _show(rows: list[Row], as_json: bool, *, feedback: bool = True) -> None:

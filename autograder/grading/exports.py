@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from nbgrader.api import Gradebook
 
@@ -24,11 +24,13 @@ from autograder.grading.nbgrader_steps import score_of
 from autograder.grading.people import Course, Person
 from autograder.grading.receipts import Receipt, said
 from autograder.grading.released import database
+from autograder.grading.report import Row
 from autograder.grading.states import State
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
 TOTAL = "total"
+SETTLED = "A person gave points for what could not be judged."
 BEHIND = "It is not in the gradebook yet. Run the same `python3 course.py grade` again."
 UNKNOWN = "?"  # instead of a lab, where nobody knows which one a refused submission is for
 COLUMNS = {
@@ -80,6 +82,53 @@ class Given:
     score: float = 0.0
     ungraded: tuple[str, ...] = ()
     by_hand: ByHand = field(default_factory=ByHand)
+
+
+def to_review(document: VerdictFile, by_hand: ByHand) -> list[str]:
+    """Why a person has to look at graded work besides open written answers, in sentences; none where nobody has to.
+
+    Somebody else's work is in doubt until a person has given points for each of its parts.
+    """
+    said_ = []
+    if not document.identity.ok and not document.checks.keys() <= by_hand.settled:
+        said_.append(document.identity.message)
+    if by_hand.to_look_at:
+        cells = ", ".join(sorted(by_hand.to_look_at))
+        said_.append(f"Points by hand were given for an earlier submission and are to be looked at again: {cells}.")
+    return said_
+
+
+def not_judged(document: VerdictFile, by_hand: ByHand) -> list[str]:
+    """What the grader could not judge and no person has settled by points of their own, with the reasons."""
+    return [
+        f"{verdict.check}: {verdict.found}"
+        for verdict in document.verdicts
+        if verdict.status == "not_graded" and verdict.check not in by_hand.settled
+    ]
+
+
+def is_settled(document: VerdictFile, by_hand: ByHand) -> bool:
+    """Whether a person has given points for everything that the grader could not judge."""
+    open_ = [verdict for verdict in document.verdicts if verdict.status == "not_graded"]
+    return document.evidence is not None and bool(open_) and not not_judged(document, by_hand)
+
+
+def reviewed(rows: Sequence[Row], course: Course) -> list[Row]:
+    """The rows of a run as they are once the gradebook is up to date: with what a person has to look at, or settled."""
+    by_people = gradebook.by_people(course) if any(row.max_score is not None for row in rows) else {}
+    made = []
+    for row in rows:
+        document = store.read(row.student, row.lab) if row.max_score is not None and not row.is_passed_over else None
+        if document is None or document.evidence is None or document.submission_sha256 != row.sha256:
+            made.append(row)
+            continue
+        by_hand = by_people.get((row.student, row.lab), ByHand())
+        if row.status == "not_graded" and document.status == "not_graded" and is_settled(document, by_hand):
+            row = replace(row, status="graded", remarks=(SETTLED, *row.remarks))
+        why = tuple(to_review(document, by_hand))
+        fresh = tuple(sentence for sentence in why if sentence not in row.remarks)
+        made.append(replace(row, review=why, remarks=(*fresh, *row.remarks)))
+    return made
 
 
 @dataclass
@@ -134,12 +183,14 @@ class _Class:
             return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
         given = self.graded[key]
         late = self.when.of(document, given.score)
-        remarks[:0] = [late.remark] if late.remark else []
+        doubts, open_ = to_review(document, given.by_hand), not_judged(document, given.by_hand)
         status = states.GRADED
-        if document.status == "not_graded":
+        if document.status == "not_graded" and not is_settled(document, given.by_hand):
             status = states.NOT_GRADED
-        elif given.ungraded or late.doubt:
+        elif given.ungraded or late.doubt or doubts:
             status = states.NEEDS_REVIEW
+        said_ = [*open_, *doubts, late.remark, document.identity.message, *document.problems]
+        remarks[:0] = [sentence for sentence in dict.fromkeys(said_) if sentence]
         return Entry(
             person.id, person.name, person.email, lab.slug,
             score=max(given.score - late.penalty, 0.0),

@@ -32,6 +32,7 @@ from autograder.grading import (
     receipts,
     regrade,
     released,
+    report,
     store,
 )
 from autograder.grading.identity import Identity
@@ -460,6 +461,69 @@ def test_the_formgrader_waits_for_a_run_that_fills_the_gradebook(course, ada, gr
         done = CliRunner().invoke(instructor.formgrader, [])
     assert isinstance(done.exception, EnvironmentProblem) and rows() == []
     assert CliRunner().invoke(instructor.formgrader, []).exit_code == 0 and rows() != []
+
+
+def settle_all(student):
+    """A person gives points for every part."""
+    for cell in ("pushed", "round-trip", "double", "engine", "why"):
+        give(student, cell, manual_score=0.5, needs_manual_grade=False)
+
+
+def row_after_the_run(course, document):
+    [row] = exports.reviewed([report.row_of(document, document.status)], course)
+    return row
+
+
+def test_somebody_elses_work_is_final_only_when_a_person_has_settled_each_part(course, ada, grade):
+    message = "This is the work of ben, not of ada: red-fox."
+    identity = Identity(ok=False, message=message, owner="ben")
+    document = grade(ada).model_copy(update={"identity": identity, "problems": ("The file x is missing.",)})
+    store.write(document)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
+    assert (entry.score, entry.status) == (6.5, "needs review")
+    assert entry.remark == f"{message} The file x is missing."
+    assert row.is_open and report.status(row)[0] == "needs review" and row.remarks.count(message) == 1
+    settle_all("ada")
+    entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
+    assert (entry.score, entry.status) == (2.5, "graded") and message in entry.remark
+    assert not row.is_open and message in row.remarks
+    other = identity.model_copy(update={"ok": True, "message": "Also holds what belongs to ben."})
+    store.write(document.model_copy(update={"identity": other}))
+    gradebook.sync(course)
+    assert exported()["ada", "90-tiny"].remark.startswith("Also holds what belongs to ben.")
+
+
+def test_a_person_settles_what_the_grader_could_not_judge(course, ada, grade):
+    document = grade(ada)
+    why = {"status": "not_graded", "points": None, "found": "The probe did not answer."}
+    verdicts = tuple(v.model_copy(update=why) if v.check == "round-trip" else v for v in document.verdicts)
+    document = document.model_copy(update={"status": "not_graded", "verdicts": verdicts})
+    rescored(document, **{"round-trip": None})
+    document = store.read("ada", "90-tiny")
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    entry = exported()["ada", "90-tiny"]
+    assert (entry.score, entry.status) == (5.5, "not graded")
+    assert entry.remark == "round-trip: The probe did not answer."
+    assert report.status(row_after_the_run(course, document))[0] == "not graded"
+    give("ada", "round-trip", manual_score=1.0, needs_manual_grade=False)
+    gradebook.sync(course)
+    entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
+    assert (entry.score, entry.status, entry.ungraded) == (6.5, "graded", ())
+    assert report.status(row)[0] == "graded" and row.remarks[0] == exports.SETTLED and not row.is_open
+
+
+def test_the_row_says_that_points_by_hand_are_to_be_looked_at_again(course, ada, grade):
+    assert not row_after_the_run(course, grade(ada)).is_open
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    document = grade(ada, ada.files(why="Another answer."))
+    gradebook.sync(course)
+    row, entry = row_after_the_run(course, document), exported()["ada", "90-tiny"]
+    assert row.is_open and report.status(row)[0] == "needs review"
+    assert "looked at again: why." in row.remarks[0] and row.remarks[0] == entry.remark
 
 
 def other_points(points):
