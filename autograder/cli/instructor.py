@@ -244,12 +244,16 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
             next_step="Leave them out, or choose another format.",
         )
     _up_to_date(course)
-    made, outdated = exports.entries(course), exports.outdated(course)
+    read = exports.read(course)
+    made, outdated = read.entries, read.outdated
     left_out: tuple[str, ...] = ()
     if lab is None:
         text = exports.as_csv(made) if form == "csv" else exports.as_json(made)
     elif form == "moodle":
-        text = platforms.moodle(made, course.labs.find(lab)).text
+        exported = platforms.moodle(made, course.labs.find(lab))
+        text = exported.text
+        for remark in exported.remarks:
+            click.echo(remark, err=True)
     else:
         text, left_out = _for_canvas(made, course, lab, canvas_export, column)
     if output is None:

@@ -147,11 +147,13 @@ class _Class:
     def __post_init__(self) -> None:
         """Sort what was refused: the last of each student and lab, and what nobody knows the owner of."""
         labs = set(self.course.labs.slugs())
+        former = {student for student, _ in self.documents}  # who has left the roster and was graded before
         for receipt in self.when.ledger.refused():
             if receipt.student == NOBODY:
                 continue
-            known = receipt.student and (self.course.roster is None or receipt.student in self.course.roster)
-            if known and receipt.lab in labs:
+            roster = self.course.roster
+            known = roster is None or receipt.student in roster or receipt.student in former
+            if receipt.student and known and receipt.lab in labs:
                 before = self.refused.get((receipt.student, receipt.lab))
                 if before is None or before.order < receipt.order:
                     self.refused[receipt.student, receipt.lab] = receipt
@@ -232,9 +234,27 @@ class _Class:
         ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Export:
+    """A class's gradebook at one moment.
+
+    Attributes:
+        entries: what was refused and belongs to nobody, then an entry for everybody on the roster (or who handed in)
+            and each lab of the class, and each student's total.
+        outdated: the verdicts that other rules or points gave than the present ones.
+    """
+
+    entries: list[Entry]
+    outdated: list[VerdictFile]
+
+
 def entries(course: Course) -> list[Entry]:
-    """What was refused and belongs to nobody, then an entry for everybody on the roster (or who handed in) and each lab
-    of the class, and each student's total.
+    """The entries of :func:`read`."""
+    return read(course).entries
+
+
+def read(course: Course) -> Export:
+    """What the class's files say now.
 
     Raises:
         CourseError: nothing was received yet.
@@ -247,7 +267,8 @@ def entries(course: Course) -> list[Entry]:
             found="no verdict in class/verdicts",
             next_step="Run: python3 course.py grade FOLDER",
         )
-    stale = {(document.student, document.lab) for document in outdated(course)}
+    old = outdated(course, documents.values())
+    stale = {(document.student, document.lab) for document in old}
     behind = gradebook.behind(course) if documents else set()
     whole = _Class(course, when, documents, _graded(course) if documents else {}, stale, behind)
     students = set(course.roster or ()) | {id for id, _ in documents} | {id for id, _ in whole.refused}
@@ -257,15 +278,20 @@ def entries(course: Course) -> list[Entry]:
         person = (course.roster or {}).get(id, Person(id))
         own = [whole.entry(person, lab) for lab in labs]
         made += [*own, _total(own)]
-    return made
+    return Export(made, old)
 
 
-def outdated(course: Course) -> list[VerdictFile]:
-    """The verdicts that other rules or points gave than the present ones, so that no export holds their points."""
+def outdated(course: Course, documents: Iterable[VerdictFile] | None = None) -> list[VerdictFile]:
+    """The verdicts that other rules or points gave than the present ones, so that no export holds their points.
+
+    Args:
+        course: the class.
+        documents: its verdicts, where they were read already.
+    """
     labs = set(course.labs.slugs())
     return [
         document
-        for document in store.every()
+        for document in (store.every() if documents is None else documents)
         if document.evidence
         and document.lab in labs
         and store.is_outdated(document, course.lab(document.lab, document.lab_version))

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from autograder.grading import (
 )
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
+from autograder.grading.people import Person
 from autograder.grading.receipts import Receipt
 from autograder.labs import manifest, release
 from autograder.services import installation
@@ -524,6 +526,33 @@ def test_the_row_says_that_points_by_hand_are_to_be_looked_at_again(course, ada,
     row, entry = row_after_the_run(course, document), exported()["ada", "90-tiny"]
     assert row.is_open and report.status(row)[0] == "needs review"
     assert "looked at again: why." in row.remarks[0] and row.remarks[0] == entry.remark
+
+
+def test_the_refused_zip_of_a_former_student_stays_theirs(course, ada, grade):
+    received(grade(ada), "2026-01-02T12:00+01:00")
+    ledger = receipts.load()
+    later = {"received_at": "2026-01-03T12:00+01:00", "known": "lms list", "refused": "It is no zip."}
+    ledger.note(Receipt(sha256="0" * 64, student="ada", lab="90-tiny", name="ada.pdf", **later))
+    ledger.note(Receipt(sha256="1" * 64, student="zoe", lab="90-tiny", name="zoe.pdf", **later))
+    ledger.write()
+    gradebook.sync(course)
+    people.register([Person("ben")])
+    made = exports.entries(people.load())
+    assert [entry.remark for entry in made if not entry.max_score] == ["zoe.pdf: It is no zip."]
+    [entry] = [e for e in made if (e.student, e.lab) == ("ada", "90-tiny")]
+    assert entry.score == 5.5 and "A later submission was refused (ada.pdf" in entry.remark
+
+
+def test_moodle_is_told_of_other_maxima_too(course, ada, grade, monkeypatch):
+    grade(ada)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    earlier = [replace(e, max_score=6) for e in exports.entries(course)]
+    monkeypatch.setattr(exports, "entries", lambda course: earlier)
+    monkeypatch.setattr(exports, "read", lambda course: exports.Export(earlier, []), raising=False)
+    done = CliRunner().invoke(instructor.export, ["--format", "moodle", "--lab", "90"])
+    assert "ada: by an earlier version of 90-tiny, of 6 points and not 7." in done.stderr
+    assert done.stdout.splitlines()[1:] == ["ada,ada@example.org,Ada,6.5"]
 
 
 def other_points(points):
