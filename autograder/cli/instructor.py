@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from autograder import paths
-from autograder.errors import CourseError, Exit
+from autograder.errors import CourseError, EnvironmentProblem, Exit
 
 if TYPE_CHECKING:
     from autograder.grading.exports import Entry
@@ -102,8 +102,9 @@ def grade(
     else from when this command saw it first; class/received.jsonl keeps it. The students' clocks decide nothing.
     Deadlines stand in class/deadlines.csv.
 
-    Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review because
-    nobody knows whether it was late (the table says why).
+    Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review (the table
+    says why): nobody knows whether it was late, it is somebody else's work, or points by hand were given for earlier
+    work. A written task that waits for its points is no reason for 1.
     """
     from autograder.grading import batch, lms, people
     from autograder.services import installation
@@ -130,7 +131,7 @@ def grade(
     with _progress(as_json) as progress:
         rows = work.run(list(submissions), lambda plan: progress.begin("grading", plan.size), progress.row)
         with installation.locked("grade", wait=1.0):
-            _into_gradebook(course, progress)
+            rows = _into_gradebook(course, rows, progress)
     _show(rows, as_json, feedback=not passing)
     sys.exit(int(Exit.NO if any(row.is_open for row in rows) else Exit.OK))
 
@@ -150,8 +151,8 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
     and comments given by hand stay. Every point that changes is printed with its reason, and kept as a line of
     class/changes.jsonl.
 
-    Ends with 0 when everything could be judged, else 1. With --dry-run: 0 when nothing would change, 1 when something
-    would, cannot be judged, or rests on an older result of a probe.
+    Ends with 0 when everything could be judged and nothing needs review, as with `grade`, else 1. With --dry-run: 0
+    when nothing would change, 1 when something would, cannot be judged, or rests on an older result of a probe.
     """
     from autograder.grading import people, regrade
     from autograder.grading.journal import Change
@@ -174,7 +175,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
             preview = regrade.preview(found, course, processes, progress.step)
         else:
             rows = regrade.run(found, course, progress.row, processes, changes.extend)
-            _into_gradebook(course, progress)
+            rows = _into_gradebook(course, rows, progress)
     if dry_run:
         _show_preview(preview, as_json)
         sys.exit(int(Exit.OK if preview.is_empty else Exit.NO))
@@ -218,11 +219,13 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
 
     canvas and moodle: a file for their grade import, with one lab and with those students whose score is final. For
     Canvas the scores are filled into its own export (--canvas-export), so that they land in the assignment that is
-    there. What has no score is left out, since an empty cell would clear the grade.
+    there; which column that is stands on stderr. A row that may be about two people is left alone, and so are two rows
+    about one. What has no score is left out, since an empty cell would clear the grade.
 
     A status is graded, needs review (a person has to look), refused, missing or not graded (a fault of the grader).
 
-    Ends with 1 when somebody's final score could not be placed in Canvas's file, else with 0.
+    The gradebook is brought up to date first. Ends with 1 when somebody's final score could not be placed in Canvas's
+    file, else with 0.
     """
     from autograder.grading import exports, people, platforms
 
@@ -240,12 +243,17 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
             found=f"--format {form}",
             next_step="Leave them out, or choose another format.",
         )
-    made, outdated = exports.entries(course), exports.outdated(course)
+    _up_to_date(course)
+    read = exports.read(course)
+    made, outdated = read.entries, read.outdated
     left_out: tuple[str, ...] = ()
     if lab is None:
         text = exports.as_csv(made) if form == "csv" else exports.as_json(made)
     elif form == "moodle":
-        text = platforms.moodle(made, course.labs.find(lab)).text
+        exported = platforms.moodle(made, course.labs.find(lab))
+        text = exported.text
+        for remark in exported.remarks:
+            click.echo(remark, err=True)
     else:
         text, left_out = _for_canvas(made, course, lab, canvas_export, column)
     if output is None:
@@ -261,6 +269,20 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
     sys.exit(int(Exit.NO if left_out else Exit.OK))
 
 
+def _up_to_date(course: Course) -> None:
+    """Have in the gradebook what a killed run left out of it. Where that cannot be, no export holds those points."""
+    from autograder.grading import gradebook, store
+    from autograder.services import installation
+
+    if not any(document.evidence for document in store.every()):
+        return
+    try:
+        with installation.locked("grade", wait=1.0):
+            gradebook.sync(course)
+    except EnvironmentProblem as problem:
+        click.echo(f"The gradebook was not brought up to date: {problem.found}.", err=True)
+
+
 def _for_canvas(
     made: list[Entry], course: Course, lab: str, canvas_export: Path | None, column: str | None
 ) -> tuple[str, tuple[str, ...]]:
@@ -274,10 +296,11 @@ def _for_canvas(
             next_step="In Canvas open Grades, choose Export, and name that file with --canvas-export.",
         )
     done = platforms.canvas(made, course.labs.find(lab), canvas_export, column)
+    click.echo(f"Filled in: the column {done.column!r}.", err=True)
     for remark in done.remarks:
         click.echo(remark, err=True)
     if done.left_out:
-        click.echo(f"Not in {canvas_export.name}, so not in this file: {', '.join(done.left_out)}", err=True)
+        click.echo(f"Not found in {canvas_export.name}, so not in this file: {', '.join(done.left_out)}", err=True)
     return done.text, done.left_out
 
 
@@ -338,9 +361,11 @@ def formgrader(port: int | None) -> None:
     """
     from autograder.grading import exports, gradebook, people
     from autograder.grading import formgrader as server
+    from autograder.services import installation
 
     course = people.load()
-    gradebook.sync(course)
+    with installation.locked("grade", wait=1.0):
+        gradebook.sync(course)
     outdated = exports.outdated(course)
     if outdated:
         _note(f"{len(outdated)} submissions were judged before a lab's checks or points changed; they show no points.")
@@ -356,11 +381,13 @@ def _note(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _into_gradebook(course: Course, progress: _Progress) -> None:
-    from autograder.grading import gradebook
+def _into_gradebook(course: Course, rows: list[Row], progress: _Progress) -> list[Row]:
+    """Fill the gradebook; the rows with what it says of points by hand."""
+    from autograder.grading import exports, gradebook
 
     progress.begin("gradebook and feedback", gradebook.stale_count())
     gradebook.sync(course, progress.step)
+    return exports.reviewed(rows, course)
 
 
 def _show(rows: list[Row], as_json: bool, *, feedback: bool = True) -> None:

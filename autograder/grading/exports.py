@@ -11,23 +11,27 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from nbgrader.api import Gradebook
 
 from autograder.errors import CourseError
-from autograder.grading import lateness, states, store
+from autograder.grading import gradebook, lateness, states, store
+from autograder.grading.gradebook import ByHand
 from autograder.grading.lateness import Timing
 from autograder.grading.lms import NOBODY
 from autograder.grading.nbgrader_steps import score_of
 from autograder.grading.people import Course, Person
 from autograder.grading.receipts import Receipt, said
 from autograder.grading.released import database
+from autograder.grading.report import Row
 from autograder.grading.states import State
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
 TOTAL = "total"
+SETTLED = "A person gave points for what could not be judged."
+BEHIND = "It is not in the gradebook yet. Run the same `python3 course.py grade` again."
 UNKNOWN = "?"  # instead of a lab, where nobody knows which one a refused submission is for
 COLUMNS = {
     "student": "the student's id; empty where nobody knows whose a refused submission is (these rows come first)",
@@ -73,10 +77,58 @@ class Entry:
 
 @dataclass(frozen=True)
 class Given:
-    """What the gradebook has for one submission: points before anything is taken off, and what is open."""
+    """What the gradebook has for one submission: points before anything is taken off, what is open, what is by hand."""
 
     score: float = 0.0
     ungraded: tuple[str, ...] = ()
+    by_hand: ByHand = field(default_factory=ByHand)
+
+
+def to_review(document: VerdictFile, by_hand: ByHand) -> list[str]:
+    """Why a person has to look at graded work besides open written answers, in sentences; none where nobody has to.
+
+    Somebody else's work is in doubt until a person has given points for each of its parts.
+    """
+    said_ = []
+    if not document.identity.ok and not document.checks.keys() <= by_hand.settled:
+        said_.append(document.identity.message)
+    if by_hand.to_look_at:
+        cells = ", ".join(sorted(by_hand.to_look_at))
+        said_.append(f"Points by hand were given for an earlier submission and are to be looked at again: {cells}.")
+    return said_
+
+
+def not_judged(document: VerdictFile, by_hand: ByHand) -> list[str]:
+    """What the grader could not judge and no person has settled by points of their own, with the reasons."""
+    return [
+        f"{verdict.check}: {verdict.found}"
+        for verdict in document.verdicts
+        if verdict.status == "not_graded" and verdict.check not in by_hand.settled
+    ]
+
+
+def is_settled(document: VerdictFile, by_hand: ByHand) -> bool:
+    """Whether a person has given points for everything that the grader could not judge."""
+    open_ = [verdict for verdict in document.verdicts if verdict.status == "not_graded"]
+    return document.evidence is not None and bool(open_) and not not_judged(document, by_hand)
+
+
+def reviewed(rows: Sequence[Row], course: Course) -> list[Row]:
+    """The rows of a run as they are once the gradebook is up to date: with what a person has to look at, or settled."""
+    by_people = gradebook.by_people(course) if any(row.max_score is not None for row in rows) else {}
+    made = []
+    for row in rows:
+        document = store.read(row.student, row.lab) if row.max_score is not None and not row.is_passed_over else None
+        if document is None or document.evidence is None or document.submission_sha256 != row.sha256:
+            made.append(row)
+            continue
+        by_hand = by_people.get((row.student, row.lab), ByHand())
+        if row.status == "not_graded" and document.status == "not_graded" and is_settled(document, by_hand):
+            row = replace(row, status="graded", remarks=(SETTLED, *row.remarks))
+        why = tuple(to_review(document, by_hand))
+        fresh = tuple(sentence for sentence in why if sentence not in row.remarks)
+        made.append(replace(row, review=why, remarks=(*fresh, *row.remarks)))
+    return made
 
 
 @dataclass
@@ -88,17 +140,20 @@ class _Class:
     documents: dict[tuple[str, str], VerdictFile]
     graded: dict[tuple[str, str], Given]
     stale: set[tuple[str, str]]
+    behind: set[tuple[str, str]]
     refused: dict[tuple[str, str], Receipt] = field(default_factory=dict)
     unknown: list[Receipt] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Sort what was refused: the last of each student and lab, and what nobody knows the owner of."""
         labs = set(self.course.labs.slugs())
+        former = {student for student, _ in self.documents}  # who has left the roster and was graded before
         for receipt in self.when.ledger.refused():
             if receipt.student == NOBODY:
                 continue
-            known = receipt.student and (self.course.roster is None or receipt.student in self.course.roster)
-            if known and receipt.lab in labs:
+            roster = self.course.roster
+            known = roster is None or receipt.student in roster or receipt.student in former
+            if receipt.student and known and receipt.lab in labs:
                 before = self.refused.get((receipt.student, receipt.lab))
                 if before is None or before.order < receipt.order:
                     self.refused[receipt.student, receipt.lab] = receipt
@@ -120,21 +175,24 @@ class _Class:
         if refused is not None and refused.order > receipt.order:
             remarks.append(f"A later submission was refused ({refused.name}, {said(refused)}): {refused.refused}")
         if document.evidence is None or key not in self.graded:
-            remarks[:0] = document.problems or [
-                "It is not in the gradebook. Run the same `python3 course.py grade` again."
-            ]
+            remarks[:0] = document.problems or [BEHIND]
             return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
         if key in self.stale:  # its points are out of other ones
             remarks.insert(0, "Graded before the lab's checks or points changed. Run `python3 course.py regrade`.")
             return self._entry(person, lab, states.NEEDS_REVIEW, receipt, document, *remarks)
+        if key in self.behind:  # its points are those of an earlier submission or verdict
+            remarks.insert(0, BEHIND)
+            return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
         given = self.graded[key]
         late = self.when.of(document, given.score)
-        remarks[:0] = [late.remark] if late.remark else []
+        doubts, open_ = to_review(document, given.by_hand), not_judged(document, given.by_hand)
         status = states.GRADED
-        if document.status == "not_graded":
+        if document.status == "not_graded" and not is_settled(document, given.by_hand):
             status = states.NOT_GRADED
-        elif given.ungraded or late.doubt:
+        elif given.ungraded or late.doubt or doubts:
             status = states.NEEDS_REVIEW
+        said_ = [*open_, *doubts, late.remark, document.identity.message, *document.problems]
+        remarks[:0] = [sentence for sentence in dict.fromkeys(said_) if sentence]
         return Entry(
             person.id, person.name, person.email, lab.slug,
             score=max(given.score - late.penalty, 0.0),
@@ -176,9 +234,27 @@ class _Class:
         ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Export:
+    """A class's gradebook at one moment.
+
+    Attributes:
+        entries: what was refused and belongs to nobody, then an entry for everybody on the roster (or who handed in)
+            and each lab of the class, and each student's total.
+        outdated: the verdicts that other rules or points gave than the present ones.
+    """
+
+    entries: list[Entry]
+    outdated: list[VerdictFile]
+
+
 def entries(course: Course) -> list[Entry]:
-    """What was refused and belongs to nobody, then an entry for everybody on the roster (or who handed in) and each lab
-    of the class, and each student's total.
+    """The entries of :func:`read`."""
+    return read(course).entries
+
+
+def read(course: Course) -> Export:
+    """What the class's files say now.
 
     Raises:
         CourseError: nothing was received yet.
@@ -191,8 +267,10 @@ def entries(course: Course) -> list[Entry]:
             found="no verdict in class/verdicts",
             next_step="Run: python3 course.py grade FOLDER",
         )
-    stale = {(document.student, document.lab) for document in outdated(course)}
-    whole = _Class(course, when, documents, _graded(course) if documents else {}, stale)
+    old = outdated(course, documents.values())
+    stale = {(document.student, document.lab) for document in old}
+    behind = gradebook.behind(course) if documents else set()
+    whole = _Class(course, when, documents, _graded(course) if documents else {}, stale, behind)
     students = set(course.roster or ()) | {id for id, _ in documents} | {id for id, _ in whole.refused}
     labs = course.labs.every()
     made = whole.heads()
@@ -200,15 +278,20 @@ def entries(course: Course) -> list[Entry]:
         person = (course.roster or {}).get(id, Person(id))
         own = [whole.entry(person, lab) for lab in labs]
         made += [*own, _total(own)]
-    return made
+    return Export(made, old)
 
 
-def outdated(course: Course) -> list[VerdictFile]:
-    """The verdicts that other rules or points gave than the present ones, so that no export holds their points."""
+def outdated(course: Course, documents: Iterable[VerdictFile] | None = None) -> list[VerdictFile]:
+    """The verdicts that other rules or points gave than the present ones, so that no export holds their points.
+
+    Args:
+        course: the class.
+        documents: its verdicts, where they were read already.
+    """
     labs = set(course.labs.slugs())
     return [
         document
-        for document in store.every()
+        for document in (store.every() if documents is None else documents)
         if document.evidence
         and document.lab in labs
         and store.is_outdated(document, course.lab(document.lab, document.lab_version))
@@ -234,17 +317,18 @@ def _total(own: Sequence[Entry]) -> Entry:
 def _graded(course: Course) -> dict[tuple[str, str], Given]:
     """(student, lab) -> what the gradebook has; what a person has to look at again keeps its points and is open."""
     found: dict[tuple[str, str], Given] = {}
-    with Gradebook(database(), course.id) as gradebook:
-        for assignment in gradebook.assignments:
+    with Gradebook(database(), course.id) as book:
+        for assignment in book.assignments:
             for submission in assignment.submissions:
                 score, ungraded = 0.0, []
-                for notebook in submission.notebooks:
-                    for grade in notebook.grades:
-                        value = score_of(grade)
-                        score += value or 0.0
-                        if value is None or grade.needs_manual_grade:  # else it was given for what is there no more
-                            ungraded.append(grade.cell.name)
-                found[submission.student_id, assignment.name] = Given(score, tuple(sorted(ungraded)))
+                grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+                for grade in grades:
+                    value = score_of(grade)
+                    score += value or 0.0
+                    if value is None or grade.needs_manual_grade:  # else it was given for what is there no more
+                        ungraded.append(grade.cell.name)
+                given = Given(score, tuple(sorted(ungraded)), ByHand.of(grades))
+                found[submission.student_id, assignment.name] = given
     return found
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,46 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
     return len(stale)
 
 
+def behind(course: Course) -> set[tuple[str, str]]:
+    """Student and lab of submissions that the gradebook has no points for yet: it shows another answer or verdict.
+
+    A run that was killed, or that another one kept from the gradebook, leaves some. What people gave since the last
+    sync and what deadlines say now takes no part in it.
+    """
+    known_labs = {lab.slug: lab for lab in course.labs.every()}
+    when = lateness.timing(course)
+    found: set[tuple[str, str]] = set()
+    with Gradebook(database(), course.id) as gradebook:
+        entered = {assignment.name for assignment in gradebook.assignments}
+        known = {slug: released_of(gradebook, lab) for slug, lab in known_labs.items() if slug in entered}
+        present = _present(gradebook)
+    about = {slug: Cells.of(known_labs[slug]) for slug in known}
+    for document in store.every():
+        key, slug = (document.student, document.lab), document.lab
+        if not document.evidence or slug not in known_labs:
+            continue
+        if slug not in known or key not in present:
+            found.add(key)
+            continue
+        document = store.shown(document, known_labs[slug])
+        page = _Page(when, ShownAs.of(course, document.student, known_labs[slug]))
+        if not _is_synced(document, known[slug], present, page) and not _shows(document, known[slug], about[slug]):
+            found.add(key)
+    return found
+
+
+def _shows(document: VerdictFile, entered: Released, about: Cells) -> bool:
+    """Whether the last sync was about the present answers and verdicts, and came to its end."""
+    mark = by_hand.mark(document.student, entered.slug)
+    if mark is None or mark.next is not None:
+        return False
+    try:
+        content = json.loads(store.notebook_file(document.student, entered.slug).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return about.state(_rebuilt(content, entered.at(document.lab_version)), document) == mark.cells
+
+
 def stale_count() -> int:
     """About how many submissions :func:`sync` has to bring up to date, for a progress bar."""
     return sum(1 for d in store.every() if d.evidence and not by_hand.mark_file(d.student, d.lab).is_file())
@@ -158,8 +198,7 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released, about:
         gradebook.db.flush()
     submission.timestamp = parse_utc(when.receipt(document).received_at.isoformat())
     [notebook] = [n for n in submission.notebooks if n.notebook_id == entered.notebook_id]
-    read = nbformat.from_dict(clean_notebook(json.loads(store.notebook_file(student, entered.slug).read_bytes())))
-    shown = rebuild(read, of_version(entered.cells, of_its_version.lab, read))
+    shown = _rebuilt(json.loads(store.notebook_file(student, entered.slug).read_bytes()), of_its_version)
     state = about.state(shown, document)
     until_now = by_hand.before(student, entered.slug, about, notebook, document)
     record = by_hand.settle(gradebook, student, entered.slug, notebook, until_now)
@@ -169,6 +208,12 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released, about:
     apply_verdicts(notebook.grades, written, document, by_hand.to_look_at(record, state))
     notebook.late_submission_penalty = when.penalty(document)
     return _Entered(notebook, shown, state, record)
+
+
+def _rebuilt(submitted: Any, entered: Released) -> Any:
+    """A submitted notebook as a person sees it."""
+    read = nbformat.from_dict(clean_notebook(submitted))
+    return rebuild(read, of_version(entered.cells, entered.lab, read))
 
 
 def _fit(gradebook: Any, row: Any, entered: Released, record: Record) -> None:
@@ -299,10 +344,34 @@ def _is_synced(
     )
 
 
-def rows(course: Course) -> Iterator[tuple[str, str, Any]]:
-    """Student, lab and the gradebook's row of every submitted notebook."""
+@dataclass(frozen=True)
+class ByHand:
+    """What people gave to one submission.
+
+    Attributes:
+        settled: the cells whose points hold for what is there now.
+        to_look_at: the cells whose points or extra credit were given for something else.
+    """
+
+    settled: frozenset[str] = frozenset()
+    to_look_at: frozenset[str] = frozenset()
+
+    @staticmethod
+    def of(grades: Iterable[Any]) -> ByHand:
+        """That of the gradebook's rows of one submission."""
+        given = [grade for grade in grades if (grade.manual_score, grade.extra_credit) != NOTHING]
+        return ByHand(
+            frozenset(g.cell.name for g in given if g.manual_score is not None and not g.needs_manual_grade),
+            frozenset(g.cell.name for g in given if g.needs_manual_grade),
+        )
+
+
+def by_people(course: Course) -> dict[tuple[str, str], ByHand]:
+    """What people gave, by student and lab, for every submission that somebody gave points."""
+    grades = defaultdict[tuple[str, str], list[Any]](list)
     with Gradebook(database(), course.id) as gradebook:
-        for assignment in gradebook.assignments:
-            for submission in assignment.submissions:
-                for notebook in submission.notebooks:
-                    yield submission.student_id, assignment.name, notebook
+        given = Grade.manual_score.isnot(None) | Grade.extra_credit.isnot(None)
+        for grade in gradebook.db.query(Grade).filter(given):
+            submission = grade.notebook.assignment
+            grades[submission.student_id, submission.assignment.name].append(grade)
+        return {key: ByHand.of(own) for key, own in grades.items()}

@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,14 +34,16 @@ class Exported:
     Attributes:
         text: its content.
         students: ids of those who are in it.
-        left_out: ids of those with a final score whom the platform's file does not name.
+        left_out: ids of those with a final score whom the platform's file does not name, or not clearly.
         remarks: what the instructor should know, one sentence each.
+        column: heading of the column that is filled in; empty where the platform asks for it.
     """
 
     text: str
     students: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    column: str = ""
 
 
 def final(made: Sequence[Entry], lab: Lab) -> list[Entry]:
@@ -76,11 +79,12 @@ def _other_maxima(scores: Iterable[Entry], lab: Lab) -> Iterator[str]:
 def canvas(made: Sequence[Entry], lab: Lab, file: Path, column: str | None = None) -> Exported:
     """The instructor's own Canvas export with the scores of one lab filled in, and nothing else.
 
-    Its headings carry the numbers of the assignments, so no new assignment is made by the import. A student is found by
-    SIS Login ID or SIS User ID, else by the name, where only one has it.
+    Its headings carry the numbers of the assignments, so no new assignment is made by the import. Whom a row is about
+    is looked for among everybody in the class, by SIS Login ID and SIS User ID, or the name where Canvas has neither.
+    Where two people fit a row, or two rows a person, none of them is filled in.
 
     Args:
-        made: the entries.
+        made: the entries of the whole class, whatever their states.
         lab: the lab.
         file: what Canvas's gradebook gave with *Export*.
         column: heading of the lab's column; found by the lab's slug, number or title where nothing is said.
@@ -100,20 +104,29 @@ def canvas(made: Sequence[Entry], lab: Lab, file: Path, column: str | None = Non
         remarks.append(f"In Canvas {head[at]!r} has {possible[at].strip()} points, here {lab.slug} has {lab.total:g}.")
     scores = {entry.student: entry for entry in final(made, lab)}
     remarks += _other_maxima(scores.values(), lab)
+    everybody = [entry for entry in made if entry.lab == lab.slug and entry.student]
     found: dict[str, list[str]] = {}
+    rows_of: Counter[str] = Counter()
     for row in rows[1:]:
         if row is possible or len(row) <= at:
             continue
-        id = _student(dict(zip((name.strip() for name in head), row, strict=False)), list(scores.values()))
-        if id and id in found:
-            remarks.append(f"{id} is in {file.name} twice; the first row is filled in.")
-        elif id:
-            found[id] = [*(row[number] for number in who), cell(scores[id].score)]
+        fit = _students(dict(zip((name.strip() for name in head), row, strict=False)), everybody)
+        if len(fit) > 1 and fit & scores.keys():
+            remarks.append(f"The row {row[0].strip()!r} may be {' or '.join(sorted(fit))}; it is not filled in.")
+        elif len(fit) == 1:
+            (id,) = fit
+            rows_of[id] += 1
+            if id in scores:
+                found[id] = [*(row[number] for number in who), cell(scores[id].score)]
+    for id in [id for id in found if rows_of[id] > 1]:
+        remarks.append(f"{rows_of[id]} rows in {file.name} may be {id}; none of them is filled in.")
+        del found[id]
     kept = [[head[number] for number in who] + [head[at]]]
     if possible is not None:
         kept.append([possible[number] for number in who] + [possible[at]])
     text = as_text([*kept, *found.values()])
-    return Exported(text, tuple(sorted(found)), tuple(sorted(scores.keys() - found.keys())), tuple(remarks))
+    left_out = tuple(sorted(scores.keys() - found.keys()))
+    return Exported(text, tuple(sorted(found)), left_out, tuple(remarks), head[at].strip())
 
 
 def _read(file: Path) -> list[list[str]]:
@@ -143,15 +156,17 @@ def _column(head: Sequence[str], lab: Lab, wanted: str | None, file: Path) -> in
     if wanted is not None:
         found = [number for number, name in enumerate(head) if name.strip() == wanted.strip() and number >= begin]
     else:
-        number = re.compile(rf"(?<!\d)0?{int(lab.slug[:2])}(?!\d)")
-        signs: tuple[Callable[[str], bool], ...] = (
-            lambda title: lab.slug in title.casefold(),
-            lambda title: plain(title) == plain(lab.title) or plain(title).endswith(plain(lab.title)),
-            lambda title: "lab" in title.casefold() and number.search(title) is not None,
+        # Whole words: neither "Syllabus quiz 4" nor "Usernames" is a lab. An underscore separates, other than in \b.
+        begins, ends = r"(?<![^\W_])", r"(?![^\W_])"
+        signs = (
+            rf"{begins}{re.escape(lab.slug)}{ends}",
+            rf"{begins}{re.escape(lab.title)}\s*\Z",
+            rf"{begins}lab[\s_#:.-]*0?{int(lab.slug[:2])}(?!\.?\d){ends}",
         )
         found = []
         for sign in signs:
-            found = found or [n for n in assignments if (title := titles[n]) and sign(title["title"])]
+            fits = re.compile(sign, re.IGNORECASE)
+            found = found or [n for n in assignments if (title := titles[n]) and fits.search(title["title"])]
     if len(found) != 1:
         listed = ", ".join(repr(head[number].strip()) for number in assignments[:20]) or "none"
         raise _wrong(
@@ -162,23 +177,20 @@ def _column(head: Sequence[str], lab: Lab, wanted: str | None, file: Path) -> in
     return found[0]
 
 
-def _student(row: dict[str, str], scores: Sequence[Entry]) -> str:
-    """The id of the student whom a row is about; empty where nobody with a score is."""
-    by_id = {entry.student: entry for entry in scores}
-    for name in ("SIS Login ID", "SIS User ID"):
-        value = row.get(name, "").strip()
-        for id in (value, value.casefold(), value.casefold().partition("@")[0]):
-            if id in by_id:
-                return id
-        by_mail = [entry.student for entry in scores if entry.email and entry.email.casefold() == value.casefold()]
-        if len(by_mail) == 1:
-            return by_mail[0]
-    if row.get("SIS Login ID", "").strip() or row.get("SIS User ID", "").strip():
-        return ""  # Canvas knows who it is, and it is nobody of these
+def _students(row: dict[str, str], everybody: Sequence[Entry]) -> set[str]:
+    """The ids of those whom a row may be about, by the surest sign that there is.
+
+    What follows the ``@`` of a login counts: only for somebody without an e-mail address on the roster an id is enough.
+    """
+    logins = [row.get(name, "").strip().casefold() for name in ("SIS Login ID", "SIS User ID")]
+    logins = [login for login in logins if login]
+    if logins:
+        by_login = {e.student for e in everybody if e.student in logins or e.email.casefold() in logins}
+        local = [login.partition("@")[0] for login in logins if "@" in login]
+        return by_login or {e.student for e in everybody if e.student in local and not e.email}
     last, comma, first = row.get("Student", "").partition(",")
     called = plain(f"{first}{last}" if comma else last)
-    by_name = [entry.student for entry in scores if entry.name and plain(entry.name) == called]
-    return by_name[0] if len(by_name) == 1 else ""
+    return {e.student for e in everybody if called and e.name and plain(e.name) == called}
 
 
 def _number(text: str) -> float | None:

@@ -43,7 +43,9 @@ class Row:
         failed: ids of checks that did not pass.
         remarks: sentences.
         sha256: of the zip, hex; empty where it was not read.
-        doubt: why a person has to look although it was graded; empty otherwise.
+        doubt: why nobody knows whether it was late, so that a person has to look; empty otherwise.
+        review: why else a person has to look although it was graded, as the gradebook knows after a run; open written
+            answers are none of it.
     """
 
     source: str
@@ -58,11 +60,17 @@ class Row:
     remarks: tuple[str, ...] = ()
     sha256: str = ""
     doubt: str = ""
+    review: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
         """Whether somebody has to do something: it was refused, could not be graded, or is in doubt."""
-        return self.status in ("refused", "not_graded") or bool(self.doubt)
+        return self.status in ("refused", "not_graded") or self.needs_review
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person has to look at it although it was graded."""
+        return bool(self.doubt or self.review)
 
     @property
     def is_passed_over(self) -> bool:
@@ -134,7 +142,8 @@ def table(rows: Sequence[Row]) -> Table:
 
 def status(row: Row) -> tuple[str, str]:
     """How a row's status is shown, and in which colour."""
-    return (NEEDS_REVIEW, "yellow") if row.doubt else STATUS[row.status]
+    is_judged = row.status in ("graded", "unchanged")
+    return (NEEDS_REVIEW, "yellow") if row.needs_review and is_judged else STATUS[row.status]
 
 
 def score(row: Row) -> str:
@@ -178,8 +187,10 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         console.print(
             "Refused submissions cost and give no points; ask the student for a new one, or settle it by hand."
         )
+    if any(row.needs_review for row in rows):
+        console.print("Needs review: no export for a platform holds these points until a person has looked.")
     if any(row.doubt for row in rows):
-        console.print("Needs review: nothing was taken off, and no export for a platform holds these points yet.")
+        console.print("Nothing is taken off where nobody knows whether it was late.")
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -14,18 +14,11 @@ NOT_GRADED: State = "not graded"
 
 MEANING: dict[State, str] = {
     GRADED: "every point is given and final",
-    NEEDS_REVIEW: "a person has to look: a written answer, points given by hand for an earlier answer, a judgement "
-    "that was not possible, rules that changed, or a time of receipt that nobody knows",
+    NEEDS_REVIEW: "a person has to look: a written answer, points given by hand for an earlier answer or verdict, "
+    "somebody else's work, rules that changed, or a time of receipt that nobody knows",
     REFUSED: "something was handed in that cannot be graded; the reason says what to do",
     MISSING: "nothing was handed in",
-    NOT_GRADED: "a fault of the grader; the next run tries again",
-}
-EXPORTED: dict[State, str] = {
-    GRADED: "in every export",
-    NEEDS_REVIEW: "csv and json: the points so far, with what is open in `ungraded`; left out of canvas and moodle",
-    REFUSED: "csv and json: 0, with the reason; left out of canvas and moodle",
-    MISSING: "csv and json: 0; left out of canvas and moodle",
-    NOT_GRADED: "csv and json: 0, with the reason; left out of canvas and moodle",
+    NOT_GRADED: "a fault of the grader; the next run tries again, or a person gives points for what is open",
 }
 
 

@@ -59,6 +59,8 @@ class Person30:
         score: in the exports.
         status: in the exports.
         reason: a part of the row's remarks and of the export's remark.
+        where: which of both says it. What a run saw side by side stands in its rows alone; that a later file was
+            refused stands in the export, and in the row of that file why.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Person30:
     by_hand: float | None = 1.5
     row: str = "graded"
     penalty: float = 0.0
+    where: str = "row and export"
     wrong: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -79,18 +82,20 @@ CLASS = [
     Person30("solved", 7.0, "graded"),
     Person30("half", 5.0, "graded", sources=(HALF,)),
     Person30("waiting", 5.5, "needs review", by_hand=None),
-    Person30("clock", 7.0, "graded", "clock is off", clocks=("2030-01-01T00:00:00+00:00",)),
+    Person30(
+        "clock", 7.0, "graded", "clock is off", clocks=("2030-01-01T00:00:00+00:00",), where="row"
+    ),
     Person30(
         "clock-first", 7.0, "graded", sources=(HALF, None), received=(IN_TIME, "2026-03-10T11:30+01:00"),
         clocks=("2030-01-01T00:00:00+00:00", "2026-03-10T10:00:00+00:00"),
     ),
     Person30(
         "tie-attempt", 7.0, "graded", "a later attempt: 2", sources=(HALF, None), received=(IN_TIME, IN_TIME),
-        names=("z-tie-attempt.zip", "a-tie-attempt-1.zip"),
+        names=("z-tie-attempt.zip", "a-tie-attempt-1.zip"), where="row",
     ),
     Person30(
         "tie-name", 7.0, "graded", "its name sorts last", sources=(HALF, None), received=(IN_TIME, IN_TIME),
-        names=("a-tie-name.zip", "b-tie-name.zip"),
+        names=("a-tie-name.zip", "b-tie-name.zip"), where="row",
     ),
     Person30("extended", 7.0, "graded", received=("2026-03-12T12:00+01:00",)),
     Person30(
@@ -134,9 +139,12 @@ CLASS = [
     Person30(
         "photos", 0.0, "refused", "no submission.json", row="refused", wrong={"90-tiny.zip": packed({"a.jpg": b"x"})}
     ),
-    Person30("good-then-pdf", 7.0, "graded", "A later submission was refused", wrong={"90-tiny.pdf": b"%PDF"}),
+    Person30(
+        "good-then-pdf", 7.0, "graded", "A later submission was refused", wrong={"90-tiny.pdf": b"%PDF"},
+        where="export",
+    ),
     Person30("missing", 0.0, "missing", received=(), sources=(), row=""),
-    Person30("copied", 4.0, "graded", "This is the work of solved"),
+    Person30("copied", 4.0, "needs review", "This is the work of solved"),
     Person30("broken", 5.0, "graded", sources=("def double(n):\n    raise ValueError\n",)),
     Person30("untouched", 5.0, "graded", sources=("def double(n):\n    ...\n",)),
 ]  # fmt: skip
@@ -268,14 +276,21 @@ def test_every_point_and_its_reason(thirty, lab, tmp_path):
         counting = [r for r in rows if r["student"] == one.id and r["status"] not in ("older", "duplicate")]
         statuses = {"graded", "refused"} if one.id == "good-then-pdf" else {one.row} - {""}
         assert {row["status"] for row in counting} == statuses, one.id
-        if one.reason and one.status != "graded":
-            assert one.reason in " ".join([*counting[0]["remarks"], counting[0]["doubt"]]), one.id
+        told = [" ".join([*row["remarks"], row["doubt"]]) for row in counting]
+        if "row" in one.where:
+            assert not one.reason or one.reason in told[0], (one.id, told)
+        reviewed = one.id == "copied"
+        assert [bool(row["review"]) for row in counting] == [reviewed] * len(counting), one.id
     [nobody] = [row for row in rows if row["student"] not in BY_ID]
     assert nobody["source"] == "nobody knows.pdf" and "of another kind (.pdf)" in nobody["remarks"][0]
 
     give_by_hand()
     found, unknown = exported()
     assert differences(found) == []
+    for id, one in BY_ID.items():
+        if "export" in one.where:
+            assert one.reason in found[id]["remark"], (id, found[id]["remark"])
+            assert one.reason or not found[id]["remark"], (id, found[id]["remark"])
     assert [(row["name"], row["status"]) for row in unknown] == [("nobody knows.pdf", "refused")]
 
     again = json.loads(run(*grading).stdout)
@@ -347,8 +362,11 @@ def test_after_hand_grading_comes_more_work_and_then_an_upgrade(thirty, lab, tmp
     again(thirty, lab, inbox, "clock", why="Something else.")
     again(thirty, lab, inbox, "broken")  # now the check passes, and 1.5 of 2 points by hand stand over it
     again(thirty, lab, inbox, "half", source=HALF)  # as before
-    rows = {(row["student"], row["status"]): row for row in json.loads(run(*grading).stdout)}
+    done = run(*grading)
+    rows = {(row["student"], row["status"]): row for row in json.loads(done.stdout)}
     assert ("two-days", "older") in rows and ("clock", "graded") in rows
+    assert {student for (student, _), row in rows.items() if row["review"]} == {"clock", "broken", "copied"}
+    assert "looked at again: why" in rows["clock", "graded"]["remarks"][0] and done.exit_code == 1
     found = exported()[0]
     is_ = {id: (row["score"], row["status"], row["ungraded"]) for id, row in found.items()}
     assert is_["solved"] == ("7", "graded", "")

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from nbgrader.api import Gradebook
 
 from autograder import paths
 from autograder.cli import instructor
+from autograder.errors import EnvironmentProblem
 from autograder.grading import (
     exports,
     feedback,
+    formgrader,
     gradebook,
     judge,
     lateness,
@@ -30,12 +33,15 @@ from autograder.grading import (
     receipts,
     regrade,
     released,
+    report,
     store,
 )
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
+from autograder.grading.people import Person
 from autograder.grading.receipts import Receipt
 from autograder.labs import manifest, release
+from autograder.services import installation
 
 from .doubles import LocalRunner, kind_probe
 from .submissions import Student
@@ -428,6 +434,126 @@ def test_exports_hold_manual_points_and_say_what_is_open(course, ada, ben, grade
     assert json.loads(exports.as_json(listed))[0]["score"] == 6.5
     moodle = platforms.moodle(listed, course.labs.find("90-tiny"))
     assert moodle.text.splitlines() == ["ID number,Email address,Full name,90-tiny", "ada,ada@example.org,Ada,6.5"]
+
+
+def test_what_a_killed_run_left_out_of_the_gradebook_is_in_no_final_score(course, ada, grade):
+    grade(ada)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    assert (exported()["ada", "90-tiny"].score, exported()["ada", "90-tiny"].status) == (6.5, "graded")
+    half = "def double(n):\n    return n\n"
+    for files_ in (ada.files(half), ada.files(why="Another answer.")):  # other points, and the same for another answer
+        grade(ada, files_)
+        entry = exported()["ada", "90-tiny"]
+        assert (entry.score, entry.status) == (0, "not graded") and "not in the gradebook" in entry.remark
+    with installation.locked("grade"):  # another command is at it
+        done = CliRunner().invoke(instructor.export, ["--format", "json"])
+    assert done.exit_code == 0 and "was not brought up to date" in done.stderr
+    assert json.loads(done.stdout)[0]["status"] == "not graded"
+    done = CliRunner().invoke(instructor.export, ["--format", "json"])
+    [told] = [e for e in json.loads(done.stdout) if (e["student"], e["lab"]) == ("ada", "90-tiny")]
+    assert (told["score"], told["status"], told["ungraded"]) == (6.5, "needs review", ["why"])
+    assert exported()["ada", "90-tiny"].status == "needs review"
+
+
+def test_the_formgrader_waits_for_a_run_that_fills_the_gradebook(course, ada, grade, monkeypatch):
+    grade(ada)
+    monkeypatch.setattr(formgrader, "serve", lambda port, ready: 0)
+    with installation.locked("grade"):
+        done = CliRunner().invoke(instructor.formgrader, [])
+    assert isinstance(done.exception, EnvironmentProblem) and rows() == []
+    assert CliRunner().invoke(instructor.formgrader, []).exit_code == 0 and rows() != []
+
+
+def settle_all(student):
+    """A person gives points for every part."""
+    for cell in ("pushed", "round-trip", "double", "engine", "why"):
+        give(student, cell, manual_score=0.5, needs_manual_grade=False)
+
+
+def row_after_the_run(course, document):
+    [row] = exports.reviewed([report.row_of(document, document.status)], course)
+    return row
+
+
+def test_somebody_elses_work_is_final_only_when_a_person_has_settled_each_part(course, ada, grade):
+    message = "This is the work of ben, not of ada: red-fox."
+    identity = Identity(ok=False, message=message, owner="ben")
+    document = grade(ada).model_copy(update={"identity": identity, "problems": ("The file x is missing.",)})
+    store.write(document)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    entry = exported()["ada", "90-tiny"]
+    assert (entry.score, entry.status) == (6.5, "needs review")
+    assert entry.remark == f"{message} The file x is missing."
+    row = row_after_the_run(course, document)
+    assert row.is_open and report.status(row)[0] == "needs review" and row.remarks.count(message) == 1
+    settle_all("ada")
+    entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
+    assert (entry.score, entry.status) == (2.5, "graded") and message in entry.remark
+    assert not row.is_open and message in row.remarks
+    other = identity.model_copy(update={"ok": True, "message": "Also holds what belongs to ben."})
+    store.write(document.model_copy(update={"identity": other}))
+    gradebook.sync(course)
+    assert exported()["ada", "90-tiny"].remark.startswith("Also holds what belongs to ben.")
+
+
+def test_a_person_settles_what_the_grader_could_not_judge(course, ada, grade):
+    document = grade(ada)
+    why = {"status": "not_graded", "points": None, "found": "The probe did not answer."}
+    verdicts = tuple(v.model_copy(update=why) if v.check == "round-trip" else v for v in document.verdicts)
+    document = document.model_copy(update={"status": "not_graded", "verdicts": verdicts})
+    rescored(document, **{"round-trip": None})
+    document = store.read("ada", "90-tiny")
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    entry = exported()["ada", "90-tiny"]
+    assert (entry.score, entry.status) == (5.5, "not graded")
+    assert entry.remark == "round-trip: The probe did not answer."
+    assert report.status(row_after_the_run(course, document))[0] == "not graded"
+    give("ada", "round-trip", manual_score=1.0, needs_manual_grade=False)
+    gradebook.sync(course)
+    entry = exported()["ada", "90-tiny"]
+    assert (entry.score, entry.status, entry.ungraded) == (6.5, "graded", ())
+    row = row_after_the_run(course, document)
+    assert report.status(row)[0] == "graded" and row.remarks[0] == exports.SETTLED and not row.is_open
+
+
+def test_the_row_says_that_points_by_hand_are_to_be_looked_at_again(course, ada, grade):
+    assert not row_after_the_run(course, grade(ada)).is_open
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    document = grade(ada, ada.files(why="Another answer."))
+    gradebook.sync(course)
+    row, entry = row_after_the_run(course, document), exported()["ada", "90-tiny"]
+    assert row.is_open and report.status(row)[0] == "needs review"
+    assert "looked at again: why." in row.remarks[0] and row.remarks[0] == entry.remark
+
+
+def test_the_refused_zip_of_a_former_student_stays_theirs(course, ada, grade):
+    received(grade(ada), "2026-01-02T12:00+01:00")
+    ledger = receipts.load()
+    later = {"received_at": "2026-01-03T12:00+01:00", "known": "lms list", "refused": "It is no zip."}
+    ledger.note(Receipt(sha256="0" * 64, student="ada", lab="90-tiny", name="ada.pdf", **later))
+    ledger.note(Receipt(sha256="1" * 64, student="zoe", lab="90-tiny", name="zoe.pdf", **later))
+    ledger.write()
+    gradebook.sync(course)
+    people.register([Person("ben")])
+    made = exports.entries(people.load())
+    assert [entry.remark for entry in made if not entry.max_score] == ["zoe.pdf: It is no zip."]
+    [entry] = [e for e in made if (e.student, e.lab) == ("ada", "90-tiny")]
+    assert entry.score == 5.5 and "A later submission was refused (ada.pdf" in entry.remark
+
+
+def test_moodle_is_told_of_other_maxima_too(course, ada, grade, monkeypatch):
+    grade(ada)
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    final = platforms.final
+    monkeypatch.setattr(platforms, "final", lambda *given: [replace(e, max_score=6) for e in final(*given)])
+    done = CliRunner().invoke(instructor.export, ["--format", "moodle", "--lab", "90"])
+    assert "ada: by an earlier version of 90-tiny, of 6 points and not 7." in done.stderr
+    assert done.stdout.splitlines()[1:] == ["ada,ada@example.org,Ada,6.5"]
 
 
 def other_points(points):
