@@ -107,7 +107,7 @@ def behind(course: Course) -> set[tuple[str, str]]:
         entered = {assignment.name for assignment in gradebook.assignments}
         known = {slug: released_of(gradebook, lab) for slug, lab in known_labs.items() if slug in entered}
         present = _present(gradebook)
-    about = {slug: Cells.of(known_labs[slug]) for slug in known}
+    about: dict[tuple[str, int], Cells] = {}
     for document in store.every():
         key, slug = (document.student, document.lab), document.lab
         if not document.evidence or slug not in known_labs:
@@ -117,7 +117,12 @@ def behind(course: Course) -> set[tuple[str, str]]:
             continue
         document = store.shown(document, known_labs[slug])
         page = _Page(when, ShownAs.of(course, document.student, known_labs[slug]))
-        if not _is_synced(document, known[slug], present, page) and not _shows(document, known[slug], about[slug]):
+        if _is_synced(document, known[slug], present, page):
+            continue
+        version = (slug, document.lab_version)
+        if version not in about:
+            about[version] = Cells.of(known_labs[slug].at(document.lab_version))
+        if not _shows(document, known[slug], about[version]):
             found.add(key)
     return found
 

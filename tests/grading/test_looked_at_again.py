@@ -268,12 +268,14 @@ def test_the_answer_to_a_check_of_an_earlier_version_is_looked_at_when_it_change
     gradebook.sync(course)
     save("double", points=1.5)
     save("why", points=1)
+    assert gradebook.behind(course) == set(), "only points by hand came since the last sync"
     sync()
     assert flagged() == set()
     hand_in(first)
     sync()
     assert flagged() == set()
     hand_in(second)
+    assert gradebook.behind(course) == {("ada", SLUG)}
     sync()
     assert flagged() == {"double"}
 
