@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autograder import paths
+from autograder import __version__, paths
 from autograder.checks.shared import seeded_random
 from autograder.errors import CourseError
 from autograder.formats import Format, JsonObject, Newer, Unreadable
@@ -66,6 +67,70 @@ HANDED_OUT: Format[HandedOut] = Format(
     next_step="Put back a copy of it. Where there is none, delete it and run `python3 course.py roster ROSTER.csv`: it "
     "takes the values from the student's file in class/handout-parameters/.",
 )
+
+
+class HandsOut(BaseModel):
+    """That a class hands out values, so that whoever is on its roster has a file of them.
+
+    Version 0.1.0 wrote neither this file nor those; without it nobody could tell a student of that version from one
+    whose file is lost.
+
+    Attributes:
+        course_key: fingerprint of the key that the class had then; of another key's class it says nothing.
+        since: RFC 3339, UTC.
+        kit_version: of the kit that began with it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: int = Field(default=1, alias="schema")
+    course_key: str
+    since: str
+    kit_version: str
+
+
+HANDS_OUT: Format[HandsOut] = Format(
+    "since when a class hands out values",
+    "class/handed-out.json",
+    HandsOut,
+    next_step="Delete it, and run `python3 course.py roster ROSTER.csv`.",
+)
+
+
+def hands_out(course_key: str) -> bool:
+    """Whether the class hands out values.
+
+    Args:
+        course_key: fingerprint of its key.
+
+    Raises:
+        Unreadable: the file that says it is damaged.
+        Newer: a newer kit wrote it.
+    """
+    try:
+        found = HANDS_OUT.from_json((paths.classroom() / HANDS_OUT.files.partition("/")[2]).read_bytes())
+    except FileNotFoundError:
+        return False
+    return found.course_key == course_key
+
+
+def begin(course_key: str) -> None:
+    """Note that the class hands out values from now on; what is noted already stays."""
+    if not hands_out(course_key):
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        document = HandsOut(course_key=course_key, since=since, kit_version=__version__)
+        replace(paths.classroom() / HANDS_OUT.files.partition("/")[2], HANDS_OUT.to_json(document) + b"\n")
+
+
+def lost(student: str) -> CourseError:
+    """What to say where a class hands out values and a student's are not there: other ones would be wrong."""
+    return CourseError(
+        expected=f"the values that {student} was handed out, in class/{FOLDER}/{student}.json",
+        found="no such file, or one of another course key",
+        next_step="Put back a copy of it, or run `python3 course.py roster ROSTER.csv`: it takes the values from the "
+        f"student's file in class/handout-parameters/. Where both are lost, ask {student} for student.toml and put it "
+        "there; only who is taken off the roster and added again gets new values.",
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from autograder.errors import CourseError
 from autograder.grading import handed_out
 from autograder.grading.people import Course
 from autograder.labs.manifest import Lab
@@ -40,10 +41,13 @@ class Owners:
         common: set[str] = set()
         first = False
         for student in course.roster or ():
-            document = course.handed_out.get(student)
+            try:
+                document, values = course.handed_out.get(student), course.parameters(student, lab)
+            except CourseError:  # damaged or lost: it costs the student's own row, and nobody else's
+                continue
             given = document.labs.get(lab.slug) if document else None
             first, common = first or given is None, common | set(given.common if given else ())
-            for text in handed_out.personal_texts(lab, course.parameters(student, lab)):
+            for text in handed_out.personal_texts(lab, values):
                 owners.setdefault(text, set()).add(student)
         if first:
             common |= handed_out.decoys(lab, first=True)

@@ -18,6 +18,7 @@ from autograder.domain import bases
 from autograder.domain.bases import Base
 from autograder.domain.references import grammar
 from autograder.domain.services import EMULATORS
+from autograder.errors import CourseError
 from autograder.evidence import emulator_state, layout, submission_zip
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
 from autograder.evidence.submission_zip import ANSWERS_FILE, HEADER_FILE, JOURNAL_FILE, Header
@@ -105,7 +106,8 @@ def admitted(header: Header, course: Course) -> Lab:
     class has handed out, or an old version could be claimed to escape a newer check.
 
     Raises:
-        Refused: unknown lab, unknown student, another course, or a version of the lab that this kit does not know yet.
+        Refused: unknown lab, unknown student, another course, a version of the lab that this kit does not know yet, or
+            the class's copy of what the student was handed out is damaged or lost.
     """
     if header.lab not in manifest.slugs():
         raise Refused(f"It is for the lab {said(header.lab)}, which this kit does not have.")
@@ -131,9 +133,11 @@ def admitted(header: Header, course: Course) -> Lab:
             f"It was written with version {header.lab_version} of the lab {header.lab}, and this kit has version "
             f"{newest}. Update this kit to the students' version, then grade it again."
         )
-    return course.lab(
-        header.lab, max(header.lab_version, min(course.first_version(header.student, header.lab), newest))
-    )
+    try:
+        first = course.first_version(header.student, header.lab)
+    except CourseError as error:  # of this student's file alone: the others are graded
+        raise Refused(f"It cannot be graded: {error}") from None
+    return course.lab(header.lab, max(header.lab_version, min(first, newest)))
 
 
 def read(archive: Archive, course: Course, header: Header | None = None) -> Submission:

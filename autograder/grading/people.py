@@ -64,6 +64,7 @@ class Course:
         roster: student id -> student; None when anyone may hand in (self-learners).
         labs: the labs that the class does, with its points.
         handed_out: student id -> what was handed out as values; nothing in a class of version 0.1.0.
+        hands_out_values: whether everybody on the roster was handed out values.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Course:
     roster: dict[str, Person] | None
     labs: Overlay = field(default_factory=Overlay)
     handed_out: Mapping[str, HandedOut] = field(default_factory=dict, compare=False)
+    hands_out_values: bool = False
 
     @property
     def is_public(self) -> bool:
@@ -93,17 +95,23 @@ class Course:
         version drew from it.
 
         Raises:
-            CourseError: the class's copy of them is damaged.
+            CourseError: the class's copy of them is damaged or lost.
         """
         given = self._handed(student, lab.slug)
         return dict(given.values) if given else students.first_drawn(lab, self.seed(student, lab.slug))
 
     def _handed(self, student: str, slug: str) -> HandedLab | None:
         document = self.handed_out.get(student)
+        if document is None and self.hands_out_values and student in (self.roster or ()):
+            raise handed_out.lost(student)
         return document.labs.get(slug) if document else None
 
     def first_version(self, student: str, slug: str) -> int:
-        """The version of a lab that a student was handed out; version 0.1.0 had the first of each."""
+        """The version of a lab that a student was handed out; version 0.1.0 had the first of each.
+
+        Raises:
+            CourseError: the class's copy of what was handed out is damaged or lost.
+        """
         given = self._handed(student, slug)
         return given.version if given else 1
 
@@ -188,7 +196,8 @@ def load() -> Course:
     roster = file.with_name(ROSTER_FILE)
     listed = parse_roster(roster.read_bytes(), roster.name) if roster.is_file() else []
     course = Course(document.course.id, document.course.secret, {person.id: person for person in listed}, overlay)
-    return dataclasses.replace(course, handed_out=_files(course))
+    marked = handed_out.hands_out(course.fingerprint)
+    return dataclasses.replace(course, handed_out=_files(course), hands_out_values=marked)
 
 
 def _files(course: Course) -> HandedOutFiles:
@@ -279,7 +288,8 @@ def register(
         given: student -> lab -> values that somebody who has none is to get instead of new ones.
 
     Raises:
-        CourseError: the course exists with another id, or the id has odd characters.
+        CourseError: the course exists with another id, or the id has odd characters; or what somebody was handed out
+            is lost.
     """
     folder = paths.classroom()
     before = load()
@@ -305,10 +315,11 @@ def register(
     documents = {p.id: handing.out(p.id, known=p.id in old, given=(given or {}).get(p.id, {})) for p in people}
     new = {person.id for person in people}
     # Whoever leaves may come back, and has their values then: those of version 0.1.0 stand nowhere yet.
-    gone = [handing.out(id, known=True, given={}) for id in sorted(old - new) if not handing.has(id)]
+    gone = [handing.out(id, known=True, given={}) for id in sorted(old - new) if handing.keeps(id)]
     # Before the roster: whoever is on it and has no values counts as a student of version 0.1.0.
     for document in (*documents.values(), *gone):
         handing.files.write(document)
+    handed_out.begin(course.fingerprint)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["id", "name", "email"])
@@ -339,12 +350,13 @@ class _Handing:
     files: HandedOutFiles
     decoys: dict[tuple[str, bool], set[str]] = field(default_factory=dict)
 
-    def has(self, student: str) -> bool:
-        """Whether the class has a file of what a student was handed out, readable or not."""
+    def keeps(self, student: str) -> bool:
+        """Whether what a student who leaves was handed out is to be written: it is known, and stands in no file yet."""
         try:
-            return student in self.files
-        except CourseError:
-            return True
+            there = student in self.files
+        except CourseError:  # a damaged file is not written over
+            there = True
+        return not there and (not self.course.hands_out_values or bool(self._handout(student)))
 
     def out(self, student: str, known: bool, given: Mapping[str, Parameters]) -> HandedOut:
         """What a student is handed out now.
@@ -353,10 +365,15 @@ class _Handing:
             student: the id.
             known: they were on the roster before.
             given: see :func:`register`.
+
+        Raises:
+            CourseError: it is damaged, or lost.
         """
         before = self.files.get(student)
         labs = dict(before.labs) if before else self._handout(student)
         first = known and not labs  # by version 0.1.0
+        if first and self.course.hands_out_values:
+            raise handed_out.lost(student)
         for slug in manifest.slugs():
             lab = manifest.find(slug)
             if slug in labs:

@@ -328,6 +328,37 @@ def test_a_lost_copy_is_taken_from_the_handout(course, lab, kit):
     assert people.load().parameters("ada", lab) == values
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"{")], ids=["lost", "bad"]
+)
+def test_a_copy_that_is_lost_or_damaged_costs_one_row_and_is_never_another_one(course, lab, ada, ben, box, kit, damage):
+    ada.zip(box)
+    ben.zip(box)
+    damage(paths.classroom() / "parameters/ada.json")
+    course = people.load()
+    with pytest.raises(CourseError, match=r"parameters/ada\.json"):
+        course.parameters("ada", lab)
+    rows = grade(course, box)
+    assert (rows["ada"].status, rows["ben"].status, rows["ben"].score) == ("refused", "graded", 5.5)
+    assert "course.py roster" in rows["ada"].remarks[0] and store.read("ada", "90-tiny") is None
+    (paths.classroom() / "parameters/ada.json").unlink(missing_ok=True)
+    people.register(list(course.roster.values()))
+    rows = grade(people.load(), box)
+    assert (rows["ada"].status, rows["ada"].score) == ("graded", 5.5)
+
+
+def test_what_is_lost_in_both_places_is_not_drawn_again_unasked(course, lab):
+    (paths.classroom() / "parameters/ada.json").unlink()
+    (paths.classroom() / "handout-parameters/ada/student.toml").unlink()
+    everybody = list(course.roster.values())
+    with pytest.raises(CourseError, match=r"parameters/ada\.json"):
+        people.register(everybody)
+    assert not (paths.classroom() / "parameters/ada.json").exists()
+    people.register([person for person in everybody if person.id != "ada"])
+    people.register(everybody)
+    assert people.load().first_version("ada", "90-tiny") == 1 and people.load().parameters("ada", lab)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"student": "ada"}', b'{"schema": 9}'])
 def test_a_damaged_copy_is_told_and_never_drawn_again(course, lab, content):
     (paths.classroom() / "parameters/ada.json").write_bytes(content)
