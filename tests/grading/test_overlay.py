@@ -76,7 +76,7 @@ def test_a_change_of_points_judges_stored_evidence_again(course, change, ada, tm
     judged(ada, course, tmp_path)
     changed = change(OTHER_POINTS)
     [row] = regrade.run(regrade.candidates([], [], changed), changed, lambda row: None)
-    assert (row.score, row.max_score) == (7, 7.5) and row.remarks[0].startswith("5.5 → 7 points.")
+    assert (row.score, row.max_score) == (7, 7.5) and row.remarks[0].startswith("5.5 of 7 → 7 of 7.5 points.")
     assert store.is_current(store.read("ada", "90-tiny"), store.read("ada", "90-tiny").submission_sha256,
                             changed.labs.find("90"), changed)  # fmt: skip
 
@@ -107,7 +107,12 @@ def test_gradebook_feedback_and_export_have_the_classs_points(course, change, ad
     entries = {(entry.student, entry.lab): entry for entry in exports.entries(changed)}
     assert {lab for _, lab in entries} == {"90-tiny", "total"}
     assert (entries["ada", "90-tiny"].score, entries["ada", "total"].max_score) == (7.5, 7.5)
-    moodle = platforms.moodle(list(entries.values()), changed.labs.find("90")).text.splitlines()
+    # 0.5 points were given out of 1.5, and are out of 0.5 now: a person looks once more.
+    assert entries["ada", "90-tiny"].status == "needs review" and entries["ada", "90-tiny"].ungraded == ("why",)
+    with Gradebook(released.database()) as book:
+        book.find_grade("why", "90-tiny", "90-tiny", "ada").needs_manual_grade = False
+        book.db.commit()
+    moodle = platforms.moodle(exports.entries(changed), changed.labs.find("90")).text.splitlines()
     assert moodle[0].endswith(",90-tiny") and moodle[1].endswith(",7.5")
     page = (paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8")
     assert "7.5 of 7.5 points" in page
