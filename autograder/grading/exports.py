@@ -25,6 +25,7 @@ from autograder.grading.people import Course, Person
 from autograder.grading.receipts import Receipt, said
 from autograder.grading.released import database
 from autograder.grading.report import Row
+from autograder.grading.spreadsheet import cell
 from autograder.grading.states import State
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
@@ -341,17 +342,6 @@ def as_csv(made: Sequence[Entry]) -> str:
 def as_json(made: Sequence[Entry]) -> str:
     """A list of objects with the fields of :data:`COLUMNS`."""
     return json.dumps([asdict(entry) for entry in made], indent=1, ensure_ascii=False) + "\n"
-
-
-def cell(value: object) -> str:
-    """A CSV cell. A text that a spreadsheet would take for a formula gets an apostrophe in front.
-
-    Source: https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    if isinstance(value, (int, float)):
-        return f"{value:g}"
-    text = " ".join(value) if isinstance(value, tuple) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def as_text(rows: Iterable[Sequence[str]]) -> str:
