@@ -345,7 +345,8 @@ def as_json(made: Sequence[Entry]) -> str:
 
 
 def as_text(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as CSV."""
+    """Rows as CSV. Python quotes no cell for a carriage return, at which a spreadsheet would begin a new row."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    lines = ([value.replace("\r\n", "\n").replace("\r", "\n") for value in row] for row in rows)
+    csv.writer(buffer, lineterminator="\n").writerows(lines)
     return buffer.getvalue()

@@ -96,9 +96,9 @@ class Guarded(BaseHandler):  # type: ignore[misc]
         return f"{COMMON}; script-src 'nonce-{self.nonce}' 'unsafe-hashes' {HASHES}"
 
     async def prepare(self) -> None:
+        await super().prepare()
         if any(ENDS.search(part or "") for part in (*self.path_args, *self.path_kwargs.values())):
             raise web.HTTPError(404)
-        await super().prepare()
 
     def render(self, name: str, **values: Any) -> str:
         return str(super().render(name, **values)).replace(PLACE, self.nonce)

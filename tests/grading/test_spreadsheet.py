@@ -91,5 +91,5 @@ def test_no_column_of_the_export_holds_a_formula(text):
         field.name: text if field.type == "str" or field.name == "status" else (text,) if "tuple" in field.type else 1.0
         for field in fields(Entry)
     }
-    [_, row] = csv.reader(io.StringIO(exports.as_csv([Entry(**values)]), newline=""))
-    assert len(row) == len(exports.COLUMNS) and [value for value in row if is_formula(value)] == []
+    [head, row] = csv.reader(io.StringIO(exports.as_csv([Entry(**values)]), newline=""))
+    assert len(row) == len(head) == len(exports.COLUMNS) and [value for value in row if is_formula(value)] == []
