@@ -156,6 +156,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
     """
     from autograder.grading import people, regrade
     from autograder.grading.journal import Change
+    from autograder.grading.strictjson import printable
     from autograder.services import installation
 
     course = people.load()
@@ -183,7 +184,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
         click.echo(json.dumps(regrade.rows_as_json(rows, changes), indent=1, ensure_ascii=False))
     else:
         for line in (*regrade.told(changes), *regrade.totals(changes)):
-            click.echo(line)
+            click.echo(printable(line))
         _show(rows, as_json)
     sys.exit(int(Exit.NO if any(row.is_open for row in rows) else Exit.OK))
 
@@ -192,8 +193,10 @@ def _show_preview(preview: Preview, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(preview.as_json(), indent=1, ensure_ascii=False))
         return
+    from autograder.grading.strictjson import printable
+
     for line in preview.lines():
-        click.echo(line)
+        click.echo(printable(line))
     _note(f"{preview.judged} judged, nothing written." + (" Nothing would change." if preview.is_empty else ""))
 
 

@@ -122,7 +122,8 @@ class Watched:
         self.ran.append(f"{self.page.url}: {text}")
 
     def goto(self, path):
-        self.page.goto(f"{self.base}{path}", wait_until="networkidle")
+        self.page.goto(f"{self.base}{path}")
+        chromium.wait(self.page, "!document.querySelector('#main-table') || window.models?.loaded")
 
     def settled(self):
         self.page.mouse.move(300, 300)
@@ -191,7 +192,7 @@ def test_no_word_of_a_class_runs_in_a_page_and_all_names_can_be_read(opened, hos
             for path in (f"manage_students/{id}", f"manage_students/{id}/90-tiny"):
                 seen.goto(f"/formgrader/{path}")
             seen.goto(f"/formgrader/submissions/{notebooks[id]}/")
-            page.wait_for_function("formgrader.grades?.loaded && formgrader.comments?.loaded")
+            chromium.wait(page, "formgrader.grades?.loaded && formgrader.comments?.loaded")
             page.locator(".glyphicon-eye-open").click()
             name = page.locator("li.live-notebook a.name-shown")
             assert words(name.inner_text()) == words(named(person.name))
