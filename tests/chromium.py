@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from autograder.errors import EnvironmentProblem
 from autograder.services import machine_setup
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 # For every wait: one step in a page, or two image builds in a notebook, while other tests have the processors.
 MILLISECONDS = 120_000
@@ -36,6 +37,20 @@ def started() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
+
+
+def wait(page: Page, expression: str) -> None:
+    """Wait until an expression is true in a page whose policy lets nothing be evaluated later, as Playwright's own
+    ``wait_for_function`` does.
+
+    Raises:
+        TimeoutError: it does not become true within :data:`MILLISECONDS`.
+    """
+    end = time.monotonic() + MILLISECONDS / 1000
+    while not page.evaluate(f"() => Boolean({expression})"):
+        if time.monotonic() > end:
+            raise TimeoutError(expression)
+        page.wait_for_timeout(50)
 
 
 def context(browser: Browser, **options: Any) -> BrowserContext:

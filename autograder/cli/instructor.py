@@ -156,6 +156,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
     """
     from autograder.grading import people, regrade
     from autograder.grading.journal import Change
+    from autograder.grading.strictjson import printable
     from autograder.services import installation
 
     course = people.load()
@@ -183,7 +184,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
         click.echo(json.dumps(regrade.rows_as_json(rows, changes), indent=1, ensure_ascii=False))
     else:
         for line in (*regrade.told(changes), *regrade.totals(changes)):
-            click.echo(line)
+            click.echo(printable(line))
         _show(rows, as_json)
     sys.exit(int(Exit.NO if any(row.is_open for row in rows) else Exit.OK))
 
@@ -192,8 +193,10 @@ def _show_preview(preview: Preview, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(preview.as_json(), indent=1, ensure_ascii=False))
         return
+    from autograder.grading.strictjson import printable
+
     for line in preview.lines():
-        click.echo(line)
+        click.echo(printable(line))
     _note(f"{preview.judged} judged, nothing written." + (" Nothing would change." if preview.is_empty else ""))
 
 
@@ -307,22 +310,25 @@ def _for_canvas(
 def _open_work(made: list[Entry]) -> None:
     """Say on stderr what is in no final score."""
     from autograder.grading import exports, states
+    from autograder.grading.strictjson import printable
 
     unknown = [entry for entry in made if not entry.student or entry.max_score == 0]
     if unknown:
         click.echo(f"Refused, and nobody knows whose it is ({len(unknown)}):", err=True)
         for entry in unknown:
-            click.echo(f"  {entry.remark}", err=True)
+            click.echo(printable(f"  {entry.remark}"), err=True)
     final = (states.GRADED, states.MISSING)
     waiting = [e for e in made if e.lab != exports.TOTAL and e not in unknown and e.status not in final]
     if waiting:
         click.echo(f"Not final, and so not in the files for platforms ({len(waiting)}):", err=True)
         for entry in waiting:
             why = entry.remark or ", ".join(entry.ungraded)
-            click.echo(f"  {entry.student} {entry.lab}: {entry.status}" + (f": {why}" if why else ""), err=True)
+            click.echo(
+                printable(f"  {entry.student} {entry.lab}: {entry.status}" + (f": {why}" if why else "")), err=True
+            )
     for entry in made:
         if entry.status in final and entry.remark and entry.lab != exports.TOTAL:
-            click.echo(f"  {entry.student} {entry.lab}: {entry.remark}", err=True)
+            click.echo(printable(f"  {entry.student} {entry.lab}: {entry.remark}"), err=True)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -25,6 +25,7 @@ from autograder.grading.people import Course, Person
 from autograder.grading.receipts import Receipt, said
 from autograder.grading.released import database
 from autograder.grading.report import Row
+from autograder.grading.spreadsheet import cell
 from autograder.grading.states import State
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
@@ -343,19 +344,9 @@ def as_json(made: Sequence[Entry]) -> str:
     return json.dumps([asdict(entry) for entry in made], indent=1, ensure_ascii=False) + "\n"
 
 
-def cell(value: object) -> str:
-    """A CSV cell. A text that a spreadsheet would take for a formula gets an apostrophe in front.
-
-    Source: https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    if isinstance(value, (int, float)):
-        return f"{value:g}"
-    text = " ".join(value) if isinstance(value, tuple) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
 def as_text(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as CSV."""
+    """Rows as CSV. Python quotes no cell for a carriage return, at which a spreadsheet would begin a new row."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    lines = ([value.replace("\r\n", "\n").replace("\r", "\n") for value in row] for row in rows)
+    csv.writer(buffer, lineterminator="\n").writerows(lines)
     return buffer.getvalue()

@@ -18,11 +18,10 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_escape, url_path_join
 from nbgrader.server_extensions.formgrader import formgrader as nbgrader
 from nbgrader.server_extensions.formgrader import handlers
-from nbgrader.server_extensions.formgrader.base import BaseHandler
 from tornado import web
 
 from autograder import paths
-from autograder.grading import by_hand, store
+from autograder.grading import by_hand, formgrader_guard, store
 from autograder.grading.feedback import TEMPLATES, WORDS, number
 from autograder.grading.nbgrader_steps import safe_markdown
 
@@ -37,12 +36,14 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     """Load nbgrader's extension, and put these pages beside its own."""
     handlers.Template404 = _NotFound
+    formgrader_guard.put_in_front()
     nbgrader.load_jupyter_server_extension(server)
     settings = server.web_app.settings
     stock = settings["nbgrader_jinja2_env"].loader
     settings["nbgrader_jinja2_env"].loader = jinja2.ChoiceLoader(
         [jinja2.FileSystemLoader(TEMPLATES / "formgrader"), stock, jinja2.PrefixLoader({"nbgrader": stock})]
     )
+    formgrader_guard.settle(settings)
     base = settings["base_url"]
     server.web_app.add_handlers(
         ".*$",
@@ -53,7 +54,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     )
 
 
-class _NotFound(BaseHandler):  # type: ignore[misc]
+class _NotFound(formgrader_guard.Guarded):
     """nbgrader's own ends in an empty page."""
 
     @web.authenticated
@@ -64,7 +65,9 @@ class _NotFound(BaseHandler):  # type: ignore[misc]
 class _Page(JupyterHandler):
     @property
     def content_security_policy(self) -> str:
-        return "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+        return (
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+        )
 
     def show(self, title: str, body: str) -> None:
         template = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES / "formgrader"), autoescape=True)

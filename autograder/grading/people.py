@@ -29,6 +29,7 @@ from autograder.formats import Format, Newer, Unreadable
 from autograder.grading import handed_out
 from autograder.grading.archive import RESERVED
 from autograder.grading.handed_out import HandedLab, HandedOut, HandedOutFiles
+from autograder.grading.spreadsheet import cell, original
 from autograder.labs import manifest, students
 from autograder.labs.answers import replace
 from autograder.labs.manifest import Lab, Parameters
@@ -38,6 +39,8 @@ COURSE_FILE = "course.toml"
 ROSTER_FILE = "roster.csv"
 HANDOUT = "handout-parameters"
 COURSE_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,78}[A-Za-z0-9])?\Z")
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # controls, and what ends a line in HTML or JavaScript
+TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # embeddings, overrides, isolates; single marks of direction stay
 COLUMNS = {
     "id": ("id", "student", "student id", "student_id", "username", "user name", "login"),
     "name": ("name", "full name", "student name"),
@@ -207,10 +210,12 @@ def _files(course: Course) -> HandedOutFiles:
 def parse_roster(content: bytes, name: str) -> list[Person]:
     """Read a roster: CSV with a header line, columns id (also: student, username, login), name, email.
 
-    A file without a header is read as id, name, email in this order. Commas, semicolons and tabs separate.
+    A file without a header is read as id, name, email in this order. Commas, semicolons and tabs separate. Names and
+    addresses are people's own choice: characters that nobody sees, or that turn the text beside them, are dropped.
 
     Raises:
-        CourseError: not readable, an id that does not fit file names, or one twice; names the line.
+        CourseError: not readable, an id that does not fit file names or begins as a spreadsheet's formula does, or one
+            twice; names the line.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -230,7 +235,7 @@ def parse_roster(content: bytes, name: str) -> list[Person]:
                 continue
             columns = {"id": 0, "name": 1, "email": 2}
         value = {key: cells[at] if at < len(cells) else "" for key, at in columns.items()}
-        person = Person(value["id"], value.get("name", ""), value.get("email", ""))
+        person = Person(value["id"], _shown(value.get("name", "")), _shown(value.get("email", "")))
         if not students.ID.match(person.id) or RESERVED.match(person.id):
             fits = "at most 40 lower-case letters, digits, '.', '_' and '-', beginning and ending with one of the first"
             raise _bad_roster(name, f"line {number}: the id {person.id!r}", f"An id has {fits}.")
@@ -240,6 +245,11 @@ def parse_roster(content: bytes, name: str) -> list[Person]:
     if not found:
         raise _bad_roster(name, "no student", "List one student a line: id, name, email.")
     return list(found.values())
+
+
+def _shown(text: str) -> str:
+    """A name or an address as it is shown: on one line, and no mark in it changes what stands beside it."""
+    return " ".join(TURNS.sub("", UNSEEN.sub(" ", original(text))).split())
 
 
 def _columns(cells: list[str]) -> dict[str, int] | None:
@@ -323,7 +333,7 @@ def register(
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["id", "name", "email"])
-    writer.writerows([person.id, person.name, person.email] for person in people)
+    writer.writerows([person.id, cell(person.name), cell(person.email)] for person in people)  # parse_roster undoes it
     replace(folder / ROSTER_FILE, buffer.getvalue().encode())
     course = load()
     for person in people:

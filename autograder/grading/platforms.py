@@ -1,7 +1,12 @@
 """Files for the grade import of Canvas and Moodle: one lab each, and only students whose score is final.
 
 Both importers take an empty cell for "no grade" and clear what is there, so nobody without a score is in these files.
-Sources: ``no_change_to_value?`` in https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb;
+
+No cell is a formula for a spreadsheet. What a platform does not find people by is escaped: in Moodle's file the name,
+in Canvas's all but the number in *ID*, by which Canvas looks first, and which is digits. Moodle finds people by the
+address or the id: an id is no formula by the roster's rule, and an address that is one is left out and named.
+Sources: ``no_change_to_value?``, ``process_student`` and ``parse_assignments`` in
+https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb;
 ``update_grade_item`` in https://github.com/moodle/moodle/blob/main/grade/import/csv/classes/load_data.php
 """
 
@@ -17,8 +22,9 @@ from pathlib import Path
 
 from autograder.errors import CourseError
 from autograder.grading import states
-from autograder.grading.exports import Entry, as_text, cell
+from autograder.grading.exports import Entry, as_text
 from autograder.grading.lms import plain
+from autograder.grading.spreadsheet import cell, is_formula
 from autograder.labs.manifest import Lab
 
 WHO = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account", "Section")
@@ -58,9 +64,16 @@ def moodle(made: Sequence[Entry], lab: Lab) -> Exported:
     column to its grade item. Source: https://docs.moodle.org/405/en/Grade_import
     """
     scores = final(made, lab)
-    rows = [[cell(e.student), cell(e.email), cell(e.name), cell(e.score)] for e in scores]
+    rows = [
+        [cell(e.student), "" if is_formula(e.email) else e.email, cell(e.name), cell(e.score)] for e in scores
+    ]  # an escaped address would be nobody's
     text = as_text([["ID number", "Email address", "Full name", lab.slug], *rows])
-    return Exported(text, tuple(entry.student for entry in scores), remarks=tuple(_other_maxima(scores, lab)))
+    left_out = [
+        f"{e.student}: the e-mail address is left out, since a spreadsheet takes it for a formula. Map from ID number."
+        for e in scores
+        if is_formula(e.email)
+    ]
+    return Exported(text, tuple(e.student for e in scores), remarks=(*left_out, *_other_maxima(scores, lab)))
 
 
 def _other_maxima(scores: Iterable[Entry], lab: Lab) -> Iterator[str]:
@@ -81,7 +94,8 @@ def canvas(made: Sequence[Entry], lab: Lab, file: Path, column: str | None = Non
 
     Its headings carry the numbers of the assignments, so no new assignment is made by the import. Whom a row is about
     is looked for among everybody in the class, by SIS Login ID and SIS User ID, or the name where Canvas has neither.
-    Where two people fit a row, or two rows a person, none of them is filled in.
+    Where two people fit a row, or two rows a person, none of them is filled in. Cells of the export stay as
+    Canvas wrote them, but for those that would be a formula.
 
     Args:
         made: the entries of the whole class, whatever their states.
@@ -117,13 +131,13 @@ def canvas(made: Sequence[Entry], lab: Lab, file: Path, column: str | None = Non
             (id,) = fit
             rows_of[id] += 1
             if id in scores:
-                found[id] = [*(row[number] for number in who), cell(scores[id].score)]
+                found[id] = [*(cell(row[number]) for number in who), cell(scores[id].score)]
     for id in [id for id in found if rows_of[id] > 1]:
         remarks.append(f"{rows_of[id]} rows in {file.name} may be {id}; none of them is filled in.")
         del found[id]
-    kept = [[head[number] for number in who] + [head[at]]]
+    kept = [[cell(head[number]) for number in (*who, at)]]  # an assignment is found by the number in its heading
     if possible is not None:
-        kept.append([possible[number] for number in who] + [possible[at]])
+        kept.append([cell(possible[number]) for number in (*who, at)])
     text = as_text([*kept, *found.values()])
     left_out = tuple(sorted(scores.keys() - found.keys()))
     return Exported(text, tuple(sorted(found)), left_out, tuple(remarks), head[at].strip())

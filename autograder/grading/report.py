@@ -13,7 +13,7 @@ from rich.text import Text
 
 from autograder.grading.judge import Outcome
 from autograder.grading.states import NEEDS_REVIEW
-from autograder.grading.strictjson import said
+from autograder.grading.strictjson import printable, said
 from autograder.grading.verdict_file import VerdictFile
 
 MAX_REMARKS = 6
@@ -134,8 +134,8 @@ def table(rows: Sequence[Row]) -> Table:
     for row in in_order(rows):
         label, colour = status(row)
         made.add_row(
-            Text(row.student or said(row.source, 40)), Text(row.lab or "–"), Text(score(row)),
-            Text(label, style=colour), Text("\n".join(remarks(row))),
+            Text(said(row.student or row.source, 40)), Text(said(row.lab or "–", 40)), Text(score(row)),
+            Text(label, style=colour), Text(printable("\n".join(remarks(row)))),
         )  # fmt: skip
     return made
 

@@ -14,10 +14,11 @@ from typing import Any
 MAX_CELLS = 3000
 MAX_CELL = 200_000  # characters of one cell that are kept
 
+LINE = re.compile(r"[^\n]*\n|[^\n]+")  # Markdown's lines; str.splitlines knows more ends, such as U+2028
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)\Z")
 SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
-IMAGE = re.compile(r"!(?=\[)")
+IMAGE = re.compile(r"!+(?=\[)")  # all of them: what is left of "!![" would be an image
 SCHEME = re.compile(r"(?P<before>\]\(\s*<?|^\s{0,3}\[[^\]]+\]:\s*<?)\s*(?:javascript|vbscript|data)\s*:", re.I | re.M)
 
 
@@ -26,6 +27,8 @@ def clean_markdown(text: str) -> str:
 
     ``<`` before a letter, ``/``, ``!`` or ``?`` becomes ``&lt;``; ``![`` becomes ``[``, so that a picture is a link
     that nobody's browser follows by itself; ``javascript:``, ``vbscript:`` and ``data:`` destinations are cut.
+
+    What is clean stays as it is: nbgrader's autograde cleans again what intake has cleaned.
     """
     text = "".join(c for c in text if c in "\n\t" or c >= " ")
     done: list[str] = []
@@ -37,7 +40,7 @@ def clean_markdown(text: str) -> str:
             done.append(_clean_prose("".join(prose)))
             prose.clear()
 
-    for line in text.splitlines(keepends=True):
+    for line in LINE.findall(text):
         opened = FENCE.match(line.rstrip("\n"))
         if fence:
             done.append(line)
@@ -96,19 +99,27 @@ def clean_notebook(notebook: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(cell, dict):
             continue
         kind = cell.get("cell_type")
-        text = source_of(cell)[:MAX_CELL].encode("utf-8", "replace").decode()
+        text = source_of(cell)[:MAX_CELL].encode("utf-8", "replace").decode()  # lone surrogates go
         clean: dict[str, Any] = {"id": "", "metadata": _grading_id(cell)}
         if kind == "code":
             text = "".join(c for c in text if c in "\n\t" or c >= " ")
             clean |= {"cell_type": "code", "source": text, "execution_count": None, "outputs": []}
         elif kind in ("markdown", "raw"):
-            clean |= {"cell_type": "markdown", "source": clean_markdown(text)}
+            clean |= {"cell_type": "markdown", "source": _fitting(text)}
         else:
             continue
         clean["id"] = hashlib.sha256(f"{len(cells)}:{clean['source']}".encode()).hexdigest()[:8]
         cells.append(clean)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _fitting(text: str) -> str:
+    """Clean Markdown of at most :data:`MAX_CELL` characters, so that cleaning it again cuts nothing off."""
+    kept = MAX_CELL
+    while len(clean := clean_markdown(text[:kept])) > MAX_CELL:
+        kept //= 2  # "<" becomes four characters, so this ends after two rounds
+    return clean
 
 
 def _grading_id(cell: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,11 @@ def said(text: object, limit: int = MAX_SAID) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """A text of any length for a terminal: no control sequence acts, and nothing turns the words beside it."""
+    return "".join(c if c == "\n" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def load(content: bytes, what: str, limit: int) -> Any:
     """Parse JSON of unknown provenance.
 

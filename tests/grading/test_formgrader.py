@@ -171,7 +171,7 @@ def test_a_submission_that_posts_grades_changes_nothing_and_a_person_can(server)
 
         def opened():
             page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
-            page.wait_for_function("formgrader.grades?.loaded && formgrader.comments?.loaded")  # its fields listen now
+            chromium.wait(page, "formgrader.grades?.loaded && formgrader.comments?.loaded")  # its fields listen now
 
         opened()
         for link in page.get_by_text("click", exact=True).all():
@@ -219,7 +219,7 @@ def test_every_page_and_link_answers_and_no_page_has_an_error(server):
         for name in pages:
             page.goto(f"{base}/formgrader/{name}", wait_until="networkidle")
             links |= set(page.evaluate("[...document.querySelectorAll('a[href]')].map(link => link.href)"))
-        page.wait_for_function("formgrader.loaded")
+        chromium.wait(page, "formgrader.loaded")
         assert page.evaluate("formgrader.keyboard_manager !== undefined")  # nbgrader's page waits for MathJax first
     assert wrong == []
     assert any("/tree/" in link for link in links) and any("/notebooks/" in link for link in links)
@@ -239,7 +239,7 @@ def test_a_person_sees_why_to_look_again_and_confirms(server, course, lab, ada, 
 
         def opened():
             page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
-            page.wait_for_function("formgrader.grades?.loaded && formgrader.comments?.loaded")
+            chromium.wait(page, "formgrader.grades?.loaded && formgrader.comments?.loaded")
             return page.locator(".nbgrader_cell", has=page.locator("#double")).locator(
                 "xpath=following-sibling::div[1]"
             )
@@ -267,7 +267,7 @@ def test_a_person_sees_why_to_look_again_and_confirms(server, course, lab, ada, 
         assert listed["needs_manual_grade"]
         resolve = page.locator(".nbgrader_cell", has=page.locator("#double")).locator(".mark-graded")
         saved(resolve.click)
-        page.wait_for_function("!document.querySelector('#double').classList.contains('needs_manual_grade')")
+        chromium.wait(page, "!document.querySelector('#double').classList.contains('needs_manual_grade')")
         assert "press Resolve" not in note.inner_text() and not resolve.is_visible()
         gradebook.sync(course)
         kept = by_hand.read("ada", "90-tiny").cells["double"]

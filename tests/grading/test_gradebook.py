@@ -598,10 +598,6 @@ def test_a_verdict_that_does_not_say_its_rules_stands_while_the_sum_is_the_same(
     assert exported()["ada", "90-tiny"].score == 0
 
 
-def test_a_name_that_looks_like_a_formula_stays_a_name():
-    assert exports.cell("=cmd|'/c calc'!A1") == "'=cmd|'/c calc'!A1" and exports.cell(3.50) == "3.5"
-
-
 def test_regrading_changes_points_and_says_so(course, ada, grade, kit):
     grade(ada, ada.files("def double(n):\n    return 3 * n\n"))
     hidden = kit / "solutions/90-tiny/hidden.py"

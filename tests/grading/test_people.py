@@ -48,6 +48,31 @@ def test_a_roster_that_cannot_be_used_names_the_line(content, says):
     assert says in caught.value.found
 
 
+@pytest.mark.parametrize("id", ["=1", "+ada", "-ada", "@ada", "'=ada", "ada;=1", "ada-", "\uff1dada"])
+def test_an_id_that_a_spreadsheet_takes_for_a_formula_is_refused(id):
+    with pytest.raises(CourseError, match="line 2"):
+        people.parse_roster(f"id,name,email\n{id},Ada,\n".encode(), "r.csv")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("=HYPERLINK(A1)", "=HYPERLINK(A1)"),
+        ("'=1+1", "=1+1"),  # as another program escaped it
+        ("Ada\u202edaor", "Adadaor"),
+        ("Ada\u2028L\x07.\x1b[31m", "Ada L . [31m"),
+        ("\u2066Ada\u2069", "Ada"),
+        ("\u200fלאה כהן", "\u200fלאה כהן"),
+        ("<img src=x>", "<img src=x>"),
+    ],
+)
+def test_a_name_that_its_owner_chose_is_text_on_one_line_and_no_formula_in_the_class_s_roster(home, kit, given, name):
+    people.register(people.parse_roster(f"id,name,email\nada,{given},{given}\n".encode(), "r.csv"), "test-course")
+    text = (paths.classroom() / "roster.csv").read_text(encoding="utf-8")
+    assert ",=" not in text and "\u202e" not in text
+    assert people.load().roster == {"ada": Person("ada", name, name)}
+
+
 def test_the_course_is_made_once_and_keeps_its_key(home, kit):
     assert people.load().is_public and people.load().roster is None
     first = people.register([Person("ada"), Person("ben")], "reg-25")

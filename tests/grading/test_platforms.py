@@ -152,6 +152,32 @@ def test_a_score_never_goes_to_a_namesake(given):
     assert (done.students, done.left_out) == ((), ("ada",)) and "2 rows" in done.remarks[0]
 
 
+FORMULA = "=HYPERLINK(1)"
+
+
+def test_canvas_own_cells_stay_as_they_are_unless_they_would_be_a_formula(given):
+    head = [*HEAD, "=Lab 04 Tags (101)"]
+    rows = [
+        ROWS[0][:6],
+        [FORMULA, "1", "+s1;=1", "ada", "A;=1", ""],
+        ["Öztürk, Eve-Marie", "5", "s-5", "eve@example.org", "Section 1 - A", ""],
+    ]
+    done = platforms.canvas(MADE, LAB, given(head, rows), column="=Lab 04 Tags (101)")
+    assert table(done) == [
+        [*HEAD, "'=Lab 04 Tags (101)"],
+        ["    Points Possible", "", "", "", "", "5"],
+        ["'" + FORMULA, "1", "'+s1;'=1", "ada", "A;'=1", "9.5"],
+        ["Öztürk, Eve-Marie", "5", "s-5", "eve@example.org", "Section 1 - A", "0"],
+    ]
+
+
+def test_moodle_is_not_given_an_address_that_is_a_formula_and_the_name_is_text():
+    made = [entry("ada", name=FORMULA, email="+ada@example.org"), entry("eve", name="Eve;=1", email="eve@example.org")]
+    done = platforms.moodle(made, LAB)
+    assert table(done)[1:] == [["ada", "", "'" + FORMULA, "9.5"], ["eve", "eve@example.org", "Eve;'=1", "9.5"]]
+    assert len(done.remarks) == 1 and done.remarks[0].startswith("ada: the e-mail address is left out")
+
+
 def test_moodle_gets_those_with_a_final_score():
     done = platforms.moodle(MADE, LAB)
     assert table(done) == [

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.grading.nbgrader_steps import TAGS, safe_markdown
-from autograder.grading.sanitize import clean_markdown, clean_notebook
+from autograder.grading.sanitize import MAX_CELL, clean_markdown, clean_notebook
 
 ATTACKS = [
     "<script>fetch('/formgrader/api/grade/1')</script>",
@@ -90,6 +90,37 @@ def test_ordinary_markdown_and_code_stay_as_they_are():
         "```python\nif a < b:\n    print('<script>')\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n"
     )
     assert clean_markdown(text) == text
+
+
+PIECES = (
+    *"<>/!`~[]():#&; \n\t\r\\\u2028\x85\x0c",
+    *("javascript:", "data:", "](", "[a]:", "```", "~~~", "\n\n", "    ", "!!", "![", "<!", "&lt;", "java", "script"),
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["!![", "a!!![b](x)", "!\r![x](y)", "!\x01![x](y)", "<!![", "[a]: !!data:x", "!![a]: javascript:x"]
+)
+def test_what_is_left_of_a_picture_is_none(text):
+    once = clean_markdown(text)
+    assert "![" not in once and clean_markdown(once) == once
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+def test_only_what_ends_a_line_of_markdown_opens_a_fence(end):
+    assert "<script" not in clean_markdown(f"a{end}```\n<script>1</script>\n")
+
+
+def test_cleaning_a_cell_of_the_greatest_size_again_cuts_nothing_off():
+    for text in ("<a" * MAX_CELL, "x" * MAX_CELL + "<b>", "](data:" * MAX_CELL):
+        once = clean_notebook({"cells": [cell("markdown", text)]})
+        assert clean_notebook(once) == once and MAX_CELL // 8 < len(once["cells"][0]["source"]) <= MAX_CELL
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
+def test_cleaning_pieces_of_markup_twice_changes_nothing_more(text):
+    once = clean_markdown(text)
+    assert clean_markdown(once) == once
 
 
 @given(st.text(alphabet="ab<>/!`~[]():#&; \n\\javscript\"'=-*", max_size=80))

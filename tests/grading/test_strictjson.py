@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import io
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from autograder.grading import strictjson
+from autograder.grading import report, strictjson
 from autograder.grading.problems import Refused
+from autograder.grading.report import Row
 
 values = st.recursive(
     st.none()
@@ -59,3 +63,12 @@ def test_random_bytes_never_raise_anything_else(content):
 
 def test_a_hostile_text_is_shown_cut_and_printable():
     assert strictjson.said("a\x1b[2J\u202eb" + "c" * 500) == "a\ufffd[2J\ufffdb" + "c" * 112 + "…"
+
+
+def test_nothing_of_a_submission_acts_in_the_terminal():
+    hostile = "a\x1b]0;title\x07\x1b[2J\x9b31m\u202e\u2028\rover\x08"
+    row = Row(f"{hostile}.zip", "", hostile, "refused", remarks=(f"It is {hostile}", "a\nb"))
+    printed = io.StringIO()
+    report.show(Console(file=printed, width=200), [row, dataclasses.replace(row, student=hostile)])
+    assert not [c for c in printed.getvalue() if c != "\n" and not c.isprintable()]
+    assert "title" in printed.getvalue() and "over" in printed.getvalue()
