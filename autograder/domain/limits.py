@@ -31,25 +31,25 @@ class Limit:
 WRITTEN_OUT: Final = Limit(
     300_000,
     "characters and steps",
-    20_000,
+    3_000,
     "of one run of a workflow or pipeline: the values of its expressions and variables, the words of its scripts, "
     "loops written out, each as often as it comes up. A check follows a file a few dozen times, about half a second "
     "each at this limit.",
 )
 VARIABLES: Final = Limit(
-    500, "variables", 60, "of one script: each of its commands keeps what it sees of them, 500 commands at most."
+    500, "variables", 30, "of one script: each of its commands keeps what it sees of them, 500 commands at most."
 )
 NAMES: Final = Limit(
     1_000,
     "names of images",
-    40,
+    10,
     "of one job or one step: a list of images times a list of tags, and each push asks for all that are held.",
 )
 ROWS: Final = Limit(
     60, "SBOMs", 2, "that refer to one image and are read: one is needed, and each can have megabytes of packages."
 )
 PACKAGES: Final = Limit(
-    50_000, "packages", 200, "of all SBOMs of one image: they are stored with the evidence, every one of them."
+    50_000, "packages", 10, "of all SBOMs of one image: they are stored with the evidence, every one of them."
 )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECONDS = 20.0  # wall time after which a child is ended
+SECONDS = 30.0  # wall time after which a child is ended
 MEMORY = 1 << 30  # bytes of address space that a child may take beside what it begins with
 
 
