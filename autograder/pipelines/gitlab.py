@@ -291,7 +291,7 @@ def _run(result: Pipeline, gates_fail: bool, work: Work) -> None:
         results[job.name] = "failed" if failed and not job.may_fail else "done"
         if gates_fail and len(result.record.gates) > gates and results[job.name] == "done":
             result.record.ignored.append(f"the job {job.name}")
-        kept[job.name] = _kept(job, state)
+        kept[job.name] = _kept(job, state, work)
     result.failed = "failed" in results.values()
 
 
@@ -342,16 +342,18 @@ def fetched(job: Job, jobs: list[Job]) -> list[str]:
     return before if wanted is None else [name for name in before if name in wanted]
 
 
-def _kept(job: Job, state: JobState) -> dict[str, dict[str, str]]:
+def _kept(job: Job, state: JobState, work: Work) -> dict[str, dict[str, str]]:
     artifacts = job.data.get("artifacts")
     given = artifacts.get("paths") if isinstance(artifacts, Mapping) else None
     paths = [filled(str(path), job.variables) for path in given or []]
-    kept = {}
-    for name, images in state.files.items():
-        for path in paths:
-            last = path.rstrip("/").rpartition("/")[2]
-            if path.endswith("/") or path in (".", "*", "**") or "." not in last or _fits(last, name):
-                kept[name] = images
+    kept: dict[str, dict[str, str]] = {}
+    for path in paths:
+        last = path.rstrip("/").rpartition("/")[2]
+        whole = path.endswith("/") or path in (".", "*", "**") or "." not in last
+        for name in state.files.keys() - kept.keys():
+            work.text.spend(1 + len(last))
+            if whole or _fits(last, name):
+                kept[name] = state.files[name]
     return kept
 
 

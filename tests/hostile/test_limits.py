@@ -222,6 +222,16 @@ GITLAB: dict[str, tuple[dict[str, Any], str]] = {
         {"script": ["true"], "variables": {"A": "x" * 9_000}, "image": "$A" * 5_000},
         "with its variables filled in",
     ),
+    "many files and many patterns for them": (
+        {
+            "image": "docker:27",
+            "services": ["docker:27-dind"],
+            "variables": {"DOCKER_TLS_CERTDIR": "/c"},
+            "script": ["docker build -t a .", "; ".join(f"docker save -o f{n}.tar a" for n in range(400))],
+            "artifacts": {"paths": [f"{'x*' * 20}{n}.t" for n in range(1_000)]},
+        },
+        TOO_MUCH,
+    ),
     "a job that extends thousands": ({"extends": [".base"] * 9_000, "script": ["true"]}, "more than 50 others"),
 }
 
@@ -338,6 +348,26 @@ def sparse(size: int) -> bytes:
 def merged(content: bytes, times: int = 1) -> int:
     layer = inventory.Layer(digest_of(content), digest_of(content), content)
     return len(inventory.take(inventory.merge([layer] * times)).files)
+
+
+def links(number: int, lines: int) -> bytes:
+    """A tar with one METADATA of many lines, and links to it."""
+    out, site = io.BytesIO(), "usr/lib/python3/site-packages"
+    content = b"Name: x\nVersion: 1\n" + b"A: b\n" * lines
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        first = tarfile.TarInfo(f"{site}/x-1.dist-info/METADATA")
+        first.size = len(content)
+        archive.addfile(first, io.BytesIO(content))
+        for count in range(number):
+            entry = tarfile.TarInfo(f"{site}/y{count}-1.dist-info/METADATA")
+            entry.type, entry.linkname = tarfile.LNKTYPE, first.name
+            archive.addfile(entry)
+    return out.getvalue()
+
+
+def test_metadata_of_many_lines_are_refused_and_of_many_packages_are_read() -> None:
+    assert "more than 200,000 lines of headers" in within(merged, links(2_000, 300_000)).error
+    assert within(merged, links(500, 60)).value == 501
 
 
 FOLDERS = "/".join(f"d{n % 10}" for n in range(30_000))
