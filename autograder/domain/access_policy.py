@@ -19,6 +19,8 @@ INVALID_POLICY_TEXT: Final = (
     "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"
 )
 VERSIONS: Final = ("2008-10-17", "2012-10-17")
+# Of policyText: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_SetRepositoryPolicy.html
+MAX_CHARACTERS: Final = 10_240
 
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
 PRINCIPAL_ARN: Final = re.compile(
@@ -106,6 +108,10 @@ def read_policy(policy: Mapping[str, Any] | str) -> list[tuple[str, Mapping[str,
     Source: POLICIES, PRINCIPALS
     """
     document: Any = policy
+    # As data it has lost its blanks: what is too long without them was too long with them.
+    least = len(policy if isinstance(policy, str) else json.dumps(policy, separators=(",", ":"), ensure_ascii=False))
+    if least > MAX_CHARACTERS:
+        raise InvalidPolicy([Fault("$", f"a policy has at most {MAX_CHARACTERS:,} characters, this one {least:,}")])
     if isinstance(policy, str):
         try:
             document = json.loads(policy)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from autograder.domain.limits import Budget
 from autograder.domain.metadata_action import Run, Step, preview_step
 from autograder.domain.metadata_action.outputs import GAP
 from autograder.pipelines import tools
@@ -172,8 +173,9 @@ def metadata(
     environments: Sequence[object],
     event: Run,
     inputs: Mapping[str, str],
+    budget: Budget,
 ) -> dict[str, str]:
-    """The outputs of docker/metadata-action by name.
+    """The outputs of docker/metadata-action by name; ``budget`` is what the run may still come to, written out.
 
     Raises:
         WorkflowError: the action would stop with an error.
@@ -181,10 +183,11 @@ def metadata(
     given = step.get("with")
     layers = tuple(layer for layer in environments if isinstance(layer, Mapping))
     asked = Step(job, "", "", given if isinstance(given, Mapping) else {}, layers, ())
-    outputs = preview_step(workflow, asked, event).outputs
+    outputs = preview_step(workflow, asked, event, budget).outputs
     if outputs is None:
         return {}
     separator = inputs.get("sep-tags") or _DEFAULT_OUTPUT_SEPARATOR
+    budget.spend(sum(len(separator) + len(tag) for tag in (*outputs.tags, *outputs.names)))
     tags = [GAP.sub("⟨?⟩", tag) for tag in outputs.tags]
     # A label whose value only GitHub knows (the description) is no obstacle: nothing here reads it.
     labels = "\n".join(f"{name}={value or ''}" for name, value in outputs.labels.items())

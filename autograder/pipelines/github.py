@@ -18,6 +18,7 @@ from autograder.domain.github_actions.contexts import CONTEXTS, Gap, build_conte
 from autograder.domain.github_actions.evaluate import Known, Status, text_of
 from autograder.domain.github_actions.expressions import Index, Literal, Name, parse, segments, walk
 from autograder.domain.github_actions.triggers import why_no_run
+from autograder.domain.limits import Budget
 from autograder.domain.metadata_action import NotKnownHere, Run, WorkflowError
 from autograder.pipelines import actions, shell, tools
 from autograder.pipelines.job_state import (
@@ -147,6 +148,7 @@ class _Run:
         self.pushed: set[str] = set()
         self.kept: dict[str, dict[str, dict[str, str]]] = {}
         self.work = Work()
+        self.secrets: dict[int, list[str]] = {}  # those of a part of the file, by the part's identity
 
     def all(self) -> None:
         """Every job, those that are needed first."""
@@ -170,7 +172,7 @@ class _Run:
         needed = [self.results[name] for name in _needs(job)]
         good = all(result == "success" for result in needed)
         contexts = build_contexts(replace(self.event, given=self.given), self.workflow, id)
-        if not _starts(job.get("if"), contexts, Status(success=good, failure="failure" in needed)):
+        if not _starts(job.get("if"), contexts, Status(success=good, failure="failure" in needed), self.work.text):
             return "skipped"
         if "uses" in job:
             raise Unsupported(f"the job {id} calls another workflow, which is not in the file")
@@ -178,7 +180,7 @@ class _Run:
         failed = False
         for combination in self._combinations(job, contexts):
             failed = self._run_once(id, job, combination) or failed
-        forgiven = failed and _forgives(job, contexts)
+        forgiven = failed and _forgives(job, contexts, self.work.text)
         if forgiven:
             self.outcome.record.ignored.append(f"the job {id}")
         return "failure" if failed and not forgiven else "success"
@@ -222,21 +224,21 @@ class _Run:
         """One run of a job; whether it fails."""
         given = {**self.given, **combination, "runner.os": "Linux", "job.status": "success"}
         contexts = build_contexts(replace(self.event, given=given), self.workflow, id)
-        state = JobState(self.outcome.record, _no_engine(id, data, contexts), self.pushed)
+        state = JobState(self.outcome.record, _no_engine(id, data, contexts, self.work.text), self.pushed)
         job = _Job(id, data, state, given, _runner_environment(self.event))
         for number, step in enumerate(steps(data), 1):
             self._step(job, step, number)
         if isinstance(data.get("outputs"), Mapping):
             contexts = build_contexts(replace(self.event, given=job.given), self.workflow, id)
             for name, value in data["outputs"].items():
-                self.given[f"needs.{id}.outputs.{name}"] = _text(value, contexts)
+                self.given[f"needs.{id}.outputs.{name}"] = _text(value, contexts, self.work.text)
         return job.failed
 
     def _step(self, job: _Job, step: Mapping[str, Any], number: int) -> None:
         contexts = build_contexts(replace(self.event, given=job.given), self.workflow, job.id)
         layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
         self.work.add(1 + sum(_size(part) for part in (*layers, step.get("with"), step.get("run"))))
-        merged = merged_environment([layer for layer in layers if isinstance(layer, Mapping)], contexts)
+        merged = merged_environment([layer for layer in layers if isinstance(layer, Mapping)], contexts, self.work.text)
         environment = {
             name: unknown(value.what) if isinstance(value, NotKnownHere) else str(value)
             for name, value in merged.items()
@@ -244,7 +246,7 @@ class _Run:
         contexts["env"] = Known("env", environment, complete=True)
         where = place(job.id, step, number)
         id = str(step.get("id") or "")
-        if not _starts(step.get("if"), contexts, Status(success=not job.failed, failure=job.failed)):
+        if not _starts(step.get("if"), contexts, Status(success=not job.failed, failure=job.failed), self.work.text):
             self._told(job, id, "skipped", "skipped")
             return
         self._note_secrets(job, step, where)
@@ -253,7 +255,7 @@ class _Run:
             failed = self._action(job, step, contexts, environment, where)
         elif isinstance(step.get("run"), str):
             failed = self._script(job, step, contexts, environment, where)
-        forgiven = failed and _forgives(step, contexts)
+        forgiven = failed and _forgives(step, contexts, self.work.text)
         self._told(job, id, "failure" if failed else "success", "failure" if failed and not forgiven else "success")
         if failed and not forgiven:
             job.failed = True
@@ -266,7 +268,9 @@ class _Run:
 
     def _note_secrets(self, job: _Job, step: Mapping[str, Any], where: str) -> None:
         for part in (self.workflow.get("env"), job.data.get("env"), step):
-            for name in secrets(part):
+            if id(part) not in self.secrets:
+                self.secrets[id(part)] = list(secrets(part))
+            for name in self.secrets[id(part)]:
                 if name.upper() != _OWN_TOKEN:
                     self.outcome.secrets.setdefault(where, name)
 
@@ -279,13 +283,14 @@ class _Run:
             d["run"].get("shell") for d in defaults if isinstance(d, Mapping) and isinstance(d.get("run"), Mapping)
         ]
         kind = str(next(filter(None, chosen), ""))
-        text = _text(step["run"], contexts)
+        text = _text(step["run"], contexts, self.work.text)
         if kind and not kind.startswith(("bash", "sh")):
             if re.search(r"\b(docker|podman|crane|skopeo|trivy)\b", text):
                 raise Unsupported(f"{where} is written for {kind}; scripts are followed for bash and sh")
             return False
+        errexit, pipefail = " {0}" not in kind or "-e" in kind, kind == "bash"
         try:
-            commands = shell.commands(text, env, errexit=" {0}" not in kind or "-e" in kind, pipefail=kind == "bash")
+            commands = shell.commands(text, env, errexit=errexit, pipefail=pipefail, budget=self.work.text)
         except shell.NotReadable as problem:
             raise Unsupported(f"{where}: {problem}") from None
         self.work.add(len(commands))
@@ -296,7 +301,7 @@ class _Run:
         for command in commands:
             self._note_outputs(job, command, str(step.get("id") or ""))
         before = len(job.state.record.pushes)
-        failed = follow(commands, job.state, where, self.gates_fail)
+        failed = follow(commands, job.state, where, self.gates_fail, self.work.text)
         self._permit(job, [push.image for push in job.state.record.pushes[before:]], where)
         return failed
 
@@ -315,13 +320,15 @@ class _Run:
         self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: Mapping[str, str], where: str
     ) -> bool:
         given = step.get("with")
-        inputs = {str(k): _text(v, contexts) for k, v in given.items()} if isinstance(given, Mapping) else {}
+        inputs = (
+            {str(k): _text(v, contexts, self.work.text) for k, v in given.items()} if isinstance(given, Mapping) else {}
+        )
         call = actions.Call(str(step["uses"]), inputs, env, where, job.builder, job.checked_out)
         if call.name == "docker/metadata-action":
             self.work.add(PATTERN_WORK * call.given("tags").lower().count("match"))
             layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
             event = replace(self.event, given=job.given)
-            outputs = actions.metadata(self.workflow, job.id, step, layers, event, inputs)
+            outputs = actions.metadata(self.workflow, job.id, step, layers, event, inputs, self.work.text)
             id = str(step.get("id") or "")
             for name, value in outputs.items():
                 if id:
@@ -362,9 +369,9 @@ def _size(value: object) -> int:
     return 1 + value.count("\n") + value.count("${{") if isinstance(value, str) else 1
 
 
-def _forgives(part: Mapping[str, Any], contexts: Mapping[str, Known]) -> bool:
+def _forgives(part: Mapping[str, Any], contexts: Mapping[str, Known], budget: Budget) -> bool:
     """Whether a run goes on when this job or step fails; a value that is not known might be true."""
-    text = _text(part.get("continue-on-error", False), contexts)
+    text = _text(part.get("continue-on-error", False), contexts, budget)
     return text == "true" or not shell.is_known(text)
 
 
@@ -381,19 +388,19 @@ def _paths(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{prefix}.{key}", text_of(below)
 
 
-def _text(value: object, contexts: Mapping[str, Known]) -> str:
+def _text(value: object, contexts: Mapping[str, Known], budget: Budget) -> str:
     """A scalar with its expressions filled in; what only a run has stands between its signs."""
     gaps: dict[str, Gap] = {}
-    text = interpolate(value, contexts, gaps)
+    text = interpolate(value, contexts, gaps, budget)
     for sign, gap in gaps.items():
         text = text.replace(sign, unknown(gap.expression.removeprefix("${{").removesuffix("}}").strip()))
     return text
 
 
-def _starts(condition: object, contexts: Mapping[str, Known], status: Status) -> bool:
+def _starts(condition: object, contexts: Mapping[str, Known], status: Status, budget: Budget) -> bool:
     """Whether an ``if`` lets something run; where only a run can tell, it might, so what must not happen is seen."""
     try:
-        return holds(condition, contexts, status)
+        return holds(condition, contexts, status, budget)
     except NotKnownHere:
         return True
 
@@ -434,9 +441,11 @@ def secrets(part: object) -> Iterator[str]:
                     yield str(node.key.value) if isinstance(node.key, Literal) else "*"
 
 
-def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known]) -> Issue | None:
+def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known], budget: Budget) -> Issue | None:
     runner = job.get("runs-on")
-    labels = [_text(item, contexts).lower() for item in (runner if isinstance(runner, list) else [runner]) if item]
+    labels = [
+        _text(item, contexts, budget).lower() for item in (runner if isinstance(runner, list) else [runner]) if item
+    ]
     for label in labels:
         if label.startswith("macos"):
             return Issue("engine", f"the job {id} runs on {label}, and GitHub's macOS runners have none.")

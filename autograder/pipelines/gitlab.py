@@ -26,6 +26,8 @@ DEPRECATED_TOP: Final = ("image", "services", "before_script", "after_script", "
 DEFAULTS: Final = ("image", "services", "before_script", "after_script", "cache", "artifacts", "retry", "tags")
 STAGES: Final = (".pre", "build", "test", "deploy", ".post")
 MAX_EXTENDS: Final = 11
+MAX_PARENTS: Final = 50  # of one job: each is merged into what those before it gave
+MAX_FILLED: Final = 20_000  # characters of a text, or of one place's variables together, with variables filled in
 MAX_NAME: Final = 255  # bytes of a file's name on Linux
 # Client images whose entry point is the program itself: GitLab has to be told to start a shell instead.
 _PROGRAMS: Final = ("trivy", "grype", "crane", "skopeo", "skopeo/stable", "executor", "regctl", "oras")
@@ -96,8 +98,11 @@ def resolved(
     if name in path or len(path) > MAX_EXTENDS:
         raise Unsupported(f"{name} extends itself, or too many others")
     parents = job.get("extends") or []
+    parents = [parents] if isinstance(parents, str) else parents
+    if len(parents) > MAX_PARENTS:
+        raise Unsupported(f"{name} extends more than {MAX_PARENTS} others")
     merged: dict[str, Any] = {}
-    for parent in [parents] if isinstance(parents, str) else parents:
+    for parent in parents:
         merged = _merge(merged, resolved(data, str(parent), done, (*path, name)))
     done[name] = _merge(merged, {key: value for key, value in job.items() if key != "extends"})
     return done[name]
@@ -140,7 +145,7 @@ def _variables(given: object, known: Mapping[str, str]) -> dict[str, str]:
             name: value if "$" not in value else filled(value, {k: v for k, v in everything.items() if k != name})
             for name, value in block.items()
         }
-        if sum(map(len, block.values())) > 20_000:
+        if sum(map(len, block.values())) > MAX_FILLED:
             raise Unsupported("the variables hold each other too often")
     return block
 
@@ -151,10 +156,22 @@ def _plain(value: object) -> str:
 
 
 def filled(text: str, variables: Mapping[str, str]) -> str:
-    """A text with ``$NAME`` and ``${NAME}`` filled in where they are known."""
-    return re.sub(
-        r"\$(?:\{(\w+)\}|(\w+))", lambda name: variables.get(name[1] or name[2], name[0]), text.replace("$$", "$")
-    )
+    """A text with ``$NAME`` and ``${NAME}`` filled in where they are known.
+
+    Raises:
+        Unsupported: with them it is far longer than any that people write.
+    """
+    left = MAX_FILLED
+
+    def value(name: re.Match[str]) -> str:
+        nonlocal left
+        found = variables.get(name[1] or name[2], name[0])
+        left -= len(found)
+        if left < 0:
+            raise Unsupported(f"{text[:60]}… has more than {MAX_FILLED:,} characters with its variables filled in")
+        return found
+
+    return re.sub(r"\$(?:\{(\w+)\}|(\w+))", value, text.replace("$$", "$"))
 
 
 def _decision(
@@ -274,7 +291,7 @@ def _run(result: Pipeline, gates_fail: bool, work: Work) -> None:
         results[job.name] = "failed" if failed and not job.may_fail else "done"
         if gates_fail and len(result.record.gates) > gates and results[job.name] == "done":
             result.record.ignored.append(f"the job {job.name}")
-        kept[job.name] = _kept(job, state)
+        kept[job.name] = _kept(job, state, work)
     result.failed = "failed" in results.values()
 
 
@@ -325,16 +342,18 @@ def fetched(job: Job, jobs: list[Job]) -> list[str]:
     return before if wanted is None else [name for name in before if name in wanted]
 
 
-def _kept(job: Job, state: JobState) -> dict[str, dict[str, str]]:
+def _kept(job: Job, state: JobState, work: Work) -> dict[str, dict[str, str]]:
     artifacts = job.data.get("artifacts")
     given = artifacts.get("paths") if isinstance(artifacts, Mapping) else None
     paths = [filled(str(path), job.variables) for path in given or []]
-    kept = {}
-    for name, images in state.files.items():
-        for path in paths:
-            last = path.rstrip("/").rpartition("/")[2]
-            if path.endswith("/") or path in (".", "*", "**") or "." not in last or _fits(last, name):
-                kept[name] = images
+    kept: dict[str, dict[str, str]] = {}
+    for path in paths:
+        last = path.rstrip("/").rpartition("/")[2]
+        whole = path.endswith("/") or path in (".", "*", "**") or "." not in last
+        for name in state.files.keys() - kept.keys():
+            work.text.spend(1 + len(last))
+            if whole or _fits(last, name):
+                kept[name] = state.files[name]
     return kept
 
 
@@ -439,8 +458,8 @@ def _script(job: Job, state: JobState, gates_fail: bool, work: Work) -> bool:
     """Run a job's script; whether it fails."""
     text = "\n".join(lines(job.data, "before_script", "script"))
     try:
-        commands = shell.commands(text, {**job.variables}, pipefail=True)
+        commands = shell.commands(text, job.variables, pipefail=True, budget=work.text)
     except shell.NotReadable as problem:
         raise Unsupported(f"the script of {job.name}: {problem}") from None
     work.add(len(commands))
-    return follow(commands, state, f"the job {job.name}", gates_fail)
+    return follow(commands, state, f"the job {job.name}", gates_fail, work.text)

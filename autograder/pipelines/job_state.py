@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from autograder.domain import references
+from autograder.domain.limits import NAMES, Budget
 from autograder.pipelines.shell import is_known
 from autograder.pipelines.tools import ALL_TAGS, HUB, Effect
 
@@ -28,9 +30,15 @@ class Unsupported(ValueError):
 
 @dataclass
 class Work:
-    """How much of a run was followed."""
+    """How much of a run was followed.
+
+    Attributes:
+        done: pieces of work.
+        text: what its expressions, variables and scripts may still come to when they are written out.
+    """
 
     done: int = 0
+    text: Budget = field(default_factory=lambda: Budget(error=Unsupported))
 
     def add(self, more: int) -> None:
         """Count what comes next.
@@ -92,6 +100,7 @@ class Record:
     ignored: list[str] = field(default_factory=list)
 
 
+@lru_cache(maxsize=4096)  # each push asks for all that is held
 def canonical(name: str) -> str:
     """A name with all that Docker fills in; as it is where that cannot be told."""
     try:
@@ -100,6 +109,7 @@ def canonical(name: str) -> str:
         return name
 
 
+@lru_cache(maxsize=4096)
 def repository(name: str) -> str:
     """Registry and repository of a name."""
     try:
@@ -155,7 +165,13 @@ class JobState:
         return any(canonical(name) in self.images or canonical(name) in self.pushed for name in effect.images)
 
     def apply(self, effect: Effect) -> None:
-        """Let an effect happen."""
+        """Let an effect happen.
+
+        Raises:
+            Unsupported: the job holds or pushes more names than are followed.
+        """
+        if max(len(self.images), len(self.record.pushes)) + len(effect.images) > NAMES.most:
+            raise Unsupported(f"{effect.where} comes to more than {NAMES.most:,} {NAMES.unit}")
         if effect.engine and self.no_engine:
             self.lacks(self.no_engine.kind, f"{effect.where} needs a Docker daemon: {self.no_engine.text}")
         handler = getattr(self, f"_{effect.kind}", None)

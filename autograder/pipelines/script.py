@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.domain.limits import Budget
 from autograder.pipelines import shell, tools
 from autograder.pipelines.job_state import JobState
 from autograder.pipelines.shell import Command
@@ -14,7 +15,7 @@ def _shown(command: Command) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def follow(found: list[Command], state: JobState, place: str, gates_fail: bool) -> bool:
+def follow(found: list[Command], state: JobState, place: str, gates_fail: bool, budget: Budget | None = None) -> bool:
     """Let the commands of a script act; whether the script fails.
 
     Args:
@@ -22,9 +23,10 @@ def follow(found: list[Command], state: JobState, place: str, gates_fail: bool) 
         state: what the job has.
         place: the job or step, for messages.
         gates_fail: whether every gate finds something.
+        budget: what the run may still come to, written out; without it the script is counted on its own.
     """
     acted: dict[int, list[tools.Effect]] = {}
-    for command, plain in zip(found, shell.joined(found), strict=True):
+    for command, plain in zip(found, shell.joined(found, budget), strict=True):
         acted[id(command)] = [effect for one in plain for effect in tools.effects(one, f"{place} ({_shown(one)})")]
 
     def fails(command: Command) -> bool:

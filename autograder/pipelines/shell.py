@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from autograder.domain.limits import VARIABLES, Budget
 from autograder.domain.regex.globs import shell_pattern
 from autograder.domain.regex.program import Positions
 
@@ -75,15 +76,31 @@ def is_known(text: str) -> bool:
 
 
 def commands(
-    script: str, variables: Mapping[str, str], *, errexit: bool = True, pipefail: bool = False
+    script: str,
+    variables: Mapping[str, str],
+    *,
+    errexit: bool = True,
+    pipefail: bool = False,
+    budget: Budget | None = None,
 ) -> list[Command]:
     """The commands of a script, in order.
 
+    Args:
+        script: its text.
+        variables: name -> value, as it finds them.
+        errexit: whether the shell ends at a failure.
+        pipefail: whether a failure inside a pipe counts.
+        budget: what the run may still come to, written out; without it the script is counted on its own.
+
     Raises:
         NotReadable: an open quote, or more than :data:`MAX_COMMANDS` commands.
+        ValueError: of the budget's kind: words and loops are too long written out.
     """
+    budget = budget or Budget(error=NotReadable)
+    budget.spend(len(script))
     try:
-        reader = _Reader(list(_tokens(script.replace("\r\n", "\n"))), dict(variables), errexit, pipefail)
+        tokens = list(_tokens(script.replace("\r\n", "\n")))
+        reader = _Reader(tokens, dict(variables), errexit, pipefail, budget)
         reader.run(0, len(reader.tokens), 0)
     except RecursionError:
         raise NotReadable("quotes and brackets are nested too deeply") from None
@@ -120,11 +137,13 @@ def _tokens(text: str) -> Iterator[_Token]:
 def _after_documents(text: str, position: int, waiting: list[int]) -> int:
     """Where the script goes on behind its here-documents."""
     for start in waiting:
-        marker = text[start : _word_end(text, start + len(text[start:]) - len(text[start:].lstrip(" \t")))]
-        ending = marker.strip().strip("'\"")
+        begin = start
+        while text.startswith((" ", "\t"), begin):
+            begin += 1
+        ending = text[begin : _word_end(text, begin)].strip("'\"")
         while position < len(text):
-            line, _, _ = text[position:].partition("\n")
-            position += len(line) + 1
+            end = text.find("\n", position)
+            line, position = (text[position:], len(text)) if end < 0 else (text[position:end], end + 1)
             if line.strip() == ending:
                 break
     return position
@@ -176,8 +195,12 @@ def _bracket_end(text: str, position: int) -> int:
 
 
 class _Reader:
-    def __init__(self, tokens: list[_Token], variables: dict[str, str], errexit: bool, pipefail: bool) -> None:
+    def __init__(
+        self, tokens: list[_Token], variables: dict[str, str], errexit: bool, pipefail: bool, budget: Budget
+    ) -> None:
         self.tokens, self.variables, self.errexit, self.pipefail = tokens, variables, errexit, pipefail
+        self.spend = budget.spend
+        self.bodies = _bodies(tokens)
         self.found: list[Command] = []
         self.group = 0
         self.open: list[str] = []
@@ -186,6 +209,7 @@ class _Reader:
     def run(self, position: int, end: int, nested: int) -> None:
         """Read the commands between two tokens."""
         while position < end:
+            self.spend(1)
             token = self.tokens[position]
             if token.operator:
                 position += 1
@@ -227,24 +251,21 @@ class _Reader:
         """``for NAME in WORDS; do …; done``: its body, once for each word."""
         if nested >= MAX_NESTED:
             raise NotReadable("loops are nested too deeply")
-        texts = [token.text for token in self.tokens[position:end]]
-        begin = next((n for n, text in enumerate(texts) if text == "do"), None)
-        if begin is None or len(texts) < 3 or not _NAME.fullmatch(texts[1]):
+        begin, stop = self.bodies[position]
+        if begin >= end or end - position < 3 or not _NAME.fullmatch(self.tokens[position + 1].text):
             self.open.append("for")
             return position + 1
-        depth, stop = 0, len(texts)
-        for n in range(begin, len(texts)):
-            depth += (texts[n] == "do") - (texts[n] == "done")
-            if depth == 0:
-                stop = n
-                break
-        words = [word for text in texts[3:begin] if text not in (";", "\n") for word in self.expand(text)]
-        for word in words if texts[2] == "in" else [unknown("$@")]:
-            self.variables[texts[1]] = word
+        stop = min(stop, end)
+        name, second = self.tokens[position + 1].text, self.tokens[position + 2].text
+        texts = [token.text for token in self.tokens[position + 3 : begin]]
+        words = [word for text in texts if text not in (";", "\n") for word in self.expand(text)]
+        for word in words if second == "in" else [unknown("$@")]:
+            self.spend(1)
+            self.variables[name] = word
             self.group += 1
             self.joint = ""
-            self.run(position + begin + 1, position + stop, nested + 1)
-        return position + stop + 1
+            self.run(begin + 1, stop, nested + 1)
+        return stop + 1
 
     def _simple(self, position: int, end: int) -> int:
         words: list[str] = []
@@ -279,6 +300,8 @@ class _Reader:
         if words[:1] in (["export"], ["readonly"], ["local"], ["declare"]):
             own |= {found[1]: found[2] for word in words[1:] if (found := _ASSIGNMENT.fullmatch(word))}
             words = []
+        if len(self.variables) + len(own) > VARIABLES.most:
+            raise NotReadable(f"the script has more than {VARIABLES.most} {VARIABLES.unit}")
         if not words:
             self.variables |= own
             return
@@ -306,6 +329,7 @@ class _Reader:
 
     def expand(self, word: str, *, split: bool = True) -> list[str]:
         """The fields that a word becomes."""
+        self.spend(1 + len(word))
         fields: list[str] = []
         current: str | None = None
         position = 0
@@ -370,17 +394,40 @@ class _Reader:
             return unknown(text[position:end]), end
         if text.startswith("${", position):
             end = _bracket_end(text, position + 1)
-            return parameter(text[position + 2 : end - 1], self.variables), end
+            return self._spent(parameter(text[position + 2 : end - 1], self.variables, self.spend)), end
         name = _NAME.match(text, position + 1)
         if name is not None:
-            return self.variables.get(name.group(), unknown(f"${name.group()}")), name.end()
+            return self._spent(self.variables.get(name.group(), unknown(f"${name.group()}"))), name.end()
         if text[position + 1 : position + 2] in tuple("@*#?$!-0123456789"):
             return unknown(text[position : position + 2]), position + 2
         return "$", position + 1
 
+    def _spent(self, value: str) -> str:
+        self.spend(len(value))
+        return value
 
-def parameter(inside: str, variables: Mapping[str, str]) -> str:
-    """The value of ``${inside}``."""
+
+def _bodies(tokens: list[_Token]) -> dict[int, tuple[int, int]]:
+    """Of each ``for``: where its ``do`` stands and where its ``done``; the end of the script where none does."""
+    end = len(tokens)
+    done: dict[int, int] = {}
+    opened: list[int] = []
+    for number, token in enumerate(tokens):
+        if token.text == "do":
+            opened.append(number)
+        elif token.text == "done" and opened:
+            done[opened.pop()] = number
+    found, following = {}, end
+    for number in range(end - 1, -1, -1):
+        if tokens[number].text == "do":
+            following = number
+        elif tokens[number].text == "for":
+            found[number] = following, done.get(following, end)
+    return found
+
+
+def parameter(inside: str, variables: Mapping[str, str], spend: Callable[[int], None] = lambda _: None) -> str:
+    """The value of ``${inside}``; ``spend`` counts what it takes to find."""
     name = _NAME.match(inside)
     if name is None:
         return unknown(f"${{{inside}}}")
@@ -397,6 +444,7 @@ def parameter(inside: str, variables: Mapping[str, str]) -> str:
         return unknown(f"${name.group()}")
     cut = re.fullmatch(r"(##?|%%?)(.*)", rest, re.DOTALL)
     if cut is not None and len(cut[2]) <= MAX_PATTERN and len(value) <= MAX_VALUE:
+        spend(len(cut[2]) * (1 + len(value) // 64))
         return _cut(value, cut[1], cut[2].strip("\"'").replace("\\", ""))
     if rest in (",,", "^^"):
         return value.lower() if rest == ",," else value.upper()
@@ -471,12 +519,13 @@ _PACKS: Final = ("gzip", "pigz", "zstd", "xz", "bzip2", "cat", "pv")
 _UNPACKS: Final = ("gunzip", "zcat", "pigz", "unpigz", "zstd", "zstdcat", "xzcat", "unxz", "gzip", "cat", "pv")
 
 
-def joined(found: list[Command]) -> list[list[Command]]:
+def joined(found: list[Command], budget: Budget | None = None) -> list[list[Command]]:
     """What each command of a script amounts to, once pipes are seen.
 
     ``… | xargs COMMAND`` is the command with what ``echo`` or ``printf`` before it says. What goes through a packer
     into a file is written by the command before the packer, and what comes out of one is read from its file.
     """
+    budget = budget or Budget(error=NotReadable)
     plain: list[list[Command]] = []
     for number, command in enumerate(found):
         before = found[number - 1] if number and command.joint == "|" else None
@@ -485,11 +534,11 @@ def joined(found: list[Command]) -> list[list[Command]]:
             command = replace(command, files=behind.files)
         if before is not None and before.words[0] in _UNPACKS and not command.reads:
             command = replace(command, reads=tuple(word for word in before.words[1:] if not word.startswith("-")))
-        plain.append(_of_xargs(command, before))
+        plain.append(_of_xargs(command, before, budget))
     return plain
 
 
-def _of_xargs(command: Command, before: Command | None) -> list[Command]:
+def _of_xargs(command: Command, before: Command | None, budget: Budget) -> list[Command]:
     """``xargs``: one command, or one a word with ``-n 1``, ``-L 1`` and ``-I``; any other command as it is."""
     if command.words[0] != "xargs":
         return [command]
@@ -504,6 +553,8 @@ def _of_xargs(command: Command, before: Command | None) -> list[Command]:
     said: tuple[str, ...] = (unknown("what xargs reads"),)
     if before is not None and before.words[0] in ("echo", "printf"):
         said = tuple(word for text in before.words[1:] for word in text.split() if "%s" not in text and text != "-e")
+    longest, again = max(map(len, said), default=0), len(said) if one else 1
+    budget.spend(again * sum(1 + len(part) + (part.count(sign) * longest if sign else 0) for part in rest))
     if sign:
         return [replace(command, words=tuple(part.replace(sign, word) for part in rest)) for word in said]
     return [replace(command, words=(*rest, *words)) for words in ([(word,) for word in said] if one else [said])]

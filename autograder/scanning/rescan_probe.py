@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from autograder.checks.shared.scanned import IMAGE, TOO_MANY
 from autograder.domain.advisories import sbom
 from autograder.domain.bases import Bases, of_base
+from autograder.domain.limits import PACKAGES, ROWS
 from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence.layout import LayoutSource, blob_name
 from autograder.evidence.model import Repository
@@ -149,8 +150,13 @@ def _row(repository: Repository, found: Rescan, bases: Bases) -> JsonValue:
 
 
 def _sboms(one: Snapshot, subjects: Collection[str]) -> Iterator[JsonValue]:
-    """What the SBOMs say that refer to an image: kind and Python packages."""
+    """What the SBOMs say that refer to an image: kind and Python packages.
+
+    What one manifest after the other refers to is read once, and with more of them than anybody attaches each says so.
+    """
     kinds = {media_type: kind for kind, media_type in SBOM_TYPES.items()}
+    read: dict[str, sbom.Sbom | str] = {}  # digest of the document -> what it says, or why it cannot be read
+    rows = packages = 0
     for digest in sorted(one.repository.manifests):
         artifact = one.repository.parsed(digest)
         if not isinstance(artifact, ImageManifest) or artifact.subject is None:
@@ -161,13 +167,27 @@ def _sboms(one: Snapshot, subjects: Collection[str]) -> Iterator[JsonValue]:
         if kind is None:
             continue
         row: dict[str, JsonValue] = {"digest": digest, "subject": artifact.subject.digest, "kind": kind}
-        try:
-            read = sbom.read(_text(one, artifact))
-            if read.kind != kind:
-                raise sbom.SbomError(f"it is {read.kind}, its media type says {kind}")
-            yield row | {"packages": {name: list(versions) for name, versions in read.packages.items()}}
-        except sbom.SbomError as error:
-            yield row | {"error": str(error)}
+        rows += 1
+        if rows > ROWS.most:
+            yield row | {"error": f"more than {ROWS.most} {ROWS.unit} refer to the image; detach those you do not need"}
+            return
+        layer = artifact.layers[0].digest
+        if layer not in read:
+            try:
+                read[layer] = sbom.read(_text(one, artifact))
+            except sbom.SbomError as error:
+                read[layer] = str(error)
+        said = read[layer]
+        if isinstance(said, str):
+            yield row | {"error": said}
+            continue
+        packages += len(said.packages)
+        if packages > PACKAGES.most:
+            yield row | {"error": f"the SBOMs of the image name more than {PACKAGES.most:,} {PACKAGES.unit} together"}
+        elif said.kind != kind:
+            yield row | {"error": f"it is {said.kind}, its media type says {kind}"}
+        else:
+            yield row | {"packages": {name: list(versions) for name, versions in said.packages.items()}}
 
 
 def _text(one: Snapshot, artifact: ImageManifest) -> str:

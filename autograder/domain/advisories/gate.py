@@ -20,6 +20,7 @@ from autograder.domain.advisories.cvss import Severity
 BLOCKING = (Severity.HIGH, Severity.CRITICAL)
 PACKAGES = ("os-pkgs", "lang-pkgs")
 MAX_REPORT = 64 << 20  # characters
+MAX_REASON = 2_000  # characters of a reason that are kept
 _ID = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)+\Z")
 
 
@@ -100,13 +101,16 @@ def ignores(text: str, *, strict: bool = True) -> tuple[Ignore, ...]:
     Raises:
         GateInput: a line is malformed, listed twice, or (strict) has no date or reason; names the line.
     """
-    found: list[Ignore] = []
-    reason: list[str] = []
+    found: dict[str, Ignore] = {}
+    reason = ""
     for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), 1):  # a mark that editors on Windows write
         line, mark, comment = raw.partition("#")
         parts = line.split()
         if not parts:
-            reason = [*reason, comment.strip()] if mark and comment.strip() else []
+            if not (mark and comment.strip()):
+                reason = ""
+            elif len(reason) < MAX_REASON:  # it holds for each line up to a blank one
+                reason = f"{reason} {comment.strip()}".strip()[:MAX_REASON]
             continue
         where = f"line {number} of the ignore file"
         if not _ID.match(parts[0]):
@@ -122,15 +126,15 @@ def ignores(text: str, *, strict: bool = True) -> tuple[Ignore, ...]:
                 until = None
             if until is None:
                 raise GateInput(f"{where}: {value!r} is no date of the form YYYY-MM-DD")
-        told = " ".join([*reason, comment.strip()]).strip()
+        told = f"{reason} {comment.strip()}".strip()
         if strict and until is None:
             raise GateInput(f"{where}: {parts[0]} has no expiry date (exp:YYYY-MM-DD)")
         if strict and not told:
             raise GateInput(f"{where}: {parts[0]} has no reason in a comment above it")
-        if any(one.id == parts[0] for one in found):
+        if parts[0] in found:
             raise GateInput(f"{where}: {parts[0]} is listed twice")
-        found.append(Ignore(parts[0], until, told, number))
-    return tuple(found)
+        found[parts[0]] = Ignore(parts[0], until, told, number)
+    return tuple(found.values())
 
 
 def report(text: str) -> dict[str, Any]:

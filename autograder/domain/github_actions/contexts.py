@@ -10,6 +10,7 @@ from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.evaluate import Known, evaluate, text_of
 from autograder.domain.github_actions.expressions import segments
 from autograder.domain.github_actions.run import Run
+from autograder.domain.limits import Budget
 
 SOURCE: Final = "https://docs.github.com/actions/reference/workflows-and-actions/contexts"
 _NAMES: Final = ("vars", "secrets", "steps", "needs", "matrix", "strategy", "job", "jobs", "runner")
@@ -131,35 +132,54 @@ def _holds_default(settings: object) -> bool:
     return isinstance(settings, Mapping) and "default" in settings
 
 
-def merged_environment(layers: Sequence[Mapping[str, Any]], contexts: Mapping[str, Known]) -> dict[str, Any]:
+def merged_environment(
+    layers: Sequence[Mapping[str, Any]], contexts: Mapping[str, Known], budget: Budget | None = None
+) -> dict[str, Any]:
     """The ``env:`` blocks of workflow, job and step, later ones first. A value that is not known stays as the reason.
+
+    Args:
+        layers: the blocks.
+        contexts: what their expressions can name.
+        budget: as for :func:`interpolate`.
 
     Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#env
     """
+    budget = budget or Budget(error=WorkflowError)
     merged: dict[str, Any] = {}
     for layer in layers:
         visible = {**contexts, "env": Known("env", {**merged, **contexts["env"].values})}
         for name, value in layer.items():
             gaps: dict[str, Gap] = {}
-            text = interpolate(value, visible, gaps)
+            text = interpolate(value, visible, gaps, budget)
             merged[str(name)] = NotKnownHere(next(iter(gaps.values())).needs) if gaps else text
     return merged
 
 
-def interpolate(value: object, contexts: Mapping[str, Known], gaps: dict[str, Gap]) -> str:
+def interpolate(
+    value: object, contexts: Mapping[str, Known], gaps: dict[str, Gap], budget: Budget | None = None
+) -> str:
     """A scalar of the workflow as text, each ``${{ }}`` replaced by its value or by a gap that is put into ``gaps``.
 
+    Args:
+        value: the scalar.
+        contexts: what its expressions can name.
+        gaps: where gaps are put.
+        budget: what the run may still ask for; without it the scalar is counted on its own.
+
     Raises:
-        WorkflowError: where an expression is not closed, or GitHub would refuse it.
+        WorkflowError: where an expression is not closed, or GitHub would refuse it, or it grows without measure.
     """
+    budget = budget or Budget(error=WorkflowError)
     text = text_of(value)
     parts: list[str] = []
     for before, expression in segments(text):
         parts.append(before)
         if expression is None:
             break
+        budget.spend(len(expression))
         try:
-            parts.append(text_of(evaluate(expression, contexts)))
+            parts.append(text_of(evaluate(expression, contexts, budget)))
+            budget.spend(len(parts[-1]))
         except NotKnownHere as missing:
             parts.append(_gap(text, gaps, Gap(f"${{{{{expression}}}}}", missing.what)))
     return "".join(parts)

@@ -26,6 +26,7 @@ from autograder.domain.github_actions.expressions import (
     parse,
 )
 from autograder.domain.github_actions.javascript import number, to_float
+from autograder.domain.limits import Budget
 
 Value = Any  # None, bool, float, str, list, Mapping or Known
 
@@ -91,27 +92,36 @@ def _find(values: Mapping[str, Value], key: str) -> tuple[bool, Value]:
     return next(((True, value) for name, value in values.items() if str(name).lower() == lowered), (False, None))
 
 
-def evaluate(expression: str, contexts: Mapping[str, Known]) -> Value:
+def evaluate(expression: str, contexts: Mapping[str, Known], budget: Budget | None = None) -> Value:
     """The value of the inside of ``${{ }}``.
 
+    Args:
+        expression: the inside.
+        contexts: what it can name.
+        budget: what the run may still ask for; without it the expression is counted on its own.
+
     Raises:
-        WorkflowError: where GitHub would refuse or stop.
+        WorkflowError: where GitHub would refuse or stop, or where its texts get longer than any that people write.
         NotKnownHere: where the value depends on something that only a run has.
     """
-    return value_of(parse(expression, contexts), contexts)
+    return value_of(parse(expression, contexts), contexts, budget=budget)
 
 
-def value_of(node: Node, contexts: Mapping[str, Known], status: Status = FINE) -> Value:
+def value_of(node: Node, contexts: Mapping[str, Known], status: Status = FINE, budget: Budget | None = None) -> Value:
     """The value of an expression that is read already; as :func:`evaluate`."""
-    return _Evaluation(contexts, status).value(node)
+    return _Evaluation(contexts, status, (budget or Budget(error=WorkflowError)).spend).value(node)
 
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
+    """``spend`` counts each step, and the size of each value that is compared, handed on or made, before it is made."""
+
     contexts: Mapping[str, Known]
     status: Status
+    spend: Callable[[int], None]
 
     def value(self, node: Node) -> Value:
+        self.spend(1)
         match node:
             case Literal(value):
                 return value
@@ -124,7 +134,9 @@ class _Evaluation:
             case Logical(sign, operands):
                 return self.logical(sign, operands)
             case Comparison(sign, left, right):
-                return _compare(sign, self.value(left), self.value(right))
+                values = self.value(left), self.value(right)
+                self.spend(sum(map(_size, values)))
+                return _compare(sign, *values)
             case Function():
                 return self.call(node)
 
@@ -147,10 +159,12 @@ class _Evaluation:
                 raise NotKnownHere(f"{target.name}.*")
             whole = isinstance(target, Known | Mapping | list) and not isinstance(target, _Filtered)
             items = [target] if whole else target
-            nested = (_children(item) for item in items) if isinstance(items, list) else ()
+            nested = [_children(item) for item in items] if isinstance(items, list) else []
+            self.spend(sum(map(len, nested)))
             return _Filtered(child for children in nested for child in children)
         key = self.value(node.key)
         if isinstance(target, _Filtered):
+            self.spend(len(target))
             parts = [_child(item, key) for item in target]
             return _Filtered(part for found, part in parts if found)
         return _child(target, key)[1]
@@ -164,7 +178,18 @@ class _Evaluation:
             raise WorkflowError(f"Unrecognized function: '{node.name}'")
         function, fewest, most = _FUNCTIONS[name]
         _check_count(node, fewest, most)
-        return function(*map(self.value, node.arguments))
+        values = [self.value(argument) for argument in node.arguments]
+        self.spend(sum(map(_size, values)))
+        if function in _GROWING:
+            return function(self.spend, *values)
+        if function is _contains and isinstance(values[0], list):
+            self.spend(len(values[0]) * _size(values[1]) + sum(map(_size, values[0])))
+        return function(*values)
+
+
+def _size(value: Value) -> int:
+    """Characters of a text, entries of a list or an object; 1 for anything else."""
+    return len(value) if isinstance(value, str | list | Mapping) else 1
 
 
 def _check_count(node: Function, fewest: int, most: int) -> None:
@@ -265,29 +290,33 @@ def _ends_with(search: Value, end: Value) -> bool:
     return _is_plain(search, end) and text_of(search).upper().endswith(text_of(end).upper())
 
 
-def _format(pattern: Value, *values: Value) -> str:
-    text = text_of(pattern)
+def _format(spend: Callable[[int], None], pattern: Value, *values: Value) -> str:
+    text, texts = text_of(pattern), [text_of(value) for value in values]
 
     def replace(found: re.Match[str]) -> str:
         if found.group() in ("{{", "}}"):
             return found.group()[0]
         if found["index"] is None:
             raise WorkflowError(f"The following format string is invalid: {text}")
-        if int(found["index"]) >= len(values):
+        if int(found["index"]) >= len(texts):
             raise WorkflowError(f"The following format string references more arguments than were supplied: {text}")
-        return text_of(values[int(found["index"])])
+        spend(len(texts[int(found["index"])]))
+        return texts[int(found["index"])]
 
     return re.sub(r"\{\{|\}\}|\{(?P<index>[0-9]{1,6})[^{}]*\}|[{}]", replace, text)
 
 
-def _join(items: Value, separator: Value = ",") -> str:
+def _join(spend: Callable[[int], None], items: Value, separator: Value = ",") -> str:
     if isinstance(items, list):
-        return (text_of(separator) if _is_plain(separator) else ",").join(text_of(item) for item in items)
+        between, texts = text_of(separator) if _is_plain(separator) else ",", [text_of(item) for item in items]
+        spend(len(between) * len(texts) + sum(map(len, texts)))
+        return between.join(texts)
     return text_of(items) if _is_plain(items) else ""
 
 
-def _to_json(value: Value) -> str:
+def _to_json(spend: Callable[[int], None], value: Value) -> str:
     def plain(value: Value) -> Value:
+        spend(_size(value))
         if isinstance(value, Known):
             if not value.complete:
                 raise NotKnownHere(f"all of {value.name}")
@@ -300,7 +329,9 @@ def _to_json(value: Value) -> str:
             return None if not math.isfinite(value) else int(value) if value.is_integer() else value
         return value
 
-    return json.dumps(plain(value), indent=2, ensure_ascii=False)
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    spend(len(text))
+    return text
 
 
 def _from_json(text: Value) -> Value:
@@ -322,6 +353,9 @@ def _case(*arguments: Value) -> Value:
 def _hash_files(*_: Value) -> str:
     raise NotKnownHere("hashFiles(), which reads the files of a run")
 
+
+# Those that can make more than they are given; they count what they make, before they make it where they can.
+_GROWING: Final = frozenset({_format, _join, _to_json})
 
 # Name -> (function, fewest arguments, most).
 _FUNCTIONS: Final[dict[str, tuple[Callable[..., Value], int, int]]] = {

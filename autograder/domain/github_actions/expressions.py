@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from autograder.domain.github_actions.errors import WorkflowError
@@ -17,6 +18,7 @@ from autograder.domain.github_actions.javascript import number
 
 MAX_DEPTH: Final = 50
 MAX_LENGTH: Final = 21_000  # characters
+MAX_KEPT: Final = 2_000  # characters of an expression whose tree is kept: a run asks for the same ones again and again
 
 _TOKEN: Final = re.compile(
     r"""\s+
@@ -150,14 +152,22 @@ def parse(text: str, contexts: Iterable[str]) -> Node:
     """
     if len(text) > MAX_LENGTH:
         raise WorkflowError("an expression is too long")
-    reader = _Reader(text, {name.lower() for name in contexts})
+    names = frozenset(name.lower() for name in contexts)
+    return _kept(text, names) if len(text) <= MAX_KEPT else _parse(text, names)
+
+
+def _parse(text: str, contexts: frozenset[str]) -> Node:
+    reader = _Reader(text, contexts)
     node = reader.level(0)
     reader.expect_end()
     return node
 
 
+_kept = lru_cache(maxsize=128)(_parse)
+
+
 class _Reader:
-    def __init__(self, text: str, contexts: set[str]) -> None:
+    def __init__(self, text: str, contexts: frozenset[str]) -> None:
         self.text = text
         self.contexts = contexts
         self.depth = 0

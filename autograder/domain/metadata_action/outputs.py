@@ -11,6 +11,7 @@ from typing import Final
 from autograder.domain.github_actions.contexts import Gap
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.javascript import locale_key
+from autograder.domain.limits import NAMES
 from autograder.domain.metadata_action.context import Context, as_the_action_sees_it, expand
 from autograder.domain.metadata_action.lists import input_lines
 from autograder.domain.metadata_action.rules import (
@@ -127,6 +128,11 @@ class _Run:
         if not tags:
             self.warnings.append("No Docker tag has been generated. Check tags input.")
         names = [image.name.lower() for image in images if image.enabled] or [""]
+        if len(names) * len(tags) > NAMES.most:
+            raise WorkflowError(
+                f"its {len(names)} images with {len(tags)} tags each are more than {NAMES.most:,} {NAMES.unit}, and so "
+                "many are not followed"
+            )
         return Preview(
             version,
             tuple(tags),

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from autograder.domain.github_actions.conditions import holds
 from autograder.domain.github_actions.contexts import Gap, build_contexts, interpolate, merged_environment
-from autograder.domain.github_actions.errors import NotKnownHere
+from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.evaluate import Known
 from autograder.domain.github_actions.run import Run
 from autograder.domain.github_actions.triggers import why_no_run
+from autograder.domain.limits import Budget
 from autograder.domain.metadata_action.context import Context, Repository
 from autograder.domain.metadata_action.outputs import Inputs, Preview, preview
 
@@ -110,29 +111,36 @@ def _optional(value: object, place: str) -> Mapping[str, Any]:
     return {} if value is None or value == "" else _mapping(value, place)
 
 
-def preview_step(workflow: object, step: Step, run: Run) -> StepPreview:
+def preview_step(workflow: object, step: Step, run: Run, budget: Budget | None = None) -> StepPreview:
     """What ``step`` would give out in ``run``.
+
+    Args:
+        workflow: the file's data.
+        step: the metadata step.
+        run: what is known of the run.
+        budget: what the run may still ask for; without it the step is counted on its own.
 
     Raises:
         WorkflowError: where the action, or GitHub before it, would stop with an error.
         NotKnownHere: where not even the run's ref can be told.
     """
     top = workflow if isinstance(workflow, Mapping) else {}
+    budget = budget or Budget(error=WorkflowError)
     notes: list[str] = []
     contexts = build_contexts(run, top, step.job)
-    environment = merged_environment(step.environments, contexts)
+    environment = merged_environment(step.environments, contexts, budget)
     contexts["env"] = Known("env", {**environment, **contexts["env"].values})
     reason = why_no_run(top.get("on", top.get(True)), run.event_name, run.ref, _base_branch(run)) if step.job else None
     if reason:
         notes.append(reason)
     for condition in step.conditions:
         try:
-            if not holds(condition, contexts):
+            if not holds(condition, contexts, budget=budget):
                 return StepPreview(None, (*notes, f"the step is skipped: if: {condition} is false"))
         except NotKnownHere as missing:
             notes.append(f"whether the step runs (if: {condition}) needs {missing.what}")
     gaps: dict[str, Gap] = {}
-    texts = {name: interpolate(step.inputs.get(name), contexts, gaps) for name in _INPUTS}
+    texts = {name: interpolate(step.inputs.get(name), contexts, gaps, budget) for name in _INPUTS}
     notes += _version_notes(step)
     if str(step.inputs.get("context") or "") == "git":
         notes.append("context: git takes ref and commit from the checkout; the preview takes the ones it is given")

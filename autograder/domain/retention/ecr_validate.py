@@ -48,8 +48,8 @@ def parse(text: str) -> list[Rule]:
         cloud = "Could not map policyString into LifecyclePolicy."
         raise InvalidPolicy([PolicyError("$", f"the policy must be JSON: {problem}", cloud)]) from problem
     errors = validate(document)
-    if len(text) > MAX_CHARACTERS:
-        errors.append(PolicyError("$", f"a policy has at most {MAX_CHARACTERS} characters, this one {len(text)}"))
+    if len(text) > MAX_CHARACTERS and not any(error.path == "$" for error in errors):
+        errors.append(_too_long(len(text)))
     if errors:
         raise InvalidPolicy(errors)
     return _rules(document)
@@ -69,6 +69,10 @@ def parse_document(document: object) -> list[Rule]:
 
 def validate(document: object) -> list[PolicyError]:
     """Every error of a lifecycle policy that is JSON data; an empty list for a valid one."""
+    # As data it has lost its blanks: what is too long without them was too long with them.
+    least = len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+    if least > MAX_CHARACTERS:
+        return [_too_long(least)]
     if not isinstance(document, dict):
         return [_wrong_type("$", document, "object")]
     errors = list(_names(document, "$", required=("rules",)))
@@ -90,6 +94,10 @@ def validate(document: object) -> list[PolicyError]:
     whole = [(f"rules[{number}]", rule) for number, rule in enumerate(rules) if isinstance(rule, dict)]
     errors.extend(error for check in WHOLE_POLICY_CHECKS for error in check(whole))
     return errors
+
+
+def _too_long(characters: int) -> PolicyError:
+    return PolicyError("$", f"a policy has at most {MAX_CHARACTERS} characters, this one {characters}")
 
 
 def aws_text(errors: Sequence[PolicyError]) -> str:

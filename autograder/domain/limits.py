@@ -1,0 +1,86 @@
+"""How much a submission may ask of the readers: one table, with the reason for each limit and its headroom.
+
+Sizes and counts that belong to one format or one cloud stand beside the code that reads it. Here is what several
+readers share, and what no format limits: a few lines of a file can ask for any amount of text or work.
+``tests/hostile/test_limits.py`` holds each limit against the largest honest file of the sample class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that is read or done.
+
+    Attributes:
+        most: the limit.
+        unit: what is counted, as a message names it.
+        honest: the largest number that honest work has reached, measured over the sample class.
+        why: the reason for the limit.
+    """
+
+    most: int
+    unit: str
+    honest: int
+    why: str
+
+
+WRITTEN_OUT: Final = Limit(
+    300_000,
+    "characters and steps",
+    3_000,
+    "of one run of a workflow or pipeline: the values of its expressions and variables, the words of its scripts, "
+    "loops written out, each as often as it comes up. A check follows a file a few dozen times, about half a second "
+    "each at this limit.",
+)
+VARIABLES: Final = Limit(
+    500, "variables", 30, "of one script: each of its commands keeps what it sees of them, 500 commands at most."
+)
+NAMES: Final = Limit(
+    1_000,
+    "names of images",
+    10,
+    "of one job or one step: a list of images times a list of tags, and each push asks for all that are held.",
+)
+ROWS: Final = Limit(
+    60, "SBOMs", 2, "that refer to one image and are read: one is needed, and each can have megabytes of packages."
+)
+PACKAGES: Final = Limit(
+    50_000, "packages", 10, "of all SBOMs of one image: they are stored with the evidence, every one of them."
+)
+
+
+class OverLimit(ValueError):
+    """More was asked for than a limit allows; the text names the limit."""
+
+
+class Budget:
+    """What is left of a limit while a file is followed.
+
+    Args:
+        limit: the limit.
+        error: what to raise when it is used up, with a text that names it.
+
+    Attributes:
+        spent: how much was used.
+    """
+
+    def __init__(self, limit: Limit = WRITTEN_OUT, error: type[ValueError] = OverLimit) -> None:
+        self.limit, self.spent = limit, 0
+        self._error = error
+
+    def spend(self, more: int) -> None:
+        """Count what comes next, before it is made.
+
+        Raises:
+            ValueError: of the kind that the budget was made with: it would be too much.
+        """
+        self.spent += more
+        if self.spent > self.limit.most:
+            raise self._error(
+                f"written out, with its expressions, variables and loops, it has more than {self.limit.most:,} "
+                f"{self.limit.unit}, and so much is not followed"
+            )
