@@ -106,7 +106,7 @@ class Ledger:
         return [
             line
             for line in self._by_zip.get(sha256, ())
-            if name in (None, line.name) and student in (None, line.student)
+            if name in (None, line.name) and (student is None or line.student in ("", student))
         ]
 
     def _current(self, sha256: str, name: str | None = None, student: str | None = None) -> list[Receipt]:
