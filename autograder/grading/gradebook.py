@@ -211,7 +211,7 @@ def _submission(gradebook: Any, document: VerdictFile, entered: Released, about:
     _fit(gradebook, notebook, of_its_version, record)
     written = {cell.name for cell in entered.cells if cell.by_hand}
     apply_verdicts(notebook.grades, written, document, by_hand.to_look_at(record, state))
-    notebook.late_submission_penalty = when.penalty(document)
+    notebook.late_submission_penalty = when.penalty(document, sum(score_of(grade) or 0.0 for grade in notebook.grades))
     return _Entered(notebook, shown, state, record)
 
 

@@ -35,7 +35,6 @@ FILE = "deadlines.csv"
 COLUMNS = ("lab", "student", "due", "penalty", "cap", "until")
 ANY = "*"
 DAY = timedelta(days=1)
-ALL_POINTS = 1_000_000.0  # in nbgrader's database for "all of them": it adds and subtracts this, so not infinity
 DIGITS = 4  # of points, so that a tenth of 7 three times is 2.1
 
 
@@ -208,13 +207,15 @@ class Timing:
         deadline = self.deadlines.of(document.lab, document.student)
         return judged(self.receipt(document), deadline, score, float(document.max_score))
 
-    def penalty(self, document: VerdictFile) -> float | None:
-        """What nbgrader takes off, whatever points there are or will be: it stops at 0 by itself. None for nothing.
+    def penalty(self, document: VerdictFile, score: float) -> float | None:
+        """What nbgrader takes off, whatever points come later: it stops at 0 by itself. None for nothing.
 
-        A person may give more than the lab has (extra credit), so the lab's maximum is no limit here.
+        Args:
+            document: the verdict.
+            score: points there are now; a person may give more than the lab has (extra credit).
         """
         found = self.of(document, math.inf)
-        return ALL_POINTS if found.closed else found.penalty or None
+        return max(float(document.max_score), score) if found.closed else found.penalty or None
 
     def remarks(self, document: VerdictFile, score: float) -> list[str]:
         """Sentences for the student: when it was received, and what follows from that."""

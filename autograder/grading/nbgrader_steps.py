@@ -265,7 +265,8 @@ class LatePenalty(NbGraderPreprocessor):  # type: ignore[misc]
         when = lateness.timing(people.load())
         with Gradebook(known["db_url"]) as gradebook:
             found = gradebook.find_submission_notebook(known["notebook"], known["assignment"], known["student"])
-            found.late_submission_penalty = when.penalty(document)
+            points = sum(score_of(grade) or 0.0 for grade in found.grades)
+            found.late_submission_penalty = when.penalty(document, points)
             gradebook.db.commit()
         return notebook, resources
 

@@ -66,7 +66,7 @@ def test_nbgrader_and_the_exports_take_off_the_same_also_of_extra_credit(deadlin
     at = DUE + timedelta(days=days)
     when = lateness.Timing(Ledger([receipt(at)]), lateness.Deadlines({("04-tagging", "*"): deadline}))
     document, score = verdict(8), 8.0 + extra
-    nbgraders = max(0.0, score - (when.penalty(document) or 0.0))
+    nbgraders = max(0.0, score - (when.penalty(document, score) or 0.0))
     assert nbgraders == pytest.approx(score - when.of(document, score).penalty)
     assert nbgraders == 0 or days < 31
 
