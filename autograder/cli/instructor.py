@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autograder.grading.report import Row
 
 FORMATS = ["csv", "json", "canvas", "moodle"]
+MAX_NAMED = 30  # students in one line
 
 
 @click.command()
@@ -265,7 +266,7 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
         output.write_text(text, encoding="utf-8", newline="\n")
         click.echo(f"Wrote {output}.", err=True)
     slug = course.labs.find(lab).slug if lab else None
-    _open_work([entry for entry in made if slug in (None, entry.lab)])
+    _open_work([entry for entry in made if slug in (None, entry.lab) or entry.lab == exports.UNKNOWN])
     if outdated:
         click.echo(f"{len(outdated)} of these were graded before a lab's checks or points changed.", err=True)
         click.echo("Next: python3 course.py regrade, then export again.", err=True)
@@ -318,26 +319,38 @@ def _open_work(made: list[Entry]) -> None:
         for entry in unknown:
             click.echo(printable(f"  {entry.remark}"), err=True)
     final = (states.GRADED, states.MISSING)
-    waiting = [e for e in made if e.lab != exports.TOTAL and e not in unknown and e.status not in final]
+    known = [entry for entry in made if entry.lab != exports.TOTAL and entry not in unknown]
+    waiting = [entry for entry in known if entry.status not in final]
     if waiting:
         click.echo(f"Not final, and so not in the files for platforms ({len(waiting)}):", err=True)
         for entry in waiting:
-            why = entry.remark or ", ".join(entry.ungraded)
+            open_ = "" if entry.status == states.REFUSED else ", ".join(entry.ungraded)
+            why = ": ".join(filter(None, (open_, entry.remark)))
             click.echo(
                 printable(f"  {entry.student} {entry.lab}: {entry.status}" + (f": {why}" if why else "")), err=True
             )
-    for entry in made:
-        if entry.status in final and entry.remark and entry.lab != exports.TOTAL:
+    told = [entry for entry in known if entry.status in final and entry.remark]
+    if told:
+        click.echo(f"Final, and to be known ({len(told)}):", err=True)
+        for entry in told:
             click.echo(printable(f"  {entry.student} {entry.lab}: {entry.remark}"), err=True)
+    missing: dict[str, list[str]] = {}
+    for entry in known:
+        if entry.status == states.MISSING:
+            missing.setdefault(entry.lab, []).append(entry.student)
+    if missing:
+        click.echo("Nothing came:", err=True)
+        for lab, students in missing.items():
+            more = f" and {len(students) - MAX_NAMED} more" if len(students) > MAX_NAMED else ""
+            click.echo(f"  {lab} ({len(students)}): {', '.join(students[:MAX_NAMED])}{more}", err=True)
 
 
 def _moment(text: str | None) -> datetime | None:
+    from autograder.grading import tables
+
     if text is None:
         return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
+    found = tables.moment(text)
     if found is None or found.tzinfo is None:
         raise CourseError(
             expected="for --received-at a time with its zone",

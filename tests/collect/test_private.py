@@ -26,7 +26,7 @@ def live(home):
         pass
     student = students.issue(b"key", "c", "ada", [LAB.slug])
     found = Live(LAB, student, home / "work" / LAB.slug)
-    me = found.drawn()
+    me = found.parameters()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

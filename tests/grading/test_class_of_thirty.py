@@ -306,6 +306,8 @@ def test_every_point_and_its_reason(thirty, lab, tmp_path):
 
     moodle = run(instructor.export, "--format", "moodle", "--lab", "90")
     assert moodle.exit_code == 0
+    for line in ("90-tiny (1): missing", "waiting 90-tiny: needs review: why", "nobody knows.pdf: It is a file of"):
+        assert f"  {line}" in moodle.stderr
     final = {row["ID number"]: float(row[SLUG]) for row in csv.DictReader(io.StringIO(moodle.stdout))}
     assert final == {one.id: one.score for one in CLASS if one.status == "graded"}
     for one in CLASS:
