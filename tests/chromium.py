@@ -4,17 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import EnvironmentProblem
 from autograder.services import machine_setup
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 # For every wait: one step in a page, or two image builds in a notebook, while other tests have the processors.
 MILLISECONDS = 120_000
+
+
+@dataclass
+class _Shared:
+    """One Playwright for all browsers of a process: a second one beside it refuses to run."""
+
+    running: AbstractContextManager[Playwright] | None = None
+    playwright: Playwright | None = None
+    users: int = 0
+
+    @contextmanager
+    def used(self) -> Iterator[Playwright]:
+        """Playwright, for as long as the block runs; it ends with the last block."""
+        from playwright.sync_api import sync_playwright
+
+        if self.playwright is None:
+            self.running = sync_playwright()
+            self.playwright = self.running.__enter__()
+        self.users += 1
+        try:
+            yield self.playwright
+        finally:
+            self.users -= 1
+            if not self.users and self.running is not None:
+                running, self.running, self.playwright = self.running, None, None
+                running.__exit__(None, None, None)
+
+
+_shared = _Shared()
 
 
 @contextmanager
@@ -24,8 +54,6 @@ def started() -> Iterator[Browser]:
     Raises:
         EnvironmentProblem: there is none, so that nothing is skipped in silence.
     """
-    from playwright.sync_api import sync_playwright
-
     path = machine_setup.chromium()
     if path is None:
         raise EnvironmentProblem(
@@ -33,10 +61,12 @@ def started() -> Iterator[Browser]:
             found="none on this machine",
             next_step="Run `python3 course.py test`, which installs it on Debian and Ubuntu; or install it.",
         )
-    with sync_playwright() as playwright:
+    with _shared.used() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 def wait(page: Page, expression: str) -> None:

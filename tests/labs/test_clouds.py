@@ -44,7 +44,8 @@ def lab() -> Lab:
 @pytest.fixture
 def live(lab: Lab, running: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Live:
     name = f"m{uuid4().hex[:10]}"
-    monkeypatch.setattr(Lab, "parameters", lambda self, seed: {"name": name})
+    monkeypatch.setattr(Lab, "drawn", lambda self, seed: {"name": name})
+    monkeypatch.setattr(Course, "parameters", lambda self, student, lab: {"name": name})
     find = manifest.find
     monkeypatch.setattr(manifest, "find", lambda name: lab if name == lab.slug else find(name))
     (tmp_path / f"{lab.slug}.ipynb").write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5}')
