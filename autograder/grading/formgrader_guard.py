@@ -29,6 +29,7 @@ from nbgrader.server_extensions.formgrader import apihandlers, handlers
 from nbgrader.server_extensions.formgrader.base import BaseHandler
 from tornado import web
 
+from autograder.grading.after_penalty import AfterPenalty
 from autograder.grading.feedback import TEMPLATES
 
 # Attributes such as onclick in nbgrader's templates. A policy names them by their hash.
@@ -110,6 +111,11 @@ class Guarded(BaseHandler):  # type: ignore[misc]
 
 class _Api(Guarded):
     """An answer of the API: its scripts read it as text, and opened by a link it is no page."""
+
+    @property
+    def api(self) -> AfterPenalty:
+        self.coursedir.parent.load_config_file()
+        return AfterPenalty(self.coursedir, self.authenticator, parent=self.coursedir.parent)
 
     @property
     def content_security_policy(self) -> str:

@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from nbgrader.api import Gradebook
-from nbgrader.apps.api import NbGraderAPI
 from traitlets.config import Config
 
 from autograder import paths
 from autograder.cli import instructor
 from autograder.grading import judge, lateness, people, released, store, workers
+from autograder.grading.after_penalty import AfterPenalty
 from autograder.grading.batch import Batch
 from autograder.grading.people import Person
 
@@ -317,16 +317,13 @@ def test_every_point_and_its_reason(thirty, lab, tmp_path):
 
 
 def as_formgrader_lists_them():
-    """The same out of nbgrader's own interface, which formgrader's pages are made from."""
+    """The same out of the interface that formgrader's pages are made from."""
     config = Config()
     config.CourseDirectory.root = str(paths.classroom())
     config.CourseDirectory.db_url = released.database()
-    listed = NbGraderAPI(config=config).get_submissions(SLUG)
-    with Gradebook(released.database()) as book:
-        off = {s.student_id: s.late_submission_penalty for s in book.find_assignment(SLUG).submissions}
     return {
-        row["student"]: (round(max(0.0, row["score"] - off[row["student"]]), 4), row["needs_manual_grade"])
-        for row in listed
+        row["student"]: (round(row["score"], 4), row["needs_manual_grade"])
+        for row in AfterPenalty(config=config).get_submissions(SLUG)
         if row["autograded"]
     }
 
