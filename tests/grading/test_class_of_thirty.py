@@ -321,11 +321,16 @@ def as_formgrader_lists_them():
     config = Config()
     config.CourseDirectory.root = str(paths.classroom())
     config.CourseDirectory.db_url = released.database()
-    return {
+    lists = AfterPenalty(config=config)
+    listed = {
         row["student"]: (round(row["score"], 4), row["needs_manual_grade"])
-        for row in AfterPenalty(config=config).get_submissions(SLUG)
+        for row in lists.get_submissions(SLUG)
         if row["autograded"]
     }
+    for student in ("two-days", "closed", "solved"):  # a student's own page
+        [row] = lists.get_student_submissions(student)
+        assert round(row["score"], 4) == listed[student][0]
+    return listed
 
 
 def again(course, lab, inbox, id, **work):
