@@ -36,7 +36,7 @@ from autograder.grading.archive import Archive
 from autograder.grading.discover import Found
 from autograder.grading.identity import Identity, Owners
 from autograder.grading.judge import Outcome, sha256_of
-from autograder.grading.lateness import Deadlines, Timing
+from autograder.grading.lateness import Deadlines
 from autograder.grading.lms import NOBODY, Entry, Lists, Name, People
 from autograder.grading.people import Course
 from autograder.grading.problems import Refused
@@ -239,9 +239,11 @@ class _Door:
 
     def settle(self) -> None:
         """Attribute what was refused in earlier runs, and does not lie here any more, as the instructor's list says."""
-        for entry in self.receiving.lists.unused():
-            for receipt in list(self.receiving.ledger.refused()) if entry.file and entry.student else ():
-                if entry.fits(tuple(receipt.name.replace(": ", "/").split("/"))):
+        entries = [entry for entry in self.receiving.lists.unused() if entry.file and entry.student]
+        for receipt in list(self.receiving.ledger.refused()) if entries else ():
+            parts = tuple(receipt.name.replace(": ", "/").split("/"))
+            for entry in entries:
+                if entry.fits(parts):
                     update = {"student": entry.student, "lab": entry.lab or receipt.lab}
                     self.receiving.ledger.note(receipt.model_copy(update=update))
                     self.receiving.lists.use(entry)
@@ -392,9 +394,8 @@ def _decide(
 
 def _graded_receipt(ledger: Ledger, document: VerdictFile) -> Receipt:
     """The last receipt of what was graded, under the name that it had then."""
-    found = ledger.of(document.submission_sha256, student=document.student) or Timing(ledger, Deadlines()).receipt(
-        document
-    )
+    known = ledger.of(document.submission_sha256, student=document.student)
+    found = known or lateness.seen_when_graded(document)
     return found.model_copy(update={"name": document.source})
 
 

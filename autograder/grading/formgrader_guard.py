@@ -25,7 +25,7 @@ from typing import Any
 
 import jinja2
 from jupyter_server.utils import url_path_join
-from nbgrader.server_extensions.formgrader import apihandlers, handlers
+from nbgrader.server_extensions.formgrader import apihandlers, base, handlers
 from nbgrader.server_extensions.formgrader.base import BaseHandler
 from tornado import web
 
@@ -113,11 +113,6 @@ class _Api(Guarded):
     """An answer of the API: its scripts read it as text, and opened by a link it is no page."""
 
     @property
-    def api(self) -> AfterPenalty:
-        self.coursedir.parent.load_config_file()
-        return AfterPenalty(self.coursedir, self.authenticator, parent=self.coursedir.parent)
-
-    @property
     def content_security_policy(self) -> str:
         return API
 
@@ -137,7 +132,11 @@ class _Entrance(Guarded):
 
 
 def put_in_front() -> None:
-    """Put the guards in front of nbgrader's handlers; before its extension is loaded."""
+    """Put the guards in front of nbgrader's handlers, and points after the penalty into its lists.
+
+    It is called before nbgrader's extension is loaded.
+    """
+    base.NbGraderAPI = AfterPenalty
     handlers.default_handlers = [_guarded(entry, Guarded) for entry in handlers.default_handlers]
     apihandlers.default_handlers = [_guarded(entry, _Api) for entry in apihandlers.default_handlers]
 

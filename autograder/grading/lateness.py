@@ -176,6 +176,18 @@ class Deadlines:
         return self.lines.get((lab, ANY)) or self.lines.get((ANY, ANY))
 
 
+def seen_when_graded(document: VerdictFile) -> Receipt:
+    """The receipt of what was judged before the class had a ledger."""
+    return Receipt(
+        sha256=document.submission_sha256,
+        student=document.student,
+        lab=document.lab,
+        name=document.source,
+        received_at=datetime.fromisoformat(document.graded_at),
+        known="first seen",
+    )
+
+
 @dataclass(frozen=True)
 class Timing:
     """What is known of receipt and deadlines in a class, to be asked for a verdict."""
@@ -185,17 +197,7 @@ class Timing:
 
     def receipt(self, document: VerdictFile) -> Receipt:
         """When what was judged was received; where the ledger is younger than it, it was seen when it was graded."""
-        found = self.ledger.in_hand(document.submission_sha256, document.student)
-        if found is not None:
-            return found
-        return Receipt(
-            sha256=document.submission_sha256,
-            student=document.student,
-            lab=document.lab,
-            name=document.source,
-            received_at=datetime.fromisoformat(document.graded_at),
-            known="first seen",
-        )
+        return self.ledger.in_hand(document.submission_sha256, document.student) or seen_when_graded(document)
 
     def of(self, document: VerdictFile, score: float) -> Lateness:
         """How late it is, and what is taken off.

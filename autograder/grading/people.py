@@ -26,7 +26,7 @@ from autograder import paths
 from autograder.checks.shared import seeded_random
 from autograder.errors import CourseError
 from autograder.formats import Format, Newer, Unreadable
-from autograder.grading import handed_out
+from autograder.grading import handed_out, tables
 from autograder.grading.archive import RESERVED
 from autograder.grading.handed_out import HandedLab, HandedOut, HandedOutFiles
 from autograder.grading.spreadsheet import cell, original
@@ -221,13 +221,14 @@ def parse_roster(content: bytes, name: str) -> list[Person]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _bad_roster(name, "it is not UTF-8 text", "Save it as CSV in UTF-8.") from None
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(",;\t", key=first.count)
+    try:
+        rows = list(tables.rows(text))
+    except tables.BadTable as problem:
+        raise _bad_roster(name, str(problem), "Save it as CSV.") from None
     columns: dict[str, int] | None = None
     found: dict[str, Person] = {}
-    for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), start=1):
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or cells[0].startswith("#"):
+    for number, cells in rows:
+        if cells[0].startswith("#"):
             continue
         if columns is None:
             columns = _columns(cells)

@@ -12,8 +12,6 @@ https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb;
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import CourseError
-from autograder.grading import states
+from autograder.grading import states, tables
 from autograder.grading.exports import Entry, as_text
 from autograder.grading.lms import plain
 from autograder.grading.spreadsheet import cell, is_formula
@@ -150,8 +148,10 @@ def _read(file: Path) -> list[list[str]]:
         raise _wrong(file, "it is not UTF-8 text", "Take it as Canvas wrote it.") from None
     except OSError as error:
         raise _wrong(file, str(error), "Check the path.") from None
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=max(",;", key=first.count)) if any(row)]
+    try:  # Canvas takes cells with their blanks, and no tab between them
+        rows = [row for _, row in tables.rows(text, ",;", strip=False)]
+    except tables.BadTable as problem:
+        raise _wrong(file, str(problem), "Take it as Canvas wrote it.") from None
     head = [name.strip() for name in rows[0]] if rows else []
     if "Student" not in head[:1] or "ID" not in head or "Section" not in head:
         raise _wrong(
