@@ -27,8 +27,10 @@ Upgrade = Callable[[JsonObject], JsonObject]
 """Makes the next number's document of a document, which it may change."""
 
 Witness = Literal["student", "grader", "class"]
-"""Whose machine saw something: the student's own, the grader's, or one that the class shares. Reserved: nothing writes
-it yet. Where it is absent, what a check's trust class says holds."""
+"""Whose machine saw something: the student's own, the grader's, or one that the class shares. Verdicts have it
+(``checks/api.py``); in evidence and headers it is reserved, for services that a class runs."""
+
+MAX_NUMBER = 10**6  # of a schema: a text of thousands of digits may stand there
 
 
 def is_absent(value: object) -> bool:
@@ -93,6 +95,8 @@ class Format(Generic[T]):
             return 1  # without one; or a mapping of names, of which this is one
         if not isinstance(given, int) or isinstance(given, bool) or given < 1:
             raise self._unreadable(f"{self.key} is {given!r:.60}, which is no number of a schema")
+        if given > MAX_NUMBER:
+            raise self._unreadable(f"{self.key} is a number of more than {len(str(MAX_NUMBER)) - 1} digits")
         if given > self.number:
             known = f"{self.number} and older" if self.number > 1 else "1"
             raise Newer(
@@ -151,8 +155,10 @@ class Format(Generic[T]):
         """The bytes of a TOML file as the model; raises as :meth:`parse`."""
         try:
             document = tomllib.loads(content.decode("utf-8-sig"))  # some editors put a mark in front
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # no TOML, no UTF-8, a number of thousands of digits
             raise self._unreadable(str(error)) from None
+        except RecursionError:
+            raise self._unreadable("it is nested too deeply") from None
         return self.parse(document)
 
     def to_json(self, document: T, indent: int | None = None) -> bytes:

@@ -213,7 +213,7 @@ def _version(name: str) -> str:
 def _help() -> list[dict[str, Any]]:
     """What the commands say about themselves; asked in a process of its own, as the command line lies above us."""
     done = subprocess.run(
-        [sys.executable, "-m", "autograder.cli.helptext"],
+        [sys.executable, "-P", "-m", "autograder.cli.helptext"],
         cwd=paths.ROOT,
         capture_output=True,
         text=True,
@@ -233,7 +233,7 @@ def _help() -> list[dict[str, Any]]:
 
 def _mkdocs(folder: Path, quiet: bool) -> None:
     # Never with --quiet: it silences warnings before --strict counts them, so that nothing would fail any more.
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+    command = [sys.executable, "-P", "-m", "mkdocs", "build", "--strict"]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "SOURCE_DATE_EPOCH": EPOCH, "PYTHONUTF8": "1"}
     done = subprocess.run(
         command,

@@ -14,13 +14,14 @@ from hypothesis import settings
 
 from autograder import quick_jsonschema
 from autograder.domain.services import EMULATORS
+from autograder.grading import walls
 from autograder.quality.reference_engine import root, run
 from autograder.services import cloud_admin, clouds, http, images, installation, removal
 from autograder.services import engine as engines
 from autograder.services.installation import Installation
 from tests import groups
 from tests.emulators.support import free_port
-from tests.groups import pytest_xdist_make_scheduler  # noqa: F401  # a hook
+from tests.groups import pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler  # noqa: F401  # hooks
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -40,6 +41,13 @@ def _no_ones_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("COLUMNS", "80")  # tables and messages wrap the same in every terminal
         yield
+
+
+@pytest.fixture(autouse=True)
+def _without_walls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes are graded in the test's own process, where doubles stand; the mark ``walls`` says otherwise."""
+    if request.node.get_closest_marker("walls") is None:
+        monkeypatch.setattr(walls, "default", lambda ended: walls.Open())
 
 
 @pytest.fixture

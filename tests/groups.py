@@ -1,9 +1,12 @@
 """Groups of tests that share an engine: those of one stay in one process, and the longest groups come first.
 
 A plugin of pytest: ``python3 course.py test`` runs the tests with an engine in two processes, by ``--dist loadgroup``.
+The unit tests need no groups; those that wait come first, and there is a process more than processors.
 """
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
@@ -28,6 +31,16 @@ LONGEST = (
     "tests/grading/test_gradebook.py",
     "tests/hostile/test_sandbox.py",
 )
+# Next come those that wait for a clock, or for a program that they start: they leave a processor to the others, and
+# nobody waits for them at the end.
+WAITING = (
+    "tests/labs/test_meter.py",
+    "tests/services/test_bounded.py",
+    "tests/services/test_steps.py",
+    "tests/test_groups.py",
+    "tests/test_launcher.py",
+    "tests/cli/test_machine.py",
+)
 FETCHING = ("tests/services/test_offline_images.py",)
 
 
@@ -38,10 +51,17 @@ def group(nodeid: str) -> str:
 
 
 def rank(group: str) -> int:
-    """Where a group stands: those that take longest first, then in the order of files."""
-    if group in LONGEST:
-        return LONGEST.index(group)
-    return len(LONGEST) + (group in FETCHING)
+    """Where a group stands: those that take longest first, then those that wait, then in the order of files."""
+    first = (*LONGEST, *WAITING)
+    return first.index(group) if group in first else len(first) + (group in FETCHING)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """What ``-n auto`` means: a process more than there are processors, since some tests wait."""
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None  # xdist reads it
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 @pytest.hookimpl(optionalhook=True)

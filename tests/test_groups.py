@@ -59,7 +59,7 @@ def test_a_group_stays_in_one_process(tmp_path):
 
 
 def test_every_file_that_is_named_is_there():
-    for file in (*groups.BUILDING_FILES, *groups.LONGEST, *groups.FETCHING):
+    for file in (*groups.BUILDING_FILES, *groups.LONGEST, *groups.WAITING, *groups.FETCHING):
         assert file == groups.BUILDS or (ROOT.parent / file).is_file(), file
 
 
@@ -67,3 +67,13 @@ def test_who_builds_belongs_to_the_builds(request):
     function = pytest.Function.from_parent(request.node.parent, name="asking", callobj=lambda desk: None)
     with pytest.raises(pytest.UsageError, match="BUILDING_FILES"):
         groups.pytest_collection_modifyitems([function])
+
+
+def test_what_waits_comes_early_and_there_is_a_process_more_than_processors(monkeypatch):
+    order = ["tests/a.py", *reversed(groups.WAITING), groups.BUILDS, *groups.FETCHING]
+    assert sorted(order, key=groups.rank) == [groups.BUILDS, *groups.WAITING, "tests/a.py", *groups.FETCHING]
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5}, raising=False)
+    assert groups.pytest_xdist_auto_num_workers() == 3
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "1")
+    assert groups.pytest_xdist_auto_num_workers() is None

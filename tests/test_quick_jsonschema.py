@@ -9,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from autograder import paths, quick_jsonschema
 
@@ -50,3 +52,21 @@ def test_the_program_is_check_jsonschema(tmp_path: Path):
 def test_no_schema_that_files_are_held_against_uses_the_formats(name):
     text = (files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json").read_text(encoding="utf-8")
     assert '"type"' in text and '"iri' not in text
+
+
+def test_a_schema_is_checked_once_and_every_instance_is():
+    from jsonschema import SchemaError, ValidationError
+    from nbgrader.nbgraderformat import MetadataValidator, common
+
+    quick_jsonschema.check_schemas_once(common)
+    quick_jsonschema._validator.cache_clear()
+    good = {"schema_version": 3, "grade": False, "solution": True, "locked": False, "task": False, "cell_type": "code"}
+    cells = [new_code_cell(metadata={"nbgrader": good | {"grade_id": id}}) for id in "abc"]
+    for _ in range(2):
+        MetadataValidator().validate_nb(NotebookNode(cells=cells))
+    assert quick_jsonschema._validator.cache_info().misses == 1
+    cells[2].metadata.nbgrader["grade"] = "yes"
+    with pytest.raises(ValidationError, match="'yes' is not of type 'boolean'"):
+        MetadataValidator().validate_nb(NotebookNode(cells=cells))
+    with pytest.raises(SchemaError):
+        common.jsonschema.validate({}, {"type": 5})

@@ -108,3 +108,15 @@ def test_every_command_in_the_issue_forms_is_one_of_the_kit():
     for file in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"):
         for name in re.findall(r"course\.py (\w+)", file.read_text(encoding="utf-8")):
             assert name in COMMANDS, (file.name, name)
+
+
+def test_no_python_that_the_kit_starts_imports_from_the_folder_it_is_started_in():
+    """Students' files may lie there; ``-P`` or ``-I`` keep that folder out."""
+    open_ = re.compile(r"""(?:sys\.executable|\bpython\)?|self\.python\)?),\s*"-[mc]\"""")
+    found = [
+        f"{file.relative_to(ROOT)}: {match[0]}"
+        for file in sorted((ROOT / "autograder").rglob("*.py"))
+        if not {"benchmarks", "quality"} & set(file.parts)  # contributors run these in the checkout
+        for match in open_.finditer(file.read_text(encoding="utf-8"))
+    ]
+    assert found == []

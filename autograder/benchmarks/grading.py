@@ -9,7 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from autograder.benchmarks import workers_ended
 from autograder.errors import EnvironmentProblem
 from autograder.grading import batch, gradebook, people, released
 from autograder.grading.lateness import Deadlines
@@ -38,9 +37,8 @@ def run() -> list[dict[str, object]]:
     Raises:
         EnvironmentProblem: no engine, or nbgrader failed.
     """
-    with workers_ended():
-        judged = judging()
-        synced = syncing()
+    judged = judging()
+    synced = syncing()
     stock = _stock()
     ours = judged + synced
     return [
@@ -64,13 +62,11 @@ def judging() -> float:
     units = [Unit(WHOLE[n % len(WHOLE)], lab.slug, (Candidate(str(n), files[n % len(WHOLE)]),)) for n in range(JUDGED)]
     with tempfile.TemporaryDirectory(prefix="course-bench-") as place, lab_runs.at(Path(place)):
         work = batch.Batch(course, jobs=batch.default_jobs())
-        with work.ready(batch.Plan(units, [], {lab.slug: lab})) as owners:
-            for _, owner, _ in work.results(units[: batch.default_jobs() * 2]):  # workers up, images there
-                owners.add(owner)
+        with work.ready(batch.Plan(units, [], {lab.slug: lab})):
+            list(work.results(units[: batch.default_jobs() * 2]))  # children up, images there
             began = time.perf_counter()
             outcomes = []
-            for _, owner, found in work.results(units):
-                owners.add(owner)
+            for _, found in work.results(units):
                 outcomes += found
             spent = time.perf_counter() - began
     bad = [outcome for outcome in outcomes if outcome.status != "graded"]

@@ -45,9 +45,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
-from autograder.evidence.model import Case, CaseResult, Evidence, Frozen
+from autograder.evidence.model import Case, CaseResult, Evidence, Frozen, storable
+from autograder.formats import Witness, is_absent
 
 Trust = Literal["proved", "recomputed", "claimed"]
 """proved: follows from hashes of included content; recomputed: the grader ran or derived it; claimed: only the
@@ -91,7 +92,8 @@ class Verdict(Frozen):
 
     ``status`` is one of three; a check that was not run because its prerequisite did not pass is "failed" with
     ``blocked_by`` set. ``points`` of ``max_points``: all or nothing, None while not graded. ``why`` is the sentence
-    that explains a passed check.
+    that explains a passed check. ``witness`` is whose machine saw what the verdict rests on; None where an earlier kit
+    wrote it.
     """
 
     check: str
@@ -106,11 +108,15 @@ class Verdict(Frozen):
     why: str = ""
     blocked_by: str | None = None
     table: tuple[tuple[str, ...], ...] = ()
+    witness: Witness | None = Field(default=None, exclude_if=is_absent)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check as declared: id, title, trust class, prerequisites, what it expects, and the sentence for who passes."""
+    """A check as declared: id, title, trust class, prerequisites, what it expects, and the sentence for who passes.
+
+    ``witness`` is whose machine sees what it rests on: see :func:`autograder.labs.manifest.witness_of`.
+    """
 
     id: str
     title: str
@@ -119,6 +125,7 @@ class Check:
     expected: Expectation
     why: str
     function: Callable[[Evidence], None]
+    witness: Witness = "student"
 
     def expectation(self, evidence: Evidence) -> str:
         """What is expected of this student, a sentence."""
@@ -168,7 +175,11 @@ def checks_of(module: ModuleType) -> dict[str, Check]:
 
 
 def run(
-    checks: Mapping[str, Check], evidence: Evidence, points: Mapping[str, float], only: Sequence[str] | None = None
+    checks: Mapping[str, Check],
+    evidence: Evidence,
+    points: Mapping[str, float],
+    only: Sequence[str] | None = None,
+    watch: Watch | None = None,
 ) -> list[Verdict]:
     """Judge evidence.
 
@@ -177,6 +188,7 @@ def run(
         evidence: what was collected.
         points: points per check id (owned by lab.toml).
         only: ids to report (their prerequisites are run as well, but not reported); all when None.
+        watch: told of each check.
 
     Returns:
         one verdict per reported check, in declared order. An unexpected error inside a check is a fault of the kit, so
@@ -190,14 +202,47 @@ def run(
     done: dict[str, Verdict] = {}
     for id, declared in checks.items():
         if id in needed:
-            done[id] = _judge(declared, evidence, points.get(id, 0.0), done)
+            known = watch.before(id) if watch is not None else None
+            if isinstance(known, Verdict):
+                done[id] = known
+                continue
+            done[id] = _bounded(_judge(declared, evidence, points.get(id, 0.0), done, over=known or ""))
+            if watch is not None:
+                watch.after(done[id])
     return [done[id] for id in checks if id in wanted]
 
 
-def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[str, Verdict]) -> Verdict:
+MAX_TEXT = 20_000  # characters of one part of a verdict; the longest of the sample class has 600
+MAX_CELL = 2_000  # of one cell of its table
+MAX_TABLE = 200  # rows
+
+
+def _bounded(verdict: Verdict) -> Verdict:
+    """A verdict as it can be stored and shown: a check may quote what a student wrote, and that may be long."""
+    parts = {name: getattr(verdict, name) for name in ("expected", "found", "next_step")}
+    long = {name: text[: MAX_TEXT - 1] + "…" for name, text in parts.items() if len(text) > MAX_TEXT}
+    table = verdict.table
+    if len(table) > MAX_TABLE or any(len(cell) > MAX_CELL for row in table for cell in row):
+        kept = [tuple(c if len(c) <= MAX_CELL else c[: MAX_CELL - 1] + "…" for c in row) for row in table[:MAX_TABLE]]
+        return verdict.model_copy(update={**long, "table": tuple(kept)})
+    return verdict.model_copy(update=long) if long else verdict
+
+
+class Watch:
+    """Whoever follows the judging check by check."""
+
+    def before(self, id: str) -> Verdict | str | None:
+        """What is known of a check already: its verdict, or why it may not be run; None when it is to be run."""
+
+    def after(self, verdict: Verdict) -> None:
+        """A check was judged."""
+
+
+def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[str, Verdict], over: str = "") -> Verdict:
     def verdict(status: str, points: float | None, **parts: Any) -> Verdict:
         common = {"check": declared.id, "title": declared.title, "max_points": maximum, "trust": declared.trust}
-        return Verdict.model_validate(common | {"status": status, "points": points} | parts)
+        common["witness"] = declared.witness
+        return Verdict.model_validate(common | {"status": status, "points": points} | storable(parts))
 
     for need in declared.needs:
         before = done[need]
@@ -219,7 +264,9 @@ def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[st
                 next_step=f'Finish that task first: check("{need}").',
             )
     try:
-        failure = _failure_of(declared, evidence)
+        failure = _failure_of(declared, evidence) if not over else _too_much(declared, evidence, over)
+    except MemoryError:  # of what a student wrote; whoever watches says what that means
+        raise
     except NotGraded as reason:
         return verdict("not_graded", None, found=str(reason))
     except Exception as error:
@@ -233,6 +280,12 @@ def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[st
         said = {"expected": failure.expected, "found": failure.found, "next_step": failure.next_step}
         return verdict("failed", 0.0, **said, table=failure.table)
     return verdict("passed", maximum, why=declared.why)
+
+
+def _too_much(declared: Check, evidence: Evidence, words: str) -> Failure:
+    """The failure of a check that was ended."""
+    next_step = "Make what this check is about as small as the task asks for, then submit again."
+    return Failure(words, next_step, expected=declared.expectation(evidence))
 
 
 def _failure_of(declared: Check, evidence: Evidence) -> Failure | None:
@@ -284,12 +337,15 @@ def require_probe(evidence: Evidence, name: str, missing: str) -> dict[str, Any]
 
     Raises:
         NotGraded: it was not run, or it failed for a reason of its own.
+        Failure: what the student handed in was too much for it.
     """
     result = evidence.probes.get(name)
     if not isinstance(result, dict):
         raise NotGraded(missing)
     if "fault" in result:
         raise NotGraded(str(result["fault"]))
+    if "limit" in result:
+        raise Failure(str(result["limit"]), "Make it as small as the task asks for, then submit again.")
     return result
 
 

@@ -33,7 +33,7 @@ def demo(keep: Path | None) -> None:
         home = Path(place).resolve()
         zips = samples.set_up(home)
         graded = subprocess.run(
-            [sys.executable, "-m", "autograder.cli", "grade", *([] if keep else ["--passing"]), *map(str, zips)],
+            [sys.executable, "-P", "-m", "autograder.cli", "grade", *([] if keep else ["--passing"]), *map(str, zips)],
             cwd=paths.ROOT,
             env=lab_runs.environment(home),
             check=False,

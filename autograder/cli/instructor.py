@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from autograder import paths
+from autograder.domain import instants
 from autograder.errors import CourseError, EnvironmentProblem, Exit
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def roster(file: Path, course_id: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes; by default one more than there are processors.")
+@click.option("--jobs", type=click.IntRange(1), help="How many at once; by default one more than there are processors.")
 @click.option("--scheduler", metavar="ADDRESS", help="Grade on the Dask cluster with this scheduler (tcp://host:8786).")
 @click.option("--force", is_flag=True, help="Grade again what is graded and unchanged.")
 @click.option(
@@ -76,6 +77,14 @@ def roster(file: Path, course_id: str | None, as_json: bool) -> None:
     help="The platform's list of submissions, which says when each was received; may be repeated.",
 )
 @click.option("--received-at", metavar="TIME", help="When all of these were received (2026-11-20T23:59+01:00).")
+@click.option(
+    "--unsigned",
+    "unsigned",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, path_type=Path),
+    help="Let in this zip, or folder of zips, although it is not signed; may be repeated. It is remembered.",
+)
 @click.option("--zone", metavar="ZONE", help="Of times in LIST that are written without one (Europe/Berlin).")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 @click.option("--passing", is_flag=True, hidden=True)  # for `demo`: the class is removed at once, so nothing names it
@@ -86,6 +95,7 @@ def grade(
     force: bool,
     received: tuple[Path, ...],
     received_at: str | None,
+    unsigned: tuple[Path, ...],
     zone: str | None,
     as_json: bool,
     passing: bool,
@@ -102,6 +112,10 @@ def grade(
     received_at, and file or student and lab), from the name that the platform gave the file, from --received-at, or
     else from when this command saw it first; class/received.jsonl keeps it. The students' clocks decide nothing.
     Deadlines stand in class/deadlines.csv.
+
+    Each submission is signed with what its student was handed out; one that is not signed, or by somebody else, is
+    refused. Earlier kits signed nothing: what they wrote counts where it was let in before, or where you name it with
+    --unsigned, since you know whose it is. It never replaces a signed one.
 
     Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review (the table
     says why): nobody knows whether it was late, it is somebody else's work, or points by hand were given for earlier
@@ -122,6 +136,7 @@ def grade(
         lists=lists,
         at=at,
         known=received,
+        unsigned=unsigned,
     )
     if course.is_public and not as_json:
         told = (
@@ -141,9 +156,7 @@ def grade(
 @click.argument("labs", nargs=-1)
 @click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
-@click.option(
-    "--jobs", type=click.IntRange(1), help="Worker processes; by default as many as processors, and two at least."
-)
+@click.option("--jobs", type=click.IntRange(1), help="How many at once; by default as many as there are processors.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the rows; with --dry-run what would change.")
 def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, jobs: int | None, as_json: bool) -> None:
     """Judge stored evidence again, after a check or its points were corrected; LABS: all when none is given.
@@ -219,7 +232,7 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
     csv and json: what was refused and belongs to nobody, then one entry a student and lab, and the student's total,
     with the columns student, name, email, lab, score, max_score, status, ungraded (ids of what a person has to look
     at), claimed (points that rest on what only the student's machine saw), received_at, known, days_late, penalty,
-    remark, written_at, graded_at.
+    remark, written_at, graded_at, on_student_machine (points that rest on evidence of the student's own machine).
 
     canvas and moodle: a file for their grade import, with one lab and with those students whose score is final. For
     Canvas the scores are filled into its own export (--canvas-export), so that they land in the assignment that is
@@ -346,11 +359,10 @@ def _open_work(made: list[Entry]) -> None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    from autograder.grading import tables
 
     if text is None:
         return None
-    found = tables.moment(text)
+    found = instants.read(text)
     if found is None or found.tzinfo is None:
         raise CourseError(
             expected="for --received-at a time with its zone",

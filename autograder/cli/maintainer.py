@@ -38,8 +38,12 @@ def _say(line: str) -> None:
 @click.option("--unit", is_flag=True, help="Only what needs no engine, browser or network.")
 @click.option("--reference", is_flag=True, help="Only on the reference engine: its tests, or what ARGUMENTS choose.")
 @click.option("--suite", help="Debian suite of the reference engine. [default: forky, or sid]")
+@click.option(
+    "--fuzz", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES",
+    help="Only fuzz the parsers of what students write, so long each; ARGUMENTS choose some.",
+)  # fmt: skip
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def test(unit: bool, reference: bool, suite: str | None, arguments: tuple[str, ...]) -> None:
+def test(unit: bool, reference: bool, suite: str | None, fuzz: float | None, arguments: tuple[str, ...]) -> None:
     """All tests: lint, types, then pytest. ARGUMENTS go to pytest (and leave out lint and types).
 
     On Debian and Ubuntu, as root or with sudo, what the tests need (engine, Chromium, skopeo, mmdebstrap, util-linux,
@@ -52,6 +56,10 @@ def test(unit: bool, reference: bool, suite: str | None, arguments: tuple[str, .
     """
     from autograder.quality import steps as all_steps
 
+    if fuzz is not None:
+        from autograder.quality.fuzzing import run as fuzzing
+
+        sys.exit(int(Exit.NO if fuzzing.run(fuzz, arguments, _say) else Exit.OK))
     if not unit:
         from autograder.services import machine_setup
 

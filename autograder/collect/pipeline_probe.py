@@ -30,6 +30,7 @@ VERSION: Final = 1  # raise it when the same files would give other facts
 WORKFLOW: Final = "github-build.yml"
 PIPELINE: Final = "gitlab-ci.yml"
 SCHEMAS: Final = {WORKFLOW: "vendor.github-workflows", PIPELINE: "vendor.gitlab-ci"}
+MEMORY: Final = 1 << 30  # bytes of address space of one tool; an honest file takes less than 300 MiB
 SECONDS: Final = 30.0  # of CPU time, for one tool; each takes about one
 MAX_ROWS: Final = 20  # complaints of a tool that are kept
 MAX_TEXT: Final = 400  # characters of one
@@ -138,12 +139,16 @@ def _zizmor() -> str:
     raise ProbeFault("zizmor is not installed in this environment. Run `python3 course.py start` once more.")
 
 
+# A thread for each of many processors, each with memory of its own, would not fit into the limit on memory.
+_FEW_THREADS: Final = {"NO_COLOR": "1", "TOKIO_WORKER_THREADS": "2", "RAYON_NUM_THREADS": "2", "MALLOC_ARENA_MAX": "2"}
+
+
 def _tool(name: str, command: list[str], folder: str) -> subprocess.CompletedProcess[str]:
     if command[0] == sys.executable and find_spec(name) is None:
         raise ProbeFault(f"{name} is not installed in this environment. Run `python3 course.py start` once more.")
     try:
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"NO_COLOR": "1"}
-        done = bounded.run(command, SECONDS, cwd=folder, environment=environment)
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | _FEW_THREADS
+        done = bounded.run(command, SECONDS, cwd=folder, environment=environment, memory=MEMORY)
     except bounded.TooLong as error:
         raise ProbeFault(f"{name} gave no answer: it {error}") from None
     except OSError as error:

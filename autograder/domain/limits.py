@@ -52,6 +52,52 @@ PACKAGES: Final = Limit(
     50_000, "packages", 10, "of all SBOMs of one image: they are stored with the evidence, every one of them."
 )
 
+JSON_PARTS: Final = Limit(
+    1_000_000,
+    "lists, objects and values",
+    8_400,
+    "of one JSON file: a byte of text can be eighty in memory, so they are counted before anything is built.",
+)
+NOTEBOOK_PARTS: Final = Limit(
+    4_000_000,
+    "lists, objects and values",
+    8_400,
+    "of a notebook: `submit` takes 20 MiB, and a plot's numbers in its outputs can be nearly all of that.",
+)
+CELLS: Final = Limit(
+    1_000,
+    "cells",
+    40,
+    "of a notebook are shown to a grader: a page has them all, and they are held against each other.",
+)
+MARKDOWN_CELL: Final = Limit(
+    20_000, "characters", 2_000, "of a text cell that is shown formatted: formatters need time with the square of it."
+)
+MARKDOWN_LINES: Final = Limit(1_000, "lines", 60, "of a text cell that is shown formatted, for the same reason.")
+MARKDOWN: Final = Limit(
+    80_000,
+    "characters",
+    7_600,
+    "of all text cells that are shown formatted: formgrader's server formats them while others wait, the worst text of "
+    "that length in about six seconds.",
+)
+CODE_CELL: Final = Limit(
+    100_000, "characters", 3_500, "of a code cell that is shown: to colour the worst ones takes a second."
+)
+NOTEBOOK_TEXT: Final = Limit(500_000, "characters", 15_000, "of all cells that are shown, for the same reason.")
+TASK_SOURCES: Final = Limit(
+    300_000,
+    "characters",
+    3_500,
+    "of all cells that may be a code task, each parsed once: a copy or two is honest, hundreds are not.",
+)
+SANDBOX_SECONDS: Final = Limit(
+    60,
+    "seconds",
+    1,
+    "by the clock, of all code tasks of a submission, in every container and try: what hangs there holds up a run.",
+)
+
 
 class OverLimit(ValueError):
     """More was asked for than a limit allows; the text names the limit."""

@@ -7,13 +7,12 @@ every field named here and on its type. Further fields may be there, of any shap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NotRequired, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, JsonValue, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from autograder.domain import services
+from autograder.domain import instants, services
 from autograder.domain.references import grammar
 from autograder.oci import manifests
 
@@ -31,7 +30,10 @@ def _few(value: Any) -> Any:
 
 
 def _moment(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
+    found = instants.read(text)
+    if found is None:
+        raise ValueError("not a time that can be read")
+    if found.tzinfo is None:
         raise ValueError("a time without a zone")
     return text
 
@@ -237,7 +239,7 @@ class EcrImage(TypedDict):
 
 
 class EcrFilter(TypedDict):
-    """An exclusion from the repository's tag mutability."""
+    """A filter: an exclusion from a repository's tag mutability, or the names that a scanning rule is for."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     filterType: str
@@ -262,12 +264,20 @@ class EcrRepository(TypedDict):
     images: Listed[EcrImage]
 
 
+class EcrScanningRule(TypedDict):
+    """A rule of the scanning configuration."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    scanFrequency: NotRequired[str]
+    repositoryFilters: NotRequired[Listed[EcrFilter]]
+
+
 class EcrScanning(TypedDict):
     """The registry's scanning configuration."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     scanType: str
-    rules: Listed[dict[str, JsonValue]]
+    rules: Listed[EcrScanningRule]
 
 
 class EcrProfile(TypedDict):

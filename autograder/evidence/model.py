@@ -21,18 +21,18 @@ SCHEMA_VERSION = 1  # rises also when the same submission would give other evide
 LayerPolicy = Literal["all", "above-base", "none"]
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """JSON may name half a surrogate pair, which no UTF-8 file can hold; a question mark takes its place."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, dict):
-        return {_storable(key): _storable(part) for key, part in value.items()}
-    return [_storable(part) for part in value] if isinstance(value, list) else value
+        return {storable(key): storable(part) for key, part in value.items()}
+    return [storable(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 # What a student's machine says: any JSON data, any text. One odd character must not keep the rest from being stored.
-Plain = Annotated[JsonValue, AfterValidator(_storable)]
-Text = Annotated[str, AfterValidator(_storable)]
+Plain = Annotated[JsonValue, AfterValidator(storable)]
+Text = Annotated[str, AfterValidator(storable)]
 
 
 class Frozen(BaseModel):
@@ -227,8 +227,8 @@ class CaseResult(Frozen):
     case: Case
     status: Literal["returned", "raised", "timeout", "unusable", "not-run"]
     value: Plain = None
-    errors: tuple[str, ...] = ()
-    detail: str = ""
+    errors: tuple[Text, ...] = ()
+    detail: Text = ""
 
     @property
     def correct(self) -> bool:
@@ -249,8 +249,8 @@ class TaskRun(Frozen):
 
     function: str
     status: Literal["ran", "missing", "ambiguous", "broken", "empty", "fault"]
-    message: str = ""
-    notes: tuple[str, ...] = ()
+    message: Text = ""
+    notes: tuple[Text, ...] = ()
     results: tuple[CaseResult, ...] = ()
 
 

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from autograder.domain import instants
 from autograder.evidence.model import Answer, LayerPolicy
-from autograder.formats import Format, JsonObject, Witness, is_absent
+from autograder.formats import MAX_NUMBER, Format, JsonObject, Witness, is_absent
 
 HEADER_FILE = "submission.json"
+SIGNATURE_FILE = "submission.sig"
 ANSWERS_FILE = "answers.json"
 JOURNAL_FILE = "evidence/journal.json"
 
@@ -38,9 +40,9 @@ class Header(BaseModel):
         written_at: RFC 3339, by the clock of the student's machine.
         engine: the engine, as :class:`autograder.evidence.model.Engine`; claimed, so of any form.
         images: image -> the reference it came from, as the student's machine says.
-        files: name -> SHA-256 (hex) of every other file in the zip.
+        files: name -> SHA-256 (hex) of every other file in the zip, but for the signature.
         parameters: the values of the personal parameters that the student saw; None from version 0.1.0.
-        signature: reserved: over this document, by whoever wrote it.
+        signature: reserved: over this document, by whoever wrote it; what signs its bytes is submission.sig.
         receipt: reserved: what the place that the work was handed in to gave for it.
         witness: reserved: whose machine saw the services.
     """
@@ -49,7 +51,7 @@ class Header(BaseModel):
 
     schema_: int = Field(default=1, alias="schema")
     lab: str = Field(max_length=100)
-    lab_version: int
+    lab_version: int = Field(le=MAX_NUMBER)
     student: str = Field(max_length=100)
     course: str = Field(max_length=100)
     kit_version: str = Field(max_length=40)
@@ -75,9 +77,8 @@ class Header(BaseModel):
 
 def moment(written_at: str) -> datetime:
     """The time of a ``written_at``; the earliest there is when it says nothing usable."""
-    try:
-        found = datetime.fromisoformat(written_at)
-    except ValueError:
+    found = instants.read(written_at)
+    if found is None:
         return datetime.min.replace(tzinfo=UTC)
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
@@ -86,6 +87,27 @@ HEADER: Format[Header] = Format(
     "the submission",
     HEADER_FILE,
     Header,
+    next_step="Ask the student to submit again: `python3 course.py submit` writes it otherwise.",
+)
+
+
+class Signature(BaseModel):
+    """submission.sig: by it, whoever has the student's student.toml signs the exact bytes of submission.json.
+
+    Attributes:
+        hmac_sha256: HMAC-SHA-256 in lower-case hex; its key is derived by :mod:`autograder.labs.signing`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: int = Field(default=1, alias="schema")
+    hmac_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+SIGNATURE: Format[Signature] = Format(
+    "the signature of a submission",
+    SIGNATURE_FILE,
+    Signature,
     next_step="Ask the student to submit again: `python3 course.py submit` writes it otherwise.",
 )
 

@@ -15,7 +15,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -25,6 +25,8 @@ from autograder.grading.strictjson import said
 MAX_ZIP = 256 << 20  # bytes of the zip itself
 MAX_TOTAL = 256 << 20  # bytes of everything in it, unpacked
 MAX_FILES = 30_000  # a snapshot of many small manifests has one file each
+MAX_DIRECTORY = 8 << 20  # bytes of a zip's directory: 30,000 files with names of 200 characters
+END_RECORD = 22 + 20 + (1 << 16)  # bytes from the end in which its end must lie, with the longest comment
 MAX_NAME = 400  # characters: evidence/SERVICE/REPOSITORY (255 at most) /blobs/sha256/64 digits
 MAX_RATIO = 200  # unpacked : packed, over the whole zip; Markdown and JSON reach about 20
 RATIO_FROM = 32 << 20  # bytes unpacked below which the ratio does not matter
@@ -45,6 +47,44 @@ DAMAGE = (
 LITTER = re.compile(r"(__MACOSX/.*|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini))\Z")
 
 
+def check_directory(source: Path | BinaryIO) -> None:
+    """Look at the size of a zip's directory before anything reads it: each entry costs time and memory.
+
+    Source of the records: sections 4.3.12 to 4.3.16 of https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+
+    Raises:
+        Refused: it is longer, or has more entries, than is read. What is no zip is left to whoever opens it.
+    """
+    if isinstance(source, Path):
+        try:
+            with source.open("rb") as file:
+                check_directory(file)
+        except OSError:
+            return
+        return
+    end = source.seek(0, 2)
+    start = source.seek(max(0, end - END_RECORD))
+    tail = source.read(END_RECORD)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        return
+    size, ends = struct.unpack("<L", tail[at + 12 : at + 16])[0], start + at
+    if tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):  # ZIP64: a further record has the size
+        place = struct.unpack("<Q", tail[at - 12 : at - 4])[0]
+        for ends in (start + at - 20 - 56, min(place, end)):
+            source.seek(max(0, ends))
+            record = source.read(56)
+            if record.startswith(b"PK\x06\x06") and len(record) == 56:
+                size = struct.unpack("<Q", record[40:48])[0]
+                break
+    if size > MAX_DIRECTORY:
+        raise Refused(f"The directory of the zip has {size >> 20} MiB; at most {MAX_DIRECTORY >> 20} MiB are read.")
+    source.seek(max(0, ends - size))
+    entries = source.read(size).count(b"PK\x01\x02")
+    if entries > MAX_FILES:
+        raise Refused(f"The zip holds {entries} files; at most {MAX_FILES} are read.")
+
+
 class Archive:
     """A zip that passed every check below. ``names`` are the files in it, without a folder around everything.
 
@@ -55,6 +95,7 @@ class Archive:
     """
 
     def __init__(self, source: Path | BinaryIO) -> None:
+        check_directory(source)
         try:
             self.zip = zipfile.ZipFile(source)
         except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, NotImplementedError, OverflowError):
@@ -131,6 +172,11 @@ class Archive:
             raise Refused(f"{said(name)} has {entry.file_size} bytes; at most {limit} are read.")
         with damage_is_refused(name), self.open(name) as file:
             return file.read(limit + 1)[: limit + 1]
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Treat files as if they were not there."""
+        for name in names:
+            self._files.pop(name, None)
 
     def folder(self, prefix: str) -> Folder:
         """The files below a folder, as a LayoutSource."""

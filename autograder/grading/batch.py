@@ -1,7 +1,7 @@
 """A whole class: find submissions, leave out what is graded already, judge the rest in parallel, keep each at once.
 
-Nothing here schedules or queues: joblib does, in worker processes of this machine or on a Dask cluster. Each result
-is on disk before the next is looked at, so a run that was killed goes on where it stopped.
+Nothing here schedules or queues: joblib does, in threads that wait for child processes or on a Dask cluster. Each
+result is on disk before the next is looked at, so a run that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import EnvironmentProblem
-from autograder.evidence.submission_zip import Header, moment
+from autograder.evidence.submission_zip import HEADER_FILE, SIGNATURE_FILE, Header, moment
 from autograder.grading import (
     discover,
+    engine_calls,
     intake,
     lateness,
     lms,
@@ -30,23 +31,27 @@ from autograder.grading import (
     rules,
     sandbox,
     store,
+    walled,
     workers,
 )
 from autograder.grading.archive import Archive
 from autograder.grading.discover import Found
 from autograder.grading.identity import Identity, Owners
-from autograder.grading.judge import Outcome, sha256_of
+from autograder.grading.intake import Signed
+from autograder.grading.judge import Outcome, failure, sha256_of
 from autograder.grading.lateness import Deadlines
 from autograder.grading.lms import NOBODY, Entry, Lists, Name, People
 from autograder.grading.people import Course
 from autograder.grading.problems import Refused
-from autograder.grading.receipts import Ledger, Receipt
+from autograder.grading.progress import Progress
+from autograder.grading.receipts import Ledger, Receipt, Standing
 from autograder.grading.report import Row, row_of, row_of_refused
 from autograder.grading.strictjson import said
 from autograder.grading.verdict_file import VerdictFile
+from autograder.grading.walls import Calls, Crew, Open, Over
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs.manifest import Lab
-from autograder.services import engine, http, installation, orphans
+from autograder.services import http, installation, orphans
 from autograder.services.orphans import Owner
 
 if TYPE_CHECKING:
@@ -67,6 +72,9 @@ class Peeked:
     sha256: str
     header: Header
     lab: Lab
+    signed: Signed
+    json_sha256: str  # of submission.json
+    standing: Standing | None = None  # how it was let in; None before it is, and in the public course
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,14 @@ class Receiving:
         lists: what the platform, or the instructor, says of submissions.
         at: when all of them were received, as the instructor says; None where nothing is said.
         now: the time of this run, the same for all of it.
+        named: SHA-256 of the zips that count although they are not signed, as the instructor says.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
     lists: Lists = field(default_factory=Lists)
     at: datetime | None = None
     now: datetime = field(default_factory=receipts.now)
+    named: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -110,25 +120,72 @@ class Plan:
         return len(self.units) + len(self.again)
 
 
-def peek(found: Found, course: Course) -> Peeked | Outcome:
-    """Look at a zip's submission.json; a refused outcome when it cannot be graded."""
+def peek(found: Found, course: Course, walls: Calls | None = None) -> Peeked | Outcome:
+    """Look at a zip's submission.json; a refused outcome when it cannot be graded.
+
+    Args:
+        found: where it is.
+        course: the class.
+        walls: in which it is read; this process where nothing is given.
+    """
     outcome = Outcome(found.name, "", status="refused")
     try:
-        if found.file is not None:
-            outcome.sha256 = sha256_of(found.file)
-        if found.problem or found.file is None:
-            outcome.header = _header_beside(found)
-            raise Refused(found.problem)
-        with Archive(found.file) as archive:
-            outcome.header = intake.header_of(archive)
-            lab = intake.admitted(outcome.header, course)
-        return Peeked(found, found.file, outcome.sha256, outcome.header, lab)
+        try:
+            looked = walled.tried(walls or Open(), looked_at, found, course.key)
+        except Over as excess:
+            sha256 = sha256_of(found.file) if found.file is not None else ""
+            looked = Looked(sha256, problem=f"{excess} {walled.ALONE if excess.is_of_the_machine else discover.AGAIN}")
+        outcome.sha256, outcome.header = looked.sha256, looked.header
+        if looked.problem or looked.header is None or found.file is None:
+            raise Refused(looked.problem)
+        lab = intake.admitted(looked.header, course)
+        return Peeked(found, found.file, looked.sha256, looked.header, lab, looked.signed, looked.json_sha256)
     except Refused as reason:
         outcome.problems.append(str(reason))
-    except OSError as error:
-        outcome.problems.append(f"It cannot be read: {error.strerror or error}.")
     outcome.sha256 = outcome.sha256 or hashlib.sha256(found.name.encode("utf-8", "surrogateescape")).hexdigest()
     return outcome
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a zip's submission.json tells.
+
+    Attributes:
+        sha256: of the zip, hex; empty where there is no file.
+        header: submission.json; None where it cannot be read.
+        signed: who signed it.
+        json_sha256: of its bytes.
+        problem: why it cannot be graded; empty where it can.
+    """
+
+    sha256: str = ""
+    header: Header | None = None
+    signed: Signed = intake.UNSIGNED
+    json_sha256: str = ""
+    problem: str = ""
+
+
+def looked_at(progress: Progress, found: Found, key: bytes) -> Looked:
+    """Look at a zip's submission.json, and at its signature by the class's key."""
+    progress.step("read", "submission.json")
+    sha256 = ""
+    try:
+        sha256 = sha256_of(found.file) if found.file is not None else ""
+        if found.problem or found.file is None:
+            return Looked(sha256, _header_beside(found), problem=found.problem)
+        with Archive(found.file) as archive:
+            content = intake.header_bytes(archive)
+            header = intake.parsed_header(content)
+            signed = intake.signed(archive, content, header, key)
+        return Looked(sha256, header, signed, hashlib.sha256(content).hexdigest())
+    except Refused as reason:
+        return Looked(sha256, problem=str(reason))
+    except OSError as error:
+        return Looked(sha256, problem=f"It cannot be read: {error.strerror or error}.")
+    except MemoryError:
+        raise
+    except Exception as error:  # one zip's, and nobody else's
+        return Looked(sha256, problem=failure(error)[0])
 
 
 def _header_beside(found: Found) -> Header | None:
@@ -152,19 +209,44 @@ class _Door:
         self.remarks: dict[str, list[str]] = {}
 
     def admitted(self, seen: Peeked | Outcome, found: Found) -> Peeked | Outcome:
-        """A submission, refused where the platform says that somebody else handed it in than whom it names."""
+        """A submission, refused where the platform says that somebody else handed it in than whom it names, and where
+        nothing shows that this student wrote it."""
         if isinstance(seen, Outcome):
             return seen
         submitter = lms.read_name(found.parts).submitter
         by = self._people.find(submitter) if submitter else ""
         if by in ("", seen.header.student):
-            return seen
+            return self._signed(seen)
         outcome = Outcome(found.name, seen.sha256, status="refused")
         outcome.problems.append(
             f"{by} handed it in, by the platform's name, and it is the submission of {seen.header.student}. Ask both. "
             f"If it is to count, put it elsewhere as {seen.lab.slug}-{seen.header.student}.zip."
         )
         return outcome
+
+    def _signed(self, seen: Peeked) -> Peeked | Outcome:
+        """A submission with how it was let in; refused where it was not."""
+        if self.course.is_public:  # its key is no secret, so a signature would show nothing
+            return seen
+        standing = "signed" if seen.signed.by == "student" else self._unsigned(seen)
+        if standing is not None:
+            return replace(seen, standing=standing)
+        return _outcome(seen, _not_signed(seen))
+
+    def _unsigned(self, seen: Peeked) -> Standing | None:
+        """How a submission without a fitting signature counts; None where it does not.
+
+        One whose signature does not fit is another's or was changed, so that only the instructor can let it in.
+        """
+        student, known = seen.header.student, self.receiving.ledger.let_in(seen.sha256, seen.header.student)
+        if seen.sha256 in self.receiving.named or known == "named":
+            return "named"
+        if seen.signed.by == "another":
+            return None
+        if known is None:  # version 0.1.0 kept no ledger, and the ledger may be lost
+            graded = store.read(student, seen.lab.slug)
+            known = "before" if graded is not None and graded.submission_sha256 == seen.sha256 else None
+        return known
 
     def receive(self, seen: Peeked | Outcome, found: Found) -> Receipt:
         """Note what is known of a submission's receipt; returns the best."""
@@ -180,6 +262,8 @@ class _Door:
             attempt=name.attempt,
             late=name.late,
             refused=" ".join(seen.problems) if isinstance(seen, Outcome) else "",
+            signature=seen.standing if isinstance(seen, Peeked) else None,
+            signed_sha256=seen.json_sha256 if isinstance(seen, Peeked) and seen.standing == "signed" else "",
         )
         ledger = self.receiving.ledger
         ledger.note(base)
@@ -255,12 +339,15 @@ def plan(
     force: bool,
     receiving: Receiving | None = None,
     inline: bool = False,
+    walls: Calls | None = None,
 ) -> Plan:
     """Decide what there is to do.
 
-    Of several submissions of one student for one lab the one that was received last counts; of several that were
+    Of several submissions of one student for one lab the signed ones come before those that are not. Of these the one
+    that was received last counts; of several that were
     received at the same time the one with the greatest number of attempt, then the name that sorts last. One that was
-    received before what is graded already is left out; ``force`` grades the newest given anyway.
+    received before what is graded already is left out; ``force`` grades the newest given anyway, but never an unsigned
+    one in place of a signed one.
 
     Args:
         found: what was handed in.
@@ -268,6 +355,7 @@ def plan(
         force: judge again even what is graded and unchanged.
         receiving: what is known of receipt; the ledger gains a line for whatever is new.
         inline: put the bytes into the units, for workers on other machines.
+        walls: in which each is read; this process where nothing is given.
     """
     receiving = receiving or Receiving()
     door = _Door(course, receiving)
@@ -277,7 +365,7 @@ def plan(
     found = list(found)
     receiving.lists.place(one.parts for one in found)
     for one in found:
-        seen = door.admitted(peek(one, course), one)
+        seen = door.admitted(peek(one, course, walls), one)
         if not receiving.ledger.knows(seen.sha256):
             new.add(seen.sha256)
         receipt = door.receive(seen, one)
@@ -289,7 +377,7 @@ def plan(
     made = Plan([], settled, {})
     for (student, slug), group in sorted(groups.items()):
         before = store.read(student, slug)
-        (newest, receipt), *others = _in_order(receiving.ledger, group, before, new)
+        (newest, receipt), *others = _in_order(receiving.ledger, group, before, new, walls or Open())
         made.labs[slug] = newest.lab.at(newest.lab.newest)  # whichever version this student has
         remarks = made.remarks[newest.sha256] = door.remarks.get(newest.sha256, [])
         for other, other_receipt in others:
@@ -303,8 +391,34 @@ def plan(
         in_hand = receiving.ledger.in_hand(newest.sha256, student) or receipt
         told = (receipts.list_remark(receipt, in_hand), receipts.clock_remark(newest.header.moment, receipt))
         remarks += filter(None, told)
-        _decide(made, before, newest, receipt, [other for other, _ in others], course, force, receiving, inline)
+        rest = [other for other, _ in others]
+        _decide(made, before, newest, receipt, rest, course, force, receiving, inline, walls or Open())
     return made
+
+
+PACKED_AGAIN = "the other is the same submission, packed again"
+SIGNED = "it has the student's signature, and the other has none"
+
+
+def _not_signed(seen: Peeked) -> str:
+    """Why nothing shows that a student wrote a submission, and what to do."""
+    student, lab, name = seen.header.student, seen.lab.slug, seen.found.name
+    wanted = (
+        f"{SIGNATURE_FILE} with the signature of {student}, which `python3 course.py submit` writes by what this class "
+        "has handed out"
+    )
+    again = f"`python3 course.py submit {lab}` again"
+    if seen.signed.by == "nobody":
+        return (
+            f"It is not signed. Expected: {wanted}; found: none, as earlier kits wrote it. {student} updates the kit "
+            f"(`git pull`) and runs {again}. If you know that {student} wrote this one, add it to the next run: "
+            f"`python3 course.py grade … --unsigned FILE` ({name}); that is remembered."
+        )
+    return (
+        f"Its signature does not fit. Expected: {wanted}; found: {seen.signed.found}. Somebody else wrote it, or "
+        f"{HEADER_FILE} was changed afterwards. {student} puts class/handout-parameters/{student}/student.toml into "
+        f"work/ and runs {again}."
+    )
 
 
 def _is_older_than_the_ledger(before: VerdictFile | None, new: Collection[str]) -> bool:
@@ -313,23 +427,47 @@ def _is_older_than_the_ledger(before: VerdictFile | None, new: Collection[str]) 
 
 
 def _in_order(
-    ledger: Ledger, group: Sequence[Peeked], before: VerdictFile | None, new: Collection[str]
+    ledger: Ledger, group: Sequence[Peeked], before: VerdictFile | None, new: Collection[str], walls: Calls
 ) -> list[tuple[Peeked, Receipt]]:
     """The submissions of one student for one lab with their receipts, that which counts first.
 
     Of what is known no better than that it was seen now, the zip that is graded already stays. Where version 0.1.0
     graded it, its rule decides once more, or an upgrade would change what counts: the time of writing.
+
+    Of zips with the same signed submission.json a whole one counts, and then the first: else whoever has one could take
+    files out of it and hand that in.
     """
     known = [(peeked, _order(ledger, peeked)) for peeked in group]
+    copies = Counter(peeked.json_sha256 for peeked in {peeked.sha256: peeked for peeked in group}.values())
     by_clock = _is_older_than_the_ledger(before, new)
+    seen_whole: dict[str, bool] = {}
 
-    def order(pair: tuple[Peeked, Receipt]) -> tuple[datetime, datetime, int, bool, str]:
+    def order(pair: tuple[Peeked, Receipt]) -> tuple[bool, datetime, datetime, int, bool, bool, bool, str]:
         peeked, receipt = pair
         clock = peeked.header.moment if by_clock and not receipt.is_certain else EARLIEST
         graded = before is not None and before.evidence is not None and peeked.sha256 == before.submission_sha256
-        return receipt.received_at, clock, receipt.attempt or 0, graded and not receipt.is_certain, receipt.name
+        stays = graded and not receipt.is_certain
+        if peeked.sha256 not in seen_whole:  # the same zip may have come many times
+            seen_whole[peeked.sha256] = copies[peeked.json_sha256] == 1 or _is_whole(peeked, walls)
+        whole = seen_whole[peeked.sha256]
+        first = ledger.original(peeked.sha256, peeked.header.student) == peeked.sha256
+        is_signed, attempt = peeked.standing == "signed", receipt.attempt or 0
+        return is_signed, receipt.received_at, clock, attempt, whole, first, stays, receipt.name
 
     return sorted(known, key=order, reverse=True)
+
+
+def _is_whole(peeked: Peeked, walls: Calls) -> bool:
+    try:
+        return walled.tried(walls, holds_all, peeked.file, peeked.header)
+    except (Over, OSError):
+        return False
+
+
+def holds_all(progress: Progress, file: Path, header: Header) -> bool:
+    """Whether a zip holds every file that its submission.json lists, with the bytes of which it has the hash."""
+    progress.step("read", "the hashes of its files")
+    return intake.holds_all(file, header)
 
 
 def _why(
@@ -341,6 +479,10 @@ def _why(
     new: Collection[str],
 ) -> str:
     """Which rule of :func:`_in_order` says that one submission counts and not the other, as the end of a sentence."""
+    if newest.standing == "signed" and other.standing != "signed":
+        return SIGNED
+    if newest.standing == other.standing == "signed" and newest.json_sha256 == other.json_sha256:
+        return PACKED_AGAIN
     if receipt.received_at == other_receipt.received_at and not receipt.is_certain:
         if _is_older_than_the_ledger(before, new) and newest.header.moment != other.header.moment:
             return "by the time of writing, as version 0.1.0 decided, since it is not known when they were received"
@@ -351,8 +493,9 @@ def _why(
 
 
 def _order(ledger: Ledger, peeked: Peeked) -> Receipt:
-    """The receipt of a zip, under the name that it has here."""
-    receipt = ledger.of(peeked.sha256, student=peeked.header.student)
+    """The receipt of a zip, under the name that it has here: of what was only packed again, that of the first one."""
+    student = peeked.header.student
+    receipt = ledger.of(ledger.original(peeked.sha256, student), student=student)
     assert receipt is not None
     return receipt.model_copy(update={"name": peeked.found.name})
 
@@ -367,20 +510,28 @@ def _decide(
     force: bool,
     receiving: Receiving,
     inline: bool,
+    walls: Calls,
 ) -> None:
     """Put the newest submission of a student for a lab where it belongs: settled, to judge, or to judge again."""
     student, slug = newest.header.student, newest.lab.slug
+    ledger = receiving.ledger
+    another = before is not None and before.evidence is not None and before.submission_sha256 != newest.sha256
+    stays = _stays(before, newest, ledger) if before is not None and another else ""
+    if before is not None and stays:
+        reason = f"{before.source}, graded already, counts: {stays}."
+        made.settled.append(row_of_refused(_outcome(newest, reason), "older"))
+        return
     if before is not None and not force:
         if store.is_current(before, newest.sha256, newest.lab, course):
             made.settled.append(row_of(before, "unchanged"))
             return
-        kept = _graded_receipt(receiving.ledger, before)
-        if before.evidence and before.submission_sha256 != newest.sha256 and kept.order > receipt.order:
+        kept = _graded_receipt(ledger, before)
+        if another and kept.order > receipt.order and not _replaces(newest, before, ledger, walls):
             reason = f"{before.source}, graded already, counts: {receipts.why_newer(kept, receipt)}."
             made.settled.append(row_of_refused(_outcome(newest, reason), "older"))
             return
         by_clock = moment(before.written_at) > newest.header.moment
-        if before.evidence and before.submission_sha256 != newest.sha256 and by_clock and not receipt.is_certain:
+        if another and by_clock and not receipt.is_certain:
             made.remarks[newest.sha256].append(
                 f"It replaces {before.source}, being seen later here; by the student's clock it is the older one."
             )
@@ -390,6 +541,25 @@ def _decide(
         made.again.append((before, unit))
     else:
         made.units.append(unit)
+
+
+def _stays(before: VerdictFile, newest: Peeked, ledger: Ledger) -> str:
+    """Why what is graded stays, whenever another zip was received, as the end of a sentence; empty where it may go."""
+    signed = ledger.signed_json(before.submission_sha256)
+    if signed and newest.standing != "signed":
+        return SIGNED
+    if signed and signed == newest.json_sha256 and intake.is_whole(before.problems):
+        return PACKED_AGAIN
+    return ""
+
+
+def _replaces(newest: Peeked, before: VerdictFile, ledger: Ledger, walls: Calls) -> bool:
+    """Whether a zip replaces what is graded, whenever either was received: it is signed and the other is not, or it is
+    the whole of the submission of which the other, graded already, was a part (:func:`_stays` has asked that)."""
+    signed = ledger.signed_json(before.submission_sha256)
+    if newest.standing != "signed" or not ledger.knows(before.submission_sha256):
+        return False
+    return not signed or (signed == newest.json_sha256 and _is_whole(newest, walls))
 
 
 def _graded_receipt(ledger: Ledger, document: VerdictFile) -> Receipt:
@@ -414,13 +584,15 @@ class Batch:
 
     Attributes:
         course: the class.
-        jobs: worker processes; 1 judges in this process.
+        jobs: how many are judged at once.
         scheduler: address of a Dask scheduler, or None.
         force: judge again what is graded already.
         say: called with a line about what takes time before judging begins.
         lists: lists of submissions, of the learning platform or the instructor's own.
         at: when what is given was received, as the instructor says; None where nothing is said.
         known: files among what is given that are no submissions.
+        crew: the walls in which what students wrote is read; closed when the run ends.
+        unsigned: zips, and folders of zips, that count although they are not signed, as the instructor says.
     """
 
     course: Course
@@ -431,6 +603,8 @@ class Batch:
     lists: Lists = field(default_factory=Lists)
     at: datetime | None = None
     known: Sequence[Path] = ()
+    crew: Crew = field(default_factory=Crew)
+    unsigned: Sequence[Path] = ()
 
     def run(self, given: list[Path], begin: Callable[[Plan], None], done: Callable[[Row], None]) -> list[Row]:
         """Grade.
@@ -447,11 +621,16 @@ class Batch:
             CourseError: no submissions, or another grading runs.
             EnvironmentProblem: an engine is needed and there is none.
         """
-        with installation.locked("grade", wait=1.0), tempfile.TemporaryDirectory(prefix="submissions-") as scratch:
+        with (
+            installation.locked("grade", wait=1.0),
+            tempfile.TemporaryDirectory(prefix="submissions-") as scratch,
+            self.crew,
+        ):
             deadlines = lateness.load(self.course)
-            receiving = Receiving(receipts.load(), self.lists, self.at)
-            found = discover.find(given, Path(scratch), self.known)
-            plan_ = plan(found, self.course, self.force, receiving, inline=bool(self.scheduler))
+            with self.crew.one() as walls:
+                receiving = Receiving(receipts.load(), self.lists, self.at, named=self._named(Path(scratch), walls))
+                found = discover.find([*given, *self.unsigned], Path(scratch), self.known, walls)
+                plan_ = plan(found, self.course, self.force, receiving, inline=bool(self.scheduler), walls=walls)
             self._say_unused()
             receiving.ledger.write()  # before anything is judged: what was received is known, however this ends
             begin(plan_)
@@ -462,10 +641,9 @@ class Batch:
             for row in map(finish, self._judged_again(plan_, keeper)):
                 rows.append(row)
                 done(row)
-            with self.ready(plan_) as owners:
+            with self.ready(plan_):
                 judges = {slug: Owners(lab, self.course) for slug, lab in plan_.labs.items()}
-                for unit, owner, outcomes in self.results(plan_.units):
-                    owners.add(owner)
+                for unit, outcomes in self.results(plan_.units):
                     for outcome in outcomes:
                         _by_present_rules(outcome, present[unit.lab])
                         if outcome.header is not None:
@@ -477,6 +655,15 @@ class Batch:
                         done(row)
                     receiving.ledger.write()
         return rows
+
+    def _named(self, scratch: Path, walls: Calls) -> set[str]:
+        """SHA-256 of the zips that the instructor names as unsigned and to be counted."""
+        if not self.unsigned:
+            return set()
+        folder = scratch / "named"
+        folder.mkdir()
+        found = discover.find(list(self.unsigned), folder, self.known, walls)
+        return {sha256_of(one.file) for one in found if one.file is not None and not one.problem}
 
     def _say_unused(self) -> None:
         """Name the lines of the instructor's own lists that fit nothing."""
@@ -491,7 +678,9 @@ class Batch:
         The evidence lies here, so this machine's processes do it, also where submissions go to a cluster.
         """
         units = {(before.student, before.lab): unit for before, unit in plan_.again}
-        for before, row in regrade.again([before for before, _ in plan_.again], self.course, self.jobs, keeper):
+        for before, row in regrade.again(
+            [before for before, _ in plan_.again], self.course, self.jobs, keeper, self.crew
+        ):
             if row is None:
                 plan_.units.append(units[before.student, before.lab])
             else:
@@ -509,23 +698,26 @@ class Batch:
             yield row_of(store.record(outcome, identity, self.course, lab, received_at), outcome.status)
 
     @contextlib.contextmanager
-    def ready(self, plan_: Plan) -> Iterator[set[Owner]]:
+    def ready(self, plan_: Plan) -> Iterator[None]:
         """Clean up after earlier runs, have the images ready, and clean up after this one, however it ends."""
-        owners: set[Owner] = {orphans.owner()}
         labs = self._versions(plan_.units)
         needed = any(lab.tasks or lab.probes for lab in labs)
         if not needed or self.scheduler:
-            yield owners
+            yield
             return
-        client = engine.connect()
+        client = engine_calls.connected()
         try:
-            orphans.sweep(client)
+            engine_calls.retried(lambda: orphans.sweep(client))
             if any(lab.tasks for lab in labs):
-                sandbox.build(client, self.say)
-            probes.prepare({name for lab in labs for name in lab.probes}, client, self.say)
-            yield owners
+                engine_calls.retried(lambda: sandbox.build(client, self.say))
+            wanted = {name for lab in labs for name in lab.probes}
+            engine_calls.retried(lambda: probes.prepare(wanted, client, self.say))
+            self.crew.ended = _swept
+            yield
         finally:
+            owners = {orphans.owner(), *self.crew.owners}
             workers.close()
+            self.crew.close()
             _sweep(client, owners)
             client.close()
 
@@ -535,24 +727,19 @@ class Batch:
         found = {(lab.slug, lab.version): lab for lab in (intake.admitted(header, self.course) for header in zips)}
         return list(found.values())
 
-    def results(self, units: list[Unit]) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
-        """Each unit as it is judged: the unit, the process that did it, the outcomes."""
+    def results(self, units: list[Unit]) -> Iterator[tuple[Unit, list[Outcome]]]:
+        """Each unit as it is judged, with its outcomes."""
         if self.scheduler:
             yield from self._on_cluster(units, self.scheduler)
-        elif self.jobs == 1 or len(units) <= 1:
-            for unit in units:
-                yield unit, *workers.work(unit, self.course.only(unit.student))
-        else:
-            yield from self._in_processes(units)
+            return
+        for number, outcomes in pool.each(self._work, dict(enumerate(units)), self.jobs):
+            yield units[number], outcomes
 
-    def _in_processes(self, units: list[Unit]) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
-        """Judge in worker processes. One that takes its process down is found out and costs nobody else anything."""
-        work = partial(workers.work_elsewhere, course=self.course, master=orphans.owner())
-        crashed = lambda unit: (orphans.owner(), [_crashed(unit)])  # noqa: E731  # it stays in this process
-        for number, (owner, outcomes) in pool.each(work, dict(enumerate(units)), self.jobs, crashed):
-            yield units[number], owner, outcomes
+    def _work(self, unit: Unit) -> list[Outcome]:
+        with self.crew.one() as walls:
+            return walled.work(unit, self.course.only(unit.student), walls)
 
-    def _on_cluster(self, units: list[Unit], address: str) -> Iterator[tuple[Unit, Owner, list[Outcome]]]:
+    def _on_cluster(self, units: list[Unit], address: str) -> Iterator[tuple[Unit, list[Outcome]]]:
         import joblib
         from distributed import Client
 
@@ -570,11 +757,11 @@ class Batch:
             work = _work_elsewhere  # each with its student's values: there is no class where it runs
             items = {number: (unit, self.course.only(unit.student)) for number, unit in enumerate(units)}
             with joblib.parallel_config(backend="dask", n_jobs=-1):
-                for number, (owner, outcomes) in pool.parallel(work, items, None):
-                    yield units[number], owner, outcomes
+                for number, outcomes in pool.parallel(work, items, None):
+                    yield units[number], outcomes
         finally:
             with contextlib.suppress(Exception):  # a worker that is gone has nothing left to close
-                client.run(workers.close)
+                client.run(_close_elsewhere)
             client.close()
 
     def _compare_rules(self, client: Any, slugs: list[str]) -> None:
@@ -635,24 +822,40 @@ def _by_present_rules(outcome: Outcome, present: str) -> None:
     outcome.evidence, outcome.verdicts, outcome.judged_by = None, [], None
 
 
-def _work_elsewhere(item: tuple[Unit, Course]) -> tuple[Owner, list[Outcome]]:
+def _work_elsewhere(item: tuple[Unit, Course]) -> list[Outcome]:
     unit, course = item
-    return workers.work_elsewhere(unit, course, None)
+    with _elsewhere.one() as walls:
+        return walled.work(unit, course, walls)
 
 
-def _crashed(unit: Unit) -> Outcome:
-    newest = unit.candidates[0]
-    outcome = Outcome(newest.name, newest.sha256, header=newest.header)
-    outcome.problems.append("The grading process ended while it read this submission (out of memory?). Try it alone.")
-    return outcome
+def _close_elsewhere() -> None:
+    global _elsewhere
+    crew, _elsewhere = _elsewhere, _crew_elsewhere()
+    workers.close()
+    owners = crew.owners
+    crew.close()
+    for owner in owners:
+        _swept(owner)
+
+
+def _crew_elsewhere() -> Crew:
+    crew = Crew()
+    crew.ended = _swept
+    return crew
+
+
+def _swept(owner: Owner) -> None:
+    """Remove the containers of a child that was ended."""
+    with contextlib.suppress(EnvironmentProblem), contextlib.closing(engine_calls.connected()) as client:
+        _sweep(client, {owner})
 
 
 def _sweep(client: DockerClient, owners: set[Owner]) -> None:
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
+    with contextlib.suppress(EnvironmentProblem):  # the next run sweeps again
+        engine_calls.retried(lambda: orphans.sweep(client, owners))
 
-    with contextlib.suppress(DockerException, RequestException, OSError):  # the next run sweeps again
-        orphans.sweep(client, owners)
+
+_elsewhere = _crew_elsewhere()  # of a process that works for a cluster
 
 
 def default_jobs() -> int:

@@ -6,7 +6,6 @@ about it. Only what systems leave behind (``.DS_Store``, ``Thumbs.db`` and the l
 
 from __future__ import annotations
 
-import itertools
 import stat
 import zipfile
 from collections import Counter
@@ -17,14 +16,18 @@ from pathlib import Path, PurePosixPath
 from autograder.errors import CourseError
 from autograder.evidence.submission_zip import HEADER_FILE
 from autograder.grading import lms
-from autograder.grading.archive import DAMAGE, LITTER, MAX_ZIP, RATIO_FROM, damage_is_refused
+from autograder.grading.archive import DAMAGE, LITTER, MAX_ZIP, RATIO_FROM, check_directory, damage_is_refused
 from autograder.grading.problems import Refused
+from autograder.grading.progress import Progress
 from autograder.grading.strictjson import said
+from autograder.grading.walls import Calls, Open, Over
 
 MAX_INNER = 5000  # files in one zip of submissions
 MAX_EACH = 100  # of them in one student's folder
 MAX_BULK = 16 << 30  # bytes of a platform's download
 MAX_DEPTH = 40  # folders
+MAX_ENDED = 50  # zips in one zip that cost too much to look into
+MAX_PLACE = 2_000  # characters of a name in a zip, with its folders
 MAX_NAME = 300  # characters of a name, in the report
 MAX_RATIO = 20  # unpacked : packed; zips hardly shrink when they are zipped again
 AGAIN = "Ask the student for the zip that `python3 course.py submit` writes."
@@ -58,13 +61,14 @@ class Found:
     parts: tuple[str, ...] = ()
 
 
-def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list[Found]:
+def find(given: list[Path], scratch: Path, known: Collection[Path] = (), walls: Calls | None = None) -> list[Found]:
     """All that was handed in below the given files and folders, in a stable order, each file once.
 
     Args:
         given: zips and folders.
         scratch: an empty folder, where the zips inside zips are put under names of our own.
         known: files that are no submissions, such as the platform's list.
+        walls: in which zips are looked into; this process where nothing is given.
 
     Raises:
         CourseError: a path does not exist, or there is nothing at all.
@@ -89,15 +93,15 @@ def find(given: list[Path], scratch: Path, known: Collection[Path] = ()) -> list
             next_step="Put the students' zips there, or name them.",
         )
     found: list[Found] = []
-    numbers = itertools.count()
-    for file, (parts, problem) in files.items():
+    for number, (file, (parts, problem)) in enumerate(files.items()):
         name = said("/".join(parts), MAX_NAME)
         if problem:
             header = file / HEADER_FILE if problem == UNPACKED else None
             readable = problem not in (LINK, NO_FILE) and file.is_file()
             found.append(Found(name, file if readable else None, problem, header, parts))
         else:
-            found += list(_inside(file, name, parts, scratch, numbers)) or [Found(name, file, parts=parts)]
+            folder = scratch / f"{number:05d}"
+            found += _looked_into(file, name, parts, folder, walls or Open()) or [Found(name, file, parts=parts)]
     return found
 
 
@@ -160,10 +164,37 @@ def problem_of(name: str) -> str:
     return f"It is a file of another kind ({said(suffix, 20)}). {AGAIN}"
 
 
-def _inside(file: Path, name: str, parts: tuple[str, ...], scratch: Path, numbers: Iterator[int]) -> Iterator[Found]:
+def _looked_into(file: Path, name: str, parts: tuple[str, ...], folder: Path, walls: Calls) -> list[Found]:
+    """What is inside a zip, looked for inside the walls; what costs too much is a row of its own."""
+    over: dict[str, str] = {}
+    ended: set[str] = set()
+    while True:
+        try:
+            return walls.call(_listed, over, {}, file, name, parts, folder)
+        except OSError as error:
+            return [Found(name, file, f"It cannot be looked into: {error.strerror or error}.", parts=parts)]
+        except Over as excess:
+            if excess.is_of_the_machine and excess.step not in ended:
+                ended.add(excess.step)  # once more
+            elif excess.step == "find" or excess.step in over or len(over) >= MAX_ENDED:
+                return [Found(name, file, f"{excess} {AGAIN}", parts=parts)]
+            else:
+                over[excess.step] = str(excess)
+
+
+def _listed(progress: Progress, file: Path, name: str, parts: tuple[str, ...], folder: Path) -> list[Found]:
+    progress.step("find")
+    return list(_inside(progress, file, name, parts, folder))
+
+
+def _inside(progress: Progress, file: Path, name: str, parts: tuple[str, ...], folder: Path) -> Iterator[Found]:
     """What is inside a zip that is no submission itself; nothing when it is one, or is no zip."""
     try:
+        check_directory(file)
         outer = zipfile.ZipFile(file)
+    except Refused as reason:
+        yield Found(name, file, f"{reason} {AGAIN}", parts=parts)
+        return
     except (*DAMAGE, OverflowError):
         return  # intake says what is wrong with it
     with outer:
@@ -177,14 +208,15 @@ def _inside(file: Path, name: str, parts: tuple[str, ...], scratch: Path, number
             return
 
         def found(place: str, problem: str, target: Path | None = None) -> Found:
-            return Found(f"{name}: {said(place, 200)}", target, problem, parts=(*parts, *place.split("/")))
+            within = place[:MAX_PLACE].split("/")[:MAX_DEPTH]
+            return Found(f"{name}: {said(place, 200)}", target, problem, parts=(*parts, *within))
 
         for top in sorted(tops):
             yield found(top, UNPACKED)
         counts = Counter(_whose(entry.filename) for entry in entries)
         for whose in (one for one, many in counts.items() if one and many > MAX_EACH):
             yield found(whose, f"It holds {counts[whose]} files; at most {MAX_EACH} are read. {AGAIN}")
-        for entry in entries:
+        for number, entry in enumerate(entries):
             if any(not top or entry.filename.startswith(f"{top}/") for top in tops):
                 continue
             if counts[_whose(entry.filename)] > MAX_EACH and _whose(entry.filename):
@@ -192,9 +224,17 @@ def _inside(file: Path, name: str, parts: tuple[str, ...], scratch: Path, number
             if entry.filename not in inner:
                 yield found(entry.filename, problem_of(entry.filename))
                 continue
-            target = scratch / f"{next(numbers):05d}.zip"
+            folder.mkdir(exist_ok=True)
+            target = folder / f"{number:05d}.zip"
+            step = f"find {number}"
+            if step in progress.over:
+                target.unlink(missing_ok=True)
+                yield found(entry.filename, f"{progress.over[step]} {AGAIN}")
+                continue
+            progress.step(step, said(entry.filename, 200))
             try:
-                _take_out(outer, entry, target)
+                if not (target.is_file() and target.stat().st_size == entry.file_size):  # by a try before this one
+                    _take_out(outer, entry, target)
             except Refused as reason:
                 target.unlink(missing_ok=True)
                 yield found(entry.filename, str(reason))
@@ -219,9 +259,10 @@ def _is_submission(entries: list[zipfile.ZipInfo], tops: Collection[str]) -> boo
 def _holds_zips_only(file: Path) -> bool:
     """Whether a zip is none of a submission, and holds further zips."""
     try:
+        check_directory(file)
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (*DAMAGE, OverflowError):
+    except (*DAMAGE, OverflowError, Refused):
         return False  # intake says what is wrong with it
     return not any(name.rpartition("/")[2] == HEADER_FILE for name in names) and any(
         name.lower().endswith(".zip") and not _is_litter(name) for name in names

@@ -31,6 +31,7 @@ from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
 TOTAL = "total"
+BY_HAND = "Evidence looks written by hand"
 SETTLED = "A person gave points for what could not be judged."
 BEHIND = "It is not in the gradebook yet. Run the same `python3 course.py grade` again."
 UNKNOWN = "?"  # instead of a lab, where nobody knows which one a refused submission is for
@@ -51,6 +52,8 @@ COLUMNS = {
     "remark": "why, in words",
     "written_at": "when the student's machine says that it wrote the submission (RFC 3339); it decides nothing",
     "graded_at": "when it was graded (RFC 3339, UTC)",
+    "on_student_machine": "how many of the points that checks gave rest on evidence that was collected on the "
+    "student's own machine (witness student); the others the grader ran or rebuilt itself, or a person gave",
 }
 
 
@@ -74,6 +77,7 @@ class Entry:
     remark: str = ""
     written_at: str = ""
     graded_at: str = ""
+    on_student_machine: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,16 @@ class Given:
 def to_review(document: VerdictFile, by_hand: ByHand) -> list[str]:
     """Why a person has to look at graded work besides open written answers, in sentences; none where nobody has to.
 
-    Somebody else's work is in doubt until a person has given points for each of its parts.
+    Somebody else's work is in doubt until a person has given points for each of its parts; so is work in which names of
+    another stand beside the student's own, as in evidence whose names were swapped. Work whose evidence looks written
+    by hand is, until a person has for each part that passed by what the student's machine reported.
     """
     said_ = []
-    if not document.identity.ok and not document.checks.keys() <= by_hand.settled:
+    if document.identity.owner is not None and not document.checks.keys() <= by_hand.settled:
         said_.append(document.identity.message)
+    resting = {v.check for v in document.verdicts if v.status == "passed" and v.witness in ("student", None)}
+    if document.leads and not resting <= by_hand.settled:
+        said_ += [f"{BY_HAND}: {lead}" for lead in document.leads]
     if by_hand.to_look_at:
         cells = ", ".join(sorted(by_hand.to_look_at))
         said_.append(f"Points by hand were given for an earlier submission and are to be looked at again: {cells}.")
@@ -208,6 +217,7 @@ class _Class:
             remark=" ".join(remarks),
             written_at=document.written_at,
             graded_at=document.graded_at,
+            on_student_machine=document.on_student(lab.at(document.lab_version)),
         )  # fmt: skip
 
     def _entry(
@@ -312,6 +322,7 @@ def _total(own: Sequence[Entry]) -> Entry:
         tuple(f"{entry.lab}/{id}" for entry in own for id in entry.ungraded),
         sum(entry.claimed for entry in own),
         penalty=sum(entry.penalty for entry in own),
+        on_student_machine=sum(entry.on_student_machine for entry in own),
     )
 
 

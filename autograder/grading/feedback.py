@@ -25,6 +25,7 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+SEEN_BY = {"student": "your machine", "grader": "the grader", "class": "the class's machine"}
 EARLIER = "Given for an earlier submission; to be looked at again."
 
 
@@ -146,6 +147,7 @@ def _comment(cell: Mapping[str, Any], graded: Mapping[str, Any]) -> dict[str, An
         "parts": [],
         "table": [],
         "answer": cell["source"],
+        "seen_by": "",
         "comment": graded["comment"],
         "earlier": graded.get("earlier_comment", False),
     }
@@ -164,6 +166,7 @@ def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict |
         "parts": [],
         "table": [],
         "answer": cell["source"] if written else None,
+        "seen_by": "",
         "comment": graded.get("comment") or "",
         "earlier": graded.get("earlier_comment", False),
     }
@@ -174,6 +177,7 @@ def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict |
             item |= {"status": BY_HAND, "css": "passed"}
         return item
     css = {"passed": "passed", "failed": "failed"}.get(verdict.status, "open")
+    item["seen_by"] = SEEN_BY.get(verdict.witness or "", "") if verdict.status == "passed" else ""
     item |= {"title": verdict.title, "status": WORDS[verdict.status], "css": css, "table": verdict.table}
     if verdict.status == "passed":
         item["said"] = verdict.why
@@ -185,7 +189,7 @@ def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict |
     if graded.get("by_hand"):
         gave = f"{number(verdict.points)} of {number(verdict.max_points)}"
         said = f"A person gave these points; by itself the check says: {WORDS[verdict.status].lower()}, {gave}."
-        item |= {"status": BY_HAND, "css": "by-hand", "said": f"{said} {item['said']}".strip()}
+        item |= {"status": BY_HAND, "css": "by-hand", "said": f"{said} {item['said']}".strip(), "seen_by": ""}
     if graded.get("to_look_at"):
         item |= {"status": REVIEW, "css": "review", "said": f"{EARLIER} {item['said']}".strip()}
     return item

@@ -84,7 +84,7 @@ def serve(port: int | None, ready: Callable[[str], None]) -> int:
     folder, token, number = paths.state() / "formgrader", secrets.token_urlsafe(24), port or free_port()
     log = folder / "server.log"
     file = settings(folder)
-    command = [sys.executable, "-m", "jupyter_server", f"--config={file}", f"--port={number}"]
+    command = [sys.executable, "-P", "-m", "jupyter_server", f"--config={file}", f"--port={number}"]
     with installation.locked("formgrader", wait=1.0), log.open("ab") as output:
         process = subprocess.Popen(
             command,

@@ -24,6 +24,7 @@ from autograder import paths
 from autograder.grading import by_hand, formgrader_guard, store
 from autograder.grading.feedback import TEMPLATES, WORDS, number
 from autograder.grading.nbgrader_steps import safe_markdown
+from autograder.grading.sanitize import clean_notebook
 
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback")  # not course.toml: there is the class's key
 MOST = 5_000_000  # bytes of a file that is shown
@@ -116,9 +117,9 @@ def _cells(file: Path) -> Iterator[str]:
     """A notebook's cells, or another file's text, as HTML that cannot act."""
     text = file.read_bytes().decode("utf-8", "replace")
     try:
-        cells = json.loads(text)["cells"] if file.suffix == ".ipynb" else None
-        sources = [(str(cell["cell_type"]), "".join(cell["source"])) for cell in cells] if cells is not None else None
-    except (ValueError, KeyError, TypeError):
+        cells = clean_notebook(json.loads(text))["cells"] if file.suffix == ".ipynb" else None  # it bounds them, too
+        sources = [(str(cell["cell_type"]), cell["source"]) for cell in cells] if cells is not None else None
+    except (ValueError, AttributeError, RecursionError):
         sources = None
     if sources is None:
         yield f"<pre>{html.escape(text)}</pre>"

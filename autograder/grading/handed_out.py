@@ -147,7 +147,7 @@ class HandedOutFiles(Mapping[str, HandedOut]):
     _read: dict[str, HandedOut | None] = field(default_factory=dict, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Without what was read: a worker process is given few students and reads them itself."""
+        """Without what was read: a process that judges is given few students and reads them itself."""
         return HandedOutFiles, (self.folder, self.course_key)
 
     def __getitem__(self, student: str) -> HandedOut:
@@ -228,5 +228,5 @@ def decoys(lab: Lab, first: bool) -> set[str]:
     texts = set[str]()
     for number in range(DECOYS):
         seed = seeded_random.seed(b"decoy", "student", str(number), lab.slug)
-        texts |= personal_texts(lab, students.first_drawn(lab, seed) if first else lab.drawn(seed))
+        texts |= personal_texts(lab, students.first_drawn(lab, seed, fleets=False) if first else lab.drawn(seed))
     return texts

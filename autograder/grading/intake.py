@@ -7,38 +7,46 @@ that is not safe, not a submission, of an unknown lab or of somebody else's cour
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from autograder.domain import bases
+from autograder.domain import bases, limits
 from autograder.domain.bases import Base
 from autograder.domain.references import grammar
 from autograder.domain.services import EMULATORS
 from autograder.errors import CourseError
 from autograder.evidence import emulator_state, layout, submission_zip
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
-from autograder.evidence.submission_zip import ANSWERS_FILE, HEADER_FILE, JOURNAL_FILE, Header
+from autograder.evidence.submission_zip import ANSWERS_FILE, HEADER_FILE, JOURNAL_FILE, SIGNATURE_FILE, Header
 from autograder.formats import Format, JsonObject, Unreadable
 from autograder.grading import strictjson
 from autograder.grading.archive import Archive, damage_is_refused
 from autograder.grading.people import Course
 from autograder.grading.problems import Refused
 from autograder.grading.strictjson import said
-from autograder.labs import manifest, students
+from autograder.labs import manifest, signing, students
 from autograder.labs.manifest import Lab, Parameters
 from autograder.oci.manifests import ImageManifest
 
 MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
+MAX_SIGNATURE = 4 << 10  # bytes; it has about a hundred
 MAX_NOTEBOOK = 20 << 20
 MAX_ANSWERS = 4 << 20
 MAX_SERVICE = emulator_state.MAX_STATE + (2 << 20)
 MAX_FILE = 1 << 20  # bytes of a lab's file whose text is kept
 MAX_LISTED = 8  # names in one message
+MAX_CLAIM = 400  # characters of a text that may show whose work it is
+MAX_CLAIMS = 50_000
 HASH = re.compile(r"[0-9a-f]{64}\Z")
+CHANGED = "Changed after `python3 course.py submit` wrote the zip"
+MISSING = f"Listed in {HEADER_FILE} but missing"
+AGAIN = "Ask the student for the zip as `python3 course.py submit` writes it."
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,19 @@ def header_of(archive: Archive) -> Header:
     Raises:
         Refused: there is no valid submission.json.
     """
+    return parsed_header(header_bytes(archive))
+
+
+def header_bytes(archive: Archive) -> bytes:
+    """The bytes of submission.json, which are signed.
+
+    Raises:
+        Refused: there is none, or it is too long or damaged.
+    """
     content = archive.read(HEADER_FILE, MAX_HEADER)
     if content is None:
         raise Refused(f"It holds no {HEADER_FILE}, so it was not written by `python3 course.py submit`.")
-    return parsed_header(content)
+    return content
 
 
 def parsed_header(content: bytes) -> Header:
@@ -97,6 +114,62 @@ def parsed_header(content: bytes) -> Header:
         return submission_zip.HEADER.parse(document)
     except Unreadable as problem:
         raise Refused(f"{HEADER_FILE}: {said(problem.detail)}. {problem.next_step}") from None
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What the signature of a submission says.
+
+    Attributes:
+        by: student: whoever wrote it had the student's file; nobody: there is no signature; another: it does not fit.
+        found: what is wrong with one that does not fit.
+    """
+
+    by: Literal["student", "nobody", "another"]
+    found: str = ""
+
+
+UNSIGNED = Signed("nobody")
+
+
+def signed(archive: Archive, content: bytes, header: Header, key: bytes) -> Signed:
+    """Who signed a submission.
+
+    Args:
+        archive: the zip.
+        content: the bytes of its submission.json.
+        header: what they say; its student is the one whose signature is wanted.
+        key: the class's.
+    """
+    if archive.size(SIGNATURE_FILE) is None:
+        return UNSIGNED
+    try:
+        written = archive.read(SIGNATURE_FILE, MAX_SIGNATURE) or b""
+        signature = submission_zip.SIGNATURE.parse(strictjson.load(written, SIGNATURE_FILE, MAX_SIGNATURE))
+    except Refused as reason:
+        return Signed("another", str(reason).rstrip("."))
+    except Unreadable as problem:
+        return Signed("another", f"{SIGNATURE_FILE}: {said(problem.detail)}")
+    if signing.fits(students.seed(key, header.student, header.lab), content, signature):
+        return Signed("student")
+    return Signed("another", f"{SIGNATURE_FILE} is of other bytes, or by another key")
+
+
+def holds_all(file: Path, header: Header) -> bool:
+    """Whether a zip holds every file that its submission.json lists, with the bytes of which it has the hash."""
+    try:
+        with Archive(file) as archive:
+            return all(
+                archive.size(name) is not None and _sha256(archive, name) == value
+                for name, value in header.files.items()
+            )
+    except Refused:
+        return False
+
+
+def is_whole(problems: Iterable[str]) -> bool:
+    """Whether nothing was missing of a submission, or changed, as far as its problems tell."""
+    return not any(problem.startswith(MISSING) or CHANGED in problem for problem in problems)
 
 
 def admitted(header: Header, course: Course) -> Lab:
@@ -140,24 +213,28 @@ def admitted(header: Header, course: Course) -> Lab:
     return course.lab(header.lab, max(header.lab_version, min(first, newest)))
 
 
-def read(archive: Archive, course: Course, header: Header | None = None) -> Submission:
+def read(
+    archive: Archive, course: Course, header: Header | None = None, at: Callable[[str], None] = lambda part: None
+) -> Submission:
     """Read a whole submission.
 
     Args:
         archive: the zip.
         course: the class.
         header: what :func:`header_of` read of it; read now where nothing is given.
+        at: told of each file before it is read.
 
     Raises:
         Refused: it cannot be graded at all.
     """
-    return _Reader(archive, course).run(header or header_of(archive))
+    return _Reader(archive, course, at).run(header or header_of(archive))
 
 
 @dataclass
 class _Reader:
     archive: Archive
     course: Course
+    at: Callable[[str], None] = lambda part: None
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     claims: set[str] = field(default_factory=set)
@@ -173,7 +250,9 @@ class _Reader:
                 f"{lab.version}, by which it is judged. The student updates the kit (`git pull`), runs "
                 f"`python3 course.py start` and `python3 course.py reset {lab.slug}`, and submits again."
             )
+        self.at("the hashes of its files")
         self._hashes(header)
+        self.at(bases.CONFIGS)
         self.bases = bases.proved(self._base_configs())
         answers = self._answers()
         return Submission(
@@ -190,7 +269,7 @@ class _Reader:
             problems=tuple(self.problems),
             notes=tuple(self.notes),
             bases=self.bases,
-            claims=frozenset(self.claims | set(_texts([answer.value for answer in answers.values()]))),
+            claims=_claims(self.claims, answers),
         )
 
     def _parameters(self, header: Header, lab: Lab) -> Parameters:
@@ -216,18 +295,30 @@ class _Reader:
         return own
 
     def _hashes(self, header: Header) -> None:
-        listed = {name: value for name, value in header.files.items() if HASH.match(value)}
-        present = set(self.archive.names) - {HEADER_FILE}
+        """Leave out what is not as submission.json lists it: whatever rests on it misses it.
+
+        A blob whose listed hash is its digest is not read for that: whoever reads it looks at the digest of its bytes.
+        """
+        known = {HEADER_FILE, SIGNATURE_FILE}
+        listed = {name: value for name, value in header.files.items() if HASH.match(value) and name not in known}
+        present = set(self.archive.names) - known
         missing = sorted(set(listed) - present)
         extra = sorted(present - set(listed))
-        changed = [name for name in sorted(present & set(listed)) if self._hash(name) != listed[name]]
+        changed = [
+            name
+            for name in sorted(present & set(listed))
+            if not name.endswith(f"/blobs/sha256/{listed[name]}") and self._hash(name) != listed[name]
+        ]
+        self.archive.leave_out([*extra, *changed])
         if missing:
-            self.problems.append(f"Listed in {HEADER_FILE} but missing: {_some(missing)}.")
+            self.problems.append(f"{MISSING}: {_some(missing)}. {AGAIN}")
         if changed:
-            self.problems.append(f"Changed after `python3 course.py submit` wrote the zip: {_some(changed)}.")
+            self.problems.append(f"{CHANGED}, so it counts as missing: {_some(changed)}. {AGAIN}")
         if extra:
-            told = f"Not listed in {HEADER_FILE}, so not written by `python3 course.py submit`"
-            self.notes.append(f"{told}: {_some(extra)}.")
+            self.problems.append(
+                f"Not listed in {HEADER_FILE}, so not written by `python3 course.py submit` and not read: "
+                f"{_some(extra)}. What belongs to the work, the student puts where the lab says, and submits again."
+            )
 
     def _base_configs(self) -> list[bytes]:
         """Files that may be configs of known bases: what they prove, their digests say."""
@@ -242,31 +333,26 @@ class _Reader:
 
     def _hash(self, name: str) -> str:
         if name not in self.hashed:
-            self.hashed[name] = self._sha256(name)
+            self.hashed[name] = _sha256(self.archive, name)
         return self.hashed[name]
 
-    def _sha256(self, name: str) -> str:
-        sha = hashlib.sha256()
-        with damage_is_refused(name), self.archive.open(name) as file:
-            while chunk := file.read(1 << 20):
-                sha.update(chunk)
-        return sha.hexdigest()
-
-    def _json(self, name: str, limit: int, required: str = "") -> Any:
+    def _json(self, name: str, limit: int, required: str = "", parts: limits.Limit = limits.JSON_PARTS) -> Any:
         """A JSON file; None, with a problem noted, when it is unusable (or missing although ``required`` by it)."""
+        self.at(said(name))
         try:
             content = self.archive.read(name, limit)
             if content is None:
                 if required:
                     self.problems.append(f"{said(name)} is missing: {required}.")
                 return None
-            return strictjson.load(content, said(name), limit)
+            return strictjson.load(content, said(name), limit, parts)
         except Refused as reason:
             self.problems.append(str(reason))
             return None
 
     def _notebook(self, header: Header) -> dict[str, Any] | None:
-        found = self._json(header.notebook, MAX_NOTEBOOK, required="the code tasks and written answers are in it")
+        why = "the code tasks and written answers are in it"
+        found = self._json(header.notebook, MAX_NOTEBOOK, why, limits.NOTEBOOK_PARTS)
         if found is None:
             return None
         if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
@@ -304,6 +390,7 @@ class _Reader:
     def _files(self, lab: Lab) -> Iterator[tuple[str, File]]:
         for name in lab.files:
             path = f"files/{name}"
+            self.at(path)
             size = self.archive.size(path)
             if size is None:
                 self.problems.append(f"The file {name} is missing.")
@@ -381,6 +468,7 @@ class _Reader:
         repositories: dict[str, Repository] = {}
         for name, layers in self._repositories(lab, service, parameters, listed, settings).items():
             entry = listed[name]
+            self.at(submission_zip.snapshot_folder(service, name))
             left_out = entry.get("base_layers") if isinstance(entry, dict) else None  # by an older kit
             with damage_is_refused(submission_zip.snapshot_folder(service, name)):
                 found = layout.verify(
@@ -397,8 +485,9 @@ class _Reader:
             images = (image for digest in found.manifests if isinstance(image := found.parsed(digest), ImageManifest))
             self.claims |= {text for image in images for text in found.labels(image).values()}
             for problem in found.problems[:MAX_LISTED]:
+                then = f" {CHANGED}. {AGAIN}" if problem.kind == "tampered" else ""
                 self.problems.append(f"{service}/{name}: {said(problem.subject)}: {said(problem.detail)} "
-                                     f"({problem.kind}).")  # fmt: skip
+                                     f"({problem.kind}).{then}")  # fmt: skip
             if len(found.problems) > MAX_LISTED:
                 self.problems.append(f"{service}/{name}: {len(found.problems) - MAX_LISTED} more problems.")
         catalog = document.get("catalog")
@@ -409,6 +498,14 @@ class _Reader:
         )
 
 
+def _sha256(archive: Archive, name: str) -> str:
+    sha = hashlib.sha256()
+    with damage_is_refused(name), archive.open(name) as file:
+        while chunk := file.read(1 << 20):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
 def _is_name(name: str) -> bool:
     """Whether a repository may be called so; no such name leaves its folder."""
     return len(name) <= grammar.PATH_LIMIT and grammar.PATH.fullmatch(name) is not None
@@ -417,6 +514,12 @@ def _is_name(name: str) -> bool:
 def _some(names: list[str]) -> str:
     more = len(names) - MAX_LISTED
     return ", ".join(said(name) for name in names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _claims(found: set[str], answers: Mapping[str, Answer]) -> frozenset[str]:
+    """Texts that may show whose work it is; a personal one is a short name, and a submission has a few dozen texts."""
+    every = itertools.chain(sorted(found), _texts([answer.value for answer in answers.values()]))
+    return frozenset(itertools.islice((text for text in every if len(text) <= MAX_CLAIM), MAX_CLAIMS))
 
 
 def _texts(value: Any) -> Iterator[str]:

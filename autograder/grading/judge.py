@@ -1,7 +1,9 @@
-"""One submission from zip to verdicts: read, run its code tasks, probe its snapshots, judge.
+"""One submission from zip to verdicts, in three steps: read, engine (code tasks and probes), verdicts.
 
-:func:`judge` is what a worker does; it writes no file and returns plain data, so it runs the same way in this
-process, in worker processes and on a cluster. :func:`rejudge` repeats only the judging, from stored evidence.
+:func:`judge` is what happens inside the walls (:mod:`autograder.grading.walls`); it writes no file and returns plain
+data, so it runs the same way in this process, in a child process and on a cluster. Each step is told before it begins;
+one that was ended is not tried again: its price is said by :class:`Progress`, and the next try goes on after it.
+:func:`rejudge` repeats only the judging, from stored evidence.
 """
 
 from __future__ import annotations
@@ -19,18 +21,20 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from autograder import __version__
-from autograder.checks.api import Verdict, run
+from autograder.checks.api import Verdict, Watch, run
+from autograder.evidence import leads
 from autograder.evidence.model import EVIDENCE, Case, Evidence, TaskRun
 from autograder.evidence.submission_zip import Header
 from autograder.formats import JsonObject, Unreadable
-from autograder.grading import cases, intake, probes, rules
+from autograder.grading import cases, intake, limits, probes, rules
 from autograder.grading.archive import Archive
 from autograder.grading.intake import Submission
 from autograder.grading.people import Course
 from autograder.grading.probes import RunsProbe, Subject
 from autograder.grading.problems import Refused
+from autograder.grading.progress import Progress
 from autograder.grading.sandbox import Disturbed, SandboxFault
-from autograder.grading.sanitize import clean_notebook
+from autograder.grading.sanitize import clean_notebook, plain_notebook
 from autograder.grading.verdict_file import Status
 from autograder.labs import live, tasks
 from autograder.labs.manifest import Lab
@@ -74,6 +78,7 @@ class Outcome:
         judged_by: fingerprint of the rules, as the process that judged had them; None when it never came to that.
         probe_versions: as in the evidence.
         place: which process judged it.
+        leads: signs that its evidence was written by hand.
     """
 
     source: str
@@ -91,6 +96,7 @@ class Outcome:
     judged_by: str | None = None
     probe_versions: dict[str, int] = field(default_factory=dict)
     place: str = "this process"
+    leads: tuple[str, ...] = ()
 
     @property
     def student(self) -> str:
@@ -103,8 +109,15 @@ class Outcome:
         return self.header.lab if self.header else ""
 
 
-def judge(name: str, content: Path | bytes, tools: Tools, sha256: str = "", header: Header | None = None) -> Outcome:
-    """Judge one submission. Never raises: an unexpected error is an outcome that is not graded, with its trace.
+def judge(
+    name: str,
+    content: Path | bytes,
+    tools: Tools,
+    sha256: str = "",
+    header: Header | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Judge one submission. An unexpected error is an outcome that is not graded, with its trace.
 
     Args:
         name: what to call it in the report.
@@ -112,11 +125,19 @@ def judge(name: str, content: Path | bytes, tools: Tools, sha256: str = "", head
         tools: the worker's.
         sha256: of the zip, hex, where it is known already.
         header: its submission.json, likewise.
+        progress: told of each step.
+
+    Raises:
+        MemoryError: it asks for more memory than there is; nothing else.
     """
+    progress = progress or Progress()
+    progress.step("read")
     outcome = Outcome(name, sha256, header=header)
     try:
         outcome.sha256 = outcome.sha256 or sha256_of(content)
-        _judge(outcome, content if isinstance(content, Path) else io.BytesIO(content), tools)
+        _judge(outcome, content if isinstance(content, Path) else io.BytesIO(content), tools, progress)
+    except MemoryError:  # whoever watches says what that means, and the step
+        raise
     except Refused as reason:
         outcome.status = "refused"
         outcome.problems.append(str(reason))
@@ -142,30 +163,48 @@ def sha256_of(content: Path | bytes) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools) -> None:
+def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools, progress: Progress) -> None:
     clock = _Clock(outcome.seconds)
     with Archive(source) as archive:
         outcome.header = outcome.header or intake.header_of(archive)
-        submission = intake.read(archive, tools.course, outcome.header)
+        submission = intake.read(archive, tools.course, outcome.header, lambda part: progress.step("read", part))
         outcome.judged_by = rules.fingerprint(submission.lab)  # first: what changes from here on did not judge
         outcome.problems += submission.problems
         outcome.notes += submission.notes
         outcome.claims = submission.claims
-        outcome.notebook = clean_notebook(submission.notebook or {})
+        outcome.notebook, note = _page(submission, progress)
+        outcome.notes += [note] if note else []
         clock.lap("intake")
-        runs, retries = _tasks(submission, tools)
+        runs, retries = _tasks(submission, tools, progress)
         clock.lap("sandbox")
         seed = tools.course.grading_seed(submission.header.student, submission.lab.slug)
-        found, more = _probes(Subject(submission, archive, outcome.sha256, seed), tools)
+        found, more = _probes(Subject(submission, archive, outcome.sha256, seed), tools, progress)
         outcome.retries = retries + more
         clock.lap("probe")
     evidence = _evidence(submission, runs, found, outcome.sha256)
     outcome.probe_versions = evidence.probe_versions
-    outcome.verdicts = verdicts(submission.lab, evidence)
+    outcome.verdicts = verdicts(submission.lab, evidence, progress)
     outcome.notes += [f"{name}: {note}" for name, task in runs.items() for note in task.notes]
+    progress.step("write")
+    outcome.leads = leads.found(evidence)
     outcome.evidence = packed(evidence)
+    if len(outcome.evidence) > limits.EVIDENCE:
+        size, most = len(outcome.evidence) >> 20, limits.EVIDENCE >> 20
+        outcome.evidence, outcome.verdicts = None, []
+        raise Refused(
+            f"Its evidence has {size} MiB when packed; at most {most} MiB are kept. Hand in what the lab asks for."
+        )
     outcome.status = status_of(outcome.verdicts)
     clock.lap("checks")
+
+
+def _page(submission: Submission, progress: Progress) -> tuple[dict[str, Any], str]:
+    """The notebook as a grader may see it, and a note where it is shown as plain text."""
+    words = progress.over.get("page")
+    if words is None:
+        progress.step("page")
+        return clean_notebook(submission.notebook or {}), ""
+    return plain_notebook(submission.notebook or {}), f"The notebook is shown as plain text. {words}"
 
 
 class _Clock:
@@ -201,8 +240,24 @@ def _evidence(submission: Submission, runs: dict[str, TaskRun], found: JsonObjec
     )
 
 
-def _tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun], int]:
+def _tasks(submission: Submission, tools: Tools, progress: Progress) -> tuple[dict[str, TaskRun], int]:
     """Every code task's run, and how many times the engine had to be asked again."""
+    if progress.has("tasks"):
+        known: tuple[dict[str, TaskRun], int] = progress.get("tasks")
+        return known
+    words = progress.over.get("tasks")
+    if words is not None:
+        parts = submission.lab.tasks.items()
+        return {name: TaskRun(function=part.function, status="broken", message=words) for name, part in parts}, 0
+    if submission.lab.tasks:
+        progress.step("tasks")
+    done = _run_tasks(submission, tools)
+    if submission.lab.tasks:
+        progress.keep("tasks", done)
+    return done
+
+
+def _run_tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun], int]:
     lab = submission.lab
     every = cases.all_cases(lab, tools.course, submission.header.student, submission.parameters)
     done: dict[str, TaskRun] = {}
@@ -257,13 +312,21 @@ def _retried(action: Callable[[], list[Any]], tools: Tools) -> tuple[list[Any], 
     raise AssertionError("unreachable")
 
 
-def _probes(subject: Subject, tools: Tools) -> tuple[JsonObject, int]:
+def _probes(subject: Subject, tools: Tools, progress: Progress) -> tuple[JsonObject, int]:
     """The results of the probes that the lab asks for, and how many times one had to be tried again."""
     found: JsonObject = {}
     retries = 0
     for name in subject.submission.lab.probes:
-        found[name], again = _probed(name, subject, tools)
-        retries += again
+        step = f"probe {name}"
+        if progress.has(step):
+            found[name] = progress.get(step)
+        elif step in progress.over:
+            found[name] = {"limit": progress.over[step]}
+        else:
+            progress.step(step)
+            found[name], again = _probed(name, subject, tools)
+            retries += again
+            progress.keep(step, found[name])
     return found, retries
 
 
@@ -283,9 +346,29 @@ def _storable(result: Any) -> Any:
     return json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", errors="replace"))
 
 
-def verdicts(lab: Lab, evidence: Evidence) -> list[Verdict]:
+def verdicts(lab: Lab, evidence: Evidence, progress: Progress | None = None) -> list[Verdict]:
     """One verdict a check of the lab, in order."""
-    return run(lab.declared_checks(), evidence, lab.points)
+    return run(lab.declared_checks(), evidence, lab.points, watch=_Watch(progress or Progress()))
+
+
+class _Watch(Watch):
+    """Tells of each check, and takes over what an earlier try has judged."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def before(self, id: str) -> Verdict | str | None:
+        step = f"check {id}"
+        if self._progress.has(step):
+            verdict: Verdict = self._progress.get(step)
+            return verdict
+        if step in self._progress.over:
+            return self._progress.over[step]
+        self._progress.step(step)
+        return None
+
+    def after(self, verdict: Verdict) -> None:
+        self._progress.keep(f"check {verdict.check}", verdict)
 
 
 def status_of(given: Sequence[Verdict]) -> Status:
@@ -358,11 +441,12 @@ def is_of_judging(note: str) -> bool:
     return note.startswith((EVIDENCE_OF, ON_OLD, WITHOUT)) or note.endswith(INPUTS_CHANGED)
 
 
-def rejudge(lab: Lab, evidence: Evidence, course: Course) -> Rejudged:
+def rejudge(lab: Lab, evidence: Evidence, course: Course, progress: Progress | None = None) -> Rejudged:
     """Judge stored evidence again with the present checks, cases and points.
 
     No task is run. Of the probes those whose version changed are run again, as far as they need nothing but evidence.
     """
+    progress = progress or Progress()
     notes: list[str] = []
     if evidence.lab_version != lab.version:
         notes.append(f"{EVIDENCE_OF} {evidence.lab_version} of the lab, judged with {lab.version}.")
@@ -375,14 +459,15 @@ def rejudge(lab: Lab, evidence: Evidence, course: Course) -> Rejudged:
         have, want = _version_of(name, evidence), probes.version(name, lab)
         if have == want:
             continue
-        fresh, reason = _probed_again(name, lab, evidence, course)
+        fresh, reason = _probed_again(name, lab, evidence, course, progress)
         if fresh is None:
             said = f"{ON_OLD} {have} of the probe {name}" if have else f"{WITHOUT} {name}"
             missed[name] = f"{said}, {reason}; grade the submission again with --force for version {want}."
             continue
         words = f"version {want} of the probe {name}" + (f" instead of {have}" if have else "")
         steps.append((words, evidence := fresh))
-    judged = verdicts(lab, evidence)
+    judged = verdicts(lab, evidence, progress)
+    progress.step("reasons")
     on_old = [OldResult(name, _resting_on(name, lab, evidence, judged), said) for name, said in missed.items()]
     on_old = [one for one in on_old if one.checks]
     return Rejudged(evidence, judged, [*notes, *(one.said for one in on_old)], steps, on_old)
@@ -413,12 +498,18 @@ def _differ(runs: dict[str, TaskRun], others: Mapping[str, TaskRun]) -> bool:
     return any(run.model_dump_json() != others[name].model_dump_json() for name, run in runs.items())
 
 
-def _probed_again(name: str, lab: Lab, evidence: Evidence, course: Course) -> tuple[Evidence | None, str]:
+def _probed_again(
+    name: str, lab: Lab, evidence: Evidence, course: Course, progress: Progress
+) -> tuple[Evidence | None, str]:
     """Evidence with a probe's present result; or None and why it cannot be had from evidence."""
     again = probes.PROBES[name].again
     if again is None:
         return None, "which needs the zip or an engine"
+    step = f"probe {name}"
     try:
+        if step in progress.over:
+            return None, f"which could not be made anew ({progress.over[step]})"
+        progress.step(step)
         result = _storable(again(lab, evidence, course.grading_seed(evidence.student, lab.slug)))
     except ProbeFault as fault:
         return None, f"which could not be run again ({fault})"

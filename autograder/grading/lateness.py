@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from autograder import paths
+from autograder.domain import instants
 from autograder.errors import CourseError
 from autograder.grading import receipts, tables
 from autograder.grading.people import Course
@@ -350,7 +351,7 @@ def _deadline(row: Mapping[str, str], number: int, *, extended: bool, own_until:
 
 
 def _time(text: str, column: str, number: int) -> datetime:
-    found = tables.moment(text)
+    found = instants.read(text)
     if found is None or found.tzinfo is None:
         raise _wrong(
             f"line {number}: {column} {text!r}", "Give a time with its zone, for example 2026-11-20T23:59+01:00."

@@ -28,6 +28,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from autograder.domain import instants
 from autograder.errors import CourseError
 from autograder.grading import tables
 from autograder.grading.people import Course
@@ -64,6 +65,9 @@ class Name:
     late: bool | None = None
 
 
+MAX_NAME = 400  # characters of one name
+
+
 def read_name(parts: Sequence[str], own: str = "") -> Name:
     """What the names of a submission say.
 
@@ -73,6 +77,7 @@ def read_name(parts: Sequence[str], own: str = "") -> Name:
         parts: the names of folders and files that lead to it, the outermost first, those of a zip around it among them.
         own: what the kit calls the file, without its ending: an id may end as an attempt does.
     """
+    parts = [part[:MAX_NAME] for part in parts]  # no file system has longer names; the patterns take its square
     for part in parts:
         if found := CANVAS.match(part):
             late = True if found["late"] else None  # without it Canvas may have no due date, or another one
@@ -279,7 +284,7 @@ def _canvas(file: Path, text: str) -> Iterator[Entry]:
 
 
 def _attempt(file: Path, number: int, attempt: Mapping[str, Any], user: str) -> Iterator[Entry]:
-    at = tables.moment(str(attempt["submitted_at"]))
+    at = instants.read(str(attempt["submitted_at"]))
     if at is None or at.tzinfo is None:
         found = f"entry {number}: submitted_at {attempt['submitted_at']!r}"
         raise _wrong(file, found, "Save Canvas's answer as it is.")
@@ -352,13 +357,13 @@ def _own(file: Path, number: int, row: Mapping[str, str], zone: tzinfo | None) -
 
 
 def _time(file: Path, number: int, text: str, zone: tzinfo | None) -> datetime:
-    found = tables.moment(text)
+    found = instants.read(text)
     if found is None:
         for form in MOODLE_TIMES:
             with contextlib.suppress(ValueError):
                 found = datetime.strptime(text, form)  # its zone follows
                 break
-        found = found if found is not None and tables.is_usable(found) else None
+        found = found if found is not None and instants.is_usable(found) else None
     if found is None:
         raise _wrong(file, f"line {number}: the time {text!r}", "Give ISO 8601, for example 2026-11-20T23:59+01:00.")
     if found.tzinfo is None:

@@ -6,22 +6,23 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import bleach
 from nbconvert.exporters import Exporter
-from nbconvert.filters.markdown_mistune import markdown2html_mistune
+from nbconvert.filters.markdown_mistune import InvalidNotebook, markdown2html_mistune
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 
+from autograder.domain import limits
 from autograder.errors import CourseError
-from autograder.grading import by_hand, feedback, lateness, people, store
+from autograder.grading import by_hand, feedback, lateness, people, sanitize, store
 from autograder.grading.by_hand import Cells
 from autograder.grading.lateness import Timing
-from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
@@ -193,7 +194,7 @@ class Rebuild(NbGraderPreprocessor):  # type: ignore[misc]
         student, slug = known["student"], known["assignment"]
         with Gradebook(known["db_url"]) as gradebook:
             cells = source_cells(gradebook.find_notebook(known["notebook"], slug))
-            read, document = from_dict(clean_notebook(notebook)), store.read(student, slug)
+            read, document = from_dict(sanitize.clean_notebook(notebook)), store.read(student, slug)
             lab = people.load().lab(slug, document.lab_version if document else None)
             notebook = rebuild(read, of_version(cells, lab, read))
             _, shown, state = _settled(gradebook, notebook, known)
@@ -341,5 +342,17 @@ def feedback_page(
 
 
 def safe_markdown(source: str) -> str:
-    """Markdown to HTML that cannot act in the formgrader's page: no script, no style, no image, no odd address."""
-    return str(bleach.clean(markdown2html_mistune(source), tags=TAGS, attributes=ATTRIBUTES))
+    """Markdown to HTML that cannot act in the formgrader's page: no script, no style, no image, no odd address.
+
+    What is longer than is shown formatted (:mod:`autograder.grading.sanitize`), or cannot be formatted, is shown as it
+    is.
+    """
+    shown = sanitize.plain_text(source)
+    if shown is None and not sanitize.is_long(source):
+        try:
+            return str(bleach.clean(markdown2html_mistune(source), tags=TAGS, attributes=ATTRIBUTES))
+        except (InvalidNotebook, RecursionError):  # of a picture that is not attached; nested too deeply
+            pass
+    text = source if shown is None else shown
+    said = f"<p>{html.escape(sanitize.PLAIN)}</p>\n" if shown is not None or sanitize.is_long(source) else ""
+    return f"{said}<pre>{html.escape(text[: limits.MARKDOWN_CELL.most])}</pre>"

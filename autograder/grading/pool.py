@@ -1,4 +1,4 @@
-"""Worker processes of this machine, an item at a time; what takes its process down costs only the item that did it."""
+"""Several items at once: in threads of this process, each of which waits for a child, or on a cluster."""
 
 from __future__ import annotations
 
@@ -9,37 +9,24 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def each(
-    work: Callable[[T], R], items: Mapping[int, T], jobs: int, crashed: Callable[[T], R]
-) -> Iterator[tuple[int, R]]:
-    """Do each item in a worker process, in any order.
+def each(work: Callable[[T], R], items: Mapping[int, T], jobs: int) -> Iterator[tuple[int, R]]:
+    """Do each item, ``jobs`` of them at once, in any order.
 
     Args:
-        work: does one; it and what it gives travel between processes.
+        work: does one. It only waits: what costs time happens in a child process (:mod:`autograder.grading.walls`).
         items: number -> item.
-        jobs: worker processes, two or more: one would be this process.
-        crashed: what to give for an item that took its process down.
+        jobs: how many at once; with 1 everything happens in this thread.
 
     Yields:
         the number of an item, and what ``work`` gave.
     """
-    from joblib.externals.loky.process_executor import BrokenProcessPool
+    import joblib
 
-    remaining = dict(items)
-    while remaining:
-        try:
-            for number, done in parallel(work, remaining, jobs):
-                del remaining[number]
-                yield number, done
-        except BrokenProcessPool:
-            for number in list(remaining)[: 4 * jobs]:  # whoever did it was among those handed out first
-                item = remaining[number]
-                try:
-                    [(_, done)] = list(parallel(work, {number: item}, 2))
-                except BrokenProcessPool:
-                    done = crashed(item)
-                del remaining[number]
-                yield number, done
+    if jobs == 1 or len(items) <= 1:
+        yield from ((number, work(item)) for number, item in list(items.items()))
+        return
+    with joblib.parallel_config(backend="threading"):
+        yield from parallel(work, items, jobs)
 
 
 def parallel(work: Callable[[T], R], items: Mapping[int, T], jobs: int | None) -> Iterator[tuple[int, R]]:

@@ -22,6 +22,7 @@ VERSION = 1  # raise it when the same snapshots would give other results
 STORAGE = 640 << 20  # bytes of memory a registry may fill; nothing is reserved
 RENEW_AFTER = 256 << 20  # bytes pushed after which the next submission gets a new registry
 MAX_TAGS = 1000
+MAX_PUSHED = 64 << 20  # bytes of manifests, once for each tag; a registry works on each
 READY_SECONDS = 300.0
 
 
@@ -118,6 +119,7 @@ class RoundTrip:
         self._client, self._name = client, name
         self._repository, self._source = repository, source
         self._pulled: dict[str, bool] = {}  # blobs: many tags share them, once is enough
+        self._whole: dict[str, bool] = {}  # manifests, with all that they name, likewise
         self.bytes = 0
 
     def run(self) -> dict[str, Any]:
@@ -130,6 +132,10 @@ class RoundTrip:
         repository = self._repository
         if len(repository.tags) > MAX_TAGS:
             return {"tags": {}, "digests": {}, "error": f"more than {MAX_TAGS} tags"}
+        sizes = {digest: len(manifest.raw) for digest, manifest in repository.manifests.items()}
+        if sum(sizes.values()) + sum(sizes.get(digest, 0) for digest in repository.tags.values()) > MAX_PUSHED:
+            most = f"more than {MAX_PUSHED >> 20} MiB of manifests, counted once for each tag"
+            return {"tags": {}, "digests": {}, "error": most}
         error = self._push()
         tags = {tag: {"digest": d, "pulled": self._pull(tag, d)} for tag, d in sorted(repository.tags.items())}
         digests = {digest: self._pull(digest, digest) for digest in sorted(repository.manifests)}
@@ -191,17 +197,23 @@ class RoundTrip:
         try:
             if self._client.manifest(self._name, reference).digest != digest:
                 return False
-            parsed = self._repository.parsed(digest)
-            if parsed is None:
-                return False
-            if isinstance(parsed, ImageIndex):
-                return all(self._client.head(self._name, child.digest) for child in parsed.manifests)
-            return all(self._pull_blob(part.digest) for part in parsed.references)
+            if digest not in self._whole:
+                self._whole[digest] = False
+                self._whole[digest] = self._has_all(digest)
+            return self._whole[digest]
         except Missing:
             return False
         except Refused as refused:
             _no_fault(refused)
             return False
+
+    def _has_all(self, digest: str) -> bool:
+        parsed = self._repository.parsed(digest)
+        if parsed is None:
+            return False
+        if isinstance(parsed, ImageIndex):
+            return all(self._client.head(self._name, child) for child in {part.digest for part in parsed.manifests})
+        return all(self._pull_blob(part.digest) for part in parsed.references)
 
     def _pull_blob(self, digest: str) -> bool:
         if digest not in self._pulled:

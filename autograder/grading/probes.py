@@ -50,7 +50,7 @@ class Subject:
 
 
 class RunsProbe(Protocol):
-    """A probe. A worker process has one of each kind and keeps it from submission to submission."""
+    """A probe. A process that judges has one of each kind and keeps it from submission to submission."""
 
     def run(self, subject: Subject) -> JsonValue:
         """The result; raises ProbeFault when the infrastructure fails."""
@@ -181,7 +181,7 @@ class Kind:
     """A kind of probe.
 
     Attributes:
-        make: makes one; called at the first need in each worker process.
+        make: makes one; called at the first need in each process that judges.
         prepare: has ready what every worker needs; called once, before the workers start.
         version: of its results, a number from 1 on; of a lab where each lab has its own.
         again: its result from stored evidence alone, with the lab and the student's grading seed (hex); raises

@@ -14,6 +14,11 @@ was received, known in one of these ways, the most trusted first:
 
 Each line is a JSON object. A line is never changed; what is learned later is a further line, and a reader takes of each
 zip the best.
+
+The ledger also says what was let in, and how: with the student's signature, unsigned because it was received before the
+class asked for signatures, or unsigned and named by the instructor. Kits of that earlier time wrote a line without a
+word of signatures for everything that they let in. So a class needs no date of its upgrade, which clocks could shift:
+what such a line, or a verdict, knows of one student was received before.
 """
 
 from __future__ import annotations
@@ -28,11 +33,14 @@ from pydantic_core import from_json
 
 from autograder import paths
 from autograder.evidence.model import Text
-from autograder.formats import Format, Newer, Unreadable
+from autograder.formats import Format, Newer, Unreadable, is_absent
 from autograder.grading import jsonl
 
 FILE = "received.jsonl"
 Known = Literal["lms list", "lms name", "instructor", "first seen"]
+Standing = Literal["signed", "before", "named"]
+"""How a submission was let in: signed; or unsigned, and received before the class asked for signatures, or named by the
+instructor."""
 TRUST: tuple[Known, ...] = ("lms list", "lms name", "instructor", "first seen")
 CLOCK_TOLERANCE = 300.0  # seconds by which a machine's clock may be off without a remark
 
@@ -51,6 +59,8 @@ class Receipt(BaseModel):
         attempt: the platform's number of the attempt.
         late: whether the platform says that it came late.
         refused: why it was refused; empty where it was not.
+        signature: how it was let in, of a class with a key; None where it was refused, and from earlier kits.
+        signed_sha256: of the submission.json that its student has signed; empty where nobody did.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -66,6 +76,8 @@ class Receipt(BaseModel):
     attempt: int | None = None
     late: bool | None = None
     refused: Text = ""
+    signature: Standing | None = Field(default=None, exclude_if=is_absent)
+    signed_sha256: str = Field(default="", exclude_if=lambda value: not value)
 
     @property
     def order(self) -> tuple[datetime, int, str]:
@@ -96,11 +108,18 @@ class Ledger:
 
     lines: list[Receipt] = field(default_factory=list)
     _by_zip: dict[str, list[Receipt]] = field(default_factory=dict, repr=False)
+    _by_signed: dict[str, list[Receipt]] = field(default_factory=dict, repr=False)
+    _originals: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _new: list[Receipt] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         for line in self.lines:
-            self._by_zip.setdefault(line.sha256, []).append(line)
+            self._index(line)
+
+    def _index(self, line: Receipt) -> None:
+        self._by_zip.setdefault(line.sha256, []).append(line)
+        if line.signed_sha256:
+            self._by_signed.setdefault(line.signed_sha256, []).append(line)
 
     def _lines(self, sha256: str, name: str | None, student: str | None) -> list[Receipt]:
         return [
@@ -163,6 +182,36 @@ class Ledger:
         """Whether anything is known of a zip."""
         return sha256 in self._by_zip
 
+    def let_in(self, sha256: str, student: str) -> Standing | None:
+        """How an unsigned zip was let in earlier as a student's; None where it never was.
+
+        A zip that was refused then, or counted as somebody else's, was not let in.
+        """
+        lines = [line for line in self._by_zip.get(sha256, ()) if line.student == student and not line.refused]
+        if any(line.signature == "named" for line in lines):
+            return "named"
+        return "before" if lines else None
+
+    def is_signed(self, sha256: str) -> bool:
+        """Whether a zip was let in with its student's signature."""
+        return bool(self.signed_json(sha256))
+
+    def signed_json(self, sha256: str) -> str:
+        """SHA-256 of the submission.json of a zip, as its student has signed it; empty where nobody did."""
+        return next((line.signed_sha256 for line in self._by_zip.get(sha256, ()) if line.signed_sha256), "")
+
+    def original(self, sha256: str, student: str) -> str:
+        """SHA-256 of the zip in which the same signed submission.json came first; the zip's own where it is the first.
+
+        Whoever has a signed zip can pack it again, or pack a part of it. That is no later work.
+        """
+        key = self.signed_json(sha256), student
+        if key not in self._originals:
+            copies = list(dict.fromkeys(line.sha256 for line in self._by_signed.get(key[0], ())))
+            times = {copy: found.received_at for copy in copies if (found := self.in_hand(copy, student))}
+            self._originals[key] = min(times, key=times.__getitem__, default="")
+        return self._originals[key] or sha256
+
     def refused(self) -> Iterator[Receipt]:
         """What was refused and is so still, in the order in which it was first seen: the best of each name."""
         for sha256, lines in self._by_zip.items():
@@ -176,7 +225,8 @@ class Ledger:
 
     def note(self, line: Receipt) -> None:
         """Keep a line that says something new; :meth:`write` writes it."""
-        known = self._by_zip.setdefault(line.sha256, [])
+        self._originals.clear()
+        known = self._by_zip.get(line.sha256, [])
         if not line.is_certain:  # it was seen when it was seen first
             seen = next((one for one in known if not one.is_certain), None)
             line = line if seen is None else line.model_copy(update={"received_at": seen.received_at})
@@ -185,7 +235,7 @@ class Ledger:
         is_known = line in current or (not line.is_certain and any(_says_no_more(line, one) for one in current))
         if is_known and same[-1].refused == line.refused == known[-1].refused:
             return
-        known.append(line)
+        self._index(line)
         self.lines.append(line)
         self._new.append(line)
 
@@ -193,7 +243,8 @@ class Ledger:
         """Keep why a zip was refused when it was judged, or that it no longer is (no reason)."""
         best = self.of(sha256)
         if best is not None and best.refused != reason:
-            self.note(best.model_copy(update={"refused": reason, "name": self._by_zip[sha256][-1].name}))
+            name = self._by_zip[sha256][-1].name
+            self.note(best.model_copy(update={"refused": reason, "name": name, "signature": None, "signed_sha256": ""}))
 
     def write(self) -> None:
         """Write the new lines at the end of the file."""
@@ -209,6 +260,7 @@ def _says_no_more(line: Receipt, known: Receipt) -> bool:
         same == (known.submitter, known.attempt, known.student)
         and (line.lab or known.lab) == known.lab
         and line.late in (None, known.late)
+        and line.signature in (None, known.signature)
         and TRUST.index(line.known) >= TRUST.index(known.known)
         and line.received_at >= known.received_at
     )

@@ -1,8 +1,8 @@
 """Judge stored evidence again, after a check, its points, its expected results or a probe were corrected.
 
-No submission is needed and nothing of a student is run. The judging is done in worker processes, so a check that takes
-its process down costs only its own row; files are written by this process alone: first the journal, then the verdict
-(:mod:`autograder.grading.journal`).
+No submission is needed and nothing of a student is run. The judging is done inside the walls
+(:mod:`autograder.grading.walls`), so a check that takes its process down costs only its own row; files are written by
+this process alone: first the journal, then the verdict (:mod:`autograder.grading.journal`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from autograder.checks.api import Verdict
 from autograder.errors import CourseError
 from autograder.evidence.model import Evidence
 from autograder.formats import Newer, Unreadable
-from autograder.grading import judge, pool, rules, store, workers
+from autograder.grading import judge, pool, rules, store, walled, workers
 from autograder.grading.journal import Change, Journal
 from autograder.grading.judge import OldResult, Outcome, Rejudged
 from autograder.grading.people import Course
+from autograder.grading.progress import Progress
 from autograder.grading.report import Row, as_json, row_of
 from autograder.grading.verdict_file import VerdictFile
+from autograder.grading.walls import Crew, Over
 from autograder.labs.manifest import Lab
 
 FOREIGN = (
@@ -34,17 +36,14 @@ FOREIGN = (
     "submission again with --force."
 )
 DIGITS = 6  # of points that are a difference of others
-EACH = 60  # verdicts for which one more worker process is worth its start, which takes about a second
+EACH = 60  # verdicts for which one more process is worth its start, which takes about a second
 
 
 def default_jobs() -> int:
-    """Worker processes when nobody says: as many as there are processors, which they keep busy; two at least.
-
-    With one, judging would be done in this process, and a check that takes it down would end the command.
-    """
+    """How many at once when nobody says: as many as there are processors, which they keep busy."""
     import joblib
 
-    return max(2, int(joblib.cpu_count()))
+    return int(joblib.cpu_count())
 
 
 def candidates(labs: Sequence[str], students: Sequence[str], course: Course) -> list[VerdictFile]:
@@ -76,7 +75,7 @@ def run(
         found: what to judge again.
         course: the class.
         done: called with each row as soon as its verdict is on disk.
-        jobs: worker processes; 1 judges in this process.
+        jobs: how many at once.
         changed: called with the points of a submission that changed, as the journal has them.
 
     Returns:
@@ -97,7 +96,11 @@ def run(
 
 
 def again(
-    found: Sequence[VerdictFile], course: Course, jobs: int = 1, keeper: Keeper | None = None
+    found: Sequence[VerdictFile],
+    course: Course,
+    jobs: int = 1,
+    keeper: Keeper | None = None,
+    crew: Crew | None = None,
 ) -> Iterator[tuple[VerdictFile, Row | None]]:
     """Judge verdicts of submissions that are at hand again, and keep what could be judged.
 
@@ -106,7 +109,7 @@ def again(
         the submission itself has to be graded, since stored evidence does not do. Nothing is kept then.
     """
     keeper = keeper or Keeper()
-    for one in judged(found, course, jobs):
+    for one in judged(found, course, jobs, crew):
         if one.fresh is None:
             row: Row | None = one.open_row()
         elif one.on_old or one.fresh.status == "not_graded":
@@ -168,44 +171,50 @@ class Judged:
         return _changes(self.document, self.fresh, self.reasons, by_hand)
 
 
-def judged(found: Sequence[VerdictFile], course: Course, jobs: int = 1) -> Iterator[Judged]:
-    """Judge each again, in any order. Nothing is written."""
+def judged(found: Sequence[VerdictFile], course: Course, jobs: int = 1, crew: Crew | None = None) -> Iterator[Judged]:
+    """Judge each again, in any order. Nothing is written.
+
+    Args:
+        found: what to judge again.
+        course: the class.
+        jobs: how many at once.
+        crew: the walls in which it is done; new ones where nothing is given.
+    """
     items = [(document, course.lab(document.lab, document.lab_version)) for document in found]
     present = [rules.fingerprint(lab) for _, lab in items]
     files = [store.evidence_file(document.student, document.lab) for document in found]
-    if jobs == 1:
-        for (document, lab), file, by in zip(items, files, present, strict=True):
-            yield _judged(document, lab, course, file, by)
-        return
     wanted = {number: (*item, file) for number, (item, file) in enumerate(zip(items, files, strict=True))}
-    work = partial(_judged_elsewhere, course=course)
-    for number, one in pool.each(work, wanted, max(2, min(jobs, len(items) // EACH)), _crashed):
-        ours = present[number]
-        if one.fresh is not None and one.by != ours:
-            said = workers.OTHER_RULES.format(where=one.place, theirs=one.by, ours=ours)
-            one = replace(one, fresh=None, remarks=(said,))
-        yield one
+    own = crew is None
+    crew = crew or Crew()
+    try:
+        work = partial(_judged_in, crew, course)
+        for number, one in pool.each(work, wanted, max(1, min(jobs, len(items) // EACH))):
+            ours = present[number]
+            if one.fresh is not None and one.by != ours:
+                said = workers.OTHER_RULES.format(where=one.place, theirs=one.by, ours=ours)
+                one = replace(one, fresh=None, remarks=(said,))
+            yield one
+    finally:
+        if own:
+            crew.close()
 
 
-def _judged_elsewhere(item: tuple[VerdictFile, Lab, Path], course: Course) -> Judged:
-    """In a worker process, whose rules are those of the moment at which it loaded them."""
-    document, lab, evidence = item
-    return _judged(document, lab, course, evidence, workers.rules_of(lab))
+def _judged_in(crew: Crew, course: Course, item: tuple[VerdictFile, Lab, Path]) -> Judged:
+    """Judge one inside the walls, and go on after each step that had to be ended."""
+    document, lab, file = item
+    try:
+        with crew.one() as walls:
+            return walled.tried(walls, _judged, document, lab, course.only(document.student), file)
+    except Over as excess:
+        alone = f"python3 course.py regrade {document.lab} --student {document.student}"
+        return Judged(document, lab, remarks=(f"{excess} Its verdict is as it was. Try it alone: {alone}",))
 
 
-def _crashed(item: tuple[VerdictFile, Lab, Path]) -> Judged:
-    document, lab, _ = item
-    slug, student = document.lab, document.student
-    remark = (
-        "The process that judged it ended: a fault of the lab's checks, or out of memory. Its verdict is as it was. "
-    )
-    return Judged(
-        document, lab, remarks=(f"{remark}Try it alone: python3 course.py regrade {slug} --student {student}",)
-    )
-
-
-def _judged(document: VerdictFile, lab: Lab, course: Course, file: Path, by: str) -> Judged:
+def _judged(progress: Progress, document: VerdictFile, lab: Lab, course: Course, file: Path) -> Judged:
+    """Judge one, in this process, by the rules as it has loaded them."""
+    by = workers.rules_of(lab)
     place = f"process {os.getpid()} on {platform.node()}"
+    progress.step("read")
     try:
         stored = judge.unpacked(file.read_bytes())
     except (OSError, Unreadable) as error:
@@ -215,9 +224,12 @@ def _judged(document: VerdictFile, lab: Lab, course: Course, file: Path, by: str
     if stored.submission_sha256 not in (None, document.submission_sha256):  # earlier kits did not write it
         return Judged(document, lab, remarks=(FOREIGN,), place=place)
     try:
-        found = judge.rejudge(lab, stored, course)
+        found = judge.rejudge(lab, stored, course, progress)
         fresh = store.judged_again(document, lab, found.evidence, found.verdicts, found.notes, by)
+        progress.step("reasons")
         reasons = _reasons(document, fresh, lab, stored, found, course)
+    except MemoryError:
+        raise
     except (Exception, SystemExit) as error:  # of the lab's code; it must not cost the rest their verdicts
         return Judged(document, lab, remarks=judge.failure(error), place=place)
     packed = judge.packed(found.evidence) if found.steps else None

@@ -39,6 +39,7 @@ class Row:
         score: points from checks; None when nothing could be judged.
         max_score: points of the whole lab; None when the lab is unknown.
         claimed: how many of the points rest on claimed evidence.
+        on_student_machine: how many rest on evidence that was collected on the student's own machine.
         manual: ids that are graded by hand.
         failed: ids of checks that did not pass.
         remarks: sentences.
@@ -55,6 +56,7 @@ class Row:
     score: float | None = None
     max_score: float | None = None
     claimed: float = 0.0
+    on_student_machine: float = 0.0
     manual: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -94,6 +96,7 @@ def row_of(document: VerdictFile, status: str) -> Row:
         score=document.score,
         max_score=document.max_score,
         claimed=document.claimed,
+        on_student_machine=document.on_student(),
         manual=document.manual,
         failed=tuple(verdict.check for verdict in document.verdicts if verdict.status == "failed"),
         remarks=tuple(remarks),
@@ -174,6 +177,13 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         console.print(
             "+ a written task comes on top, graded by hand: python3 course.py formgrader; all points are in "
             "python3 course.py export"
+        )
+    counted = [row for row in rows if row.score and not row.is_passed_over]
+    if seen := sum(row.on_student_machine for row in counted):
+        console.print(
+            f"{points(round(seen, 2))} of {points(round(sum(row.score or 0 for row in counted), 2))} points rest on "
+            "evidence that was collected on the students' own machines. Whoever has one to themselves can write that "
+            "by hand; the other points the grader ran or rebuilt itself."
         )
     counts = Counter(status(row)[0] for row in rows)
     order = (*(label for label, _ in STATUS.values()), NEEDS_REVIEW)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import shutil
 import socket
 import struct
@@ -19,7 +20,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from autograder import paths
+from autograder.domain import limits
 from autograder.grading import strictjson
 from autograder.grading.problems import Refused
 from autograder.labs import runner, tasks
@@ -35,6 +39,9 @@ PROCESSES = 32
 SCRATCH = 16 << 20  # bytes of /tmp, the only place that can be written
 MAX_OUTPUT = 8 << 20  # bytes of results
 MAX_INPUT = 32 << 20  # bytes of jobs
+BUSY = 3  # seconds that count as one, of those in which the machine has no processor free
+FREE = 0.5  # of one processor: then what waits here waits for something else
+REMOVAL = 10  # seconds for the engine to remove a container; what stays is swept when the run ends
 MARGIN = 20.0  # seconds beyond the runner's own limits, for the runner itself
 LOOK = 2.0  # seconds without output from one look at the container to the next
 
@@ -45,6 +52,99 @@ class SandboxFault(Exception):
 
 class Disturbed(Exception):
     """The student's code kept the runner from giving results; the message says how, for the student."""
+
+
+class OutOfTime(Disturbed):
+    """All tasks of a submission together have used up their time, or this one its part of it."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the tasks of this submission used up their {limits.SANDBOX_SECONDS.most} s")
+
+
+class Clock:
+    """How long a container has run, in seconds.
+
+    The clock on the wall counts. While no processor of the machine is free it may be the others that make a task slow:
+    then it is the processor time that the container had, or a third of the time that passed if that is more.
+
+    Args:
+        most: after how long it is ended.
+    """
+
+    def __init__(self, most: float = math.inf) -> None:
+        self.most, self.spent = most, 0.0
+        self._then: float | None = None
+        self._used = 0.0
+        self._processors = psutil.cpu_times()
+
+    def start(self) -> None:
+        """It runs from now on."""
+        self._then, self._processors = time.monotonic(), psutil.cpu_times()
+
+    def add(self, used: float | None = None) -> float:
+        """What it has come to.
+
+        Args:
+            used: seconds of processor time that the container has had in all; None where nobody knows.
+        """
+        if self._then is None:
+            return self.spent
+        now, processors = time.monotonic(), psutil.cpu_times()
+        passed = now - self._then
+        worked = max(0.0, (used or 0.0) - self._used)
+        is_free = processors.idle - self._processors.idle >= FREE * passed
+        self.spent += passed if is_free else min(passed, max(worked, passed / BUSY))
+        self._then, self._processors, self._used = now, processors, max(self._used, used or 0.0)
+        return self.spent
+
+
+class Allowance:
+    """What is left of the time that all tasks of a submission may take, in whatever containers and tries."""
+
+    def __init__(self, seconds: float = limits.SANDBOX_SECONDS.most) -> None:
+        self.left = float(seconds)
+        self._alone = 0  # tasks that may still have to be run alone
+
+    def clock(self, jobs: Sequence[Job]) -> Clock:
+        """For the next container. Several tasks in one get half of what is left, so that each may be tried alone."""
+        if len(jobs) > 1:
+            self._alone = len(jobs)
+            return Clock(self.left / 2)
+        part = self.left / max(1, self._alone)
+        self._alone -= 1
+        return Clock(part)
+
+
+class Timed:
+    """A sandbox for one submission.
+
+    Args:
+        sandbox: what runs its jobs.
+        allowance: what its containers may take.
+    """
+
+    def __init__(self, sandbox: Sandbox, allowance: Allowance) -> None:
+        self._sandbox, self._allowance = sandbox, allowance
+
+    def run(self, jobs: Sequence[Job]) -> list[Any]:
+        """See :meth:`Sandbox.run`.
+
+        Raises:
+            SandboxFault: the engine failed.
+            Disturbed: the code inside is the reason that there is no answer.
+        """
+        if self._allowance.left <= 0:
+            raise OutOfTime
+        clock = self._allowance.clock(jobs)
+        try:
+            answers = self._sandbox.run(jobs, clock)
+        except SandboxFault:
+            raise  # the engine's time is not the student's
+        except BaseException:
+            self._allowance.left -= clock.spent
+            raise
+        self._allowance.left -= clock.spent
+        return answers
 
 
 def build(client: DockerClient, report: Any = None) -> str:
@@ -86,11 +186,12 @@ class Sandbox:
     def __init__(self, client: DockerClient, image: str) -> None:
         self._client, self._image = client, image
 
-    def run(self, jobs: Sequence[Job]) -> list[Any]:
+    def run(self, jobs: Sequence[Job], clock: Clock | None = None) -> list[Any]:
         """Run jobs (see :func:`autograder.labs.tasks.job`) one after the other in one container.
 
         Args:
             jobs: what to run. Together they may use the CPU time that the runner's own limits add up to, and a margin.
+            clock: how long they may take; None where only their own limits count.
 
         Returns:
             one answer of the runner a job, JSON data of any shape.
@@ -102,7 +203,7 @@ class Sandbox:
         line = json.dumps(list(jobs)).encode() + b"\n"
         if len(line) > MAX_INPUT:
             raise ValueError(f"{len(line)} bytes of jobs")
-        output = self._contained(line, MARGIN + limit_seconds(jobs), wall_seconds(jobs))
+        output = self._contained(line, MARGIN + limit_seconds(jobs), wall_seconds(jobs), clock or Clock())
         try:
             answers = strictjson.load(output, "The result", MAX_OUTPUT)
         except Refused:
@@ -111,20 +212,21 @@ class Sandbox:
             raise Disturbed("it ended the program that runs it, or wrote over its results")
         return answers
 
-    def _contained(self, line: bytes, seconds: float, wall: float) -> bytes:
+    def _contained(self, line: bytes, seconds: float, wall: float, clock: Clock | None = None) -> bytes:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        container = ""
+        container, clock = "", clock or Clock()
         try:
             container = self._create()
-            return self._talk(container, line, seconds, wall)
+            return self._talk(container, line, seconds, wall, clock)
         except (DockerException, RequestException, OSError) as error:
             raise SandboxFault(f"the engine failed: {http.in_words(error)}") from None
         finally:
             if container:
                 with contextlib.suppress(DockerException, RequestException, OSError):  # it removes itself when it ends
-                    self._client.api.remove_container(container, force=True)
+                    self._remove(container)
+                clock.add()
 
     def _create(self) -> str:
         from docker.types import LogConfig
@@ -153,18 +255,30 @@ class Sandbox:
         )
         return str(made["Id"])
 
-    def _talk(self, container: str, line: bytes, seconds: float, wall: float) -> bytes:
+    def _remove(self, container: str) -> None:
+        """Processes that do not die keep the engine waiting, so it is asked for a short while only."""
+        api = self._client.api
+        patience, api.timeout = api.timeout, REMOVAL
+        try:
+            api.remove_container(container, force=True)
+        finally:
+            api.timeout = patience
+
+    def _talk(self, container: str, line: bytes, seconds: float, wall: float, clock: Clock) -> bytes:
         api = self._client.api
         attached = api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stream": 1})
         stream = getattr(attached, "_sock", attached)  # a Windows pipe has none
         try:
             api.start(container)
+            clock.start()
             until = time.monotonic() + wall
             stream.settimeout(wall)
             stream.sendall(line)
 
             def over() -> bool:
                 used = bounded.container_seconds(self._client, container)
+                if clock.add(used) > clock.most:
+                    raise OutOfTime
                 return used > seconds or time.monotonic() > until
 
             return _demultiplexed(_received(stream, over))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autograder import __version__, paths
 from autograder.checks.api import Verdict
+from autograder.evidence import leads
 from autograder.evidence.model import SCHEMA_VERSION, Evidence
 from autograder.formats import JsonObject, Newer, Unreadable
 from autograder.grading import probes, rules
@@ -176,6 +177,7 @@ def record(
         judged_by=outcome.judged_by if judged else None,
         evidence_schema=SCHEMA_VERSION,
         probe_versions=outcome.probe_versions,
+        leads=outcome.leads if judged else (),
     )
     if outcome.evidence is None:
         before = read(header.student, lab.slug)
@@ -267,11 +269,18 @@ def judged_again(
         "max_score": lab.total,
         "claimed": _claimed(verdicts),
         "probe_versions": evidence.probe_versions,
+        "leads": leads.found(evidence),
     }
     fresh = document.model_copy(update=judged)
-    if fresh != document:
+    if _judgement(fresh) != _judgement(document):
         fresh = fresh.model_copy(update={"kit_version": __version__, "graded_at": now()})
     return fresh.model_copy(update={"judged_by": by})
+
+
+def _judgement(document: VerdictFile) -> VerdictFile:
+    """A verdict file without what decides no point and what earlier kits did not write."""
+    bare = tuple(verdict.model_copy(update={"witness": None}) for verdict in document.verdicts)
+    return document.model_copy(update={"verdicts": bare, "leads": ()})
 
 
 def update(document: VerdictFile, fresh: VerdictFile, evidence: bytes | None) -> None:

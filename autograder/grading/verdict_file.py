@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autograder.checks.api import Verdict
+from autograder.checks.api import Check, Verdict
 from autograder.evidence.model import Text
-from autograder.formats import Format, JsonObject, is_absent
+from autograder.formats import Format, JsonObject, Witness, is_absent
 from autograder.grading.identity import Identity
+from autograder.labs.manifest import Lab
 
 Points = int | float
 Status = Literal["graded", "refused", "not_graded"]
@@ -51,6 +53,8 @@ class VerdictFile(BaseModel):
         judged_by: fingerprint of the rules it was judged by (:mod:`autograder.grading.rules`); 0.1.0 wrote none.
         evidence_schema: the number of the evidence it was judged on.
         probe_versions: as in the evidence: name of a probe -> its version that gave the result, where that is not 1.
+        leads: signs that evidence was written by hand (:mod:`autograder.evidence.leads`), a sentence each. They cost no
+            point; a person looks.
         signature: reserved: over this document, by the grader.
         receipt: reserved: what the student was given for the submission.
     """
@@ -84,8 +88,22 @@ class VerdictFile(BaseModel):
     judged_by: str | None = Field(default=None, exclude_if=is_absent)
     evidence_schema: int = Field(default=1, exclude_if=lambda number: number == 1)
     probe_versions: dict[str, int] = Field(default_factory=dict, exclude_if=lambda versions: not versions)
+    leads: tuple[Text, ...] = Field(default=(), exclude_if=lambda leads: not leads)
     signature: JsonObject | None = Field(default=None, exclude_if=is_absent)
     receipt: JsonObject | None = Field(default=None, exclude_if=is_absent)
+
+    def on_student(self, lab: Lab | None = None) -> float:
+        """How many of the points rest on what was collected on the student's own machine (witness ``student``).
+
+        Args:
+            lab: for the verdicts of earlier kits, which did not say it; without one, all of theirs count.
+        """
+        checks = lab.declared_checks() if lab is not None and any(v.witness is None for v in self.verdicts) else {}
+        return sum(
+            verdict.points or 0.0
+            for verdict in self.verdicts
+            if verdict.status == "passed" and _witness(verdict, checks) == "student"
+        )
 
     def as_json(self) -> JsonObject:
         """The document as plain JSON data."""
@@ -94,6 +112,13 @@ class VerdictFile(BaseModel):
     def content(self) -> bytes:
         """The bytes of the file."""
         return (json.dumps(self.as_json(), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _witness(verdict: Verdict, checks: Mapping[str, Check]) -> Witness:
+    """The witness of a verdict; where an earlier kit wrote none, that of the check."""
+    if verdict.witness is not None:
+        return verdict.witness
+    return checks[verdict.check].witness if verdict.check in checks else "student"
 
 
 VERDICTS: Format[VerdictFile] = Format(

@@ -15,7 +15,7 @@ from autograder.checks.api import Check, checks_of
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.errors import CourseError
 from autograder.evidence.model import Case, LayerPolicy
-from autograder.formats import Format, Newer, Unreadable
+from autograder.formats import Format, Newer, Unreadable, Witness
 from autograder.labs import sources
 from autograder.labs.sources import LabSource
 
@@ -304,11 +304,14 @@ class Lab(_Part):
     def declared_checks(self) -> dict[str, Check]:
         """The lab's checks by id, in order; what only other versions of the lab have is not among them."""
         gone = {part.id for part in (self._whole or self).checks if not part.is_in(self.version)}
-        return {
-            id: replace(check, needs=tuple(need for need in check.needs if need not in gone)) if gone else check
-            for id, check in checks_of(self.code()).items()
-            if id not in gone
-        }
+        parts = {part.id: part for part in self.checks}
+        found = {}
+        for id, check in checks_of(self.code()).items():
+            if id not in gone:
+                witness = witness_of(self, parts[id], check) if id in parts else check.witness
+                needs = tuple(need for need in check.needs if need not in gone)
+                found[id] = replace(check, needs=needs, witness=witness)
+        return found
 
     def drawn(self, seed: str) -> Parameters:
         """Personal parameters that this kit draws from a handed-out seed (64 hex digits), for somebody who has none.
@@ -318,6 +321,19 @@ class Lab(_Part):
         """
         result: Parameters = self.code().parameters(SeededRandom(seed))
         return result
+
+
+def witness_of(lab: Lab, part: CheckPart, check: Check) -> Witness:
+    """Whose machine sees what a check rests on. This is the one place that says it.
+
+    The grader, where it is recomputed from what the grader runs (code tasks, probes), or from nothing but answers and
+    files, whose right content is the work itself. The student, where it rests on what services were found to hold:
+    the kit collects that on the student's own machine. Nothing is a class's yet, since no class runs services.
+    """
+    services = lab.services if part.services is None else part.services
+    if check.trust == "recomputed" and (part.tasks or part.probes or not services):
+        return "grader"
+    return "student"
 
 
 def _with_points(checks: Iterable[CheckPart], points: Mapping[str, float]) -> tuple[CheckPart, ...]:

@@ -8,6 +8,8 @@ part of the full lock only.
 from __future__ import annotations
 
 import hashlib
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 from autograder import quick_jsonschema
@@ -46,10 +48,9 @@ def source(lab: Lab) -> Any:
     Raises:
         CourseError: two cells share an id, or the check cells are not those of lab.toml.
     """
-    import jupytext
     import nbformat
 
-    notebook = jupytext.read(lab.source.master, fmt="py:percent")
+    notebook = deepcopy(_parsed(lab.source.master.read_text(encoding="utf-8")))
     ids: set[str] = set()
     graded = []
     for position, cell in enumerate(notebook.cells):
@@ -83,6 +84,14 @@ def source(lab: Lab) -> Any:
     return notebook
 
 
+@lru_cache(maxsize=32)
+def _parsed(master: str) -> Any:
+    """The notebook of a master as it is written; for everybody, so nobody changes it."""
+    import jupytext
+
+    return jupytext.reads(master, fmt="py:percent")
+
+
 def _is_written(notebook: Any, id: str) -> bool:
     """Whether ``id`` is a written task: a cell that is answered in words and graded by hand."""
     for cell in notebook.cells:
@@ -102,9 +111,11 @@ def _disagreement(lab: Lab, found: str) -> CourseError:
 
 def for_graders(notebook: Any) -> Any:
     """The notebook as nbgrader's gradebook keeps it: without solutions and outputs, checks locked, mark schemes in."""
+    from nbgrader.nbgraderformat import common
     from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, ComputeChecksums, LockCells
     from traitlets.config import Config
 
+    quick_jsonschema.check_schemas_once(common)
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB

@@ -235,7 +235,11 @@ def child() -> None:
         say({"loaded": False, "message": "the cell ends the program (SystemExit)"})
         return
     except Exception as error:
-        say({"loaded": False, "message": f"{type(error).__name__}: {str(error)[:300]}"})
+        try:
+            detail = str(error)[:300].encode(errors="replace").decode()
+        except Exception:  # the cell's own class may say anything, or fail
+            detail = ""
+        say({"loaded": False, "message": f"{type(error).__name__[:100]}: {detail}"})
         return
     say({"loaded": True})
     for line in lines:

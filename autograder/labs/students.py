@@ -8,6 +8,7 @@ the same. A file of version 0.1.0 (schema 1) has the seeds alone; its values are
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,13 +99,18 @@ STUDENT: Format[Student] = Format(
 )
 
 
-def first_drawn(lab: Lab, seed: str) -> Parameters:
+def first_drawn(lab: Lab, seed: str, fleets: bool = True) -> Parameters:
     """The parameters of somebody who was handed out a seed and no values.
 
     That was version 0.1.0, so its lists count. Of a lab that it did not have, those of this kit do.
+
+    Args:
+        lab: the lab.
+        seed: the handed-out seed.
+        fleets: with the fleets of images that version 0.1.0 drew, which are for checks alone.
     """
     if lab.slug in frozen.DRAWN and lab.source.checks == sources.kit_checks():
-        return frozen.parameters(lab.slug, seed)
+        return frozen.parameters(lab.slug, seed, fleets)
     return lab.drawn(seed)
 
 
@@ -179,7 +185,8 @@ def write(student: Student, file: Path) -> None:
         *_values(student.parameters),
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.part")  # half a file would lock the student out
+    # Half a file would lock the student out; of two that write at the same time each has a part of its own.
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     partial.replace(file)
 

@@ -21,7 +21,7 @@ from autograder.errors import CourseError
 from autograder.evidence import layout, submission_zip
 from autograder.evidence.model import Evidence, Service
 from autograder.evidence.submission_zip import Header, RepositoryEntry, ServiceFile
-from autograder.labs import answers, kernel, release
+from autograder.labs import answers, kernel, release, signing
 from autograder.labs.live import Live
 from autograder.oci.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
 
@@ -89,10 +89,12 @@ def write(live: Live, out: Path, report: Callable[[str], None] = _quiet) -> Writ
         report: called with one line about the size, before anything is written.
 
     Raises:
-        CourseError: the notebook is missing, damaged or too large, or the whole would be.
+        CourseError: the notebook is missing, damaged or too large, or the whole would be; or student.toml has no seed
+            for the lab, with which the submission is signed.
         EnvironmentProblem: a service does not answer.
     """
     lab = live.lab
+    seed = live.student.seed(lab.slug)
     live.notebook()  # a damaged notebook is an error here, not a surprise in grading
     notebook = (live.folder / f"{lab.slug}.ipynb").read_bytes()
     if len(notebook) > MAX_NOTEBOOK:
@@ -117,7 +119,8 @@ def write(live: Live, out: Path, report: Callable[[str], None] = _quiet) -> Writ
     target = out / f"{lab.slug}-{live.student.student}.zip"
     folder = Path(tempfile.mkdtemp(prefix="submission-"))
     try:
-        _fill(folder, live, evidence, notebook)
+        header = _fill(folder, live, evidence, notebook)
+        (folder / submission_zip.SIGNATURE_FILE).write_bytes(signing.sign(seed, header))
         missing += _faults(folder, evidence, live.bases())
         partial = target.with_name(target.name + ".part")
         try:
@@ -216,7 +219,8 @@ def _is_written(notebook: dict[str, Any], id: str) -> bool:
     return False
 
 
-def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None:
+def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> bytes:
+    """Put everything but the signature into the folder; returns the bytes of submission.json."""
     (folder / "notebook.ipynb").write_bytes(notebook)
     recorded = live.folder / answers.FILE
     (folder / answers.FILE).write_bytes(recorded.read_bytes() if recorded.is_file() else b"{}\n")
@@ -257,7 +261,9 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> None
         files=files,
         parameters=dict(evidence.parameters),
     )
-    (folder / submission_zip.HEADER_FILE).write_bytes(header.content())
+    content = header.content()
+    (folder / submission_zip.HEADER_FILE).write_bytes(content)
+    return content
 
 
 def _service_file(service: str, found: Service) -> ServiceFile:

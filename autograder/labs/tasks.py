@@ -18,6 +18,7 @@ from typing import Any, Literal, TypedDict
 
 from pydantic import JsonValue, ValidationError
 
+from autograder.domain import limits
 from autograder.evidence.model import Case, CaseResult, TaskRun
 from autograder.labs import runner
 
@@ -99,6 +100,46 @@ def _is_stub(source: str, function: str) -> bool:
     )
 
 
+class _TooMuch(Exception):
+    """More source than is parsed for one task."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a source says: whether it is Python, whether it binds the function, and whether that is but the starter."""
+
+    valid: bool
+    binds: bool
+    stub: bool
+
+
+class _Reader:
+    """Reads the sources that may be a task: each once, and all of them together up to a limit."""
+
+    def __init__(self, function: str) -> None:
+        self._function, self._left = function, limits.TASK_SOURCES.most
+        self._known: dict[str, _Facts] = {}
+
+    def facts(self, source: str) -> _Facts:
+        """Of one source.
+
+        Raises:
+            _TooMuch: the limit is reached.
+        """
+        if source not in self._known:
+            if len(source) <= MAX_SOURCE:  # a longer one is never parsed
+                self._left -= len(source)
+            if self._left < 0:
+                raise _TooMuch
+            binds = _definition(source, self._function) is not None
+            valid = binds or _parse(source) is not None
+            self._known[source] = _Facts(valid, binds, binds and _is_stub(source, self._function))
+        return self._known[source]
+
+    def defines(self, source: str) -> bool:
+        return self._function in source and self.facts(source).binds
+
+
 def extract(notebook: Mapping[str, Any], name: str, function: str) -> Extracted:
     """The source of a task.
 
@@ -110,13 +151,24 @@ def extract(notebook: Mapping[str, Any], name: str, function: str) -> Extracted:
         name: the task's name, without ``task:``.
         function: the function that it must define.
     """
-    cells = list(sources(notebook))
+    cells = [(text.encode("utf-8", "replace").decode(), tags) for text, tags in sources(notebook)]  # no halves of signs
+    try:
+        return _extract(cells, name, function, _Reader(function))
+    except _TooMuch:
+        return Extracted(
+            "broken",
+            message=f"The cells that are tagged task:{name} or define {function} have more than "
+            f"{limits.TASK_SOURCES.most:,} characters together; so many are not read. Keep one of them.",
+        )
+
+
+def _extract(cells: Sequence[tuple[str, set[str]]], name: str, function: str, reader: _Reader) -> Extracted:
     tagged = [source for source, tags in cells if f"task:{name}" in tags and source.strip()]
-    found = _from_tagged(tagged, name, function)
+    found = _from_tagged(tagged, name, function, reader)
     if found is not None:
         return _checked(found, function)
-    others = [source for source, tags in cells if f"task:{name}" not in tags and _definition(source, function)]
-    written = [source for source in others if not _is_stub(source, function)]
+    others = [source for source, tags in cells if f"task:{name}" not in tags and reader.defines(source)]
+    written = [source for source in others if not reader.facts(source).stub]
     if len(written) == 1 or (len(others) == 1 and not written):
         source = (written or others)[0]
         note = f"The cell tagged task:{name} is gone; the only cell that defines {function} was taken."
@@ -128,21 +180,21 @@ def extract(notebook: Mapping[str, Any], name: str, function: str) -> Extracted:
         )
     if any(len(source) > MAX_SOURCE for source in tagged):
         return Extracted("broken", message=f"The cell task:{name} is longer than {MAX_SOURCE} characters.")
-    if any(_parse(source) is None for source in tagged):
+    if any(not reader.facts(source).valid for source in tagged):
         return Extracted("broken", message=f"The cell task:{name} is not valid Python: {_syntax(tagged)}")
     return Extracted("missing", message=f"No cell defines {function}; the cell tagged task:{name} should.")
 
 
-def _from_tagged(tagged: Sequence[str], name: str, function: str) -> Extracted | None:
-    if len(tagged) > 1 and any(_parse(source) is None for source in tagged):
+def _from_tagged(tagged: Sequence[str], name: str, function: str, reader: _Reader) -> Extracted | None:
+    if len(tagged) > 1 and any(not reader.facts(source).valid for source in tagged):
         joined = "\n".join(tagged)
-        if _definition(joined, function):
+        if reader.defines(joined):
             return Extracted("found", joined, notes=(f"The cell task:{name} was split; its parts were put together.",))
-    definers = [source for source in tagged if _definition(source, function)]
+    definers = [source for source in tagged if reader.defines(source)]
     if not definers:
         return None
-    chosen = next((source for source in reversed(definers) if not _is_stub(source, function)), definers[-1])
-    helpers = [source for source in tagged if source not in definers and _parse(source) is not None]
+    chosen = next((source for source in reversed(definers) if not reader.facts(source).stub), definers[-1])
+    helpers = [source for source in tagged if not reader.facts(source).binds and reader.facts(source).valid]
     notes = []
     if len(definers) > 1:
         notes.append(f"{len(definers)} cells are tagged task:{name}; the last one that is not empty counts.")

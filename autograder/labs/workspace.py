@@ -34,15 +34,32 @@ def folder(lab: Lab) -> Path:
     return paths.work() / lab.slug
 
 
-def starter_files(lab: Lab) -> dict[str, Path]:
-    """Path inside the student's folder -> file of the kit, for everything a student gets."""
+def starter_files(lab: Lab, failed: dict[Path, EnvironmentProblem] | None = None) -> dict[str, Path]:
+    """Path inside the student's folder -> file of the kit, for everything a student gets.
+
+    Args:
+        lab: the lab.
+        failed: starter folders that could not be made, with the reason: they are not tried again, and those that fail
+            now are added. Without a network pip takes half a minute to give up.
+
+    Raises:
+        EnvironmentProblem: a starter folder cannot be made.
+    """
+    known = {} if failed is None else failed
     found: dict[str, Path] = {}
     for file in _files(lab.folder):
         name = file.relative_to(lab.folder).as_posix()
         if name not in KEPT_BY_KIT:
             found[name] = file
     for part in lab.starter:
-        source = _made(_starter(lab, part.source))
+        place = _starter(lab, part.source)
+        if place in known:
+            raise known[place]
+        try:
+            source = _made(place)
+        except EnvironmentProblem as problem:
+            known[place] = problem
+            raise
         for file in _files(source):
             found[f"{part.to}/{file.relative_to(source).as_posix()}"] = file
     return found
@@ -180,11 +197,12 @@ def prepare() -> list[str]:
     """
     students.ensure()
     shipped, said = _shipped(), []
+    failed: dict[Path, EnvironmentProblem] = {}
     for slug in manifest.slugs():
         lab = manifest.find(slug)
         new_folder = not folder(lab).exists()
         try:
-            files = starter_files(lab)
+            files = starter_files(lab, failed)
         except EnvironmentProblem as problem:  # one lab's files must not keep the others from starting
             said.append(f"{slug} is not ready: {problem.found}. {problem.next_step}")
             continue

@@ -15,11 +15,8 @@ from typing import Any
 
 def install() -> None:
     """Take over ``!`` in this kernel; does nothing outside IPython."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return
-    shell = get_ipython()
+    ipython = sys.modules.get("IPython")  # a kernel has it; a command in a terminal need not wait for its import
+    shell = None if ipython is None else ipython.get_ipython()
     if shell is not None and hasattr(shell, "kernel"):
         take_over(shell)
 

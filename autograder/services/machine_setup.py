@@ -153,7 +153,7 @@ def _apt_has(package: str) -> bool:
 
 def _install_with_playwright(report: Report) -> None:
     report("installing Chromium: playwright install --with-deps chromium")
-    call = [sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"]
+    call = [sys.executable, "-P", "-m", "playwright", "install", "--with-deps", "chromium"]
     done = subprocess.run(call, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode or _playwrights_chromium() is None:
         raise EnvironmentProblem(

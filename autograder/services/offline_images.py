@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO
-
-from docker import DockerClient
+from typing import IO, TYPE_CHECKING
 
 from autograder import paths
 from autograder.errors import CourseError, EnvironmentProblem
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 OFFLINE = paths.DOCKER / "offline"
 OFFLINE_LABEL = "org.course.standin"

@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import threading
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -74,30 +72,9 @@ def _own(pid: int) -> Owner:
     return owner(pid)
 
 
-_master: Owner | None = None
-
-
-def act_for(master: Owner) -> None:
-    """From now on this process starts containers in the name of another one, whose worker it is.
-
-    When that one is gone, this process ends too: an orphan would go on for minutes and keep its containers.
-    """
-    global _master
-    if master in (_master, owner()):
-        return
-    _master = master
-    threading.Thread(target=_end_with, args=(master,), daemon=True).start()
-
-
-def _end_with(master: Owner) -> None:
-    while not master.is_gone:
-        time.sleep(1.0)
-    os._exit(1)
-
-
 def labels(role: str) -> dict[str, str]:
     """Labels of a container that this process starts."""
-    whose = _master or owner()
+    whose = owner()
     return {ROLE_LABEL: role, OWNER_LABEL: whose.name, START_LABEL: whose.start, HOME_LABEL: str(paths.home())}
 
 

@@ -156,7 +156,7 @@ def wheels(machine: str, report: images.Report) -> Path:
     report("fetching the packages of the clouds' emulators (about 25 MB, once)")
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--require-hashes", "--implementation=cp", f"--python-version={PYTHON}"]
     command += [f"--abi={abi}" for abi in (f"cp{PYTHON.replace('.', '')}", "abi3", "none")]
     command += [f"--platform=manylinux{glibc if glibc == '2014' else f'_{glibc}'}_{machine}" for glibc in GLIBC]

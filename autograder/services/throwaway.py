@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import requests
 
-from autograder.services import http, images, orphans
+from autograder.services import engine, http, images, orphans
 from autograder.services.ports import LOOPBACK
 
 PORT = 5000
@@ -60,6 +60,7 @@ class ThrowAwayRegistry:
         testcontainers_config.connection_mode_override = ConnectionMode.docker_host
         try:
             container = DockerContainer(images.REGISTRY)
+            engine.forgiving(container.get_docker_client().client)
         except (DockerException, requests.RequestException, OSError) as error:
             raise ProbeFault(f"the engine does not answer: {http.in_words(error)}") from None
         for name, value in {**SETTINGS, **(environment or {})}.items():

@@ -54,3 +54,14 @@ def test_an_error_that_is_about_no_file_stays_a_traceback(monkeypatch):
     monkeypatch.setattr(cli.course, "main", fail)
     with pytest.raises(ConnectionRefusedError):
         cli.main()
+
+
+def test_commands_of_a_student_start_without_what_only_kernels_and_the_engine_need():
+    """Each costs 50 ms at its import."""
+    program = (
+        "import sys; from autograder.cli import machine, student; from autograder.labs import workspace; "
+        "from autograder.notebook import cards; "
+        "print([m for m in ('docker', 'IPython', 'nbformat', 'nbgrader', 'jupytext') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

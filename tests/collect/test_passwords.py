@@ -72,3 +72,23 @@ def test_a_huge_cost_is_never_computed():
 def test_any_text_is_answered(text):
     facts = passwords.read(text, "ci", "secret")
     assert set(facts) in ({"error"}, {"users"})
+
+
+@pytest.mark.parametrize(
+    "hashed",
+    [
+        "$2y$31$abcdefghijklmnopqrstuu" + "!" * 31,
+        "$2$31$" + "a" * 53,
+        "$2y$31" + "x" * 60,
+        "$1y$13$" + "a" * 53,
+        "$2ß$31$" + "a" * 53,
+    ],
+)
+def test_what_only_looks_like_bcrypt_and_would_be_worked_out_goes_to_no_registry(hashed):
+    facts = passwords.read(f"ci:{hashed}\n", "ci", "secret")
+    assert facts["users"]["ci"]["scheme"] != "bcrypt" and not passwords.harmless(facts)
+
+
+@pytest.mark.parametrize("hashed", ["$apr1$xyz$31abc", "{SHA}abc", "$2y$31$short", "$5$99$" + "a" * 53, "x" * 80])
+def test_what_no_registry_works_out_is_harmless(hashed):
+    assert passwords.harmless(passwords.read(f"ci:{hashed}\n", "ci", "secret"))

@@ -184,3 +184,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert isinstance(safe_yaml.read(text), dict)
     except safe_yaml.Refused as refusal:
         assert str(refusal)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a program that runs already")
+def test_an_expression_that_zizmor_would_write_out_takes_bounded_memory():
+    """It writes constant expressions out, and took 2.4 GiB for this one."""
+    nested = "format('{0}{0}{0}{0}{0}{0}{0}{0}{0}', " * 9 + "'xxxxxxxxxxxxxxxxxxxx'" + ")" * 9
+    found = pipeline_probe._findings(CLEAN.replace("run: echo", "run: echo ${{ " + nested + " }}"))
+    assert [row["rule"] for row in found] == ["unreadable"]

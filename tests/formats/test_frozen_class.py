@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -13,11 +12,11 @@ import sys
 import pytest
 
 from autograder import paths
-from autograder.grading import cases, exports, gradebook, people, regrade, store, workers
+from autograder.grading import cases, exports, gradebook, people, regrade, store, walled
 from autograder.grading.batch import Batch
 from autograder.grading.platforms import canvas, moodle
 from autograder.labs import manifest
-from tests.grading.doubles import LocalRunner
+from tests.grading.doubles import LocalRunner, grade_without_engine
 
 from . import frozen
 
@@ -66,12 +65,7 @@ COPIED = ("cem", "02-names")  # ada's work: needs review
 
 @pytest.fixture
 def no_engine(monkeypatch):
-    @contextlib.contextmanager
-    def ready(self, plan):
-        yield set()
-
-    monkeypatch.setattr(workers, "_kit", Kit())
-    monkeypatch.setattr(Batch, "ready", ready)
+    grade_without_engine(monkeypatch, Kit())
 
 
 def wrong():
@@ -139,7 +133,7 @@ def test_the_lists_are_other_ones(course, monkeypatch):
 
 def test_what_was_graded_and_has_not_changed_is_left_alone(course, monkeypatch):
     """Version 0.1.0 did not say by which rules it judged, so the stored evidence is judged again; nothing is run."""
-    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+    monkeypatch.setattr(walled, "work", lambda *a: pytest.fail("judged from the zip"))
     zips = [file for file in frozen.ZIPS if file.stem != "03-docker-hub-ben"]  # the one that is refused
     kept = []
     for _ in range(2):
@@ -199,8 +193,9 @@ def test_the_zips_are_graded_to_the_same_points_by_the_command_itself(home):
     frozen.unpack(home)
     for part in ("verdicts", "evidence", "submitted", "autograded", "feedback", "source", "release"):
         (home / "class" / part).rename(home / part)
+    zips = str(frozen.FOLDER / "zips")  # not signed, and nothing says any more that they were received before
     done = subprocess.run(
-        [sys.executable, "-m", "autograder.cli", "grade", str(frozen.FOLDER / "zips"), "--json"],
+        [sys.executable, "-m", "autograder.cli", "grade", zips, "--unsigned", zips, "--json"],
         capture_output=True, text=True, encoding="utf-8", cwd=paths.ROOT, env=os.environ, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr  # one is refused

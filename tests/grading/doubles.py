@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from autograder.grading import probe
+import pytest
+
+from autograder.grading import judge, probe, workers
+from autograder.grading.batch import Batch
 from autograder.labs import tasks
 
 
@@ -49,3 +54,28 @@ def kind_probe(name: str) -> KindRegistry:
     """The worker's probes, of which the artificial lab has one."""
     assert name == "round-trip"
     return KindRegistry()
+
+
+class Kit:
+    """A process's tools that need no engine."""
+
+    sandbox: Any = LocalRunner()
+    get_probe = staticmethod(kind_probe)
+
+    def get_sandbox(self) -> Any:
+        return self.sandbox
+
+
+@contextlib.contextmanager
+def ready(self: Batch, plan: object) -> Iterator[None]:
+    """Instead of ``Batch.ready``: there is nothing to bring up and nothing to clean up."""
+    yield
+
+
+def grade_without_engine(patch: pytest.MonkeyPatch, kit: Any = None) -> Any:
+    """Have a class graded in this process without an engine, by ``kit`` or a new :class:`Kit`; gives it back."""
+    kit = kit or Kit()
+    patch.setattr(workers, "_kit", kit)
+    patch.setattr(judge, "PAUSE", 0.0)
+    patch.setattr(Batch, "ready", ready)
+    return kit

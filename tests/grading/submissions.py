@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from autograder.grading.people import Course
-from autograder.labs import release
+from autograder.labs import release, signing
 from autograder.labs.manifest import Lab
 
-from ..evidence.images import Layout, js
+from ..evidence.images import Layout, gzipped, js, tar
 
 KIT = Path(__file__).with_name("kit")
+CODE = b"code"  # the file in the upper layer
+CODE_LAYER = gzipped(tar("app/1", CODE))
 SOLVED = "def double(n):\n    return 2 * n\n"
 
 
@@ -29,6 +31,7 @@ class Student:
     lab: Lab
     written_at: str = "2025-03-01T10:00:00+00:00"
     header: dict[str, Any] = field(default_factory=dict)
+    signs: bool = True
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -47,9 +50,8 @@ class Student:
     def layout(self, owner: str | None = None) -> Layout:
         """The repository's layout: one small image under the personal tag."""
         made = Layout()
-        image = made.image(
-            [b"base of " + self.id.encode(), b"code"], labels={"course.owner": owner or self.parameters["team"]}
-        )
+        labels = {"course.owner": owner or self.parameters["team"]}
+        image = made.built(b"base of " + self.id.encode(), CODE, labels=labels)
         made.tag(self.parameters["tag"], image)
         return made
 
@@ -104,8 +106,16 @@ class Student:
         folder.mkdir(parents=True, exist_ok=True)
         files = self.files() if files is None else files
         target = folder / (name or f"{self.lab.slug}-{self.id}.zip")
-        target.write_bytes(packed({"submission.json": js(self.document(files))} | files))
+        target.write_bytes(packed(self.signed(files)))
         return target
+
+    def signed(self, files: dict[str, bytes]) -> dict[str, bytes]:
+        """The files with submission.json, signed by what this very student was handed out, whomever it names."""
+        header = js(self.document(files))
+        made = {"submission.json": header} | files
+        if self.signs:
+            made["submission.sig"] = signing.sign(self.course.seed(self.id, self.lab.slug), header)
+        return made
 
 
 def packed(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

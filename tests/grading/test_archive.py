@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import struct
+import time
 import zipfile
 import zlib
 
@@ -189,3 +190,39 @@ def test_random_bytes_and_random_damage_never_raise_anything_else(junk, at, valu
                     made.read(name, 1 << 20)
         except Refused:
             pass
+
+
+# -- the directory, before anything reads it -------------------------------------------------------------------------
+
+
+def with_directory(entries: int, told: int, zip64: bool = False) -> bytes:
+    """A zip of nothing but a directory, whose end tells another number of entries."""
+    one = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"x"
+    directory = one * entries
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, told, told, len(directory), 0, 0)
+    if not zip64:
+        return directory + end
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, told, told, len(directory), 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, len(directory), 1)
+    none = (1 << 16) - 1, (1 << 16) - 1, (1 << 32) - 1, (1 << 32) - 1
+    return directory + record + locator + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *none, 0)
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+@pytest.mark.parametrize(("entries", "words"), [(60_000, "holds 60000 files"), (500_000, "directory of the zip has")])
+def test_a_long_directory_is_refused_before_it_is_read(entries, words, zip64, tmp_path):
+    content = with_directory(entries, 1, zip64)
+    began = time.process_time()
+    with pytest.raises(Refused, match=words):
+        Archive(io.BytesIO(content))
+    file = tmp_path / "x.zip"
+    file.write_bytes(content)
+    with pytest.raises(Refused, match=words):
+        archive.check_directory(file)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x05\x06", b"x" * 100, b"PK\x05\x06" + bytes(18)])
+def test_what_has_no_directory_is_left_to_whoever_opens_it(content, tmp_path):
+    archive.check_directory(io.BytesIO(content))
+    archive.check_directory(tmp_path / "missing.zip")

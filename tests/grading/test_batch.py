@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import zipfile
@@ -23,7 +22,7 @@ from autograder.grading import (
     report,
     rules,
     store,
-    workers,
+    walled,
 )
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
@@ -34,31 +33,13 @@ from autograder.grading.verdict_file import Mark
 from autograder.labs import manifest
 from autograder.services import installation
 
-from .doubles import LocalRunner, kind_probe
+from .doubles import LocalRunner, grade_without_engine
 from .submissions import Student, packed
-
-
-class Kit:
-    """A worker's tools that need no engine."""
-
-    sandbox = LocalRunner()
-    get_probe = staticmethod(kind_probe)
-
-    def get_sandbox(self):
-        return self.sandbox
 
 
 @pytest.fixture(autouse=True)
 def no_engine(monkeypatch):
-    kit = Kit()
-    monkeypatch.setattr(workers, "_kit", kit)
-    monkeypatch.setattr(judge, "PAUSE", 0.0)
-
-    @contextlib.contextmanager
-    def engine(self, plan):
-        yield set()
-
-    monkeypatch.setattr(Batch, "ready", engine)
+    kit = grade_without_engine(monkeypatch)
     return kit
 
 
@@ -100,7 +81,7 @@ def test_a_class_is_graded_and_kept(course, ada, ben, box):
 def test_what_is_graded_and_unchanged_is_left_alone(course, ada, box, monkeypatch):
     ada.zip(box)
     grade(course, box)
-    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged again"))
+    monkeypatch.setattr(walled, "work", lambda *a: pytest.fail("judged again"))
     assert grade(course, box)["ada", "unchanged"].score == 5.5
     monkeypatch.undo()
 
@@ -125,7 +106,7 @@ def test_whatever_a_verdict_rests_on_makes_it_anew(course, ada, box, monkeypatch
 @pytest.fixture
 def nothing_is_run(monkeypatch):
     """From here on no submission may be judged from its zip."""
-    return lambda: monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+    return lambda: monkeypatch.setattr(walled, "work", lambda *a: pytest.fail("judged from the zip"))
 
 
 def test_another_version_of_the_kit_alone_grades_nothing_anew(course, ada, box, monkeypatch, nothing_is_run):
@@ -183,7 +164,7 @@ def test_a_verdict_keeps_the_rules_that_judged_it_though_they_changed_before_it_
 ):
     """As on a cluster, or where an instructor corrects a check while a class is graded."""
     ada.zip(box)
-    lab, work = ada.lab, workers.work
+    lab, work = ada.lab, walled.work
     judged_by = rules.fingerprint(lab)
 
     def judged_before_the_change(*given):
@@ -192,7 +173,7 @@ def test_a_verdict_keeps_the_rules_that_judged_it_though_they_changed_before_it_
         module.write_text(f"{module.read_text()}\n# a remark\n")
         return done
 
-    monkeypatch.setattr(workers, "work", judged_before_the_change)
+    monkeypatch.setattr(walled, "work", judged_before_the_change)
     grade(course, box)
     assert store.read("ada", "90-tiny").judged_by == judged_by != rules.fingerprint(lab)
 
@@ -224,7 +205,7 @@ def test_an_error_of_the_lab_in_judging_again_costs_nobody_else_anything(course,
 
 def test_each_zip_is_hashed_once_and_its_header_read_once(course, ada, ben, box, monkeypatch):
     hashed, headers = [], []
-    sha256_of, header_of = judge.sha256_of, intake.header_of
+    sha256_of, header_bytes = judge.sha256_of, intake.header_bytes
 
     def counted(file):
         hashed.append(file)
@@ -232,7 +213,7 @@ def test_each_zip_is_hashed_once_and_its_header_read_once(course, ada, ben, box,
 
     for module in (judge, batch):
         monkeypatch.setattr(module, "sha256_of", counted)
-    monkeypatch.setattr(intake, "header_of", lambda archive: headers.append(1) or header_of(archive))
+    monkeypatch.setattr(intake, "header_bytes", lambda archive: headers.append(1) or header_bytes(archive))
     ada.zip(box)
     ben.zip(box)
     grade(course, box)
@@ -531,8 +512,9 @@ def test_bad_zips_are_named_and_cost_nobody_else_anything(course, ada, ben, box)
 
 def test_the_work_of_another_is_reported_with_its_owner(course, ada, ben, box):
     ben.header = {"student": "ada"}
-    ben.zip(box, name="90-tiny-ada.zip")
-    row = grade(course, box)["ada", "graded"]
+    file = ben.zip(box, name="90-tiny-ada.zip")
+    assert "Its signature does not fit" in grade(course, box)["ada", "refused"].remarks[0]
+    row = grade(course, box, unsigned=[file])["ada", "graded"]  # the instructor knows better, and sees whose it is
     assert row.score == 2.5 and "This is the work of ben, not of ada" in row.remarks[0]
     assert store.read("ada", "90-tiny").identity.owner == "ben"
 
@@ -567,19 +549,19 @@ def test_an_error_of_the_grader_never_replaces_a_verdict(course, ada, box, no_en
 def test_a_run_that_was_interrupted_goes_on_where_it_stopped(course, lab, box, monkeypatch):
     for id in ("ada", "ben", "cleo"):
         Student(id, course, lab).zip(box)
-    real, judged = workers.work, []
+    real, judged = walled.work, []
 
-    def work(unit, course_):
+    def work(unit, *given):
         if len(judged) == 2:
             raise KeyboardInterrupt
         judged.append(unit.student)
-        return real(unit, course_)
+        return real(unit, *given)
 
-    monkeypatch.setattr(workers, "work", work)
+    monkeypatch.setattr(walled, "work", work)
     with pytest.raises(KeyboardInterrupt):
         grade(course, box)
     assert judged == ["ada", "ben"] and store.read("ben", "90-tiny").score == 5.5
-    monkeypatch.setattr(workers, "work", real)
+    monkeypatch.setattr(walled, "work", real)
     rows = grade(course, box)
     assert set(rows) == {("ada", "unchanged"), ("ben", "unchanged"), ("cleo", "graded")}
 
@@ -604,7 +586,8 @@ def test_another_key_makes_other_verdicts(course, ada, box):
     people.register([Person("ada")], "test-course")
     fresh = people.load()
     assert not store.is_current(store.read("ada", "90-tiny"), "", ada.lab, fresh)
-    row = grade(fresh, box)["ada", "graded"]
+    assert "Its signature does not fit" in grade(fresh, box)["ada", "refused"].remarks[0]
+    row = grade(fresh, box, unsigned=[box])["ada", "graded"]
     assert row.score == 0.5 + 2  # names of the old key are nobody's now
 
 
@@ -641,3 +624,24 @@ def test_rows_become_a_table_and_json(course, ada, box, capsys):
     assert "broken.zip" in said and "1 graded, 1 refused." in said
     listed = report.as_json(rows)
     assert json.loads(json.dumps(listed))[0]["score"] == 5.5 and listed[1]["status"] == "refused"
+
+
+def test_of_work_that_is_refused_again_and_again_only_the_newest_is_read(course, ada, ben, box, monkeypatch):
+    """One student's many zips must not hold up the class; and an honest one among them is not refused by the others."""
+    monkeypatch.setattr(walled, "MAX_REFUSED", 3)
+    for number in range(6):
+        ada.zip(box / str(number), ada.files() | {f"files/n{number}": b"x"})
+    ben.zip(box)
+    refused = []
+
+    def refuse(progress, candidate, course_):
+        if "ben" in candidate.name:
+            return real(progress, candidate, course_)
+        refused.append(candidate.name)
+        return judge.Outcome(candidate.name, candidate.sha256, "refused", candidate.header, ["It is too much."])
+
+    real = walled.judge_one
+    monkeypatch.setattr(walled, "judge_one", refuse)
+    rows = grade(course, box)
+    assert len(refused) == 3 and rows["ben", "graded"].score == 5.5
+    assert any("3 older ones of this student were not read" in remark for remark in rows["ada", "refused"].remarks)

@@ -7,7 +7,6 @@ compared with the report of `grade`, the exports, nbgrader's own commands and fo
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -24,12 +23,11 @@ from traitlets.config import Config
 
 from autograder import paths
 from autograder.cli import instructor
-from autograder.grading import judge, lateness, people, released, store, workers
+from autograder.grading import lateness, people, released, store
 from autograder.grading.after_penalty import AfterPenalty
-from autograder.grading.batch import Batch
 from autograder.grading.people import Person
 
-from .doubles import LocalRunner, kind_probe
+from .doubles import grade_without_engine
 from .submissions import Student, packed
 
 pytestmark = pytest.mark.slow  # nbgrader takes seconds
@@ -151,30 +149,13 @@ CLASS = [
 BY_ID = {one.id: one for one in CLASS}
 
 
-class Kit:
-    """A worker's tools that need no engine."""
-
-    sandbox = LocalRunner()
-    get_probe = staticmethod(kind_probe)
-
-    def get_sandbox(self):
-        return self.sandbox
-
-
 @pytest.fixture
 def thirty(course, lab, monkeypatch):
     """The class, registered, with its deadlines; nothing is handed in yet."""
     assert len(CLASS) == 30
     people.register([Person(one.id, one.id.replace("-", " ").title()) for one in CLASS])
     (paths.classroom() / lateness.FILE).write_text(DEADLINES, encoding="utf-8")
-    monkeypatch.setattr(workers, "_kit", Kit())
-    monkeypatch.setattr(judge, "PAUSE", 0.0)
-
-    @contextlib.contextmanager
-    def engine(self, plan):
-        yield set()
-
-    monkeypatch.setattr(Batch, "ready", engine)
+    grade_without_engine(monkeypatch)
     return people.load()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 from nbgrader.api import Gradebook
+from rich.console import Console
 
 from autograder import paths
 from autograder.cli import instructor
@@ -43,6 +45,7 @@ from autograder.grading.receipts import Receipt
 from autograder.labs import manifest, release
 from autograder.services import installation
 
+from ..evidence.images import Layout
 from .doubles import LocalRunner, kind_probe
 from .submissions import Student
 
@@ -496,6 +499,56 @@ def test_somebody_elses_work_is_final_only_when_a_person_has_settled_each_part(c
     store.write(document.model_copy(update={"identity": other}))
     gradebook.sync(course)
     assert exported()["ada", "90-tiny"].remark.startswith("Also holds what belongs to ben.")
+    assert exported()["ada", "90-tiny"].status == "graded", "a person has settled every part"
+    [row] = exports.reviewed([report.row_of(store.read("ada", "90-tiny"), "graded")], course)
+    assert not row.needs_review
+
+
+def test_evidence_that_looks_written_by_hand_costs_nothing_and_a_person_looks(course, ada, ben, grade):
+    """An honest neighbour of the same class is not touched by it."""
+    made = Layout()
+    made.tag(ada.parameters["tag"], made.image([b"base", b"code"], labels={"course.owner": ada.parameters["team"]}))
+    document = grade(ada, ada.files(layout=made))
+    neighbour = grade(ben)
+    gradebook.sync(course)
+    for student in ("ada", "ben"):
+        give(student, "why", manual_score=1.0, needs_manual_grade=False)
+    entry = exported()["ada", "90-tiny"]
+    assert (document.score, entry.score, entry.status, entry.on_student_machine) == (5.5, 6.5, "needs review", 2.5)
+    assert "Evidence looks written by hand: registry/" in entry.remark and "has labels and no history" in entry.remark
+    row = row_after_the_run(course, document)
+    assert row.is_open and report.status(row)[0] == "needs review" and "written by hand" in row.remarks[0]
+    page = (paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8")
+    assert "written by hand" not in page  # whether it is one, a person says
+    assert "Seen by your machine." in page and "Seen by the grader." in page
+    other = exported()["ben", "90-tiny"]
+    assert (neighbour.leads, other.status, other.score) == ((), "graded", 6.5)
+    for check in ("pushed", "engine"):  # what passed by what the machine reported; the rest the grader ran
+        give("ada", check, manual_score=0.0, needs_manual_grade=False)
+    gradebook.sync(course)
+    entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
+    assert (entry.score, entry.status) == (4.0, "graded") and not row.is_open
+
+
+def test_a_verdict_of_an_earlier_kit_learns_its_witness_and_nothing_else(course, ada, grade):
+    document = grade(ada)
+    bare = tuple(verdict.model_copy(update={"witness": None}) for verdict in document.verdicts)
+    old = document.model_copy(update={"verdicts": bare, "graded_at": "2026-01-01T00:00:00+00:00", "judged_by": None})
+    store.write(old)
+    assert b"witness" not in store.verdict_file("ada", "90-tiny").read_bytes()
+    assert store.read("ada", "90-tiny").on_student(course.lab("90-tiny")) == 2.5  # as the checks say now
+    [row] = regrade.run(regrade.candidates([], [], course), course, lambda row: None)
+    fresh = store.read("ada", "90-tiny")
+    assert row.remarks[0] == "No change." and fresh.graded_at == old.graded_at and fresh.score == old.score
+    assert {v.check: v.witness for v in fresh.verdicts} == {
+        "pushed": "student", "round-trip": "grader", "double": "grader", "engine": "student"}  # fmt: skip
+
+
+def test_the_table_says_how_many_points_rest_on_the_students_machines(course, ada, ben, grade):
+    console = Console(width=400, record=True, file=io.StringIO())
+    report.show(console, [report.row_of(grade(student), "graded") for student in (ada, ben)])
+    said = " ".join(console.export_text().split())
+    assert "5 of 11 points rest on evidence that was collected on the students' own machines." in said
 
 
 def test_a_person_settles_what_the_grader_could_not_judge(course, ada, grade):

@@ -17,8 +17,8 @@ from autograder.grading.archive import Archive
 from autograder.grading.problems import Refused
 from autograder.oci.manifests import digest_of
 
-from ..evidence.images import js
-from .submissions import packed
+from ..evidence.images import gzipped, js, tar
+from .submissions import CODE_LAYER, packed
 
 
 def read(student, files=None, /, **header):
@@ -76,7 +76,7 @@ def test_what_an_older_kit_left_out_is_listed_and_no_problem(ada):
     """The rescan says then that the submission has to be written anew."""
     files = ada.files()
     repository = ada.parameters["repository"]
-    [layer] = [name for name in files if files[name] == b"base of ada"]
+    [layer] = [name for name in files if files[name] == gzipped(tar("app/0", b"base of ada"))]
     del files[layer]
     digest = "sha256:" + layer.rpartition("/")[2]
     service = json.loads(files["evidence/registry.json"])
@@ -125,7 +125,7 @@ def test_a_missing_part_is_named_and_the_rest_is_read(ada, gone, says):
     del files[gone]
     found = read(ada, files, files=whole)
     assert any(says in problem for problem in found.problems)
-    assert any(problem == f"Listed in submission.json but missing: {gone}." for problem in found.problems)
+    assert any(problem.startswith(f"Listed in submission.json but missing: {gone}. Ask") for problem in found.problems)
     assert len(found.problems) == 2
 
 
@@ -157,16 +157,83 @@ def test_the_number_of_the_recorded_answers_is_no_answer(ada):
 def test_a_file_that_was_changed_afterwards_is_named(ada):
     files = ada.files()
     found = read(ada, files | {"files/settings.txt": b"colour = red\n"}, files=ada.document(files)["files"])
-    assert found.problems == ("Changed after `python3 course.py submit` wrote the zip: files/settings.txt.",)
-
-
-def test_files_that_do_not_belong_are_noted_and_ignored(ada):
-    whole = ada.document(ada.files())["files"]
-    found = read(ada, ada.files() | {"verdict.json": b'{"score": 100}', "files/other.txt": b"x"}, files=whole)
-    assert found.notes == (
-        "Not listed in submission.json, so not written by `python3 course.py submit`: files/other.txt, verdict.json.",
+    assert found.problems == (
+        "Changed after `python3 course.py submit` wrote the zip, so it counts as missing: files/settings.txt. Ask the "
+        "student for the zip as `python3 course.py submit` writes it.",
+        "The file settings.txt is missing.",
     )
-    assert set(found.files) == {"settings.txt"} and not found.problems
+    assert found.files == {} and found.notebook and found.answers, "it costs what rests on it, and nothing else"
+
+
+def parts(found):
+    repositories = found.services["registry"].repositories
+    return {
+        "notebook": found.notebook,
+        "answers": found.answers,
+        "repositories": repositories,
+        "journal": found.journal,
+        "files": found.files,
+        "manifests": [digest for one in repositories.values() for digest in one.manifests],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "costs"),
+    [
+        ("notebook.ipynb", "notebook"),
+        ("answers.json", "answers"),
+        ("evidence/registry.json", "repositories"),
+        ("evidence/journal.json", "journal"),
+        ("files/settings.txt", "files"),
+        ("index.json", "manifests"),
+        ("blobs", "manifests"),
+    ],
+)
+@pytest.mark.parametrize("how", ["changed", "not listed", "listed with a hash in capitals", "a blank more"])
+def test_what_is_not_as_it_is_listed_counts_as_missing(ada, name, costs, how):
+    """Of valid content, too: else a signed list would be worth nothing."""
+    files = ada.files()
+    line = {"number": 1, "when": "2026-01-01T00:00:00Z", "service": "registry", "who": "ada", "what": "push"}
+    files["evidence/journal.json"] = js([line | {"repository": "a", "tag": "", "digest": "", "detail": {}}])
+    assert all(parts(read(ada, files)).values())
+    if name == "blobs":
+        name = next(n for n in files if n.endswith(ada.layout().entries[0]["digest"].removeprefix("sha256:")))
+    name = next(n for n in files if n.endswith(name))
+    listed = ada.document(files)["files"]
+    if how == "changed":
+        listed[name] = "0" * 64
+    elif how == "not listed":
+        del listed[name]
+    elif how == "a blank more":
+        files[name] += b" "
+    else:
+        listed[name] = listed[name].upper()
+    found = read(ada, files, files=listed)
+    gone = {"repositories", "manifests"} if costs == "repositories" else {costs}
+    assert {part for part, held in parts(found).items() if not held} == gone
+    said = " ".join(found.problems)
+    assert name.rpartition("/")[2] in said and ("Ask the student for the zip" in said or "submits again" in said)
+
+
+def test_files_that_do_not_belong_are_named_and_not_read(ada, monkeypatch):
+    whole = ada.document(ada.files())["files"]
+    opened = []
+    monkeypatch.setattr(Archive, "open", lambda self, name, open=Archive.open: opened.append(name) or open(self, name))
+    found = read(ada, ada.files() | {"verdict.json": b'{"score": 100}', "files/other.txt": b"x"}, files=whole)
+    assert found.problems == (
+        "Not listed in submission.json, so not written by `python3 course.py submit` and not read: files/other.txt, "
+        "verdict.json. What belongs to the work, the student puts where the lab says, and submits again.",
+    )
+    assert set(found.files) == {"settings.txt"} and not found.notes
+    assert not {"verdict.json", "files/other.txt"} & set(opened) and "files/settings.txt" in opened
+
+
+def test_a_blob_is_read_once(ada, monkeypatch):
+    opened = []
+    monkeypatch.setattr(Archive, "open", lambda self, name, open=Archive.open: opened.append(name) or open(self, name))
+    read(ada)
+    blobs = [name for name in opened if "/blobs/" in name]
+    assert len(blobs) == len(set(blobs)) == 4  # manifest, config, two layers
 
 
 def test_a_tampered_blob_is_named(ada):
@@ -180,7 +247,7 @@ def test_the_layer_policy_is_the_labs_own_whatever_the_submission_says(ada):
     files = ada.files()
     document = json.loads(files["evidence/registry.json"])
     name = ada.parameters["repository"]
-    layers = [n for n, content in files.items() if content == b"code"]
+    layers = [n for n, content in files.items() if content == CODE_LAYER]
     document["repositories"][name]["layers"] = "none"
     for layer in layers:
         del files[layer]

@@ -15,7 +15,7 @@ from autograder.services.throwaway import ProbeFault
 
 from ..evidence.images import Layout
 from .doubles import KindRegistry, LocalRunner, kind_probe
-from .submissions import packed
+from .submissions import CODE_LAYER, packed
 
 WHOLE = {"pushed": 2, "round-trip": 1, "double": 2, "engine": 0.5}
 
@@ -102,7 +102,7 @@ def test_a_copied_image_is_not_ones_own(ada, ben, tools, tmp_path):
 
 def test_an_incomplete_snapshot_is_not_probed(ada, tools, tmp_path):
     files = ada.files()
-    for name in [name for name, content in files.items() if content == b"code"]:
+    for name in [name for name, content in files.items() if content == CODE_LAYER]:
         del files[name]
     outcome = judge.judge("x", ada.zip(tmp_path, files), tools)
     assert points(outcome) == WHOLE | {"round-trip": 0} and "missing-layer" in " ".join(outcome.problems)

@@ -42,16 +42,6 @@ RIGHT = "def double(n):\n    return n + n\n"
 
 
 @pytest.fixture
-def kit(kit):
-    """The check of the code task names its task, as those of the kit's labs do."""
-    toml = kit / "labs" / SLUG / "lab.toml"
-    toml.write_text(toml.read_text().replace('id = "double"\n', 'id = "double"\ntasks = ["double"]\n'))
-    manifest._load.cache_clear()
-    yield kit
-    manifest._load.cache_clear()
-
-
-@pytest.fixture
 def submit(course, lab, ada, tmp_path):
     """Hand in and judge, without the gradebook."""
     tools = Tools(course, sandbox=LocalRunner, probe=kind_probe)

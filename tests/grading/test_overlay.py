@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 from autograder import paths
 from autograder.cli.student import status
 from autograder.errors import CourseError
-from autograder.grading import exports, gradebook, judge, people, platforms, regrade, released, store, workers
+from autograder.grading import exports, gradebook, judge, people, platforms, regrade, released, store, walled
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
@@ -85,7 +85,7 @@ def test_a_change_of_points_judges_stored_evidence_again(course, change, ada, tm
         yield set()
 
     monkeypatch.setattr(Batch, "ready", ready)
-    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+    monkeypatch.setattr(walled, "work", lambda *a: pytest.fail("judged from the zip"))
     [row] = Batch(change(""), jobs=1).run([tmp_path / "zips"], lambda plan: None, lambda row: None)
     assert row.status == "graded" and (row.score, row.max_score) == (5.5, 7)  # `grade` notices the change as well
 

@@ -12,19 +12,31 @@ import pytest
 from click.testing import CliRunner
 
 from autograder import __version__, paths
-from autograder.benchmarks import workers_ended
 from autograder.checks.api import Verdict, checks_of
 from autograder.cli import instructor
 from autograder.errors import EnvironmentProblem
 from autograder.grading import by_hand as kept
-from autograder.grading import exports, gradebook, journal, judge, people, probes, regrade, rules, store, workers
+from autograder.grading import (
+    exports,
+    gradebook,
+    journal,
+    judge,
+    people,
+    probes,
+    regrade,
+    rules,
+    store,
+    walled,
+    walls,
+    workers,
+)
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
 from autograder.services.throwaway import ProbeFault
 from tests.formats import frozen
 
-from .doubles import LocalRunner, kind_probe
+from .doubles import LocalRunner, grade_without_engine, kind_probe
 from .submissions import SOLVED
 
 LAB = "90-tiny"
@@ -400,20 +412,7 @@ def test_there_and_back_and_there_again_are_three_changes(course, ada, grade, re
 @pytest.fixture
 def graded(course, tmp_path, monkeypatch):
     """Grade the folder of zips without an engine."""
-    import contextlib
-
-    class Kit:
-        get_probe = staticmethod(kind_probe)
-
-        def get_sandbox(self):
-            return LocalRunner()
-
-    @contextlib.contextmanager
-    def ready(self, plan):
-        yield set()
-
-    monkeypatch.setattr(workers, "_kit", Kit())
-    monkeypatch.setattr(Batch, "ready", ready)
+    grade_without_engine(monkeypatch)
 
     def run_(force=False):
         work = Batch(course, jobs=1, force=force)
@@ -454,20 +453,20 @@ def test_what_other_rules_judged_is_named_and_not_kept(course, ada, ben, tmp_pat
     graded()
     before = store.read("ada", LAB)
     ben.zip(tmp_path / "zips")
-    work = workers.work
+    work = walled.work
 
-    def elsewhere(unit, course_):
-        owner, outcomes = work(unit, course_)
+    def elsewhere(*given):
+        outcomes = work(*given)
         for outcome in outcomes:
             outcome.judged_by, outcome.place = "0" * 16, "process 7 on other-host"
-        return owner, outcomes
+        return outcomes
 
-    monkeypatch.setattr(workers, "work", elsewhere)
+    monkeypatch.setattr(walled, "work", elsewhere)
     rows = {row.student: row for row in graded(force=True)}
     assert {row.status for row in rows.values()} == {"not_graded"}
     assert "process 7 on other-host has the rules 0000000000000000" in rows["ben"].remarks[-1]
     assert store.read("ada", LAB) == before and store.read("ben", LAB).score is None
-    monkeypatch.setattr(workers, "work", work)
+    monkeypatch.setattr(walled, "work", work)
     assert {row.status for row in graded()} == {"unchanged", "graded"}
 
 
@@ -580,11 +579,11 @@ def test_of_the_old_class_nothing_would_change(old_class):
     assert made.is_empty and made.lines() == [] and made.judged == 17
 
 
+@pytest.mark.walls
 @pytest.mark.slow  # processes
 def test_the_command_says_and_changes_nothing_of_the_old_class(old_class):
     before = everything(paths.classroom())
-    with workers_ended():
-        done = command("--dry-run")
+    done = command("--dry-run")
     assert (done.exit_code, done.stdout) == (0, "") and "17 judged" in done.stderr
     assert everything(paths.classroom()) == before
 
@@ -607,6 +606,7 @@ def test_of_the_old_class_exactly_what_a_corrected_check_changes_is_said(old_cla
 # -- worker processes ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.walls
 @pytest.mark.slow  # processes
 def test_a_check_that_takes_its_process_down_costs_only_its_row(course, ada, ben, grade, kit):
     grade(ada)
@@ -620,52 +620,60 @@ def test_a_check_that_takes_its_process_down_costs_only_its_row(course, ada, ben
         )
     )
     before = store.read("ben", LAB)
-    with workers_ended():
-        rows = {row.student: row for row in run(course, jobs=2)}
-    assert rows["ben"].is_open and "process that judged it ended" in rows["ben"].remarks[0]
+    rows = {row.student: row for row in run(course, jobs=2)}
+    assert rows["ben"].is_open and "ended by itself while a check judged it (exit status 9)" in rows["ben"].remarks[0]
     assert "regrade 90-tiny --student ben" in rows["ben"].remarks[0] and store.read("ben", LAB) == before
     assert rows["ada"].score == 5 and [change.student for change in told()] == ["ada"]
 
 
+@pytest.mark.walls
 @pytest.mark.slow  # processes
-def test_a_worker_with_other_checks_is_found_out(course, ada, grade, kit, lab):
+def test_a_process_with_other_checks_is_found_out(course, ada, grade, kit, lab):
     """Its files were changed after it had loaded them."""
     grade(ada)
     module = kit / "checks/tiny/checks.py"
-    with workers_ended():
-        [row] = run(course, jobs=2)
-        assert row.status == "graded"
+    document = store.read("ada", LAB)
+    with walls.Crew() as crew:
+        [one] = regrade.judged([document], course, crew=crew)
+        assert one.fresh.status == "graded"
         module.write_text(module.read_text().replace("if e.engine is None:", "if e.engine is not None:"))
-        before = store.read("ada", LAB)
-        for _ in range(4):  # whichever worker it meets: one that has loaded nothing yet may judge it
-            [row] = run(course, jobs=2)
-            assert row.score == 5 or "other checks than this kit's" in row.remarks[0]
-            assert store.read("ada", LAB) == before or store.read("ada", LAB).judged_by == rules.fingerprint(lab)
+        [one] = regrade.judged([document], course, crew=crew)
+        assert one.fresh is None and "other checks than this kit's" in one.remarks[0]
+    [row] = run(course)
+    assert row.score == 5 and store.read("ada", LAB).judged_by == rules.fingerprint(lab)
 
 
 @pytest.mark.slow  # a cluster
-def test_a_cluster_whose_worker_has_other_checks_grades_nothing(course, ada, kit, tmp_path, monkeypatch):
-    from distributed import LocalCluster
+def test_a_worker_of_a_cluster_judges_by_the_checks_as_they_are_now(course, ada, kit, tmp_path):
+    """It has loaded them before they were changed; the child in which it judges has not."""
+    from distributed import Client, LocalCluster
 
     ada.zip(tmp_path / "zips")
     with LocalCluster(
         n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, processes=True
     ) as cluster:
         address = cluster.scheduler_address
-        with batch_client(address) as client:
-            client.run(workers.rules_by_lab, course, [LAB])  # it has loaded them
-            module = kit / "checks/tiny/checks.py"
-            module.write_text(f"{module.read_text()}\n# a remark\n")
-            with pytest.raises(EnvironmentProblem) as caught:
-                Batch(course, jobs=1, scheduler=address).run([tmp_path / "zips"], lambda plan: None, lambda row: None)
-    assert "has other ones of 90-tiny" in caught.value.found and "start their workers anew" in caught.value.next_step
-    assert list(store.every()) == []
+        with Client(address, set_as_default=False) as client:
+            client.run(workers.rules_by_lab, course, [LAB])
+        module = kit / "checks/tiny/checks.py"
+        module.write_text(f"{module.read_text()}\n# a remark\n")
+        Batch(course, jobs=1, scheduler=address).run([tmp_path / "zips"], lambda plan: None, lambda row: None)
+    [document] = store.every()
+    assert document.judged_by == rules.fingerprint(ada.lab)
 
 
-def batch_client(address):
-    from distributed import Client
+class Elsewhere:
+    """A cluster of one worker, with another kit."""
 
-    return Client(address, set_as_default=False)
+    def run(self, function, *given, **more):
+        return {"tcp://other-host:1": {LAB: "0" * 16}}
+
+
+def test_a_cluster_whose_worker_has_other_checks_grades_nothing(course):
+    with pytest.raises(EnvironmentProblem) as caught:
+        Batch(course, jobs=1)._compare_rules(Elsewhere(), [LAB])
+    assert "tcp://other-host:1 has other ones of 90-tiny" in caught.value.found
+    assert "start their workers anew" in caught.value.next_step
 
 
 # -- the gradebook, while a verdict is out of date -------------------------------------------------------------------

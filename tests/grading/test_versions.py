@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
@@ -27,6 +26,7 @@ from autograder.grading import (
     rules,
     sandbox,
     store,
+    walled,
     workers,
 )
 from autograder.grading.batch import Batch
@@ -36,7 +36,7 @@ from autograder.labs import manifest, release, students, versions, workspace
 from autograder.services import engine, orphans
 
 from ..formats import frozen
-from .doubles import LocalRunner, kind_probe
+from .doubles import LocalRunner, grade_without_engine, kind_probe
 from .submissions import Student
 
 READY = Batch.ready
@@ -50,24 +50,9 @@ class Engine:
         pass
 
 
-class Kit:
-    """A worker's tools that need no engine."""
-
-    sandbox = LocalRunner()
-    get_probe = staticmethod(kind_probe)
-
-    def get_sandbox(self):
-        return self.sandbox
-
-
 @pytest.fixture(autouse=True)
 def no_engine(monkeypatch):
-    @contextlib.contextmanager
-    def ready(self, plan):
-        yield set()
-
-    monkeypatch.setattr(workers, "_kit", Kit())
-    monkeypatch.setattr(Batch, "ready", ready)
+    grade_without_engine(monkeypatch)
 
 
 @pytest.fixture
@@ -195,7 +180,7 @@ def test_an_upgrade_changes_no_points_and_runs_nothing(course, ada, box, upgrade
     before = grade(course, box)["ada"]
     kept = store.read("ada", "90-tiny")
     upgrade()
-    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+    monkeypatch.setattr(walled, "work", lambda *a: pytest.fail("judged from the zip"))
     course = people.load()
     row = grade(course, box)["ada"]
     assert (row.status, row.score, row.max_score) == ("unchanged", before.score, V1)
@@ -391,7 +376,7 @@ def test_other_lists_of_hidden_cases_change_no_verdict(course, ada, box, kit, mo
     before = grade(course, box)["ada"]
     evidence = store.evidence_of(store.read("ada", "90-tiny"))
     edit(kit / "solutions/90-tiny/hidden.py", ("7_000_000", "8_000_000"))
-    monkeypatch.setattr(workers, "work", lambda *a: pytest.fail("judged from the zip"))
+    monkeypatch.setattr(walled, "work", lambda *a: pytest.fail("judged from the zip"))
     row = grade(course, box)["ada"]
     assert (row.status, row.score) == ("unchanged", before.score)
     assert store.evidence_of(store.read("ada", "90-tiny")) == evidence

@@ -66,6 +66,20 @@ def test_a_lab_whose_files_cannot_be_made_keeps_no_other_back(kit, monkeypatch):
     assert not mine("01-one").exists() and mine("02-two/thing/Dockerfile").is_file()
 
 
+def test_what_cannot_be_made_for_one_lab_is_not_tried_for_the_next(kit, monkeypatch):
+    """Without a network pip needs half a minute to say so, and two labs get the same wheels."""
+    tried = []
+
+    def fail(source):
+        tried.append(source.name)
+        raise EnvironmentProblem(expected="x", found="no wheels", next_step="Connect.")
+
+    monkeypatch.setattr(workspace, "_made", fail)
+    said = [f"{slug} is not ready: no wheels. Connect." for slug in ("01-one", "02-two")]
+    assert workspace.prepare() == said and tried == ["thing"]
+    assert workspace.prepare() == said and tried == ["thing"] * 2, "the next start tries again"
+
+
 def test_everything_but_the_manifest_is_copied(kit):
     assert workspace.prepare() == []
     files = sorted(f.relative_to(paths.work()).as_posix() for f in mine("01-one").rglob("*") if f.is_file())

@@ -123,3 +123,11 @@ def test_containers_are_measured_as_the_engine_counts(engine, command, seconds, 
     finally:
         made.remove(force=True, v=True)
     assert bounded.container_seconds(engine, made.id) == 0.0, "gone"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a program that runs already")
+def test_memory_is_bounded_by_an_error_of_the_program_itself():
+    words = [sys.executable, "-c", "import time; time.sleep(0.2); a = b'x' * (1 << 30); print(len(a))"]
+    done = bounded.run(words, 30, memory=600 << 20)
+    assert done.returncode != 0 and b"MemoryError" in done.stderr
+    assert bounded.run([sys.executable, "-c", "print(1)"], 30, memory=600 << 20).stdout.strip() == b"1"

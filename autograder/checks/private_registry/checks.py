@@ -14,6 +14,7 @@ from autograder.checks.private_registry.data import ASKED, BREAKS, BROKEN, REFUS
 from autograder.checks.shared import garbage_collection
 from autograder.checks.shared.images import image, listed
 from autograder.checks.shared.seeded_random import SeededRandom
+from autograder.domain import instants
 from autograder.evidence.model import Evidence, Repository
 from autograder.oci.manifests import ImageManifest
 
@@ -338,11 +339,8 @@ def _other_names(names: list[str], own: dict[str, Any], host: str) -> tuple[str,
 
 def _moment(text: str) -> datetime | None:
     """When the evidence was taken; None for a submission that does not say it usably."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
+    moment = instants.read(text)
+    return moment if moment is not None and moment.tzinfo else None
 
 
 def _no_plain_secret(e: Evidence, user: str, password: str) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-from autograder.checks.api import Failure, NotGraded, check, expecting, require_answer, require_cases
+from autograder.checks.api import Failure, check, expecting, require_answer, require_cases
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.scanning.cases import visible
 from autograder.checks.shared.images import image, listed
 from autograder.checks.shared.pointers import images_of
 from autograder.checks.shared.scanned import Finding, Scanned, scanned
 from autograder.checks.shared.seeded_random import SeededRandom
-from autograder.domain import advisories
+from autograder.domain import advisories, instants
 from autograder.domain.advisories import gate as gates
 from autograder.domain.advisories.wheels import choices
 from autograder.evidence.model import Case, Evidence, Repository
@@ -192,10 +192,13 @@ def accepted(e: Evidence) -> None:
         )
     if not lines:
         raise Failure("It accepts nothing.", "Scan me.after to see which id is left.")
-    try:
-        today = date.fromisoformat(e.collected_at[:10])
-    except ValueError:
-        raise NotGraded("The day of the evidence cannot be read.") from None
+    collected = instants.read(e.collected_at)
+    if collected is None:
+        raise Failure(
+            f"The submission says that it was written at {e.collected_at[:60]}, which is no time.",
+            "Set the clock of your machine, then run `python3 course.py submit` again.",
+        )
+    today = collected.date()
     for line in lines:
         assert line.until is not None  # a line without a date is refused above
         # The evidence has the day in UTC. East of it the student's day may be the next, west of it the one before.

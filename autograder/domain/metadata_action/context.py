@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from autograder.domain import instants
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.javascript import number
 from autograder.domain.metadata_action.moment import format_date
@@ -92,10 +93,9 @@ def commit_date(context: Context) -> datetime:
     candidates.append(context.payload.get("head_commit"))
     for commit in candidates:
         if isinstance(commit, Mapping) and commit.get("id") == context.sha and commit.get("timestamp"):
-            try:
-                found = datetime.fromisoformat(str(commit["timestamp"]))
-            except ValueError:
-                raise NotKnownHere(f"a readable time of the commit, not {commit['timestamp']!r}") from None
+            found = instants.read(str(commit["timestamp"]))
+            if found is None:
+                raise NotKnownHere(f"a readable time of the commit, not {str(commit['timestamp'])!r:.60}")
             return found if found.tzinfo else found.replace(tzinfo=context.now.tzinfo)
     raise NotKnownHere("the time of the commit, which the action asks of GitHub (or the event file of a push)")
 

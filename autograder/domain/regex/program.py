@@ -12,7 +12,7 @@ Back-references cannot be matched like that; :mod:`autograder.domain.regex.captu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -99,6 +99,7 @@ class Positions:
         self.everywhere = (1 << (len(text) + 1)) - 1
         self.work = 0
         self._where: dict[Condition, int] = {}
+        self._passing: dict[Callable[[str], bool], int] = {}  # a dot may stand in an expression a thousand times
         self._characters: dict[str, int] = {}
         for position, character in enumerate(text):
             self._characters[character] = self._characters.get(character, 0) | 1 << position
@@ -153,7 +154,10 @@ class Positions:
 
     def _find(self, condition: Condition) -> int:
         if isinstance(condition, Character):
-            return sum(where for character, where in self._characters.items() if condition.accepts(character))
+            test = condition.accepts
+            if test not in self._passing:
+                self._passing[test] = sum(where for character, where in self._characters.items() if test(character))
+            return self._passing[test]
         if isinstance(condition, Assertion):
             return sum(1 << p for p in range(len(self.text) + 1) if condition.holds(self.text, p))
         find = self.ends if condition.behind else self.begins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from autograder.domain.regex.nodes import Alternatives, Assertion, Character, Concatenation, Node, Repeat
@@ -72,6 +72,7 @@ def within_line(ends: str) -> Test:
     return lambda c: c not in ends
 
 
+@lru_cache(maxsize=1024)
 def literal(character: str) -> Test:
     """The test for one character."""
     return lambda c: c == character

@@ -33,6 +33,9 @@ VALUE_FLAGS = {
 SWITCHES = ("--untagged", "--untagged-only", "--dry-run", "--include-locked")
 
 # A colon that belongs to (?flags: or to a [:class:] does not separate repository and tag; acr-cli's own rule.
+# Characters of a command. Source: none of Azure's own; a command line of Windows has at most 8,191 of them, and reading
+# words takes time that grows with the square of their length.
+MAX_COMMAND = 20_000
 _COLON = re.compile(r"(?<!\[)(?<!\[\^):(?!\])")
 _FLAGS_BEFORE = re.compile(r"\(\?[imsU-]{0,5}$")
 
@@ -78,6 +81,9 @@ def parse_purge(text: str) -> Purge:
     Raises:
         InvalidPolicy: with every error found.
     """
+    if len(text) > MAX_COMMAND:
+        too_long = f"the command has {len(text):,} characters, and at most {MAX_COMMAND:,} are read"
+        raise InvalidPolicy([PolicyError("$", too_long)])
     try:
         words = _command_words(text)
     except ValueError as problem:

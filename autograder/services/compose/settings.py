@@ -270,8 +270,10 @@ def _published(entry: Any) -> Published:
         raise _wrong(expected, f"the protocol {protocol[:20]}", "A registry speaks TCP: leave the protocol out.")
     if not target.isascii() or not target.isdigit() or (port and not (port.isascii() and port.isdigit())):
         raise _wrong(expected, f"{port[:20]!r} to {target[:20]!r}", "Write one number for each port, in quotes.")
-    if not 0 < int(target) < 65536 or (port and not 0 < int(port) < 65536):
-        raise _wrong(expected, f"{port or 'a free port'} to {target}", "A port lies between 1 and 65535.")
+    if not all(len(digits) <= 5 and 0 < int(digits) < 65536 for digits in (target, port or target)):
+        raise _wrong(
+            expected, f"{port[:20] or 'a free port'} to {target[:20]}", "A port lies between 1 and 65535."
+        )  # Python reads no number of thousands of digits
     if address:
         try:
             ipaddress.ip_address(address)
