@@ -218,15 +218,22 @@ def personal_texts(lab: Lab, parameters: Mapping[str, Any]) -> set[str]:
     return {text for text in found if len(text) >= MIN_LENGTH}
 
 
-def decoys(lab: Lab, first: bool) -> set[str]:
+def decoys(lab: Lab, first: bool) -> frozenset[str]:
     """The personal texts of invented students.
 
     Args:
         lab: the lab.
         first: drawn as version 0.1.0 did; else from this kit's lists.
     """
-    texts = set[str]()
-    for number in range(DECOYS):
-        seed = seeded_random.seed(b"decoy", "student", str(number), lab.slug)
-        texts |= personal_texts(lab, students.first_drawn(lab, seed, fleets=False) if first else lab.drawn(seed))
-    return texts
+    kind = (lab.slug, first, lab.code().parameters, tuple(part.name for part in lab.repositories))
+    if kind not in _DECOYS:
+        texts = set[str]()
+        for number in range(DECOYS):
+            seed = seeded_random.seed(b"decoy", "student", str(number), lab.slug)
+            values = students.first_drawn(lab, seed, fleets=False) if first else lab.drawn(seed)
+            texts |= personal_texts(lab, values)
+        _DECOYS[kind] = frozenset(texts)
+    return _DECOYS[kind]
+
+
+_DECOYS: dict[tuple[object, ...], frozenset[str]] = {}  # they follow from a lab's lists alone

@@ -359,7 +359,6 @@ class _Handing:
 
     course: Course
     files: HandedOutFiles
-    decoys: dict[tuple[str, bool], set[str]] = field(default_factory=dict)
 
     def keeps(self, student: str) -> bool:
         """Whether what a student who leaves was handed out is to be written: it is known, and stands in no file yet."""
@@ -422,10 +421,7 @@ class _Handing:
         return fuller.model_copy(update={"common": tuple(sorted({*fuller.common, *has.common}))})
 
     def _handed(self, lab: Lab, version: int, values: Parameters, first: bool) -> HandedLab:
-        decoys = self.decoys.get((lab.slug, first))
-        if decoys is None:
-            decoys = self.decoys[lab.slug, first] = handed_out.decoys(lab, first)
-        common = handed_out.personal_texts(lab, values) & decoys
+        common = handed_out.personal_texts(lab, values) & handed_out.decoys(lab, first)
         return HandedLab(version=version, values=values, common=tuple(sorted(common)))
 
 

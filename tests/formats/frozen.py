@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from autograder.grading import handed_out
 from autograder.labs import hidden, manifest
 
 FOLDER = Path(__file__).with_name("v0_1_0")
@@ -75,6 +76,7 @@ def other_lists(monkeypatch: Any) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("autograder.checks.") and not name.startswith("autograder.checks.frozen"):
             _lengthen(module, monkeypatch.setattr)
+    monkeypatch.setattr(handed_out, "_DECOYS", {})
     load = hidden.load_module
 
     def longer(file: Path, name: str) -> ModuleType:

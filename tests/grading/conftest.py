@@ -18,6 +18,7 @@ from .submissions import KIT, Student
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENTS = ("ada", "ben", "cleo")
+KEY = bytes(range(32))  # the same in all tests, so that they draw the same cases
 
 
 @pytest.fixture
@@ -47,7 +48,8 @@ def empty_gradebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def course(home: Path, kit: Path, empty_gradebook: Path) -> Course:
     """A class of three."""
-    people.register([Person(id, id.title(), f"{id}@example.org") for id in STUDENTS], "test-course")
+    people.write_course(paths.classroom() / people.COURSE_FILE, "test-course", KEY)
+    people.register([Person(id, id.title(), f"{id}@example.org") for id in STUDENTS])
     shutil.copyfile(empty_gradebook, paths.classroom() / "gradebook.db")
     return people.load()
 

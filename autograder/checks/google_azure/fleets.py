@@ -7,7 +7,7 @@ policy does, this module what it should do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,7 +52,7 @@ class Entry:
 
 def packed(fleet: Iterable[Entry]) -> list[dict[str, Any]]:
     """A fleet as JSON data, which knows no tuples."""
-    return [asdict(entry) | {"tags": list(entry.tags), "gone": list(entry.gone)} for entry in fleet]
+    return [vars(entry) | {"tags": list(entry.tags), "gone": list(entry.gone)} for entry in fleet]
 
 
 def unpacked(data: Iterable[Mapping[str, Any]]) -> list[Entry]:

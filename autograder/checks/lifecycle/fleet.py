@@ -7,7 +7,7 @@ policy does, this module what it should do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -228,7 +228,7 @@ def _apart(draw: SeededRandom, shapes: Sequence[Entry]) -> list[Entry]:
 
 def packed(fleet: Iterable[Entry]) -> list[dict[str, Any]]:
     """A fleet as JSON data."""
-    return [asdict(entry) | {"tags": list(entry.tags)} for entry in fleet]
+    return [vars(entry) | {"tags": list(entry.tags)} for entry in fleet]
 
 
 def unpacked(data: Iterable[Mapping[str, Any]]) -> list[Entry]:

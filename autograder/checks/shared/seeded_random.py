@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import TypeVar
@@ -16,7 +15,7 @@ def seed(key: bytes, purpose: str, student: str, lab: str) -> str:
     Purpose "student" is handed out and gives the personal parameters; purpose "grading" never leaves the grader and
     draws the hidden inputs.
     """
-    return hmac.new(key, f"{purpose}|{student}|{lab}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, f"{purpose}|{student}|{lab}".encode(), "sha256").hex()
 
 
 class SeededRandom:
@@ -32,7 +31,7 @@ class SeededRandom:
         """An integer from ``low`` to ``high``, both included."""
         if high < low:
             raise ValueError(f"empty range {low}..{high} for {name}")
-        number = int.from_bytes(hmac.new(self._key, name.encode(), hashlib.sha256).digest(), "big")
+        number = int.from_bytes(hmac.digest(self._key, name.encode(), "sha256"), "big")
         return low + number % (high - low + 1)
 
     def choice(self, name: str, options: Sequence[T]) -> T:
@@ -50,4 +49,4 @@ class SeededRandom:
 
     def hex(self, name: str, digits: int) -> str:
         """``digits`` (at most 64) lower-case hexadecimal digits."""
-        return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:digits]
+        return hmac.digest(self._key, name.encode(), "sha256").hex()[:digits]
