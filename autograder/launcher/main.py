@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import runpy
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autograder import paths
+from autograder.launcher import kept_help
 from autograder.launcher.environment import Environment, Level, SetupProblem, say
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -43,9 +46,16 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The command's exit status; 3 when the environment cannot be made.
     """
-    environment = Environment(ROOT)
+    environment, level = Environment(ROOT), level_for(arguments)
+    if not environment.is_ready(level):
+        told = kept_help.asked_for(arguments)
+        if told is not None:  # who only asks gets no packages
+            if isinstance(sys.stdout, io.TextIOWrapper):  # a Windows console may still default to a legacy code page
+                sys.stdout.reconfigure(errors="replace")
+            sys.stdout.write(paths.as_typed_here(f"{told}\n"))
+            return 0
     try:
-        environment.ensure(level_for(arguments))
+        environment.ensure(level)
     except SetupProblem as problem:
         say(f"error: {problem}")
         return ENVIRONMENT_STATUS
