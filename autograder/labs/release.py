@@ -16,6 +16,7 @@ from autograder import quick_jsonschema
 from autograder.errors import CourseError
 from autograder.labs import workspace
 from autograder.labs.manifest import Lab
+from autograder.labs.tasks import CODE_STUB
 
 quick_jsonschema.prepare()  # nbformat, jupytext and nbgrader import it
 
@@ -29,7 +30,6 @@ METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
-CODE_STUB = "...  # your turn"
 TEXT_STUB = "*Your answer*"
 
 # The end of each notebook's first cell.

@@ -207,6 +207,11 @@ class Environment:
         nothing of it is pinned or built."""
         encoding = "utf-8" if sys.version_info >= (3, 13) else locale.getpreferredencoding(False)  # as site.py reads it
         (site / "registry-course.pth").write_text(f"{self.root}\n", encoding=encoding)
+        # Each kernel of this environment then knows the notebook's names, also one that VS Code starts.
+        # https://ipython.readthedocs.io/en/stable/config/intro.html#systemwide-configuration
+        startup = self.folder / "etc" / "ipython" / "startup"
+        startup.mkdir(parents=True, exist_ok=True)
+        (startup / "00-course.py").write_text("__import__('autograder.notebook')\n", encoding="utf-8")
         if os.name == "nt":
             text = '@"%~dp0python.exe" -P -m autograder.launcher.main %*\r\n'
             (self.scripts / "course.cmd").write_text(text, encoding="ascii", newline="")
