@@ -433,7 +433,7 @@ def shown(value: object, limit: int = 100) -> str:
 
 def _short(value: object, limit: int = MAX_CELL) -> str:
     if isinstance(value, tuple):  # arguments: a long one must not hide those after it
-        return ", ".join(shown(part, limit) for part in value)
+        return ", ".join(shown(part, (limit - 2 * len(value)) // len(value)) for part in value)
     return shown(value, limit)
 
 
