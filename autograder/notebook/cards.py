@@ -116,7 +116,7 @@ class Card:
         if self.table:
             head, *rows = self.table
             cells = "".join(f'<th scope="col" style="text-align:left">{escape(c)}</th>' for c in head)
-            mono = "font-family:var(--jp-code-font-family, monospace);text-align:left"
+            mono = "font-family:var(--jp-code-font-family, monospace);text-align:left;vertical-align:top"
             listed = "".join(
                 "<tr>" + "".join(f'<td style="{mono}">{_cell(c)}</td>' for c in row) + "</tr>" for row in rows
             )
