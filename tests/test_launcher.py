@@ -121,16 +121,20 @@ def test_help_is_known_without_any_package(arguments, begins):
     assert told is None if begins is None else told is not None and told.startswith(begins)
 
 
-def test_asking_for_help_in_a_fresh_clone_installs_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [(["grade", "--help"], 0, "course.py grade [OPTIONS] SUBMISSIONS..."), ([], 2, "course.py [OPTIONS] COMMAND")],
+)
+def test_asking_for_help_in_a_fresh_clone_installs_nothing(tmp_path, arguments, status, says):
     shutil.copy(ROOT / "course.py", tmp_path)
     (tmp_path / "autograder").mkdir()
     for name in ("__init__.py", "paths.py"):
         shutil.copy(ROOT / "autograder" / name, tmp_path / "autograder")
     shutil.copytree(ROOT / "autograder" / "launcher", tmp_path / "autograder" / "launcher")
-    call = [sys.executable, "-S", "-E", "course.py", "grade", "--help"]  # -S: not one package is in reach
+    call = [sys.executable, "-S", "-E", "course.py", *arguments]  # -S: not one package is in reach
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert done.returncode == 0 and not done.stderr
-    assert "course.py grade [OPTIONS] SUBMISSIONS..." in done.stdout
+    assert done.returncode == status and says in (done.stderr if status else done.stdout)
+    assert not (done.stdout if status else done.stderr)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["autograder", "course.py"], "no .venv"
 
 

@@ -27,8 +27,8 @@ FULL_COMMANDS = {
     *("roster", "grade", "regrade", "export", "formgrader", "demo", "site"),
     *("test", "verify", "bench", "samples", "release"),
 }
-#  as autograder.errors.Exit.ENVIRONMENT, which may not be imported before there is an environment
-ENVIRONMENT_STATUS = 3
+#  as in autograder.errors.Exit, which may not be imported before there is an environment
+ENVIRONMENT_STATUS, USAGE_STATUS = 3, 2
 
 
 def level_for(arguments: Sequence[str]) -> Level:
@@ -48,12 +48,13 @@ def main(arguments: Sequence[str]) -> int:
     """
     environment, level = Environment(ROOT), level_for(arguments)
     if not environment.is_ready(level):
-        told = kept_help.asked_for(arguments)
+        told = kept_help.asked_for(arguments or ["--help"])
         if told is not None:  # who only asks gets no packages
-            if isinstance(sys.stdout, io.TextIOWrapper):  # a Windows console may still default to a legacy code page
-                sys.stdout.reconfigure(errors="replace")
-            sys.stdout.write(paths.as_typed_here(f"{told}\n"))
-            return 0
+            stream = sys.stdout if arguments else sys.stderr  # as click does
+            if isinstance(stream, io.TextIOWrapper):  # a Windows console may still default to a legacy code page
+                stream.reconfigure(errors="replace")
+            stream.write(paths.as_typed_here(f"{told}\n"))
+            return 0 if arguments else USAGE_STATUS
     try:
         environment.ensure(level)
     except SetupProblem as problem:
