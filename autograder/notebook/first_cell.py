@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autograder.errors import CourseError
-from autograder.labs import tasks, workspace
+from autograder.labs import workspace
 from autograder.notebook import session
 
 FIRST = "setup"  # the id of that cell in every notebook
@@ -64,7 +64,7 @@ def _run_first(shell: Any, cell: str) -> None:
     if not missing & set(re.findall(r"\w+", cell)):
         return
     try:
-        exec(compile(shell.transform_cell(source), "<first cell>", "exec"), shell.user_ns)  # the student's own notebook
+        exec(compile(shell.transform_cell(source), "<first cell>", "exec"), shell.user_ns)
     except Exception as error:
         sys.stdout.write(
             f"The first cell of this notebook has to run before this one, and it failed: {error}\n"
@@ -75,16 +75,16 @@ def _run_first(shell: Any, cell: str) -> None:
 
 
 def _first() -> str:
-    """The source of the first cell of this kernel's notebook; empty where that is no lab's."""
+    """The source of the first cell of this kernel's notebook, as it comes with the kit: what runs unasked is ours.
+
+    Empty where the notebook is no lab's.
+    """
     try:
-        _, folder = session.place()
-        cells = workspace.notebook(folder.name, folder).get("cells")
+        lab, _ = session.place()
+        cells = workspace.notebook(lab.slug, lab.folder)["cells"]
     except (CourseError, OSError):
         return ""
-    for cell in cells if isinstance(cells, list) else ():
-        if isinstance(cell, dict) and cell.get("id") == FIRST:
-            return next((source for source, _ in tasks.sources({"cells": [cell]})), "")
-    return ""
+    return next("".join(cell["source"]) for cell in cells if cell.get("id") == FIRST)
 
 
 def _tree(source: str) -> ast.Module:

@@ -73,15 +73,24 @@ def test_after_a_restart_a_cell_finds_the_names_of_the_first_one(folder):
 
 @pytest.mark.slow
 def test_a_first_cell_that_fails_is_named(folder):
+    other = folder.parent / "06-ecr"  # its registry was never started here
+    other.mkdir()
+    said, plain = run(other, 'check("repository")', "1 + 1")
+    assert "The first cell of this notebook has to run before this one, and it failed: no state.json" in said
+    assert "python3 course.py start" in said
+    assert said.endswith("NameError: name 'check' is not defined") and plain == "2"
+
+
+@pytest.mark.slow
+def test_what_runs_unasked_is_the_kits_own(folder):
     file, wanted = folder / f"{LAB.slug}.ipynb", "from autograder.notebook import"
     before = file.read_text(encoding="utf-8")
     try:
-        file.write_text(before.replace(wanted, f"1 / 0\\n{wanted}"), encoding="utf-8")
-        said, plain = run(folder, 'check("parse")', "1 + 1")
+        file.write_text(before.replace(wanted, f"print('mine')\\n{wanted}"), encoding="utf-8")
+        [said] = run(folder, 'check("parse")')
     finally:
         file.write_text(before, encoding="utf-8")
-    assert "The first cell of this notebook has to run before this one, and it failed: division by zero" in said
-    assert said.endswith("NameError: name 'check' is not defined") and plain == "2"
+    assert "mine" not in said and "so that was done first" in said
 
 
 @pytest.mark.slow
