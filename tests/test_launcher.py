@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 from autograder.launcher import environment as environments
-from autograder.launcher import packages
+from autograder.launcher import kept_help, packages
 from autograder.launcher.environment import Environment, SetupProblem
 from autograder.launcher.locks import exclusive
 from autograder.launcher.main import FULL_COMMANDS, STUDENT_COMMANDS, level_for
@@ -91,6 +91,51 @@ def test_every_command_has_its_lock():
     from autograder.cli import COMMANDS
 
     assert set(COMMANDS) == STUDENT_COMMANDS | FULL_COMMANDS and not STUDENT_COMMANDS & FULL_COMMANDS
+
+
+def test_the_kept_help_is_what_the_commands_say_and_all_of_it():
+    from autograder.cli import COMMANDS, helptext
+
+    assert kept_help.FILE.read_bytes() == helptext.kept(), "run: python3 course.py release"
+    assert set(COMMANDS) <= set(json.loads(kept_help.FILE.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        (["--help"], "Usage: python3 course.py [OPTIONS] COMMAND [ARGS]..."),
+        (["grade", "--help"], "Usage: python3 course.py grade [OPTIONS] SUBMISSIONS..."),
+        (["grade", "submissions", "-h"], "Usage: python3 course.py grade [OPTIONS] SUBMISSIONS..."),
+        (["retention", "preview", "--json", "--help"], "Usage: python3 course.py retention preview"),
+        (["trivy", "--help"], "Usage: python3 course.py trivy [OPTIONS] COMMAND"),
+        (["trivy", "image", "--help"], None),  # Trivy's own
+        (["compose", "exec", "registry", "ls", "--help"], None),
+        (["chek", "--help"], None),
+        (["hint", "--", "--help"], None),
+        (["grade", "submissions"], None),
+        ([], None),
+    ],
+)
+def test_help_is_known_without_any_package(arguments, begins):
+    told = kept_help.asked_for(arguments)
+    assert told is None if begins is None else told is not None and told.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [(["grade", "--help"], 0, "course.py grade [OPTIONS] SUBMISSIONS..."), ([], 2, "course.py [OPTIONS] COMMAND")],
+)
+def test_asking_for_help_in_a_fresh_clone_installs_nothing(tmp_path, arguments, status, says):
+    shutil.copy(ROOT / "course.py", tmp_path)
+    (tmp_path / "autograder").mkdir()
+    for name in ("__init__.py", "paths.py"):
+        shutil.copy(ROOT / "autograder" / name, tmp_path / "autograder")
+    shutil.copytree(ROOT / "autograder" / "launcher", tmp_path / "autograder" / "launcher")
+    call = [sys.executable, "-S", "-E", "course.py", *arguments]  # -S: not one package is in reach
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == status and says in (done.stderr if status else done.stdout)
+    assert not (done.stdout if status else done.stderr)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["autograder", "course.py"], "no .venv"
 
 
 # A tiny package index of our own, so that real pip, uv and venv run without a network.

@@ -65,11 +65,20 @@ class Failure(Exception):
         next_step: what to do about it.
         expected: only where it differs from what the check expects.
         table: rows that are shown below the message; the first is the header.
+        not_begun: there is nothing yet that could be right or wrong.
     """
 
-    def __init__(self, found: str, next_step: str, *, expected: str = "", table: Sequence[Sequence[str]] = ()) -> None:
+    def __init__(
+        self,
+        found: str,
+        next_step: str,
+        *,
+        expected: str = "",
+        table: Sequence[Sequence[str]] = (),
+        not_begun: bool = False,
+    ) -> None:
         super().__init__(found)
-        self.expected, self.found, self.next_step = expected, found, next_step
+        self.expected, self.found, self.next_step, self.not_begun = expected, found, next_step, not_begun
         self.table = tuple(tuple(row) for row in table)
 
 
@@ -93,7 +102,7 @@ class Verdict(Frozen):
     ``status`` is one of three; a check that was not run because its prerequisite did not pass is "failed" with
     ``blocked_by`` set. ``points`` of ``max_points``: all or nothing, None while not graded. ``why`` is the sentence
     that explains a passed check. ``witness`` is whose machine saw what the verdict rests on; None where an earlier kit
-    wrote it.
+    wrote it. ``not_begun`` is True of a failed check whose task is still as it was handed out, else None.
     """
 
     check: str
@@ -109,6 +118,7 @@ class Verdict(Frozen):
     blocked_by: str | None = None
     table: tuple[tuple[str, ...], ...] = ()
     witness: Witness | None = Field(default=None, exclude_if=is_absent)
+    not_begun: Literal[True] | None = Field(default=None, exclude_if=is_absent)
 
 
 @dataclass(frozen=True)
@@ -213,7 +223,7 @@ def run(
 
 
 MAX_TEXT = 20_000  # characters of one part of a verdict; the longest of the sample class has 600
-MAX_CELL = 2_000  # of one cell of its table
+MAX_CELL = 5_000  # of one cell of its table; the longest input of a visible case has 1,568
 MAX_TABLE = 200  # rows
 
 
@@ -278,7 +288,7 @@ def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[st
         )
     if failure is not None:
         said = {"expected": failure.expected, "found": failure.found, "next_step": failure.next_step}
-        return verdict("failed", 0.0, **said, table=failure.table)
+        return verdict("failed", 0.0, **said, table=failure.table, not_begun=failure.not_begun or None)
     return verdict("passed", maximum, why=declared.why)
 
 
@@ -314,6 +324,7 @@ def require_answer(evidence: Evidence, name: str, asked: str) -> JsonValue:
             "No such answer is recorded.",
             f'Run the cell that calls answer("{name}", …) with your value.',
             expected=f'{asked}, recorded with answer("{name}", …).',
+            not_begun=True,
         )
     current = evidence.current_inputs(name)
     moved = [ref for ref, digest in answer.inputs.items() if current.get(ref) != digest]
@@ -372,7 +383,7 @@ def require_cases(evidence: Evidence, task: str, *, raises: bool | None = None) 
             "empty": f"Write {run.function}(…) in the task's cell.",
             "broken": "Repair the cell. It must be self-contained: import inside it what it needs.",
         }
-        raise Failure(run.message, next_steps[run.status], expected=expected)
+        raise Failure(run.message, next_steps[run.status], expected=expected, not_begun=run.status == "empty")
     results = [result for result in run.results if raises in (None, result.case.raises)]
     if any(result.status == "not-run" for result in results):
         raise NotGraded(f"Some cases of {task} could not be run.")
@@ -420,9 +431,9 @@ def shown(value: object, limit: int = 100) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _short(value: object, limit: int = 300) -> str:
+def _short(value: object, limit: int = MAX_CELL) -> str:
     if isinstance(value, tuple):  # arguments: a long one must not hide those after it
-        return ", ".join(shown(part, limit) for part in value)
+        return ", ".join(shown(part, (limit - 2 * len(value)) // len(value)) for part in value)
     return shown(value, limit)
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import click
 
+from autograder import paths
 from autograder.cli import COMMANDS, course
+from autograder.launcher import kept_help
 
 
 def describe() -> list[dict[str, Any]]:
@@ -50,6 +52,28 @@ def _command(command: click.Command, path: str, name: str, summary: str) -> list
             assert child is not None
             nested += _command(child, f"{path} {sub}", f"{name} {sub}", child.get_short_help_str(limit=200))
     return [found, *nested]
+
+
+def kept() -> bytes:
+    """What :mod:`autograder.launcher.kept_help` shows where nothing is installed: each command's ``--help``.
+
+    Needs the full environment: a command's module must be importable.
+    """
+    found: dict[str, kept_help.Kept] = {}
+
+    def visit(command: click.Command, name: str, words: str, above: click.Context | None) -> None:
+        settings: dict[str, Any] = {"parent": above, "terminal_width": kept_help.COLUMNS, **command.context_settings}
+        context = click.Context(command, info_name=name, **settings)
+        passes_on = not context.allow_interspersed_args and not isinstance(command, click.Group)
+        found[words] = {"text": command.get_help(context), "passes_on": passes_on}
+        if isinstance(command, click.Group):
+            for sub in command.list_commands(context):
+                child = command.get_command(context, sub)
+                assert child is not None
+                visit(child, sub, f"{words} {sub}".strip(), context)
+
+    visit(course, paths.WRITTEN, "", None)
+    return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 if __name__ == "__main__":

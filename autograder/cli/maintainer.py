@@ -110,12 +110,20 @@ def release(check_only: bool) -> None:
     """Write the student notebooks in labs/ from their masters in solutions/, and look whether versions must rise.
 
     A lab's version must rise when it asks for something else, or gives other points: students who have begun are
-    judged by the version that they were handed out.
+    judged by the version that they were handed out. The help that `course.py COMMAND --help` shows where nothing is
+    installed is written as well.
     """
+    from autograder.cli import helptext
     from autograder.labs import release as releases
     from autograder.labs import versions
+    from autograder.launcher import kept_help
 
-    unwell = False
+    told = helptext.kept()
+    unwell = old_help = not kept_help.FILE.is_file() or kept_help.FILE.read_bytes() != told
+    if old_help and not check_only:
+        kept_help.FILE.write_bytes(told)
+        unwell = False
+    click.echo(f"{kept_help.FILE.name}: {('out of date' if check_only else 'written') if old_help else 'unchanged'}")
     for slug in manifest.slugs():
         lab = manifest.find(slug)
         if check_only:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from autograder.errors import CourseError, EnvironmentProblem, Exit
 from autograder.labs import manifest, progress, students, workspace
 from autograder.labs.manifest import Lab
 from autograder.labs.overlay import Overlay
-from autograder.notebook.cards import Card, Cards, number
+from autograder.notebook.cards import Card, Cards, earned, number, total
 
 if TYPE_CHECKING:
     from autograder.labs.live import Live
@@ -62,14 +61,6 @@ def _card(lab: Lab, verdict: api.Verdict) -> Card:
     return replace(Card.of(verdict), name=_full_name(lab, verdict.check))
 
 
-def _earned(lab: Lab, verdicts: Iterable[api.Verdict]) -> str:
-    """Points in words: earned, of all, and how many of these a person gives."""
-    earned = sum(verdict.points or 0 for verdict in verdicts)
-    by_hand = sum(lab.points[id] for id in lab.by_hand)
-    rest = f"; {number(by_hand)} of these are given by a person ({', '.join(lab.by_hand)})" if by_hand else ""
-    return f"{number(earned)} of {number(lab.total)} points{rest}"
-
-
 def _full_name(lab: Lab, check: str) -> str:
     return f"{lab.slug.partition('-')[0]}.{check}"
 
@@ -90,8 +81,7 @@ def check(lab: str, as_json: bool) -> None:
         click.echo(json.dumps([verdict.model_dump() for verdict in verdicts], indent=2, ensure_ascii=False))
     else:
         notes = [note for task in evidence.tasks.values() for note in task.notes]
-        click.echo(repr(Cards([_card(live.lab, verdict) for verdict in verdicts], notes)))
-        click.echo(f"\n{live.lab.slug}: {_earned(live.lab, verdicts)}")
+        click.echo(repr(Cards([_card(live.lab, verdict) for verdict in verdicts], notes, total(live.lab, verdicts))))
     if any(verdict.status != "passed" for verdict in verdicts):
         sys.exit(int(Exit.NO))
 
@@ -175,7 +165,7 @@ def submit(lab: str, out: Path | None) -> None:
     written = submission.write(live, out or paths.work() / "submissions", click.echo)
     progress.note(live.lab, live.student, written.verdicts)
     click.echo(f"Written: {written.file} ({submission.megabytes(written.size)})")
-    click.echo(f"Checks on this machine: {_earned(live.lab, written.verdicts)}")
+    click.echo(f"Checks on this machine: {earned(live.lab, written.verdicts)}")
     for verdict in written.verdicts:
         if verdict.status != "passed":
             click.echo(f"  {_card(live.lab, verdict).text().splitlines()[0]}")

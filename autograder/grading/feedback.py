@@ -17,6 +17,7 @@ from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
 TEMPLATES = Path(__file__).with_name("templates")
+NOT_BEGUN = "Not begun"
 WORDS = {"passed": "Passed", "failed": "Not passed", "not_graded": "Not graded"}
 OPEN = "To be graded by hand"
 BY_HAND = "Graded by hand"
@@ -178,7 +179,8 @@ def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict |
         return item
     css = {"passed": "passed", "failed": "failed"}.get(verdict.status, "open")
     item["seen_by"] = SEEN_BY.get(verdict.witness or "", "") if verdict.status == "passed" else ""
-    item |= {"title": verdict.title, "status": WORDS[verdict.status], "css": css, "table": verdict.table}
+    word = NOT_BEGUN if verdict.not_begun else WORDS[verdict.status]
+    item |= {"title": verdict.title, "status": word, "css": css, "table": verdict.table}
     if verdict.status == "passed":
         item["said"] = verdict.why
     else:

@@ -16,6 +16,8 @@ from autograder import quick_jsonschema
 from autograder.errors import CourseError
 from autograder.labs import workspace
 from autograder.labs.manifest import Lab
+from autograder.labs.tasks import CODE_STUB
+from autograder.pipelines import followed
 
 quick_jsonschema.prepare()  # nbformat, jupytext and nbgrader import it
 
@@ -29,7 +31,6 @@ METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
-CODE_STUB = "...  # your turn"
 TEXT_STUB = "*Your answer*"
 
 # The end of each notebook's first cell.
@@ -67,6 +68,8 @@ def source(lab: Lab) -> Any:
         ids.add(cell.id)
         if position == 0:
             cell.source += f"\n\n{TERMINAL.strip()}"
+        if followed.PLACE in cell.source:
+            cell.source = cell.source.replace(followed.PLACE, followed.table())
         if grader.get("grade") and not grader.get("solution"):
             if cell.id not in lab.points:
                 raise _disagreement(lab, f"the check cell {cell.id} is not in lab.toml")

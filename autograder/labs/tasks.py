@@ -23,6 +23,7 @@ from autograder.evidence.model import Case, CaseResult, TaskRun
 from autograder.labs import runner
 
 RUNNER = Path(__file__).with_name("runner.py")
+CODE_STUB = "...  # your turn"  # where a solution goes, in a notebook as it is handed out
 MAX_SOURCE = 100_000  # characters of one task's cell; a longer cell is never parsed, which would take gigabytes
 OVERHEAD_SECONDS = 30.0  # start of the processes, on a busy machine
 

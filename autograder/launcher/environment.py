@@ -59,14 +59,14 @@ class Environment:
             SetupProblem: ``.venv`` is somebody else's; no venv module, no network, a package with a wrong hash, a full
                 disk.
         """
-        if self._is_ready(level):
+        if self.is_ready(level):
             return
         try:
             self._check_owner()
             self.folder.mkdir(exist_ok=True)
             waiting = "Another call is making the environment; waiting."
             with exclusive(self.folder / LOCK, lambda: say(waiting)) as held:
-                if not self._is_ready(level):
+                if not self.is_ready(level):
                     self._make(level, packages.Installer(self.python, held))
         except OSError as error:
             raise SetupProblem(
@@ -90,7 +90,8 @@ class Environment:
         temporary.write_text(json.dumps({"root": str(self.root), **more}, indent=1), encoding="utf-8")
         temporary.replace(self.marker)
 
-    def _is_ready(self, level: Level) -> bool:
+    def is_ready(self, level: Level) -> bool:
+        """Whether the packages of a level are installed, as the locks have them."""
         marked = self._marked()
         levels: tuple[Level, ...] = ("full",) if level == "full" else ("full", "student")
         return self._is_usable(marked) and any(marked.get(one) == self._hash(one) for one in levels)
@@ -206,6 +207,11 @@ class Environment:
         nothing of it is pinned or built."""
         encoding = "utf-8" if sys.version_info >= (3, 13) else locale.getpreferredencoding(False)  # as site.py reads it
         (site / "registry-course.pth").write_text(f"{self.root}\n", encoding=encoding)
+        # Each kernel of this environment then knows the notebook's names, also one that VS Code starts.
+        # https://ipython.readthedocs.io/en/stable/config/intro.html#systemwide-configuration
+        startup = self.folder / "etc" / "ipython" / "startup"
+        startup.mkdir(parents=True, exist_ok=True)
+        (startup / "00-course.py").write_text("__import__('autograder.notebook')\n", encoding="utf-8")
         if os.name == "nt":
             text = '@"%~dp0python.exe" -P -m autograder.launcher.main %*\r\n'
             (self.scripts / "course.cmd").write_text(text, encoding="ascii", newline="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import runpy
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autograder import paths
+from autograder.launcher import kept_help
 from autograder.launcher.environment import Environment, Level, SetupProblem, say
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -24,8 +27,8 @@ FULL_COMMANDS = {
     *("roster", "grade", "regrade", "export", "formgrader", "demo", "site"),
     *("test", "verify", "bench", "samples", "release"),
 }
-#  as autograder.errors.Exit.ENVIRONMENT, which may not be imported before there is an environment
-ENVIRONMENT_STATUS = 3
+#  as in autograder.errors.Exit, which may not be imported before there is an environment
+ENVIRONMENT_STATUS, USAGE_STATUS = 3, 2
 
 
 def level_for(arguments: Sequence[str]) -> Level:
@@ -43,9 +46,17 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The command's exit status; 3 when the environment cannot be made.
     """
-    environment = Environment(ROOT)
+    environment, level = Environment(ROOT), level_for(arguments)
+    if not environment.is_ready(level):
+        told = kept_help.asked_for(arguments or ["--help"])
+        if told is not None:  # who only asks gets no packages
+            stream = sys.stdout if arguments else sys.stderr  # as click does
+            if isinstance(stream, io.TextIOWrapper):  # a Windows console may still default to a legacy code page
+                stream.reconfigure(errors="replace")
+            stream.write(paths.as_typed_here(f"{told}\n"))
+            return 0 if arguments else USAGE_STATUS
     try:
-        environment.ensure(level_for(arguments))
+        environment.ensure(level)
     except SetupProblem as problem:
         say(f"error: {problem}")
         return ENVIRONMENT_STATUS

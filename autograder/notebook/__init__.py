@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autograder.notebook import variables
+from autograder.notebook import first_cell, variables
 from autograder.notebook.session import answer, check, hint, me
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 variables.install()
+first_cell.install()
 
 
 def __getattr__(name: str) -> str:

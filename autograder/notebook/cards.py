@@ -6,6 +6,7 @@ its light and dark themes.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,17 +15,22 @@ from typing import Any, Literal
 from autograder import paths
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError
+from autograder.labs.manifest import Lab
 
-Kind = Literal["passed", "failed", "not_graded", "problem", "hint", "recorded"]
+Kind = Literal["passed", "failed", "not_begun", "not_graded", "problem", "hint", "recorded"]
 
 SIGNS: dict[Kind, tuple[str, str, str]] = {  # sign, word, colour
     "passed": ("✓", "Passed", "var(--jp-success-color1, #2e7d32)"),
     "failed": ("✗", "Not yet", "var(--jp-error-color1, #b71c1c)"),
+    "not_begun": ("○", "Not begun", "var(--jp-ui-font-color2, #616161)"),
     "not_graded": ("?", "Could not be judged", "var(--jp-warn-color1, #8a5300)"),
     "problem": ("!", "Needs your attention", "var(--jp-warn-color1, #8a5300)"),
     "hint": ("→", "Hint", "var(--jp-brand-color1, #1565c0)"),
     "recorded": ("•", "Recorded", "var(--jp-brand-color1, #1565c0)"),
 }
+
+LONG_ROW = 100  # characters of a table's row; in plain text a longer one is shown cell by cell
+LONG_CELL = 200  # characters; in a notebook a longer one is opened with a click
 
 
 def number(points: float) -> str:
@@ -60,7 +66,13 @@ class Card:
             unit = "point" if verdict.max_points == 1 else "points"
             aside = f"{number(verdict.points)} of {number(verdict.max_points)} {unit}"
         kept = tuple((label, text) for label, text in lines if text)
-        return cls(verdict.status, verdict.title, aside, kept, verdict.table)
+        kind: Kind = "not_begun" if verdict.not_begun else verdict.status
+        return cls(kind, verdict.title, aside, kept, verdict.table)
+
+    @classmethod
+    def not_begun(cls, name: str, found: str, next_step: str) -> Card:
+        """The card of an answer whose value is still the ``...`` of the task as it was handed out."""
+        return cls("not_begun", name, lines=(("Found", found), ("Next", next_step)))
 
     @classmethod
     def problem(cls, error: CourseError) -> Card:
@@ -92,8 +104,7 @@ class Card:
         out += [
             f"    {label + ':':<{width + 1}} {text}" if label else f"    {text}" for label, text in self._lines_here()
         ]
-        out += ["    " + " | ".join(row) for row in self.table]
-        return "\n".join(out)
+        return "\n".join([*out, *_plain(self.table)])
 
     def html(self) -> str:
         """A card whose words are those of :meth:`text`."""
@@ -105,9 +116,9 @@ class Card:
         if self.table:
             head, *rows = self.table
             cells = "".join(f'<th scope="col" style="text-align:left">{escape(c)}</th>' for c in head)
-            mono = "font-family:var(--jp-code-font-family, monospace);text-align:left"
+            mono = "font-family:var(--jp-code-font-family, monospace);text-align:left;vertical-align:top"
             listed = "".join(
-                "<tr>" + "".join(f'<td style="{mono}">{escape(c)}</td>' for c in row) + "</tr>" for row in rows
+                "<tr>" + "".join(f'<td style="{mono}">{_cell(c)}</td>' for c in row) + "</tr>" for row in rows
             )
             body += f'<table style="margin:8px 0 0 0"><thead><tr>{cells}</tr></thead><tbody>{listed}</tbody></table>'
         aside = f' <span style="opacity:.85;white-space:nowrap">({escape(self.aside)})</span>' if self.aside else ""
@@ -118,18 +129,68 @@ class Card:
         )
 
 
-class Cards:
-    """Results, shown by whatever displays the value of a cell."""
+def _plain(table: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table: a row a line, or a cell a line where that would be too long to read."""
+    if all(len(" | ".join(row)) <= LONG_ROW for row in table):
+        return ["    " + " | ".join(row) for row in table]
+    head, *rows = table
+    width = max(map(len, head)) + 1
+    out = []
+    for row in rows:
+        for label, cell in zip(head, row, strict=False):
+            first, *more = textwrap.wrap(cell, LONG_ROW, break_on_hyphens=False) or [""]
+            out += [f"    {label + ':':<{width}} {first}", *(" " * (width + 5) + line for line in more)]
+        out.append("")
+    return out[:-1]
 
-    def __init__(self, cards: Sequence[Card], notes: Sequence[str] = ()) -> None:
-        self.cards, self.notes = tuple(cards), tuple(notes)
+
+def _cell(text: str) -> str:
+    """A table's cell in HTML: all of its text, a long one behind its beginning."""
+    whole = f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{escape(text)}</span>'
+    if len(text) <= LONG_CELL:
+        return whole
+    begins = f"{escape(text[:80])} … (all {len(text):,} characters)"
+    return f'<details><summary style="overflow-wrap:anywhere">{begins}</summary>{whole}</details>'
+
+
+class Cards:
+    """Results, shown by whatever displays the value of a cell.
+
+    Args:
+        cards: the results.
+        notes: sentences below them.
+        total: what all of them come to, in lines; the last that is shown.
+    """
+
+    def __init__(self, cards: Sequence[Card], notes: Sequence[str] = (), total: Sequence[str] = ()) -> None:
+        self.cards, self.notes, self.total = tuple(cards), tuple(notes), tuple(total)
 
     def __repr__(self) -> str:
-        return "\n".join([*(card.text() for card in self.cards), *(f"    Note: {note}" for note in self.notes)])
+        out = [*(card.text() for card in self.cards), *(f"    Note: {note}" for note in self.notes)]
+        return "\n".join([*out, "", *self.total] if self.total else out)
 
     def _repr_html_(self) -> str:
         notes = "".join(f'<p style="margin:4px 16px">Note: {escape(note)}</p>' for note in self.notes)
-        return "".join(card.html() for card in self.cards) + notes
+        lines = "<br>".join(map(escape, self.total))
+        total = f'<p style="margin:12px 16px 4px 16px"><strong>{lines}</strong></p>' if lines else ""
+        return "".join(card.html() for card in self.cards) + notes + total
+
+
+def earned(lab: Lab, verdicts: Sequence[Verdict]) -> str:
+    """Points in words: earned, of all, and how many of these a person gives."""
+    by_hand = sum(lab.points[id] for id in lab.by_hand)
+    rest = f"; {number(by_hand)} of these are given by a person ({', '.join(lab.by_hand)})" if by_hand else ""
+    got = sum(verdict.points or 0 for verdict in verdicts)
+    return f"{number(got)} of {number(lab.total)} points{rest}"
+
+
+def total(lab: Lab, verdicts: Sequence[Verdict]) -> list[str]:
+    """What the verdicts on a whole lab come to: points got and possible, and which checks are open."""
+    kinds = {verdict.check: Card.of(verdict).kind for verdict in verdicts}
+    words: dict[Kind, str] = {"failed": "Not yet", "not_begun": "Not begun", "not_graded": "Could not be judged"}
+    ids = {word: [id for id, kind in kinds.items() if kind == which] for which, word in words.items()}
+    open_ones = ". ".join(f"{word}: {', '.join(found)}" for word, found in ids.items() if found)
+    return [f"Total: {earned(lab, verdicts)}", f"{open_ones}." if open_ones else "Nothing is open."]
 
 
 Line = tuple[str, str]  # a name or value, and what it means (empty for a value alone)

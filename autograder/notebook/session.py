@@ -10,11 +10,11 @@ from typing import Any
 from autograder import paths
 from autograder.checks import api
 from autograder.errors import CourseError, EnvironmentProblem
-from autograder.labs import kernel, manifest, progress, students, workspace
+from autograder.labs import kernel, manifest, progress, students, tasks, workspace
 from autograder.labs.live import Live, Wanted
 from autograder.labs.manifest import Lab
 from autograder.notebook import commands
-from autograder.notebook.cards import Card, Cards, Me
+from autograder.notebook.cards import Card, Cards, Me, total
 
 
 def _shell() -> Any:
@@ -32,7 +32,7 @@ def _executed() -> tuple[str, ...]:
     return tuple(map(str, here.history_manager.input_hist_raw)) if here is not None else ()
 
 
-def _place() -> tuple[Lab, Path]:
+def place() -> tuple[Lab, Path]:
     """The lab that this notebook belongs to and its folder.
 
     A kernel runs in the notebook's folder. Jupyter also names the notebook in JPY_SESSION_NAME, which helps when a
@@ -69,7 +69,7 @@ def _session(folder: Path) -> Live:
 
 def live() -> Live:
     """The session of this notebook, with the cells run so far."""
-    _, folder = _place()
+    _, folder = place()
     session = _session(folder)
     session.executed = _executed()
     if session.executed:
@@ -95,7 +95,9 @@ def check(name: str = "") -> Cards:
         verdicts = api.run(declared, evidence, session.lab.points, only=ids)
         progress.note(session.lab, session.student, verdicts)
         notes = [note for run in evidence.tasks.values() for note in run.notes]
-        return Cards([Card.of(verdict) for verdict in verdicts], notes)
+        return Cards(
+            [Card.of(verdict) for verdict in verdicts], notes, total(session.lab, verdicts) if name == "all" else ()
+        )
     except (CourseError, OSError) as error:
         return _problem(error)
 
@@ -103,7 +105,7 @@ def check(name: str = "") -> Cards:
 def hint(name: str = "") -> Cards:
     """Show the next hint of a check; the third stays."""
     try:
-        lab, folder = _place()
+        lab, folder = place()
         if lab.newest > 1:
             lab = workspace.worked_on(lab, folder, students.current())
         if name not in lab.points:
@@ -117,10 +119,34 @@ def hint(name: str = "") -> Cards:
 def answer(name: str, value: Any) -> Cards:
     """Record an answer and show what was recorded."""
     try:
-        recorded = live().record(name, value)
+        here = live()
+        blank = _not_begun(here, name, value) if name in here.lab.answers else None
+        if blank is not None:
+            return Cards([blank])
+        recorded = here.record(name, value)
         return Cards([Card.recorded(name, recorded.value)])
     except (CourseError, OSError) as error:
         return _problem(error)
+
+
+def _not_begun(here: Live, name: str, value: Any) -> Card | None:
+    """The card of an answer that nothing was written for; None when something was.
+
+    ``...`` as a value comes from :mod:`autograder.notebook.first_cell`, for a name that has none.
+    """
+    running = here.executed[-1].strip() if here.executed else ""
+    if tasks.CODE_STUB in running and running in _handed_out(here.lab):
+        found = "This cell is as it was handed out, so nothing was recorded."
+        return Card.not_begun(name, found, "Write your solution where “...” stands, then run the cell.")
+    if value is ...:
+        found = f"{name} has no value: {here.lab.answers[name].asked}. Nothing was recorded."
+        return Card.not_begun(name, found, f"Have a line {name} = … before answer(…), then run the cell.")
+    return None
+
+
+def _handed_out(lab: Lab) -> set[str]:
+    """The cells of a lab's notebook as it comes with the kit."""
+    return {source.strip() for source, _ in tasks.sources(workspace.notebook(lab.slug, lab.folder))}
 
 
 def _problem(error: CourseError | OSError) -> Cards:
@@ -143,7 +169,7 @@ def _unknown(call: str, name: str, lab: Lab) -> CourseError:
 
 
 def _parameters() -> tuple[str, dict[str, Any]]:
-    _, folder = _place()
+    _, folder = place()
     session = _session(folder)
     return session.student.student, session.parameters()
 

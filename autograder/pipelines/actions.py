@@ -23,6 +23,17 @@ from autograder.pipelines.shell import is_known
 from autograder.pipelines.tools import HUB, Effect
 
 _DEFAULT_OUTPUT_SEPARATOR: Final = "\n"
+# The actions whose effects on images are followed, with what they are taken for.
+FOLLOWED: Final[Mapping[str, str]] = {
+    "docker/setup-buildx-action": "a builder",
+    "docker/login-action": "a login",
+    "docker/metadata-action": "tags and labels",
+    "docker/build-push-action": "builds, loads, writes archives, pushes",
+    "docker/bake-action": "builds; its file is not looked into",
+    "aquasecurity/trivy-action": "scans an image, or an archive of one",
+    "anchore/scan-action": "scans an image",
+    "docker/scout-action": "scans an image (`cves`)",
+}
 
 
 @dataclass(frozen=True)

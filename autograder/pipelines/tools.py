@@ -18,6 +18,19 @@ Kind = Literal["build", "tag", "load", "save", "pull", "login", "push", "scan", 
 ALL_TAGS: Final = "*"
 HUB: Final = "docker.io"
 PASSWORD: Final = "gives the password on the command line, where the list of processes shows it"
+# The programs whose effects on images are followed, with what they are taken for.
+FOLLOWED: Final[Mapping[str, str]] = {
+    "docker": "build, tag, push, pull, save, load, login, run, buildx build, buildx imagetools create, scout cves",
+    "podman": "as docker, without a daemon",
+    "buildah": "build, tag, push, login",
+    "executor": "kaniko: builds and pushes",
+    "trivy": "scans an image, or an archive of one",
+    "grype": "scans an image, or an archive of one",
+    "crane": "copy, tag, push, pull, auth login",
+    "skopeo": "copy, login",
+    "regctl": "image copy, registry login",
+    "oras": "copy, tag, login",
+}
 # What may stand alone; every other option of these tools takes the next word as its value.
 _ALONE: Final = {
     *("-q", "--quiet", "-a", "--all-tags", "--push", "--load", "--no-cache", "--pull", "--password-stdin", "--force"),

@@ -3,6 +3,12 @@
 The clients are told where these files are, so nothing in ``~/.aws`` or ``~/.docker`` is read or written. Sources:
 https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html and
 https://docs.docker.com/reference/cli/docker/#environment-variables
+
+Docker, oras and crane find their logins by DOCKER_CONFIG. Skopeo and podman look first into a file of their own, which
+REGISTRY_AUTH_FILE names: an old login in there would win over a new one of ``docker login``. So both name one file.
+https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
+Regctl takes Docker's logins for what its own file, which REGCTL_CONFIG names, does not have:
+https://regclient.org/usage/regctl/
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ CONFIG, CREDENTIALS = "aws-config", "aws-credentials"  # below the installation'
 BUILDS = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
 # Variables that name accounts, keys, addresses and builders of the person's own; of these, all but ours are taken out.
 FOREIGN_PREFIX = "AWS_"
-FOREIGN = ("DOCKER_AUTH_CONFIG", "BUILDX_BUILDER", "BUILDX_CONFIG")
+FOREIGN = ("DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "REGCTL_CONFIG", "BUILDX_BUILDER", "BUILDX_CONFIG")
 
 NAMES = (  # of_clouds
     "DOCKERHUB_USER",
@@ -48,6 +54,8 @@ def private() -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": str(paths.state() / CREDENTIALS),
         "AWS_EC2_METADATA_DISABLED": "true",
         "DOCKER_CONFIG": str(docker_config.folder()),
+        "REGISTRY_AUTH_FILE": str(docker_config.folder() / docker_config.FILE),
+        "REGCTL_CONFIG": str(paths.state() / "regctl.json"),
     }
 
 

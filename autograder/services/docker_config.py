@@ -18,6 +18,7 @@ from typing import Any
 from autograder import paths
 from autograder.services import endpoint, installation
 
+FILE = "config.json"
 # What holds or finds credentials in a config.json, and headers that may hold some.
 # https://docs.docker.com/reference/cli/docker/#docker-cli-configuration-file-configjson-properties
 SECRETS = ("auths", "credsStore", "credHelpers", "HttpHeaders")
@@ -52,14 +53,14 @@ def prepare(environment: Mapping[str, str] | None = None) -> Path:
         logins = {key: value for key, value in before.items() if key in SECRETS}
         if not any(logins.values()) and _has_store():
             logins["auths"] = PLACEHOLDER
-        if settings | logins != before:
-            installation.write_private(ours / "config.json", json.dumps(settings | logins, indent=1))
+        if settings | logins != before or not (ours / FILE).is_file():  # skopeo takes none that is not there
+            installation.write_private(ours / FILE, json.dumps(settings | logins, indent=1))
     return ours
 
 
 def _read(place: Path) -> dict[str, Any]:
     try:
-        found = json.loads((place / "config.json").read_text(encoding="utf-8"))
+        found = json.loads((place / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

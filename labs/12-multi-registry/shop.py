@@ -4,6 +4,7 @@
 Your script may import everything here.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,14 @@ IMAGES = {
     "artifact-registry": f"{ARTIFACT_REGISTRY}/{me.project}/models/ml-model",
     "acr": f"{ACR}/{me.repository}",
 }
+# What registries and clients say when a login is missing, old, or another one than you think.
+REFUSALS = ("401", "403", "unauthorized", "forbidden", "denied", "authorization token has expired")
+LOGINS = f"""The registry refused the login that this command used.
+- docker, oras, crane, skopeo and podman take it from {os.environ["REGISTRY_AUTH_FILE"]},
+  which shop.login() writes. The variables DOCKER_CONFIG and REGISTRY_AUTH_FILE name that file: do not change them.
+- An option such as --authfile, --creds or --dest-creds wins over the file.
+- Logins end: at ECR after 12 hours, at ACR after three, at Artifact Registry after one, on the emulators' clock. When
+  the clock has moved, call shop.login() again."""
 ACR_USER = "00000000-0000-0000-0000-000000000000"
 
 
@@ -39,6 +48,8 @@ def run(*command: str, text: str = "", may_fail: bool = False) -> str:
     done = subprocess.run([program, *command[1:]], input=text, capture_output=True, encoding="utf-8")
     if done.returncode and not may_fail:
         print(done.stdout, done.stderr, sep="\n")
+        if any(word in (done.stdout + done.stderr).lower() for word in REFUSALS):
+            print(LOGINS)
         sys.exit(f"{command[0]} failed with exit code {done.returncode}")
     return "" if done.returncode else done.stdout
 

@@ -79,6 +79,14 @@ answer("predictions", predictions)
 # %% nbgrader={"grade": true, "grade_id": "predictions", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 check("predictions")
 
+# %% [markdown] id="followed"
+# ## What the checks follow
+#
+# For the next two tasks the checks follow your files for each event: what is built, scanned and pushed. They know the
+# programs and actions below. What any other one builds, scans or pushes, they do not see.
+#
+# @FOLLOWED@
+
 # %% [markdown] id="task-2"
 # ## 2 Repair the workflow for GitHub
 #

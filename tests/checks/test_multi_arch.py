@@ -494,7 +494,26 @@ def nothing_attached(w: World, index: dict[str, Any]) -> str:
 
 def on_one_image(w: World, index: dict[str, Any]) -> str:
     w.attach(entries_of(w)[1])
-    return "Something refers to the image for linux/arm64, not to the index."
+    return "An SBOM refers to the image for linux/arm64, not to the index."
+
+
+def on_one_image_beside_a_signature(w: World, index: dict[str, Any]) -> str:
+    w.attach(index, kind="application/vnd.dev.cosign.artifact.sig.v1+json")
+    w.attach(entries_of(w)[0])
+    return (
+        "An SBOM refers to the image for linux/amd64, not to the index. What refers to the index is of the type "
+        "application/vnd.dev.cosign.artifact.sig.v1+json, which is no SBOM's."
+    )
+
+
+def a_signature_on_one_image(w: World, index: dict[str, Any]) -> str:
+    w.attach(entries_of(w)[0], kind="application/vnd.dev.cosign.artifact.sig.v1+json")
+    return "Something refers to the image for linux/amd64, not to the index."
+
+
+def on_one_image_and_listed_nowhere(w: World, index: dict[str, Any]) -> str:
+    w.attach(entries_of(w)[0], tag="sbom", listed=False)
+    return "An SBOM refers to the image for linux/amd64, not to the index."
 
 
 def unlisted(w: World, index: dict[str, Any]) -> str:
@@ -532,7 +551,9 @@ def note_in_the_place_of_the_list(w: World, index: dict[str, Any]) -> str:
 def listed_about_something_else(w: World, index: dict[str, Any]) -> str:
     w.attach(entries_of(w)[0])
     w.tags[index["digest"].replace(":", "-")] = w.tags.pop(entries_of(w)[0]["digest"].replace(":", "-"))
-    return f"The tag {index['digest'].replace(':', '-')} lists what has another subject."
+    tag = index["digest"].replace(":", "-")
+    other = "An SBOM refers to the image for linux/amd64, not to the index."
+    return f"The tag {tag} lists what has another subject. {other}"
 
 
 def empty_list(w: World, index: dict[str, Any]) -> str:
@@ -563,7 +584,7 @@ def no_json(w: World, index: dict[str, Any]) -> str:
 WRONG_NOTES = (
     nothing_attached, on_one_image, unlisted, on_one_image_and_unlisted, subject_of_another_size, without_subject,
     of_an_older_index, note_in_the_place_of_the_list, listed_about_something_else, empty_list, other_type, other_part,
-    no_part, no_json,
+    no_part, no_json, on_one_image_beside_a_signature, a_signature_on_one_image, on_one_image_and_listed_nowhere,
 )  # fmt: skip
 
 

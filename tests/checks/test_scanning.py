@@ -14,6 +14,7 @@ from autograder.checks.shared.seeded_random import SeededRandom, seed
 from autograder.domain import advisories
 from autograder.evidence.model import File
 from autograder.labs import manifest
+from autograder.oci import manifests
 from tests.evidence import emulator_states as states
 
 from .pushed import Layer, Registry
@@ -389,6 +390,21 @@ def test_sboms_that_are_wrong():
     del less["packages"]["joblib"]
     world.after["sboms"] = [less]
     failed(world.judge()["sbom"], "It lacks joblib.")
+
+
+def test_an_sbom_of_another_digest_is_named():
+    world = World()
+    world.after["sboms"] = []
+    gone = "sha256:" + "7" * 64
+    subject = {"mediaType": manifests.OCI_MANIFEST, "digest": gone, "size": 7}
+    document = world.registry.parsed(NAME, "2.4.1") | {"subject": subject, "mediaType": manifests.OCI_MANIFEST}
+    world.registry._keep(NAME, manifests.OCI_MANIFEST, document)
+    failed(world.judge()["sbom"], f"The one that is there refers to {gone[:19]}…, which has no tag (any more).")
+    document["subject"]["digest"] = world.registry.tags[NAME]["2.4.0"]
+    world = World()
+    world.after["sboms"] = []
+    world.registry._keep(NAME, manifests.OCI_MANIFEST, document)
+    assert "which is 2.4.0." in world.judge()["sbom"].found
 
 
 def test_of_an_index_ecr_scans_the_image_in_it():

@@ -10,6 +10,7 @@ from autograder.checks.api import Verdict
 from autograder.cli import student
 from autograder.errors import CourseError
 from autograder.labs import manifest, progress, students, submission
+from autograder.notebook import cards
 
 
 @pytest.mark.parametrize(
@@ -35,14 +36,16 @@ def test_the_terminal_shows_the_name_that_a_hint_is_asked_by(monkeypatch, capsys
     monkeypatch.setattr(student.progress, "note", lambda *_: None)
     with pytest.raises(SystemExit):
         student.check.main(["01"], standalone_mode=False)
-    assert capsys.readouterr().out.splitlines()[0] == "✗ Not yet: T (0 of 1 point) [01.digest]"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "✗ Not yet: T (0 of 1 point) [01.digest]"
+    assert lines[-2:] == ["Total: 0 of 6 points", "Not yet: digest."]
 
 
 def test_points_that_a_person_gives_are_named():
     lab = manifest.find("04")
     verdict = Verdict(check="labels", title="T", status="passed", points=1, max_points=1, trust="proved")
-    assert student._earned(lab, [verdict]) == "1 of 10 points; 2 of these are given by a person (policy)"
-    assert student._earned(manifest.find("01"), [verdict]) == "1 of 6 points"
+    assert cards.earned(lab, [verdict]) == "1 of 10 points; 2 of these are given by a person (policy)"
+    assert cards.earned(manifest.find("01"), [verdict]) == "1 of 6 points"
 
 
 @pytest.mark.parametrize(

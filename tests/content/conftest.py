@@ -100,7 +100,10 @@ def private_home(home: Path) -> dict[str, str]:
     )
     found = endpoint.find()
     chosen = {} if found.is_default else {"DOCKER_HOST": found.url}
-    return {"HOME": str(home), "DOCKER_CONFIG": str(config), **chosen}
+    logins = config / "config.json"  # skopeo takes no file that is not there
+    if not logins.exists():
+        logins.write_text("{}", encoding="utf-8")
+    return {"HOME": str(home), "DOCKER_CONFIG": str(config), "REGISTRY_AUTH_FILE": str(logins), **chosen}
 
 
 def tagged(engine: DockerClient) -> dict[str, str]:

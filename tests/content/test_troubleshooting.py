@@ -34,7 +34,7 @@ def _outputs() -> Iterator[str]:
 
 
 def _texts() -> Iterator[str]:
-    for file in sorted((paths.ROOT / "autograder").rglob("*.py")):
+    for file in sorted([*(paths.ROOT / "autograder").rglob("*.py"), *paths.LABS.rglob("*.py")]):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)

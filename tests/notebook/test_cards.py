@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from autograder.checks import api
 from autograder.checks.api import Verdict
 from autograder.errors import CourseError
-from autograder.notebook.cards import Card, Cards, Me
+from autograder.evidence.model import CaseResult, Evidence, TaskRun
+from autograder.labs import manifest, students
+from autograder.labs.live import visible_cases
+from autograder.notebook.cards import Card, Cards, Me, total
 
 FAILED = Verdict(
     check="c", title="Both are there", status="failed", points=0, max_points=1.5, trust="proved",
@@ -33,6 +37,62 @@ def test_html_has_the_same_words_and_is_escaped():
         assert words in shown
     assert "<b>" not in shown and "<i>" not in shown
     assert '<th scope="col"' in shown and 'aria-hidden="true"' in shown
+
+
+LONG = Verdict(
+    check="c", title="T", status="failed", points=0, max_points=1, trust="recomputed",
+    table=(("input", "yours"), ("'" + "word " * 60 + "'", "<2>"), ("3", "4")),
+)  # fmt: skip
+
+
+def test_a_long_input_can_be_read_whole_in_plain_text_and_in_html():
+    lines = Card.of(LONG).text().splitlines()[1:]
+    assert max(map(len, lines)) <= 120 and "…" not in "".join(lines)
+    assert " ".join(lines).count("word") == 60
+    assert [line for line in lines if ":" in line][1:] == ["    yours: <2>", "    input: 3", "    yours: 4"]
+    html = Card.of(LONG).html()
+    assert html.count("<details>") == 1 and "&lt;2&gt;" in html
+    assert "word " * 60 in html, "all of it, behind a click"
+
+
+def test_no_input_of_a_visible_case_is_cut():
+    for slug in manifest.slugs():
+        lab = manifest.find(slug)
+        for task, cases in visible_cases(lab, students.issue(b"k", "c", "ada", [slug]).parameters_of(lab)).items():
+            results = tuple(CaseResult(case=case, status="raised", errors=("Other",)) for case in cases)
+            run = TaskRun(function=task, status="ran", results=results)
+            evidence = Evidence.model_construct(tasks={task: run})
+            with pytest.raises(api.Failure) as failed:
+                api.require_cases(evidence, task)
+            inputs = [row[0] for row in failed.value.table[1:]]
+            assert inputs == [", ".join(map(repr, case.args)) for case in cases]
+            assert max(map(len, inputs)) <= api.MAX_CELL
+
+
+def test_what_is_not_begun_is_no_mistake():
+    begun = Verdict(check="c", title="T", status="failed", points=0, max_points=1, trust="claimed", not_begun=True)
+    assert Card.of(begun).text() == "○ Not begun: T (0 of 1 point)"
+    assert "not_begun" not in PASSED.model_dump(), "verdict files of others stay as they are"
+
+
+def test_the_total_names_what_is_open_in_words():
+    lab = manifest.find("04")
+    ids = [id for id in lab.points if id not in lab.by_hand]
+    common = {"title": "T", "trust": "proved", "max_points": 1.0}
+    verdicts = [
+        Verdict(check=ids[0], status="passed", points=1, **common),
+        Verdict(check=ids[1], status="failed", points=0, **common),
+        Verdict(check=ids[2], status="failed", points=0, not_begun=True, **common),
+        Verdict(check=ids[3], status="not_graded", points=None, **common),
+    ]
+    said = [
+        "Total: 1 of 10 points; 2 of these are given by a person (policy)",
+        f"Not yet: {ids[1]}. Not begun: {ids[2]}. Could not be judged: {ids[3]}.",
+    ]
+    assert total(lab, verdicts) == said
+    shown = Cards([], total=total(lab, verdicts))
+    assert repr(shown).splitlines()[-2:] == said and all(line in shown._repr_html_() for line in said)
+    assert total(lab, verdicts[:1])[1] == "Nothing is open."
 
 
 def test_a_fault_costs_nothing_and_says_so():

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from autograder.services import docker_config, endpoint
+from autograder.services import cloud_variables, docker_config, endpoint
 
 
 @pytest.fixture
@@ -118,3 +122,52 @@ def test_the_systems_credential_store_is_not_asked(engine, home, tmp_path, runni
         asked.unlink(missing_ok=True)
         subprocess.run(call, env={**os.environ, "PATH": path, "DOCKER_CONFIG": str(folder)}, check=False)
         assert asked.exists() is store_is_asked
+
+
+def test_the_file_is_there_from_the_beginning(home, tmp_path):
+    """Skopeo takes no REGISTRY_AUTH_FILE that is not there."""
+    docker_config.prepare({"DOCKER_CONFIG": str(tmp_path / "none")})
+    assert Path(cloud_variables.private()["REGISTRY_AUTH_FILE"]).is_file()
+
+
+class Asking(BaseHTTPRequestHandler):
+    """A registry that wants a login, and notes each that it is given."""
+
+    given: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        kind, _, value = self.headers.get("Authorization", "").partition(" ")
+        if kind == "Basic":
+            self.given.append(base64.b64decode(value).decode())
+        self.send_response(401 if kind != "Basic" else 404)
+        self.send_header("WWW-Authenticate", 'Basic realm="here"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.engine  # where the clients are
+@pytest.mark.skipif(os.name == "nt", reason="there is no skopeo for Windows")
+def test_an_old_login_of_another_client_does_not_win(home, tmp_path):
+    """The same address, logged in with skopeo long ago and with `docker login` now."""
+    old = tmp_path / "run" / "containers"
+    old.mkdir(parents=True)
+    with ThreadingHTTPServer(("localhost", 0), Asking) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"localhost:{server.server_port}"
+
+        def login(user: str) -> str:
+            return json.dumps({"auths": {address: {"auth": base64.b64encode(f"{user}:x".encode()).decode()}}})
+
+        (old / "auth.json").write_text(login("old"), encoding="utf-8")
+        ours = docker_config.prepare({"DOCKER_CONFIG": str(tmp_path / "none")})
+        (ours / "config.json").write_text(login("new"), encoding="utf-8")
+        mine = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(old.parent)}
+        mine.pop("REGISTRY_AUTH_FILE", None)
+        call = ["skopeo", "inspect", "--tls-verify=false", f"docker://{address}/a/b:1"]
+        for variables in (mine | {"DOCKER_CONFIG": str(ours)}, mine | cloud_variables.private()):
+            subprocess.run(call, env=variables, capture_output=True, check=False)
+        server.shutdown()
+    assert list(dict.fromkeys(Asking.given)) == ["old:x", "new:x"]

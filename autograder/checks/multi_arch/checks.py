@@ -189,16 +189,19 @@ def sbom(e: Evidence) -> None:
     stored = held.manifests[index.digest]
     index_is = (stored.media_type, index.digest, len(stored.raw))
     about = [note for note in notes if note.subject and _said(note.subject) == index_is]
+    on_a_part = _on_a_part(held, index)
     if not about:
         raise Failure(
-            f"The tag {_fallback(index.digest)} lists {'nothing' if not notes else 'what has another subject'}.",
+            f"The tag {_fallback(index.digest)} lists {'nothing' if not notes else 'what has another subject'}."
+            + (f" {on_a_part}" if on_a_part else ""),
             "An artifact's subject is the descriptor of what it is about: media type, digest and size of the "
             "index. The list under that tag names the artifacts whose subject it is.",
         )
     boms = [note for note in about if _is_sbom(note)]
     if not boms:
         raise Failure(
-            f"What refers to the index is of the type {listed(map(_type_of, about))}, which is no SBOM's.",
+            (f"{on_a_part} " if on_a_part else "")
+            + f"What refers to the index is of the type {listed(map(_type_of, about))}, which is no SBOM's.",
             "The artifact type says what it is: application/vnd.cyclonedx+json or application/spdx+json.",
         )
     reasons = [_wrong_with(held, note, e.text("part")) for note in boms]
@@ -417,9 +420,9 @@ def _elsewhere(held: Repository, index: ImageIndex) -> tuple[str, str]:
                 "This registry has no referrers API, so the client keeps the list: an index under the tag "
                 f"{_fallback(index.digest)}.",
             )
-    for child in index.platforms:
-        if _fallback(child.digest) in held.tags:
-            return f"Something refers to the image for {child.platform}, not to the index.", next_step
+    on_a_part = _on_a_part(held, index)
+    if on_a_part:
+        return on_a_part, next_step
     for own, what, note in notes:
         if note.subject is not None:
             return (
@@ -429,6 +432,21 @@ def _elsewhere(held: Repository, index: ImageIndex) -> tuple[str, str]:
         if own and _is_sbom(note):
             return f"{what} is an SBOM without a subject, so nothing says what it is about.", next_step
     return "Nothing refers to the index.", next_step
+
+
+def _on_a_part(held: Repository, index: ImageIndex) -> str:
+    """What refers to an image inside the index, in a sentence; "" where nothing does.
+
+    Clients that are given a platform, or a digest from `docker push` of one, attach to that image.
+    """
+    notes = [note for digest in held.manifests if isinstance(note := held.parsed(digest), ImageManifest)]
+    for child in index.manifests:
+        on_it = [note for note in notes if note.subject is not None and note.subject.digest == child.digest]
+        if on_it or _fallback(child.digest) in held.tags:
+            what = "An SBOM" if any(map(_is_sbom, on_it)) else "Something"
+            part = "an attestation in it" if child.is_attestation else f"the image for {child.platform}"
+            return f"{what} refers to {part}, not to the index."
+    return ""
 
 
 def _tag_of(held: Repository, index: ImageIndex) -> str:

@@ -18,7 +18,7 @@ from autograder.domain import advisories, instants
 from autograder.domain.advisories import gate as gates
 from autograder.domain.advisories.wheels import choices
 from autograder.evidence.model import Case, Evidence, Repository
-from autograder.oci.manifests import ImageIndex
+from autograder.oci.manifests import ImageIndex, ImageManifest
 
 SERVICE, ACCEPTED = "registry", "accepted.txt"
 ORDER = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
@@ -226,7 +226,9 @@ def sbom(e: Evidence) -> None:
             other = old.tags.get(e.text("before")) if old else None
             elsewhere = bool(other) and other != again.digest and bool(_sboms_of(e, str(other)))
             raise Failure(
-                f"The only one belongs to {e.text('before')}." if elsewhere else "None refers to it.",
+                f"The only one belongs to {e.text('before')}."
+                if elsewhere
+                else _refers_elsewhere(e, again.digest) or "None refers to it.",
                 "Write the SBOM from the repaired image, and attach it to that name. After another push, attach one "
                 "again: it belongs to a digest, not to a tag.",
             )
@@ -313,6 +315,21 @@ def _require_plain(again: Scanned, tag: str) -> None:
 def _sboms_of(e: Evidence, digest: str) -> Any:
     probe: Any = e.probes.get("rescan")
     return probe.get(f"{SERVICE}/{e.text('repository')}", {}).get(digest, {}).get("sboms")
+
+
+def _refers_elsewhere(e: Evidence, digest: str) -> str:
+    """What an SBOM refers to that is not the image, in a sentence; "" where there is none."""
+    held = e.repository(SERVICE, e.text("repository"))
+    if held is None:
+        return ""
+    for stored in held.manifests:
+        note = held.parsed(stored)
+        if isinstance(note, ImageManifest) and note.subject is not None and note.subject.digest != digest:
+            about = note.subject.digest
+            tags = [tag for tag, pointed in held.tags.items() if pointed == about]
+            which = f"is {tags[0]}" if tags else "has no tag (any more)"
+            return f"The one that is there refers to {about[:19]}…, which {which}."
+    return ""
 
 
 def _wrong(statement: Mapping[str, Any], installed: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograder.checks.api import Failure, NotGraded, expecting, require_probe
+from autograder.checks.shared import logins
 from autograder.domain import services
 from autograder.evidence import emulator_state
 from autograder.evidence.model import Evidence, Repository
@@ -34,8 +35,8 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
             )
         if name in emulator_state.names(service, known.settings):
             raise Failure(
-                "The repository is there, and holds no image.",
-                "Push the image under that name.",
+                "The repository is there, and holds no image." + logins.refused(e, service, name),
+                "Push the image under that name." + logins.needed(service),
                 expected=f"A repository {name} in {place}, with an image.",
             )
         near = lookalikes(name, known.catalog)
@@ -46,10 +47,9 @@ def repository(e: Evidence, service: str, name: str) -> Repository:
                 "first, and push that name.",
             )
         raise Failure(
-            "No such repository is there.",
+            "No such repository is there." + logins.refused(e, service, name),
             "Push the image under a name that begins with the registry's address. "
-            "Without an address Docker takes the name for one on Docker Hub."
-            + (" Log in first: without a login your registry takes no push." if service == "private" else ""),
+            "Without an address Docker takes the name for one on Docker Hub." + logins.needed(service),
         )
 
 
@@ -84,7 +84,8 @@ def tagged(e: Evidence, service: str, name: str, tag: str) -> Repository:
             found = f"The repository has {'the tag' if len(held.tags) == 1 else 'the tags'} {listed(held.tags)}."
         else:
             found = "The repository has no tag at all."
-        next_step = "Push the image under that tag."
+        found += logins.refused(e, service, name)
+        next_step = "Push the image under that tag." + logins.needed(service)
         if f"v{tag}" in held.tags:
             next_step = f"A tag is compared letter by letter: v{tag} is not {tag}. Push the image under {tag}."
         elif set(held.tags) == {"latest"}:

@@ -74,7 +74,11 @@ class Proxy:
 
     def _answer(self, environ: dict[str, Any], body: RequestBody) -> Reply:
         call = routes.parse(environ)
-        caller = self.backend.authenticate(call)
+        try:
+            caller = self.backend.authenticate(call)
+        except RegistryError as error:
+            self._note_refusal(call, Caller(""), error)  # a token that has ended, for instance
+            raise
         if call.kind is Kind.BASE:
             return json_reply(200, {})
         if call.kind is Kind.CATALOG:

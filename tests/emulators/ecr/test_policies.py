@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from autograder.emulators.ecr.backend import PERMISSIONS
 from autograder.emulators.ecr.identity import PROFILES
 from autograder.emulators.interface import Action, Caller, Kind, RegistryError
+from autograder.emulators.registry.proxy import Proxy
 
 from .emulator import Emulator, refusal
 
@@ -161,6 +163,30 @@ def test_refusals_are_in_the_journal(pushed: Emulator) -> None:
     line = pushed.context.journal.lines()[-1]
     assert (line["who"], line["what"], line["repository"]) == ("reader", "refuse", "app")
     assert line["detail"]["operation"] == "DeleteRepository" and line["detail"]["code"] == "AccessDeniedException"
+
+
+def test_a_push_with_a_token_that_has_ended_is_in_the_journal_and_one_without_is_not(pushed: Emulator) -> None:
+    """A check tells the student of it; a challenge to log in is no refusal."""
+    proxy = Proxy(pushed.backend, cast("Any", None), pushed.context.journal, cast("Any", None))
+    token = pushed.client().get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    before = len(pushed.context.journal.lines())
+    request = {
+        "REQUEST_METHOD": "PUT",
+        "PATH_INFO": "/v2/app/manifests/1.0",
+        "RAW_URI": "/v2/app/manifests/1.0",
+        "HTTP_HOST": "localhost:5003",
+        "wsgi.input": io.BytesIO(),
+        "CONTENT_LENGTH": "0",
+    }
+    pushed.clock.advance(hours=13)
+    said: list[str] = []
+    proxy(request, lambda status, _: said.append(status))
+    assert len(pushed.context.journal.lines()) == before
+    proxy(request | {"HTTP_AUTHORIZATION": f"Basic {token}"}, lambda status, _: said.append(status))
+    assert [status[:3] for status in said] == ["401", "403"]
+    [line] = pushed.context.journal.lines()[before:]
+    assert (line["what"], line["repository"], line["tag"]) == ("refuse", "app", "1.0")
+    assert line["detail"]["message"] == "Your authorization token has expired. Reauthenticate and try again."
 
 
 @pytest.mark.parametrize(
