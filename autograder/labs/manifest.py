@@ -324,11 +324,11 @@ class Lab(_Part):
 
 
 def witness_of(lab: Lab, part: CheckPart, check: Check) -> Witness:
-    """Whose machine sees what a check rests on. This is the one place that says it.
+    """Whose machine saw what a check rests on; this is the one place that says it.
 
-    The grader, where it is recomputed from what the grader runs (code tasks, probes), or from nothing but answers and
-    files, whose right content is the work itself. The student, where it rests on what services were found to hold:
-    the kit collects that on the student's own machine. Nothing is a class's yet, since no class runs services.
+    The grader's, where a recomputed check lists a task or a probe in lab.toml or says ``services = []``, so that what was
+    handed in is itself what is judged; else the student's, since the kit collects there what services hold. Nothing is a
+    class's yet: no class runs services. ``tests/labs/test_witness.py`` holds the ``services = []`` against the samples.
     """
     services = lab.services if part.services is None else part.services
     if check.trust == "recomputed" and (part.tasks or part.probes or not services):
