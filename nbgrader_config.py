@@ -16,7 +16,7 @@ from nbgrader.server_extensions.formgrader import handlers  # noqa: E402
 from autograder import paths  # noqa: E402
 from autograder.grading import people, released  # noqa: E402
 from autograder.grading.feedback import TEMPLATES  # noqa: E402
-from autograder.grading.formgrader_pages import note  # noqa: E402
+from autograder.grading.formgrader_pages import doubts_note, note  # noqa: E402
 from autograder.grading.nbgrader_steps import (  # noqa: E402
     FeedbackExporter,
     LatePenalty,
@@ -46,6 +46,6 @@ c.GenerateFeedback.exporter_class = FeedbackExporter
 
 # The formgrader's own pages: rendered Markdown cannot act there, and nothing comes from a CDN. Its extension insists on
 # its own extra_template_basedirs, so ours goes in front of the paths that follow from them.
-c.HTMLExporter.filters = {"markdown2html": safe_markdown, "graders_note": note}
+c.HTMLExporter.filters = {"markdown2html": safe_markdown, "graders_note": note, "doubts_note": doubts_note}
 stock = HTMLExporter(template_name="formgrade", extra_template_basedirs=[handlers.template_path])
 c.HTMLExporter.template_paths = [str(TEMPLATES / "formgrade"), *stock.template_paths, handlers.template_path]

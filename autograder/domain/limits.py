@@ -95,7 +95,8 @@ SANDBOX_SECONDS: Final = Limit(
     60,
     "seconds",
     1,
-    "by the clock, of all code tasks of a submission, in every container and try: what hangs there holds up a run.",
+    "by the clock, of all code tasks of a submission, in every container and try: what hangs there holds up a run. "
+    "While others keep what computes there waiting for a processor, three seconds count as one.",
 )
 
 

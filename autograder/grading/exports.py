@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from nbgrader.api import Gradebook
 
 from autograder.errors import CourseError
-from autograder.grading import gradebook, lateness, states, store
+from autograder.grading import doubts, gradebook, lateness, states, store
 from autograder.grading.gradebook import ByHand
 from autograder.grading.lateness import Timing
 from autograder.grading.lms import NOBODY
@@ -31,7 +31,6 @@ from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
 TOTAL = "total"
-BY_HAND = "Evidence looks written by hand"
 SETTLED = "A person gave points for what could not be judged."
 BEHIND = "It is not in the gradebook yet. Run the same `python3 course.py grade` again."
 UNKNOWN = "?"  # instead of a lab, where nobody knows which one a refused submission is for
@@ -43,7 +42,8 @@ COLUMNS = {
     "score": "points now: from checks, by hand, extra credit, less what is taken off for being late",
     "max_score": "points that can be had",
     "status": "; ".join(f"{state}: {meaning}" for state, meaning in states.MEANING.items()),
-    "ungraded": "ids of what a person has to look at, or what could not be judged, separated by blanks",
+    "ungraded": "ids of what a person has to look at (what is in doubt keeps its points until then), or what could "
+    "not be judged, separated by blanks",
     "claimed": "how many of the points rest on claimed evidence, which only the student's machine saw",
     "received_at": "when the submission was received (RFC 3339)",
     "known": "how that is known: lms list, lms name, instructor, first seen",
@@ -90,18 +90,8 @@ class Given:
 
 
 def to_review(document: VerdictFile, by_hand: ByHand) -> list[str]:
-    """Why a person has to look at graded work besides open written answers, in sentences; none where nobody has to.
-
-    Somebody else's work is in doubt until a person has given points for each of its parts; so is work in which names of
-    another stand beside the student's own, as in evidence whose names were swapped. Work whose evidence looks written
-    by hand is, until a person has for each part that passed by what the student's machine reported.
-    """
-    said_ = []
-    if document.identity.owner is not None and not document.checks.keys() <= by_hand.settled:
-        said_.append(document.identity.message)
-    resting = {v.check for v in document.verdicts if v.status == "passed" and v.witness in ("student", None)}
-    if document.leads and not resting <= by_hand.settled:
-        said_ += [f"{BY_HAND}: {lead}" for lead in document.leads]
+    """Why a person has to look at graded work besides open written answers, in sentences; none where nobody has to."""
+    said_ = [sentence for doubt in doubts.found(document, by_hand.settled) for sentence in doubt.said]
     if by_hand.to_look_at:
         cells = ", ".join(sorted(by_hand.to_look_at))
         said_.append(f"Points by hand were given for an earlier submission and are to be looked at again: {cells}.")
@@ -195,20 +185,21 @@ class _Class:
             return self._entry(person, lab, states.NOT_GRADED, receipt, document, *remarks)
         given = self.graded[key]
         late = self.when.of(document, given.score)
-        doubts, open_ = to_review(document, given.by_hand), not_judged(document, given.by_hand)
+        review, open_ = to_review(document, given.by_hand), not_judged(document, given.by_hand)
+        in_doubt = {id for doubt in doubts.found(document, given.by_hand.settled) for id in doubt.open}
         status = states.GRADED
         if document.status == "not_graded" and not is_settled(document, given.by_hand):
             status = states.NOT_GRADED
-        elif given.ungraded or late.doubt or doubts:
+        elif given.ungraded or late.doubt or review:
             status = states.NEEDS_REVIEW
-        said_ = [*open_, *doubts, late.remark, document.identity.message, *document.problems]
+        said_ = [*open_, *review, late.remark, document.identity.message, *document.problems]
         remarks[:0] = [sentence for sentence in dict.fromkeys(said_) if sentence]
         return Entry(
             person.id, person.name, person.email, lab.slug,
             score=max(given.score - late.penalty, 0.0),
             max_score=lab.total,
             status=status,
-            ungraded=given.ungraded,
+            ungraded=tuple(sorted({*given.ungraded, *in_doubt})),
             claimed=document.claimed,
             received_at=receipt.received_at.isoformat(),
             known=receipt.known,

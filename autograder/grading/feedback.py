@@ -13,6 +13,7 @@ import jinja2
 
 from autograder.checks.api import Verdict
 from autograder.grading.people import Course
+from autograder.grading.problems import to_student
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
@@ -27,6 +28,10 @@ MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 SEEN_BY = {"student": "your machine", "grader": "the grader", "class": "the class's machine"}
+WITNESS = (
+    "“Seen by” says whose machine saw what a check rests on: the grader ran it or worked it out itself, or the course "
+    "found it in the registries and clouds on your machine. It changes no points."
+)
 EARLIER = "Given for an earlier submission; to be looked at again."
 
 
@@ -112,9 +117,10 @@ def render(
         max_score=number(max_score),
         remarks=" ".join(_remarks(open_points, reviewed, timing)),
         graded=when(document.graded_at) if document else "",
-        problems=document.problems if document else (),
+        problems=[to_student(problem) for problem in document.problems] if document else (),
         items=items,
         earlier=EARLIER,
+        witness=WITNESS if any(item["seen_by"] for item in items) else "",
     )
 
 

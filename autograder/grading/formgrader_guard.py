@@ -29,8 +29,8 @@ from nbgrader.server_extensions.formgrader import apihandlers, base, handlers
 from nbgrader.server_extensions.formgrader.base import BaseHandler
 from tornado import web
 
-from autograder.grading.after_penalty import AfterPenalty
 from autograder.grading.feedback import TEMPLATES
+from autograder.grading.formgrader_lists import Lists
 
 # Attributes such as onclick in nbgrader's templates. A policy names them by their hash.
 ONCLICK = (
@@ -132,11 +132,11 @@ class _Entrance(Guarded):
 
 
 def put_in_front() -> None:
-    """Put the guards in front of nbgrader's handlers, and points after the penalty into its lists.
+    """Put the guards in front of nbgrader's handlers, and the kit's lists in place of its own.
 
     It is called before nbgrader's extension is loaded.
     """
-    base.NbGraderAPI = AfterPenalty
+    base.NbGraderAPI = Lists
     handlers.default_handlers = [_guarded(entry, Guarded) for entry in handlers.default_handlers]
     apihandlers.default_handlers = [_guarded(entry, _Api) for entry in apihandlers.default_handlers]
 

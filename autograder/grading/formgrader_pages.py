@@ -21,7 +21,8 @@ from nbgrader.server_extensions.formgrader import handlers
 from tornado import web
 
 from autograder import paths
-from autograder.grading import by_hand, formgrader_guard, store
+from autograder.grading import by_hand, formgrader_guard, gradebook, people, store
+from autograder.grading.doubts import Doubt
 from autograder.grading.feedback import TEMPLATES, WORDS, number
 from autograder.grading.nbgrader_steps import safe_markdown
 from autograder.grading.sanitize import clean_notebook
@@ -128,7 +129,33 @@ def _cells(file: Path) -> Iterator[str]:
         yield safe_markdown(source) if kind == "markdown" else f"<pre>{html.escape(source)}</pre>"
 
 
-# -- beside a cell ---------------------------------------------------------------------------------------------------
+# -- on the page of a submission -------------------------------------------------------------------------------------
+
+
+def doubts_note(resources: dict[str, Any]) -> str:
+    """What is in doubt about a submission, as HTML to stand above its cells.
+
+    Args:
+        resources: of the page: student and lab.
+    """
+    lines = [text for doubt in _doubts(resources) for text in doubt.said]
+    if not lines:
+        return ""
+    open_ = ", ".join(sorted({id for doubt in _doubts(resources) for id in doubt.open}))
+    lines.append(f"It costs no points by itself. When you have looked, give points for: {open_}. Until then the points "
+                 "are in no file for a platform.")  # fmt: skip
+    said = "".join(f'<div class="earlier">{html.escape(text)}</div>' for text in lines)
+    return f'<div class="graders-note doubts">{said}</div>'
+
+
+def _doubts(resources: dict[str, Any]) -> list[Doubt]:
+    if "doubts" not in resources:  # read once for all cells of a page
+        known = "student" in resources
+        resources["doubts"] = (
+            gradebook.in_doubt(people.load().id, resources["student"], resources["assignment_id"]) if known else []
+        )
+    doubts: list[Doubt] = resources["doubts"]
+    return doubts
 
 
 def note(cell: Mapping[str, Any], resources: dict[str, Any]) -> str:
@@ -161,5 +188,7 @@ def note(cell: Mapping[str, Any], resources: dict[str, Any]) -> str:
     lines += [("reason" if points_given else "earlier", text) for text in by_hand.reasons(own, state.get(name))]
     if points_given and len(lines) and lines[-1][0] == "reason":
         lines.append(("reason", "If they still hold, press Resolve; else give others."))
+    if not given.get("solution") and any(name in doubt.open for doubt in _doubts(resources)):
+        lines.append(("earlier", "In doubt, see the top of this page. Points that you give here settle it."))
     said = "".join(f'<div class="{css}">{html.escape(text)}</div>' for css, text in lines)
     return f'<div class="graders-note">{said}</div>' if said else ""

@@ -15,12 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.api import Assignment, Comment, Grade, Gradebook, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import (
+    Assignment,
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from nbgrader.utils import parse_utc
 
 from autograder import paths
-from autograder.grading import by_hand, lateness, store
+from autograder.grading import by_hand, doubts, lateness, store
 from autograder.grading.by_hand import NOTHING, Cells, Record, Seen
+from autograder.grading.doubts import Doubt
 from autograder.grading.feedback import ShownAs
 from autograder.grading.lateness import Timing
 from autograder.grading.nbgrader_steps import (
@@ -380,3 +390,17 @@ def by_people(course: Course) -> dict[tuple[str, str], ByHand]:
             submission = grade.notebook.assignment
             grades[submission.student_id, submission.assignment.name].append(grade)
         return {key: ByHand.of(own) for key, own in grades.items()}
+
+
+def in_doubt(course_id: str, student: str, lab: str) -> list[Doubt]:
+    """The doubts about one submission that no person has settled, as the gradebook stands now."""
+    document = store.read(student, lab)
+    if document is None or not doubts.found(document, frozenset()):
+        return []
+    with Gradebook(database(), course_id) as book:
+        try:
+            notebooks = book.find_submission(lab, student).notebooks
+        except MissingEntry:
+            return []
+        given = ByHand.of(grade for notebook in notebooks for grade in notebook.grades)
+    return doubts.found(document, given.settled)

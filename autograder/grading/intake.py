@@ -28,7 +28,7 @@ from autograder.formats import Format, JsonObject, Unreadable
 from autograder.grading import strictjson
 from autograder.grading.archive import Archive, damage_is_refused
 from autograder.grading.people import Course
-from autograder.grading.problems import Refused
+from autograder.grading.problems import FOR_INSTRUCTOR, FOR_STUDENT, Refused
 from autograder.grading.strictjson import said
 from autograder.labs import manifest, signing, students
 from autograder.labs.manifest import Lab, Parameters
@@ -46,7 +46,7 @@ MAX_CLAIMS = 50_000
 HASH = re.compile(r"[0-9a-f]{64}\Z")
 CHANGED = "Changed after `python3 course.py submit` wrote the zip"
 MISSING = f"Listed in {HEADER_FILE} but missing"
-AGAIN = "Ask the student for the zip as `python3 course.py submit` writes it."
+AGAIN = f"{FOR_STUDENT} hand in the zip as `python3 course.py submit` writes it, unchanged."
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,12 @@ def holds_all(file: Path, header: Header) -> bool:
 
 def is_whole(problems: Iterable[str]) -> bool:
     """Whether nothing was missing of a submission, or changed, as far as its problems tell."""
-    return not any(problem.startswith(MISSING) or CHANGED in problem for problem in problems)
+    return not any(map(tells_of_change, problems))
+
+
+def tells_of_change(problem: str) -> bool:
+    """Whether a problem says that a file is missing, or another one than `submit` wrote."""
+    return problem.startswith(MISSING) or CHANGED in problem
 
 
 def admitted(header: Header, course: Course) -> Lab:
@@ -247,8 +252,8 @@ class _Reader:
         if header.lab_version != lab.version:
             self.problems.append(
                 f"It was written with version {header.lab_version} of the lab, and this class was handed out version "
-                f"{lab.version}, by which it is judged. The student updates the kit (`git pull`), runs "
-                f"`python3 course.py start` and `python3 course.py reset {lab.slug}`, and submits again."
+                f"{lab.version}, by which it is judged. {FOR_STUDENT} update the kit (`git pull`), run "
+                f"`python3 course.py start` and `python3 course.py reset {lab.slug}`, and submit again."
             )
         self.at("the hashes of its files")
         self._hashes(header)
@@ -285,12 +290,13 @@ class _Reader:
         names = sorted(name for name in own.keys() | seen.keys() if own.get(name, ...) != seen.get(name, ...))
         told = next((name for name in names if not name.startswith("_")), names[0])
         self.problems.append(
-            f"The student worked with other personal values than this class has handed out: {said(told)} was "
+            f"The work was done with other personal values than this class has handed out: {said(told)} was "
             f"{said(repr(seen.get(told)), 60)} there and is {said(repr(own.get(told)), 60)} here"
             + (f", and {len(names) - 1} more differ" if len(names) > 1 else "")
-            + ". It is judged by the class's. Send the student's student.toml again (`python3 course.py roster` writes "
-            f"it to class/handout-parameters/{header.student}/); the student puts it into work/, does what rests on "
-            "these values again, and submits again."
+            + f". It is judged by the class's. {FOR_STUDENT} put the student.toml that you were given into work/ (ask "
+            "for it if you have none), do what rests on these values again, and submit again. "
+            f"{FOR_INSTRUCTOR} send student.toml again; `python3 course.py roster` writes it to "
+            f"class/handout-parameters/{header.student}/."
         )
         return own
 
@@ -317,7 +323,7 @@ class _Reader:
         if extra:
             self.problems.append(
                 f"Not listed in {HEADER_FILE}, so not written by `python3 course.py submit` and not read: "
-                f"{_some(extra)}. What belongs to the work, the student puts where the lab says, and submits again."
+                f"{_some(extra)}. {FOR_STUDENT} put what belongs to the work where the lab says, and submit again."
             )
 
     def _base_configs(self) -> list[bytes]:

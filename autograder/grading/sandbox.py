@@ -40,6 +40,7 @@ SCRATCH = 16 << 20  # bytes of /tmp, the only place that can be written
 MAX_OUTPUT = 8 << 20  # bytes of results
 MAX_INPUT = 32 << 20  # bytes of jobs
 BUSY = 3  # seconds that count as one, of those in which the machine has no processor free
+WANTING = ("R", "D")  # states of a process that runs, or would if it could
 FREE = 0.5  # of one processor: then what waits here waits for something else
 REMOVAL = 10  # seconds for the engine to remove a container; what stays is swept when the run ends
 MARGIN = 20.0  # seconds beyond the runner's own limits, for the runner itself
@@ -64,8 +65,9 @@ class OutOfTime(Disturbed):
 class Clock:
     """How long a container has run, in seconds.
 
-    The clock on the wall counts. While no processor of the machine is free it may be the others that make a task slow:
-    then it is the processor time that the container had, or a third of the time that passed if that is more.
+    The clock on the wall counts. While no processor of the machine is free, and something inside wants one, it may be the
+    others that make a task slow: then it is the processor time that the container had, or a third of the time that
+    passed if that is more. Who sleeps, or has stopped itself, is kept waiting by nobody.
 
     Args:
         most: after how long it is ended.
@@ -81,19 +83,21 @@ class Clock:
         """It runs from now on."""
         self._then, self._processors = time.monotonic(), psutil.cpu_times()
 
-    def add(self, used: float | None = None) -> float:
+    def add(self, used: float | None = None, is_held_up: Callable[[], bool] = lambda: True) -> float:
         """What it has come to.
 
         Args:
             used: seconds of processor time that the container has had in all; None where nobody knows.
+            is_held_up: whether something inside wants a processor or a disk now; asked only where that matters.
         """
         if self._then is None:
             return self.spent
         now, processors = time.monotonic(), psutil.cpu_times()
         passed = now - self._then
         worked = max(0.0, (used or 0.0) - self._used)
+        least = min(passed, max(worked, passed / BUSY))
         is_free = processors.idle - self._processors.idle >= FREE * passed
-        self.spent += passed if is_free else min(passed, max(worked, passed / BUSY))
+        self.spent += passed if is_free or (least < passed and not is_held_up()) else least
         self._then, self._processors, self._used = now, processors, max(self._used, used or 0.0)
         return self.spent
 
@@ -255,6 +259,16 @@ class Sandbox:
         )
         return str(made["Id"])
 
+    def _is_held_up(self, container: str) -> bool:
+        """Whether a process of a container runs, waits for a processor, or for a disk (ps(1), PROCESS STATE CODES)."""
+        from docker.errors import APIError
+
+        try:
+            told = self._client.api.top(container, ps_args="-eo pid,stat")
+        except APIError:  # it has ended, or the engine has no such ps
+            return True
+        return any(states[-1][:1] in WANTING for states in told.get("Processes") or ())
+
     def _remove(self, container: str) -> None:
         """Processes that do not die keep the engine waiting, so it is asked for a short while only."""
         api = self._client.api
@@ -277,7 +291,7 @@ class Sandbox:
 
             def over() -> bool:
                 used = bounded.container_seconds(self._client, container)
-                if clock.add(used) > clock.most:
+                if clock.add(used, lambda: self._is_held_up(container)) > clock.most:
                     raise OutOfTime
                 return used > seconds or time.monotonic() > until
 

@@ -24,7 +24,7 @@ from traitlets.config import Config
 from autograder import paths
 from autograder.cli import instructor
 from autograder.grading import lateness, people, released, store
-from autograder.grading.after_penalty import AfterPenalty
+from autograder.grading.formgrader_lists import Lists
 from autograder.grading.people import Person
 
 from .doubles import grade_without_engine
@@ -302,7 +302,7 @@ def as_formgrader_lists_them():
     config = Config()
     config.CourseDirectory.root = str(paths.classroom())
     config.CourseDirectory.db_url = released.database()
-    lists = AfterPenalty(config=config)
+    lists = Lists(config=config)
     listed = {
         row["student"]: (round(row["score"], 4), row["needs_manual_grade"])
         for row in lists.get_submissions(SLUG)

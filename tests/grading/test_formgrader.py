@@ -18,6 +18,7 @@ from autograder.grading.identity import Identity
 from autograder.grading.judge import Tools
 from tests import chromium
 
+from ..evidence.images import Layout
 from .doubles import LocalRunner, kind_probe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -278,3 +279,65 @@ def test_a_person_sees_why_to_look_again_and_confirms(server, course, lab, ada, 
         assert {g["name"] for g in grades if g["needs_manual_grade"]} == {"why"}  # nobody has looked at that one yet
         judged_again(course, lab, ada, tmp_path, "def double(n):\n    return n\n")
         assert "press Resolve" not in opened().inner_text()
+
+
+def forged(course, lab, ada, tmp_path):
+    """Ada's work again, with an image that no builder wrote, entered as ``course grade`` does it."""
+    made = Layout()
+    made.tag(ada.parameters["tag"], made.image([b"base", b"code"], labels={"course.owner": ada.parameters["team"]}))
+    tools = Tools(course, sandbox=LocalRunner, probe=kind_probe)
+    outcome = judge.judge("ada.zip", ada.zip(tmp_path / "forged", ada.files(layout=made)), tools)
+    store.record(outcome, Identity(), course, lab)
+    gradebook.sync(course)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_what_is_in_doubt_is_in_the_lists_and_on_the_page_until_a_person_gives_points(
+    server, course, lab, ada, tmp_path
+):
+    base, session, _ = server
+    [notebook] = session.get(f"{base}/formgrader/api/submitted_notebooks/90-tiny/90-tiny").json()
+
+    def give(page, name, points):
+        with page.expect_response(lambda r: r.request.method == "PUT" and "/api/grade/" in r.url) as answer:
+            page.locator(f"#{name}").fill(points)
+            page.locator(f"#{name}").blur()
+        assert answer.value.ok
+
+    def is_listed():
+        api = f"{base}/formgrader/api"
+        [one] = session.get(f"{api}/submitted_notebooks/90-tiny/90-tiny").json()
+        [two] = [row for row in session.get(f"{api}/submissions/90-tiny").json() if row["student"] == "ada"]
+        [three] = [row for row in session.get(f"{api}/student_submissions/ada").json() if row["name"] == "90-tiny"]
+        [four] = session.get(f"{api}/student_notebook_submissions/ada/90-tiny").json()
+        flags = {row["needs_manual_grade"] for row in (one, two, three, four)}
+        assert len(flags) == 1
+        return flags == {True}
+
+    with chromium.started() as browser:
+        context = chromium.context(browser)
+        context.add_cookies([{"name": c.name, "value": c.value, "url": base} for c in session.cookies])
+        page = context.new_page()
+
+        def opened():
+            page.goto(f"{base}/formgrader/submissions/{notebook['id']}/", wait_until="networkidle")
+            chromium.wait(page, "formgrader.grades?.loaded && formgrader.comments?.loaded")
+            return page.locator(".graders-note.doubts")
+
+        assert opened().count() == 0
+        give(page, "why", "1")
+        assert not is_listed()
+        gradebook.sync(course)
+        forged(course, lab, ada, tmp_path)
+        note = opened()
+        give(page, "why", "1")
+        assert is_listed()
+        assert "Evidence looks written by hand: registry/" in note.inner_text() and note.is_visible()
+        assert "give points for: engine, pushed." in note.inner_text()
+        told = page.get_by_text("In doubt, see the top of this page.")
+        assert told.count() == 2 and told.first.is_visible()
+        give(page, "engine", "1")
+        assert is_listed() and "give points for: pushed." in opened().inner_text()
+        give(page, "pushed", "0")
+        assert opened().count() == 0 and not is_listed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 import io
 import json
@@ -28,6 +29,7 @@ from autograder.grading import (
     feedback,
     formgrader,
     gradebook,
+    intake,
     judge,
     lateness,
     people,
@@ -47,7 +49,7 @@ from autograder.services import installation
 
 from ..evidence.images import Layout
 from .doubles import LocalRunner, kind_probe
-from .submissions import Student
+from .submissions import Student, js
 
 pytestmark = pytest.mark.slow  # nbgrader's gradebook takes seconds to create
 
@@ -515,19 +517,57 @@ def test_evidence_that_looks_written_by_hand_costs_nothing_and_a_person_looks(co
         give(student, "why", manual_score=1.0, needs_manual_grade=False)
     entry = exported()["ada", "90-tiny"]
     assert (document.score, entry.score, entry.status, entry.on_student_machine) == (5.5, 6.5, "needs review", 2.5)
+    assert entry.ungraded == ("engine", "pushed")  # what a person gives points for, to settle it
     assert "Evidence looks written by hand: registry/" in entry.remark and "has labels and no history" in entry.remark
     row = row_after_the_run(course, document)
     assert row.is_open and report.status(row)[0] == "needs review" and "written by hand" in row.remarks[0]
     page = (paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8")
     assert "written by hand" not in page  # whether it is one, a person says
     assert "Seen by your machine." in page and "Seen by the grader." in page
+    assert page.count("says whose machine saw what a check rests on") == 1
     other = exported()["ben", "90-tiny"]
     assert (neighbour.leads, other.status, other.score) == ((), "graded", 6.5)
     for check in ("pushed", "engine"):  # what passed by what the machine reported; the rest the grader ran
         give("ada", check, manual_score=0.0, needs_manual_grade=False)
     gradebook.sync(course)
     entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
-    assert (entry.score, entry.status) == (4.0, "graded") and not row.is_open
+    assert (entry.score, entry.status, entry.ungraded) == (4.0, "graded", ()) and not row.is_open
+
+
+def test_work_whose_files_were_changed_needs_review_until_a_person_gave_points_for_what_did_not_pass(course, ada, grade):
+    files = ada.files()
+    changed = {"answers.json": files["answers.json"] + b" ", "submission.json": js(ada.document(files))}
+    document = grade(ada, files | changed)
+    assert document.status == "graded" and document.score < 5.5
+    failed = {verdict.check for verdict in document.verdicts if verdict.status == "failed"}
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
+    assert (entry.status, set(entry.ungraded)) == ("needs review", failed)
+    assert intake.CHANGED in entry.remark and entry.remark.count(intake.CHANGED) == 1
+    assert row.is_open and report.status(row)[0] == "needs review"
+    assert sum(intake.CHANGED in remark for remark in row.remarks) == 1
+    page = html.unescape((paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8"))
+    assert "Hand in the zip as `python3 course.py submit` writes it" in page
+    for check in failed:
+        give("ada", check, manual_score=0.0, needs_manual_grade=False)
+    gradebook.sync(course)
+    entry, row = exported()["ada", "90-tiny"], row_after_the_run(course, document)
+    assert (entry.status, entry.ungraded) == ("graded", ()) and not row.is_open and intake.CHANGED in entry.remark
+
+
+def test_a_students_page_has_no_words_for_the_instructor(course, ada, grade):
+    """The sentences that intake writes for both; what only the instructor can do is not on the page."""
+    files = ada.files()
+    header = js(ada.document(files) | {"parameters": ada.parameters | {"tag": "another"}})
+    grade(ada, files | {"submission.json": header, "more.txt": b"x"})
+    gradebook.sync(course)
+    said = " ".join(store.read("ada", "90-tiny").problems)
+    assert "For the instructor: " in said and "more.txt" in said
+    page = html.unescape((paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8"))
+    assert "Put the student.toml that you were given into work/" in page and "Put what belongs to the work" in page
+    for words in ("the student", "The student", "instructor", "handout-parameters"):
+        assert words not in page, words
 
 
 def test_a_verdict_of_an_earlier_kit_learns_its_witness_and_nothing_else(course, ada, grade):

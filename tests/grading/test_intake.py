@@ -212,7 +212,7 @@ def test_what_is_not_as_it_is_listed_counts_as_missing(ada, name, costs, how):
     gone = {"repositories", "manifests"} if costs == "repositories" else {costs}
     assert {part for part, held in parts(found).items() if not held} == gone
     said = " ".join(found.problems)
-    assert name.rpartition("/")[2] in said and ("Ask the student for the zip" in said or "submits again" in said)
+    assert name.rpartition("/")[2] in said and "For the student: " in said
 
 
 def test_files_that_do_not_belong_are_named_and_not_read(ada, monkeypatch):
@@ -222,7 +222,7 @@ def test_files_that_do_not_belong_are_named_and_not_read(ada, monkeypatch):
     found = read(ada, ada.files() | {"verdict.json": b'{"score": 100}', "files/other.txt": b"x"}, files=whole)
     assert found.problems == (
         "Not listed in submission.json, so not written by `python3 course.py submit` and not read: files/other.txt, "
-        "verdict.json. What belongs to the work, the student puts where the lab says, and submits again.",
+        "verdict.json. For the student: put what belongs to the work where the lab says, and submit again.",
     )
     assert set(found.files) == {"settings.txt"} and not found.notes
     assert not {"verdict.json", "files/other.txt"} & set(opened) and "files/settings.txt" in opened
@@ -277,7 +277,7 @@ def test_other_values_than_the_class_handed_out_are_a_problem_in_words(ada, ben)
     assert found.parameters == ada.parameters
     [problem] = found.problems
     assert f"{ben.parameters['repository']!r} there and is {ada.parameters['repository']!r} here" in problem
-    assert "handout-parameters/ada/" in problem and "submits again" in problem
+    assert problem.endswith("class/handout-parameters/ada/.") and "submit again. For the instructor: " in problem
     assert len(read(ada, parameters={}).problems) == 1
 
 

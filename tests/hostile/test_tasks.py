@@ -101,15 +101,16 @@ def test_while_no_processor_is_free_waiting_counts_a_third(monkeypatch):
     assert clock.add() == 0.0, "nothing counts before it runs"
     clock.start()
 
-    def later(seconds: float, idle: float, used: float | None) -> float:
+    def later(seconds: float, idle: float, used: float | None, held_up: bool = True) -> float:
         now[0] += seconds
         processors.idle += idle
-        return clock.add(used)
+        return clock.add(used, lambda: held_up)
 
     assert later(3.0, 3.0, 0.0) == 3.0, "a processor is free: it sleeps, and that counts"
     assert later(3.0, 0.0, 0.0) == 4.0, "none is: it waits for one"
     assert later(3.0, 0.0, 3.0) == 7.0, "none is, and it works"
     assert later(3.0, 0.0, None) == 8.0
+    assert later(3.0, 0.0, 3.0, held_up=False) == 11.0, "nothing in it wants one: it has stopped itself"
 
 
 def test_the_limit_has_headroom_over_honest_tasks():
@@ -226,6 +227,28 @@ def test_an_engine_that_drops_every_third_connection_costs_nobody_anything(cours
     while engine.api.containers(all=True, filters={"label": f"{orphans.HOME_LABEL}={paths.home()}"}):
         assert time.monotonic() < until, "a container was left"
         time.sleep(0.5)
+
+
+STOPS = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\ndef double(n): ...\n"
+
+
+@pytest.mark.engine
+def test_what_has_stopped_itself_is_not_kept_waiting_by_a_busy_machine(engine):
+    """Also where others take every processor its clock is that on the wall."""
+    loop = [sys.executable, "-I", "-S", "-c", "while True: pass"]
+    others = [subprocess.Popen(loop) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        box, allowance, begun = Sandbox(engine, sandbox.build(engine)), Allowance(12.0), time.monotonic()
+        with pytest.raises(OutOfTime):
+            Timed(box, allowance).run([tasks.job(STOPS, "double", CASES, 1.0)])
+        assert allowance.left <= 0.0 and time.monotonic() - begun < 30, "three times as long before"
+        spin = "def double(n):\n    import time\n    while time.process_time() < 2.0: pass\n    return 2 * n\n"
+        answer = Timed(box, Allowance()).run([tasks.job(spin, "double", CASES, 4.0)])
+        assert answer[0]["status"] == "ran", "who computes may take its time"
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 @pytest.mark.engine
