@@ -137,6 +137,41 @@ def test_no_folder_imports_itself_on_a_way_round():
     assert circles(arrows) == []
 
 
+# Whoever starts a module as a program names it in a string, which no import shows. Upwards that is allowed where the
+# program is made there: the command itself, and what runs behind the walls.
+STARTED = {
+    "autograder.benchmarks.environment": {"autograder.cli"},
+    "autograder.cli.demo": {"autograder.cli"},
+    "autograder.grading.formgrader": {"autograder.grading.formgrader_pages"},
+    "autograder.grading.walls": {"autograder.grading.child"},
+    "autograder.launcher.main": {"autograder.cli"},
+    "autograder.quality.lab_runs": {"autograder.cli"},
+    "autograder.quality.contract": {"autograder.oci.client"},  # not started: no check may import it
+    "autograder.scanning.trivy_cli": {"autograder.cli"},
+    "autograder.services.jupyter": {"autograder.services.terminal"},
+    "autograder.services.site_server": {"autograder.services.site_server"},
+    "autograder.site": {"autograder.cli.helptext"},
+}
+
+
+def is_program(text: str) -> bool:
+    """Whether a text names a module of the kit; a package without a program is named where its data files are read."""
+    file = MODULES.get(text)
+    return file is not None and (file.name != "__init__.py" or file.with_name("__main__.py").exists())
+
+
+def test_what_is_started_by_its_name_is_known():
+    named: dict[str, set[str]] = {}
+    for module, file in MODULES.items():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if is_text and is_program(node.value):
+                named.setdefault(module, set()).add(node.value)
+            elif is_text and not node.value.startswith("from autograder import"):
+                assert " from autograder" not in node.value, f"{module} imports in a text: {node.value[:80]}"
+    assert named == STARTED
+
+
 @pytest.mark.parametrize("part", ["domain", "oci", "launcher"])
 def test_the_ground_needs_nothing_but_the_standard_library(part):
     """The emulators' image holds domain and oci, and the launcher runs before anything is installed."""

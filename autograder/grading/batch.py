@@ -707,11 +707,11 @@ class Batch:
             return
         client = engine_calls.connected()
         try:
-            engine_calls.retried(lambda: orphans.sweep(client))
+            engine_calls.answered(lambda: orphans.sweep(client))
             if any(lab.tasks for lab in labs):
-                engine_calls.retried(lambda: sandbox.build(client, self.say))
+                engine_calls.answered(lambda: sandbox.build(client, self.say))
             wanted = {name for lab in labs for name in lab.probes}
-            engine_calls.retried(lambda: probes.prepare(wanted, client, self.say))
+            engine_calls.answered(lambda: probes.prepare(wanted, client, self.say))
             self.crew.ended = _swept
             yield
         finally:
@@ -852,7 +852,7 @@ def _swept(owner: Owner) -> None:
 
 def _sweep(client: DockerClient, owners: set[Owner]) -> None:
     with contextlib.suppress(EnvironmentProblem):  # the next run sweeps again
-        engine_calls.retried(lambda: orphans.sweep(client, owners))
+        engine_calls.answered(lambda: orphans.sweep(client, owners))
 
 
 _elsewhere = _crew_elsewhere()  # of a process that works for a cluster

@@ -1,4 +1,4 @@
-"""Why a person has to look at work that was graded, besides open written answers; none of it costs a point by itself."""
+"""Why a person has to look at graded work, besides open written answers; none of it costs a point by itself."""
 
 from __future__ import annotations
 

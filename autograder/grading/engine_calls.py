@@ -33,27 +33,44 @@ def words(fault: Exception) -> str:
     return fault.found if isinstance(fault, CourseError) else http.in_words(fault)
 
 
-def retried(action: Callable[[], T], pause: Callable[[float], None] = time.sleep) -> T:
-    """What a call gives, tried again where the engine fails.
+def retried(
+    action: Callable[[], T], fault: tuple[type[Exception], ...], pause: Callable[[float], None] = time.sleep
+) -> tuple[T, int]:
+    """What a call gives, tried again where the engine fails, and how often it had to be.
+
+    Args:
+        action: the call.
+        fault: what it raises when the engine fails.
+        pause: waits so many seconds.
+
+    Raises:
+        Exception: one of ``fault``, when it fails each time; whatever else it raises.
+    """
+    for attempt in range(TRIES - 1):
+        try:
+            return action(), attempt
+        except fault:
+            pause(PAUSE * 2**attempt)
+    return action(), TRIES - 1
+
+
+def answered(action: Callable[[], T], pause: Callable[[float], None] = time.sleep) -> T:
+    """What a call of the engine gives, tried again where it fails.
 
     Raises:
         EnvironmentProblem: it fails each time.
     """
-    for attempt in range(TRIES):
-        try:
-            return action()
-        except faults() as fault:
-            if attempt == TRIES - 1:
-                if isinstance(fault, EnvironmentProblem):
-                    raise
-                raise EnvironmentProblem(
-                    expected="a Docker engine that answers",
-                    found=words(fault),
-                    next_step="Look at the engine (`docker info`), then run the same command again: what is graded "
-                    "already stays.",
-                ) from None
-        pause(PAUSE * 2**attempt)
-    raise AssertionError("unreachable")
+    try:
+        return retried(action, faults(), pause)[0]
+    except EnvironmentProblem:
+        raise
+    except faults() as fault:
+        raise EnvironmentProblem(
+            expected="a Docker engine that answers",
+            found=words(fault),
+            next_step="Look at the engine (`docker info`), then run the same command again: what is graded already "
+            "stays.",
+        ) from None
 
 
 def connected(pause: Callable[[float], None] = time.sleep) -> DockerClient:
@@ -62,4 +79,4 @@ def connected(pause: Callable[[float], None] = time.sleep) -> DockerClient:
     Raises:
         EnvironmentProblem: there is none that can be used.
     """
-    return retried(engine.connect, pause)
+    return answered(engine.connect, pause)

@@ -28,6 +28,7 @@ from autograder.evidence.submission_zip import Header
 from autograder.formats import JsonObject, Unreadable
 from autograder.grading import cases, intake, limits, probes, rules
 from autograder.grading.archive import Archive
+from autograder.grading.engine_calls import TRIES, retried
 from autograder.grading.intake import Submission
 from autograder.grading.people import Course
 from autograder.grading.probes import RunsProbe, Subject
@@ -40,9 +41,6 @@ from autograder.labs import live, tasks
 from autograder.labs.manifest import Lab
 from autograder.labs.tasks import Job
 from autograder.services.throwaway import ProbeFault
-
-TRIES = 3  # of whatever rests on the engine
-PAUSE = 1.0  # seconds before the second try; twice as long before the third
 
 
 class RunsJobs(Protocol):
@@ -273,8 +271,9 @@ def _run_tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun]
     if not ready:
         return done, 0
     retries = 0
+    every_job = [job for *_, job in ready.values()]
     try:
-        answers, retries = _retried(lambda: tools.sandbox().run([job for *_, job in ready.values()]), tools)
+        answers, retries = retried(lambda: tools.sandbox().run(every_job), (SandboxFault,), tools.pause)
         for (name, (extracted, inputs, _)), answer in zip(ready.items(), answers, strict=True):
             done[name] = tasks.collect(extracted, lab.tasks[name].function, inputs, answer)
     except SandboxFault as fault:
@@ -284,7 +283,7 @@ def _run_tasks(submission: Submission, tools: Tools) -> tuple[dict[str, TaskRun]
     except Disturbed:  # once more, each in a container of its own: the others must not suffer, nor must bad luck count
         for name, (extracted, inputs, job) in ready.items():
             done[name], again = _alone(lab.tasks[name].function, extracted, inputs, job, tools)
-            retries += again + 1
+            retries += again  # of the engine; what the student's code did is in the verdict
     return {name: done[name] for name in lab.tasks}, retries
 
 
@@ -292,24 +291,13 @@ def _alone(
     function: str, extracted: tasks.Extracted, inputs: list[Case], job: Job, tools: Tools
 ) -> tuple[TaskRun, int]:
     try:
-        answers, retries = _retried(lambda: tools.sandbox().run([job]), tools)
+        answers, retries = retried(lambda: tools.sandbox().run([job]), (SandboxFault,), tools.pause)
         return tasks.collect(extracted, function, inputs, answers[0]), retries
     except SandboxFault as fault:
         return TaskRun(function=function, status="fault", message=str(fault)), TRIES - 1
     except Disturbed as reason:
         message = f"The cell was stopped: {reason}."
         return TaskRun(function=function, status="broken", message=message, notes=extracted.notes), 0
-
-
-def _retried(action: Callable[[], list[Any]], tools: Tools) -> tuple[list[Any], int]:
-    for attempt in range(TRIES):
-        try:
-            return action(), attempt
-        except SandboxFault:
-            if attempt == TRIES - 1:
-                raise
-            tools.pause(PAUSE * 2**attempt)
-    raise AssertionError("unreachable")
 
 
 def _probes(subject: Subject, tools: Tools, progress: Progress) -> tuple[JsonObject, int]:
@@ -331,14 +319,11 @@ def _probes(subject: Subject, tools: Tools, progress: Progress) -> tuple[JsonObj
 
 
 def _probed(name: str, subject: Subject, tools: Tools) -> tuple[Any, int]:
-    for attempt in range(TRIES):
-        try:
-            return _storable(tools.probe(name).run(subject)), attempt
-        except ProbeFault as fault:
-            message = str(fault)
-            if attempt < TRIES - 1:
-                tools.pause(PAUSE * 2**attempt)
-    return {"fault": message}, TRIES - 1
+    try:
+        result, retries = retried(lambda: tools.probe(name).run(subject), (ProbeFault,), tools.pause)
+    except ProbeFault as fault:
+        return {"fault": str(fault)}, TRIES - 1
+    return _storable(result), retries
 
 
 def _storable(result: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class StepLimit:
     """The most that a step may cost.
 
     Attributes:
@@ -33,33 +33,33 @@ class Limit:
     why: str
 
 
-FIND: Final = Limit(
+FIND: Final = StepLimit(
     15.0, 120.0, 0.4, "a zip was searched for submissions", "A zip of a platform holds a whole class; counted anew for "
     "each zip inside it, whose unpacking takes about half a second for 100 MB.",
 )  # fmt: skip
-READ: Final = Limit(
+READ: Final = StepLimit(
     15.0, 60.0, 1.0, "it was read", "JSON, layers and their hashes: 0.02 s in the sample class; a zip of 100 MB, full "
     "of layers, takes about a second.",
 )  # fmt: skip
-PAGE: Final = Limit(
+PAGE: Final = StepLimit(
     5.0, 60.0, 0.01, "its notebook was made ready to be shown", "Every cell is cleaned of what could act in a browser.",
 )  # fmt: skip
-TASKS: Final = Limit(
+TASKS: Final = StepLimit(
     20.0, 1800.0, 0.1, "its code tasks were run", "The tasks themselves run in the sandbox, which has limits of its "
     "own; this is for what they give back. An engine may be slow, so the clock is patient.",
 )  # fmt: skip
-PROBE: Final = Limit(
+PROBE: Final = StepLimit(
     20.0, 1800.0, 2.0, "the grader tried it out", "Pushing to a registry and pulling back, scanning, linters: 0.1 s in "
     "the sample class, and about 2 s for 100 MB. Containers count for themselves. An engine may be slow, so the clock "
     "is patient.",
 )  # fmt: skip
-CHECK: Final = Limit(
+CHECK: Final = StepLimit(
     5.0, 60.0, 0.05, "a check judged it", "One check, of one submission; all of a class wait for it.",
 )  # fmt: skip
-WRITE: Final = Limit(
+WRITE: Final = StepLimit(
     10.0, 60.0, 0.05, "its evidence was packed", "What was read is kept, so that it can be judged again.",
 )  # fmt: skip
-REASONS: Final = Limit(
+REASONS: Final = StepLimit(
     10.0, 60.0, 0.2, "the reasons of its changes were looked for", "Each check is judged a few times more.",
 )  # fmt: skip
 

@@ -65,8 +65,8 @@ class OutOfTime(Disturbed):
 class Clock:
     """How long a container has run, in seconds.
 
-    The clock on the wall counts. While no processor of the machine is free, and something inside wants one, it may be the
-    others that make a task slow: then it is the processor time that the container had, or a third of the time that
+    The clock on the wall counts. While no processor of the machine is free, and something inside wants one, it may be
+    the others that make a task slow: then it is the processor time that the container had, or a third of the time that
     passed if that is more. Who sleeps, or has stopped itself, is kept waiting by nobody.
 
     Args:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pickle
 import queue
 import signal
@@ -25,15 +24,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import psutil
 
 from autograder.errors import EnvironmentProblem
 from autograder.grading import limits
-from autograder.grading.limits import Limit
+from autograder.grading.limits import StepLimit
 from autograder.grading.progress import Progress
-from autograder.services import bounded, orphans
+from autograder.services import bounded
 from autograder.services.orphans import Owner
 
 P = ParamSpec("P")
@@ -44,11 +43,9 @@ LOOK = 0.05  # seconds from one look at the child to the next; in them it may ta
 FAMILY = 20  # looks until what the child has started is looked for: that takes a walk over all processes
 PAUSED = 5.0  # seconds between two looks after which time has stood still here
 STARTS = 300.0  # seconds that a child may take to start, on a busy machine
-# What it will need is there before it says that it is ready.
-BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from autograder.grading import walls; "
-    "from autograder.grading import workers; workers.in_child = True; walls.main()"
-)
+# The program, by its name: it imports all that is read and judged there, which this module knows nothing of.
+CHILD = "autograder.grading.child"
+BOOT = "import importlib, json, sys; sys.path[:] = json.loads(sys.argv[1]); importlib.import_module(sys.argv[2]).main()"
 
 
 class Over(Exception):
@@ -77,7 +74,7 @@ class Over(Exception):
         return self.cause in ("ended", "clock")
 
     @property
-    def limit(self) -> Limit:
+    def limit(self) -> StepLimit:
         """The limits of the step."""
         return limits.STEPS[self.step.partition(" ")[0]]
 
@@ -352,7 +349,7 @@ class _Child:
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the child
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", BOOT, json.dumps(sys.path)],  # -P: nothing comes from where it is started
+            [sys.executable, "-P", "-c", BOOT, json.dumps(sys.path), CHILD],  # -P: nothing from where it is started
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -477,92 +474,3 @@ def _apart() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
-
-
-# -- in the child ----------------------------------------------------------------------------------------------------
-
-
-class _Told(Progress):
-    """Progress that the parent watches."""
-
-    def __init__(self, over: Mapping[str, str], kept: Mapping[str, bytes], send: Callable[[object], None]) -> None:
-        super().__init__(over, kept)
-        self._send, self._name = send, ""
-
-    def step(self, name: str, subject: str = "") -> None:
-        work = time.process_time()
-        if name != self._name:
-            self._name = name
-            more = limits.STEPS[name.partition(" ")[0]].work
-            _limit("RLIMIT_CPU", int(work + more * 1.25) + 5)  # some room for the parent to be first
-        self._send(("step", name, subject, work))
-
-    def keep(self, name: str, value: object) -> None:
-        self._send(("keep", name, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)))
-
-
-def _limit(resource_name: str, most: int) -> None:
-    """Have the system hold this process to a limit of its own; where there are none, as on Windows, nothing happens."""
-    try:
-        import resource
-    except ImportError:
-        return
-    kind = getattr(resource, resource_name)
-    _, hard = resource.getrlimit(kind)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(kind, (most if hard < 0 else min(most, hard), hard))
-
-
-def main() -> None:
-    """What the child does: one call after the other, until the parent closes the pipe."""
-    requests: BinaryIO = os.fdopen(os.dup(0), "rb")
-    answers: BinaryIO = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever else is printed is no answer
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    _limit("RLIMIT_AS", 3 * limits.MEMORY)  # mapped files count here, too
-    waiting: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
-    busy = threading.Event()
-
-    def listen() -> None:
-        with contextlib.suppress(Exception):
-            while True:
-                waiting.put(pickle.load(requests))
-        waiting.put(None)
-        if busy.is_set():  # the parent is gone, and what is being done is for nobody
-            os._exit(1)
-
-    def send(message: object) -> None:
-        content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-        if len(content) > limits.ANSWER:
-            content = pickle.dumps(("answer",))
-        try:
-            answers.write(content)
-            answers.flush()
-        except OSError:
-            os._exit(1)
-
-    threading.Thread(target=listen, daemon=True).start()
-    send(("ready", orphans.owner()))
-    while (message := waiting.get()) is not None:
-        busy.set()
-        _, function, over, kept, args, kwargs = message
-        try:
-            value = function(_Told(over, kept, send), *args, **kwargs)
-            send(("done", value, psutil.Process().memory_info().rss))
-        except MemoryError:
-            send(("memory",))
-        except Exception as error:
-            send(("raised", _portable(error)))
-        busy.clear()
-        del message, args, kwargs, kept
-        value = None
-
-
-def _portable(error: Exception) -> Exception:
-    """An error that can travel; another one in its words."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error

@@ -326,9 +326,9 @@ class Lab(_Part):
 def witness_of(lab: Lab, part: CheckPart, check: Check) -> Witness:
     """Whose machine saw what a check rests on; this is the one place that says it.
 
-    The grader's, where a recomputed check lists a task or a probe in lab.toml or says ``services = []``, so that what was
-    handed in is itself what is judged; else the student's, since the kit collects there what services hold. Nothing is a
-    class's yet: no class runs services. ``tests/labs/test_witness.py`` holds the ``services = []`` against the samples.
+    The grader's, where a recomputed check lists a task or a probe in lab.toml or says ``services = []``, so that what
+    was handed in is itself what is judged; else the student's, since the kit collects there what services hold. Nothing
+    is a class's yet: no class runs services. ``tests/labs/test_witness.py`` holds this against the samples.
     """
     services = lab.services if part.services is None else part.services
     if check.trust == "recomputed" and (part.tasks or part.probes or not services):

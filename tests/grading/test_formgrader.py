@@ -331,7 +331,7 @@ def test_what_is_in_doubt_is_in_the_lists_and_on_the_page_until_a_person_gives_p
         gradebook.sync(course)
         forged(course, lab, ada, tmp_path)
         note = opened()
-        give(page, "why", "1")
+        give(page, "why", "0.5")
         assert is_listed()
         assert "Evidence looks written by hand: registry/" in note.inner_text() and note.is_visible()
         assert "give points for: engine, pushed." in note.inner_text()

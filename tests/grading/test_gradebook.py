@@ -534,7 +534,7 @@ def test_evidence_that_looks_written_by_hand_costs_nothing_and_a_person_looks(co
     assert (entry.score, entry.status, entry.ungraded) == (4.0, "graded", ()) and not row.is_open
 
 
-def test_work_whose_files_were_changed_needs_review_until_a_person_gave_points_for_what_did_not_pass(course, ada, grade):
+def test_work_whose_files_were_changed_needs_review_until_a_person_has_looked(course, ada, grade):
     files = ada.files()
     changed = {"answers.json": files["answers.json"] + b" ", "submission.json": js(ada.document(files))}
     document = grade(ada, files | changed)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autograder.formats import Unreadable
-from autograder.grading import judge
+from autograder.grading import engine_calls, judge
 from autograder.grading.judge import Tools
 from autograder.grading.sandbox import Disturbed, SandboxFault
 from autograder.services.throwaway import ProbeFault
@@ -143,7 +143,7 @@ def test_an_engine_that_keeps_failing_is_never_a_zero(ada, tools, tmp_path):
     sandbox = Failing(*[SandboxFault("the engine is gone")] * 9)
     outcome = judge.judge("x", ada.zip(tmp_path), with_(tools, sandbox=sandbox))
     assert outcome.status == "not_graded" and points(outcome) == WHOLE | {"double": None}
-    assert "the engine is gone" in verdict(outcome, "double").found and sandbox.calls == judge.TRIES
+    assert "the engine is gone" in verdict(outcome, "double").found and sandbox.calls == engine_calls.TRIES
 
 
 def test_a_registry_that_keeps_failing_is_never_a_zero(ada, tools, tmp_path):
@@ -154,6 +154,7 @@ def test_a_registry_that_keeps_failing_is_never_a_zero(ada, tools, tmp_path):
 
 def test_code_that_takes_the_sandbox_down_is_tried_once_more_and_then_a_failure(ada, tools, tmp_path):
     once = judge.judge("x", ada.zip(tmp_path), with_(tools, sandbox=Failing(Disturbed("it grew"))))
+    assert once.retries == 0, "nothing of the engine: it was the student's code"
     assert (once.status, points(once)) == ("graded", WHOLE)
     twice = judge.judge(
         "x", ada.zip(tmp_path), with_(tools, sandbox=Failing(Disturbed("it grew"), Disturbed("it grew")))

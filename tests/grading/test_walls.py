@@ -13,7 +13,7 @@ import pytest
 
 from autograder.grading import judge, limits, people, walls
 from autograder.grading.judge import Tools
-from autograder.grading.limits import Limit
+from autograder.grading.limits import StepLimit
 from autograder.grading.progress import Progress
 from autograder.grading.sandbox import SandboxFault
 from autograder.grading.walled import Tries
@@ -25,8 +25,8 @@ from autograder.services.throwaway import ProbeFault
 pytestmark = pytest.mark.slow  # processes
 
 STEPS = dict(limits.STEPS)
-SMALL = Limit(0.5, 60.0, 0.0, "it was read", "for a test")
-IMPATIENT = Limit(0.5, 2.0, 0.0, "it was read", "for a test")
+SMALL = StepLimit(0.5, 60.0, 0.0, "it was read", "for a test")
+IMPATIENT = StepLimit(0.5, 2.0, 0.0, "it was read", "for a test")
 
 
 # What a child does in these tests. It is in a module of the tests, which the child imports by its name.
@@ -191,7 +191,7 @@ def test_all_together_may_take_no_longer_than_the_total(one):
 
 
 def test_all_together_in_one_try_is_told_as_that(one, monkeypatch):
-    monkeypatch.setitem(limits.STEPS, "read", Limit(50.0, 60.0, 0.0, "it was read", "for a test"))
+    monkeypatch.setitem(limits.STEPS, "read", StepLimit(50.0, 60.0, 0.0, "it was read", "for a test"))
     monkeypatch.setattr(limits, "TOTAL", 0.5)
     excess = ended(one, compute)
     assert excess.cause == "total" and "all of it together" in excess.words and not Tries().goes_on(excess)
@@ -244,7 +244,7 @@ def test_a_child_ends_with_its_parent(tmp_path):
 
 
 def test_every_limit_leaves_honest_work_plenty_of_room():
-    every = [value for value in vars(limits).values() if isinstance(value, Limit)]
+    every = [value for value in vars(limits).values() if isinstance(value, StepLimit)]
     assert len(every) == len(STEPS)
     for limit in every:
         assert limit.honest * 5 <= limit.work <= limit.wall and limit.does and limit.why, limit

@@ -81,7 +81,7 @@ def test_each_care_that_is_not_taken_is_seen(forged, without, says):
 
 
 def test_which_points_rest_on_whose_machine(forged):
-    """The probe ``hidden`` evaluates the policies, names are typed; what is in a cloud only the student's machine saw."""
+    """The probe ``hidden`` evaluates the policies, names are typed; a cloud only the student's machine saw."""
     witness = {verdict.check: verdict.witness for verdict in forged("07-google-azure").verdicts}
     assert {check for check, seen in witness.items() if seen == "grader"} == {"names", "cleanup-policy", "purge"}
     witness = {verdict.check: verdict.witness for verdict in forged("01-first-push").verdicts}

@@ -140,9 +140,9 @@ def problem() -> EnvironmentProblem:
 @pytest.mark.parametrize("error", [ConnectionRefusedError("no"), problem()], ids=["refused", "in words"])
 def test_a_call_is_tried_three_times_and_then_a_problem_in_words(error):
     pauses: list[float] = []
-    assert engine_calls.retried(Stutters(2, error), pauses.append) == "done" and pauses == [1.0, 2.0]
+    assert engine_calls.answered(Stutters(2, error), pauses.append) == "done" and pauses == [1.0, 2.0]
     with pytest.raises(EnvironmentProblem) as told:
-        engine_calls.retried(always := Stutters(99, error), pauses.append)
+        engine_calls.answered(always := Stutters(99, error), pauses.append)
     assert always.calls == 3 and told.value.next_step
 
 

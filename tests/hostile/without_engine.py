@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from autograder.cli import main
-from autograder.grading import judge, probes, walls, workers
+from autograder.grading import engine_calls, probes, walls, workers
 from autograder.grading.batch import Batch
 from tests.grading.doubles import KindRegistry, LocalRunner, ready
 
@@ -39,14 +39,9 @@ class Tools:
 def stand_in() -> None:
     """Judge without an engine: in this process, and in the children that it starts."""
     workers._kit = Tools()  # type: ignore[assignment]
-    judge.PAUSE = 0.0
+    engine_calls.PAUSE = 0.0
     Batch.ready = ready  # type: ignore[assignment, method-assign]
-    walls.BOOT = BOOT
-
-
-BOOT = walls.BOOT.replace(
-    "walls.main()", "from tests.hostile import without_engine; without_engine.stand_in(); walls.main()"
-)
+    walls.CHILD = "tests.hostile.child_without_engine"
 
 
 def run(commands: list[list[str]]) -> None:
