@@ -67,6 +67,16 @@ def test_what_it_says_of_the_core_path():
     assert f"worth {points:g} of the 100 points" in page
 
 
+def test_what_it_says_of_whose_machine_saw_what():
+    points = {"grader": 0.0, "student": 0.0, "class": 0.0}
+    for lab in map(manifest.find, manifest.slugs()):
+        for id, check in lab.declared_checks().items():
+            points[check.witness] += lab.points[id]
+    page = " ".join(markdown.read(PAGE).split())
+    assert f"With the labs as they are: {points['grader']:g} of the {sum(points.values()):g} points" in page
+    assert f"on the student's own machine: {points['student']:g} points" in page and points["class"] == 0
+
+
 @pytest.mark.engine
 def test_the_dry_run_works_as_printed(desk, tmp_path):
     session: Session = desk(lessons.load_page(PAGE))
