@@ -119,7 +119,8 @@ def grade(
 
     Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review (the table
     says why): nobody knows whether it was late, it is somebody else's work, its evidence looks written by hand, its
-    files were changed after `submit`, or points by hand were given for earlier work. A written task that waits for its points is no reason for 1.
+    files were changed after `submit`, or points by hand were given for earlier work. A written task that waits for its
+    points is no reason for 1.
     """
     from autograder.grading import batch, lms, people
     from autograder.services import installation

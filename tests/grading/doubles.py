@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autograder.grading import judge, probe, workers
+from autograder.grading import engine_calls, probe, workers
 from autograder.grading.batch import Batch
 from autograder.labs import tasks
 
@@ -82,6 +82,6 @@ def grade_without_engine(patch: pytest.MonkeyPatch, kit: Any = None) -> Any:
     """Have a class graded in this process without an engine, by ``kit`` or a new :class:`Kit`; gives it back."""
     kit = kit or Kit()
     patch.setattr(workers, "_kit", kit)
-    patch.setattr(judge, "PAUSE", 0.0)
+    patch.setattr(engine_calls, "PAUSE", 0.0)
     patch.setattr(Batch, "ready", ready)
     return kit

@@ -536,8 +536,8 @@ def test_evidence_that_looks_written_by_hand_costs_nothing_and_a_person_looks(co
 
 def test_work_whose_files_were_changed_needs_review_until_a_person_has_looked(course, ada, grade):
     files = ada.files()
-    changed = {"answers.json": files["answers.json"] + b" ", "submission.json": js(ada.document(files))}
-    document = grade(ada, files | changed)
+    name, header = "evidence/registry.json", js(ada.document(files))
+    document = grade(ada, files | {name: files[name] + b" ", "submission.json": header})
     assert document.status == "graded" and document.score < 5.5
     failed = {verdict.check for verdict in document.verdicts if verdict.status == "failed"}
     gradebook.sync(course)
@@ -556,6 +556,16 @@ def test_work_whose_files_were_changed_needs_review_until_a_person_has_looked(co
     assert (entry.status, entry.ungraded) == ("graded", ()) and not row.is_open and intake.CHANGED in entry.remark
 
 
+def test_a_changed_file_that_nothing_rests_on_is_a_remark(course, ada, grade):
+    files = ada.files()
+    header = js(ada.document(files))
+    document = grade(ada, files | {"answers.json": files["answers.json"] + b" ", "submission.json": header})
+    gradebook.sync(course)
+    give("ada", "why", manual_score=1.0, needs_manual_grade=False)
+    entry = exported()["ada", "90-tiny"]
+    assert (document.score, entry.score, entry.status) == (5.5, 6.5, "graded") and intake.CHANGED in entry.remark
+
+
 def test_a_students_page_has_no_words_for_the_instructor(course, ada, grade):
     """The sentences that intake writes for both; what only the instructor can do is not on the page."""
     files = ada.files()
@@ -567,7 +577,7 @@ def test_a_students_page_has_no_words_for_the_instructor(course, ada, grade):
     page = html.unescape((paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8"))
     assert "Put the student.toml that you were given into work/" in page and "Put what belongs to the work" in page
     for words in ("the student", "The student", "instructor", "handout-parameters"):
-        assert words not in page, words
+        assert words not in page.partition("About your submission")[2].partition("</section>")[0], words
 
 
 def test_a_verdict_of_an_earlier_kit_learns_its_witness_and_nothing_else(course, ada, grade):
