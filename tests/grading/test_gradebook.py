@@ -576,7 +576,7 @@ def test_a_students_page_has_no_words_for_the_instructor(course, ada, grade):
     assert "For the instructor: " in said and "more.txt" in said
     page = html.unescape((paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8"))
     assert "Put the student.toml that you were given into work/" in page and "Put what belongs to the work" in page
-    for words in ("the student", "The student", "instructor", "handout-parameters"):
+    for words in ("the student ", "The student ", "instructor", "handout-parameters"):
         assert words not in page.partition("About your submission")[2].partition("</section>")[0], words
 
 
