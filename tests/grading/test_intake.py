@@ -125,7 +125,7 @@ def test_a_missing_part_is_named_and_the_rest_is_read(ada, gone, says):
     del files[gone]
     found = read(ada, files, files=whole)
     assert any(says in problem for problem in found.problems)
-    assert any(problem.startswith(f"Listed in submission.json but missing: {gone}. Ask") for problem in found.problems)
+    assert any(problem.startswith(f"Listed in submission.json but missing: {gone}. For") for problem in found.problems)
     assert len(found.problems) == 2
 
 
@@ -158,8 +158,8 @@ def test_a_file_that_was_changed_afterwards_is_named(ada):
     files = ada.files()
     found = read(ada, files | {"files/settings.txt": b"colour = red\n"}, files=ada.document(files)["files"])
     assert found.problems == (
-        "Changed after `python3 course.py submit` wrote the zip, so it counts as missing: files/settings.txt. Ask the "
-        "student for the zip as `python3 course.py submit` writes it.",
+        "Changed after `python3 course.py submit` wrote the zip, so it counts as missing: files/settings.txt. For the "
+        "student: hand in the zip as `python3 course.py submit` writes it, unchanged.",
         "The file settings.txt is missing.",
     )
     assert found.files == {} and found.notebook and found.answers, "it costs what rests on it, and nothing else"
