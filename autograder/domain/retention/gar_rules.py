@@ -13,9 +13,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from autograder.domain.retention.durations import cutoff
 from autograder.domain.retention.model import Image
+
+
+class Prefixes(tuple[str, ...]):
+    """Prefixes in their order, asked in time that does not grow with their number: no source limits it."""
+
+    @cached_property
+    def _all(self) -> frozenset[str]:
+        return frozenset(self)
+
+    @cached_property
+    def _lengths(self) -> tuple[int, ...]:
+        return tuple(sorted({len(one) for one in self}))
+
+    def begin(self, name: str) -> bool:
+        """Whether a name begins with one of them."""
+        return any(name[:length] in self._all for length in self._lengths if length <= len(name))
+
+
+NO_PREFIXES = Prefixes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +43,9 @@ class Condition:
     """The condition of a policy. Every part that is set must hold (API: CleanupPolicyCondition)."""
 
     tag_state: str = "ANY"
-    tag_prefixes: tuple[str, ...] = ()
-    version_prefixes: tuple[str, ...] = ()
-    package_prefixes: tuple[str, ...] = ()
+    tag_prefixes: Prefixes = NO_PREFIXES
+    version_prefixes: Prefixes = NO_PREFIXES
+    package_prefixes: Prefixes = NO_PREFIXES
     older_than: timedelta | None = None
     newer_than: timedelta | None = None
     more_stale_than: timedelta | None = None
@@ -39,7 +59,7 @@ class CleanupPolicy:
     keeps: bool
     condition: Condition | None
     keep_count: int = 0
-    package_prefixes: tuple[str, ...] = ()
+    package_prefixes: Prefixes = NO_PREFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +92,12 @@ def has_tag_state(condition: Condition, image: Image) -> bool:
     return condition.tag_state == "ANY" or (condition.tag_state == "TAGGED") == bool(image.tags)
 
 
-def any_prefix(prefixes: Sequence[str], names: Sequence[str]) -> bool:
+def any_prefix(prefixes: Prefixes, names: Sequence[str]) -> bool:
     """A prefix list is an *or*: one prefix of one name is enough; an empty list asks for nothing.
 
     Source: API ("Applied on any prefix match").
     """
-    return not prefixes or any(name.startswith(tuple(prefixes)) for name in names)
+    return not prefixes or any(prefixes.begin(name) for name in names)
 
 
 def is_older(condition: Condition, image: Image, now: datetime) -> bool:
@@ -103,7 +123,7 @@ def concerns_package(policy: CleanupPolicy, package: str) -> bool:
 
     Source: repositories (the caution on package prefixes).
     """
-    return not policy.package_prefixes or package.startswith(policy.package_prefixes)
+    return not policy.package_prefixes or policy.package_prefixes.begin(package)
 
 
 def newest_first(images: Sequence[Image]) -> list[int]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from autograder.domain.retention.durations import gcloud_duration
-from autograder.domain.retention.gar_rules import CleanupPolicy, Condition, RepositoryPolicy
+from autograder.domain.retention.gar_rules import CleanupPolicy, Condition, Prefixes, RepositoryPolicy
 from autograder.domain.retention.jsontext import load_json
 from autograder.domain.retention.model import InvalidPolicy, PolicyError
 
@@ -186,7 +186,7 @@ def _policy(entry: Mapping[str, Any]) -> CleanupPolicy:
         keeps=_action(entry) == "KEEP",
         condition=None if condition is None else _condition(condition),
         keep_count=recent["keepCount"] if recent else 0,
-        package_prefixes=tuple(recent.get("packageNamePrefixes", ())) if recent else (),
+        package_prefixes=Prefixes(recent.get("packageNamePrefixes", ())) if recent else Prefixes(),
     )
 
 
@@ -194,9 +194,9 @@ def _condition(fields: Mapping[str, Any]) -> Condition:
     ages = {key: gcloud_duration(fields[key]) if key in fields else None for key in DURATIONS}
     return Condition(
         tag_state=_upper(fields.get("tagState", "any")),
-        tag_prefixes=tuple(fields.get("tagPrefixes", ())),
-        version_prefixes=tuple(fields.get("versionNamePrefixes", ())),
-        package_prefixes=tuple(fields.get("packageNamePrefixes", ())),
+        tag_prefixes=Prefixes(fields.get("tagPrefixes", ())),
+        version_prefixes=Prefixes(fields.get("versionNamePrefixes", ())),
+        package_prefixes=Prefixes(fields.get("packageNamePrefixes", ())),
         older_than=ages["olderThan"],
         newer_than=ages["newerThan"],
         more_stale_than=ages["moreStaleThan"],

@@ -22,7 +22,7 @@ from autograder.domain.retention import (
 from autograder.domain.retention.acr import evaluate as evaluate_acr
 from autograder.domain.retention.artifact_registry import evaluate as evaluate_gar
 from autograder.domain.retention.ecr_rules import Rule
-from autograder.domain.retention.gar_rules import CleanupPolicy, Condition, RepositoryPolicy
+from autograder.domain.retention.gar_rules import CleanupPolicy, Condition, Prefixes, RepositoryPolicy
 from autograder.domain.retention.inputs import images_from, read_images
 from autograder.errors import CourseError
 
@@ -192,7 +192,7 @@ def conditions(draw: st.DrawFn) -> Condition:
     ages = st.none() | st.integers(0, 100).map(lambda days: timedelta(days=days))
     return Condition(
         tag_state=draw(st.sampled_from(["ANY", "TAGGED", "UNTAGGED"])),
-        tag_prefixes=tuple(draw(st.lists(PREFIXES, max_size=2))),
+        tag_prefixes=Prefixes(draw(st.lists(PREFIXES, max_size=2))),
         older_than=draw(ages),
         newer_than=draw(ages),
     )
