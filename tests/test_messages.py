@@ -78,6 +78,30 @@ def test_hints_name_commands_that_exist_everywhere(file):
     assert bare == [], "write `python3 course.py …`"
 
 
+def vague(source: str) -> list[int]:
+    """Lines of errors whose first line, ``error: FOUND``, says nothing by itself."""
+    found = [
+        keyword.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("CourseError", "EnvironmentProblem")
+        for keyword in node.keywords
+        if keyword.arg == "found"
+    ]
+    begins = [value.left if isinstance(value, ast.BinOp) else value for value in found]
+    said = [(part.lineno, part.value) for part in begins if isinstance(part, ast.Constant)]
+    return [line for line, text in said if str(text).strip(" .") in ("none", "nothing", "no", "missing", "wrong")]
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda f: f.relative_to(PACKAGE).as_posix())
+def test_the_first_line_of_an_error_says_what_is_missing(file):
+    assert vague(file.read_text(encoding="utf-8")) == []
+
+
+def test_a_vague_error_is_seen():
+    assert vague('CourseError(expected="a lab", found="none", next_step="x")') == [1]
+    assert vague('CourseError(found="none" + (f" of {x}" if x else ""))\nCourseError(found="no lab")') == [1]
+
+
 def test_the_scan_sees_what_it_is_for(tmp_path):
     file = tmp_path / "cli" / "example.py"
     file.parent.mkdir()

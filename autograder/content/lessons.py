@@ -160,7 +160,7 @@ def _field(path: Path, data: dict[str, Any], name: str, kind: type[T]) -> T:
             path,
             1,
             expected=f"front matter with {name} ({kind.__name__})",
-            found="nothing" if value is None else repr(value),
+            found=f"no {name}" if value is None else repr(value),
             next_step=f"Add {name} to the front matter.",
         )
     return value

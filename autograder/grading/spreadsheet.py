@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 
 SIGNS = r"=+\-@＝＋－＠"  # the wide ones are taken for their narrow twins by East Asian versions of Excel
-SEPARATORS = r",;|\"\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
+SEPARATORS = r",;|\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
 BLANKS = r" \x00-\x08\x0e-\x1b\x1f\x7f\xa0\u2000-\u200f\u202f\u2060\u3000\ufeff"  # what is not seen counts as well
 
-# In the middle of a sentence a sign between two blanks is a dash or a sum: it begins no formula.
-_FORMULA = re.compile(rf"((?:\A|[{SEPARATORS}])[{BLANKS}]*|[{BLANKS}](?=[{SIGNS}][^\s]))(?=[{SIGNS}])")
-_ESCAPED = re.compile(rf"((?:\A|[{SEPARATORS}])[{BLANKS}]*|[{BLANKS}])'(?=[{SIGNS}])")
+# In the middle of a sentence a sign between two blanks is a dash or a sum: it begins no formula. Nor does an option of
+# a command: a word alone names neither a function nor a cell, and a command with an apostrophe in it cannot be pasted.
+_OPTION = r"(?:--[a-z]{2}[a-z-]*|-[a-z])[`.:)]*(?:\s|\Z)"
+_BEGINS = rf"(?:\A|[{SEPARATORS}])[{BLANKS}]*|\""
+_FORMULA = re.compile(rf"({_BEGINS}|[{BLANKS}](?!{_OPTION})(?=[{SIGNS}][^\s]))(?=[{SIGNS}])")
+_ESCAPED = re.compile(rf"({_BEGINS}|[{BLANKS}])'(?=[{SIGNS}])")
 
 
 def cell(value: object) -> str:

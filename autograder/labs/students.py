@@ -72,7 +72,7 @@ class Student(BaseModel):
         if lab not in self.seeds:
             raise CourseError(
                 expected=f"a seed for {lab} in work/student.toml",
-                found="none",
+                found=f"work/student.toml has none for {lab}",
                 next_step="Ask your instructor for a new student.toml; a self-learner deletes the file and runs "
                 "`python3 course.py start`.",
             )
@@ -245,6 +245,11 @@ def current() -> Student:
         CourseError: no valid work/student.toml.
     """
     return read(paths.work() / "student.toml")
+
+
+def is_class_only() -> bool:
+    """Whether this installation is an instructor's: it holds a class, and nobody works on the labs here."""
+    return (paths.classroom() / "course.toml").is_file() and not (paths.work() / FILE).exists()
 
 
 def class_labs() -> Overlay:

@@ -39,6 +39,22 @@ FORMULAS = [
     "Ada|@SUM(1)",
     "＝1+1",
     "＠SUM(1)",
+    "Ada -a|cmd",
+    "Ada --ab|cmd' /C calc'!A0",
+    "Ada --ab(1)",
+    "Ada --ab.cd(1)",
+    "Ada -a1",
+    "Ada --force +1+cmd|x",
+    "Ada; -a HYPERLINK(1)",
+    "-o",
+    "--force",
+]
+COMMANDS = [
+    'Run `python3 course.py grade … --unsigned "all.zip: a b.zip"`; that is remembered, and --take-back takes it back.',
+    "python3 course.py grade submissions/ --unsigned 'its.zip' --received-at 2026-11-20T23:59+01:00",
+    "docker build -t \"me/app:1\" --label a='b c' .",
+    "Run `docker run -d --rm registry:2 --help`: (see -o).",
+    'jq "select(.name)" -r',
 ]
 ORDINARY = [
     "Ada Lovelace",
@@ -52,6 +68,7 @@ ORDINARY = [
     "",
     "?",
     "it's -",
+    *COMMANDS,
 ]
 
 
@@ -64,7 +81,8 @@ def starts(text):
 def test_a_formula_becomes_text_that_can_still_be_read(text):
     made = cell(text)
     assert is_formula(text) and not is_formula(made)
-    assert not [part for part in starts(made) if part[:1] in tuple("=+-@＝＋－＠")], made
+    signed = [part for part in starts(made) if part[:1] in tuple("=+-@＝＋－＠")]
+    assert not [part for part in signed if not re.fullmatch(r"--[a-z]+|-[a-z]", part)], made
     assert made[:1] not in ("\t", "\r", "\n")
     assert made.replace("'", "") == text.replace("'", "")  # nothing but apostrophes came
 
@@ -76,6 +94,14 @@ def test_ordinary_cells_stay_as_they_are(text):
 
 def test_numbers_are_short_and_lists_have_blanks():
     assert (cell(3.50), cell(-1.0), cell(("a", "b"))) == ("3.5", "-1", "a b")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_comes_out_of_a_csv_file_as_it_was(command):
+    values = {f.name: 1.0 if f.type in ("float", "int") else () if "tuple" in f.type else "x" for f in fields(Entry)}
+    text = exports.as_csv([Entry(**values | {"remark": command})])
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["remark"] == command
 
 
 @given(st.text(alphabet="=+-@;, '\"ab1|", max_size=30))

@@ -91,7 +91,7 @@ def choose(found: Iterable[Hierarchy], version: int | None = None) -> list[Hiera
     if not chosen:
         raise EnvironmentProblem(
             expected=f"cgroups of version {version} on this machine",
-            found="none are mounted",
+            found="no cgroups are mounted",
             next_step="Install cgroupfs-mount and run cgroupfs-mount as root.",
         )
     return chosen

@@ -150,7 +150,9 @@ def read(text: str) -> Settings:
     if not _SERVICE.match(service):
         raise _wrong("a service name of letters, digits, dots, dashes", repr(service[:60]), "Call it registry.")
     if not isinstance(parts, dict):
-        raise _wrong(f"settings below {service}", "none", "Indent image, environment, ports and volumes below it.")
+        raise _wrong(
+            f"settings below {service}", "there are none", "Indent image, environment, ports and volumes below it."
+        )
     for key in parts:
         if key not in USED | IGNORED and not key.startswith("x-"):
             raise _refused(f"services.{service}.{key}", f"the keys {', '.join(sorted(USED))} of a service")
