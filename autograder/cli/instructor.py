@@ -82,8 +82,16 @@ def roster(file: Path, course_id: str | None, as_json: bool) -> None:
     "unsigned",
     multiple=True,
     metavar="FILE",
-    type=click.Path(exists=True, path_type=Path),
-    help="Let in this zip, or folder of zips, although it is not signed; may be repeated. It is remembered.",
+    help="Let in this zip, or folder of zips, although it is not signed: a path, or the name that the table prints "
+    "('outer.zip: inner.zip'); may be repeated. It is remembered, and the row says so.",
+)
+@click.option(
+    "--take-back",
+    "take_back",
+    multiple=True,
+    metavar="FILE",
+    help="Let in no longer what --unsigned let in, named as there; may be repeated. Points that rest on it are put "
+    "aside into class/taken-back/.",
 )
 @click.option("--zone", metavar="ZONE", help="Of times in LIST that are written without one (Europe/Berlin).")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
@@ -95,7 +103,8 @@ def grade(
     force: bool,
     received: tuple[Path, ...],
     received_at: str | None,
-    unsigned: tuple[Path, ...],
+    unsigned: tuple[str, ...],
+    take_back: tuple[str, ...],
     zone: str | None,
     as_json: bool,
     passing: bool,
@@ -115,7 +124,7 @@ def grade(
 
     Each submission is signed with what its student was handed out; one that is not signed, or by somebody else, is
     refused. Earlier kits signed nothing: what they wrote counts where it was let in before, or where you name it with
-    --unsigned, since you know whose it is. It never replaces a signed one.
+    --unsigned, since you know whose it is. It never replaces a signed one, and --take-back takes it back.
 
     Ends with 0 when everything is graded, 1 when something was refused, could not be graded, or needs review (the table
     says why): nobody knows whether it was late, it is somebody else's work, its evidence looks written by hand, its
@@ -138,6 +147,7 @@ def grade(
         at=at,
         known=received,
         unsigned=unsigned,
+        take_back=take_back,
     )
     if course.is_public and not as_json:
         told = (
@@ -183,7 +193,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
         if not found:
             raise CourseError(
                 expected="graded submissions with stored evidence",
-                found="none" + (f" of {', '.join([*slugs, *students])}" if slugs or students else ""),
+                found="no graded submission" + (f" of {', '.join([*slugs, *students])}" if slugs or students else ""),
                 next_step="Run: python3 course.py grade FOLDER",
             )
         progress.begin("judging", len(found))
@@ -252,7 +262,7 @@ def export(form: str, lab: str | None, canvas_export: Path | None, column: str |
     if is_platform and lab is None:
         raise CourseError(
             expected=f"a lab, for a file for {form}",
-            found="none",
+            found="no --lab was given",
             next_step=f"Name one, for example --format {form} --lab 04.",
         )
     if (lab or canvas_export or column) and not is_platform:
@@ -310,7 +320,7 @@ def _for_canvas(
     if canvas_export is None:
         raise CourseError(
             expected="Canvas's own export of the gradebook, to fill the scores in",
-            found="none",
+            found="no --canvas-export was given",
             next_step="In Canvas open Grades, choose Export, and name that file with --canvas-export.",
         )
     done = platforms.canvas(made, course.labs.find(lab), canvas_export, column)

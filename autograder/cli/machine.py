@@ -199,9 +199,10 @@ def stop(remove: bool, yes: bool) -> None:
 def doctor(as_json: bool) -> None:
     """One line a problem, each with its fix. Exit status 0 when all is well, else 3.
 
-    A course that is not started, or was stopped, is a problem, too: no lab works then.
+    A course that is not started, or was stopped, is a problem, too: no lab works then. In a folder that holds a class
+    and nobody's labs it is none: grading needs nothing that runs.
     """
-    from autograder.labs import workspace
+    from autograder.labs import students, workspace
     from autograder.scanning import health
     from autograder.services import doctor as doctors
     from autograder.services import facts
@@ -209,6 +210,8 @@ def doctor(as_json: bool) -> None:
     found = facts.gather()
     scanner, of_scanner = health.look()
     problems = doctors.diagnose(found) + of_scanner + workspace.problems()
+    is_class_only = students.is_class_only()  # nobody works on the labs, and grading needs nothing that runs
+    problems = [problem for problem in problems if not (is_class_only and problem.code == "stopped")]
     if as_json:
         engine = {"version": found.engine.version, "api": found.engine.api, "endpoint": found.engine.endpoint.url}
         trivy = {"version": scanner.version, "origin": scanner.origin, "path": scanner.path and str(scanner.path)}

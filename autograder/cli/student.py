@@ -115,6 +115,16 @@ def hint(check: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def status(as_json: bool) -> None:
     """Points so far, over all labs: what you last saw pass. The grader judges again, with hidden cases."""
+    if students.is_class_only():
+        click.echo(
+            paths.as_typed_here(
+                "This folder holds a class, and nobody works on the labs here, so there are no points of your own. The "
+                "class's points: python3 course.py export; a student's page: class/feedback/."
+            ),
+            err=as_json,
+        )
+        if not as_json:
+            return
     labs = [_worked_on(lab) for lab in _class_labs().every()]
     seen = progress.read()
     if as_json:
@@ -153,16 +163,38 @@ def status(as_json: bool) -> None:
     default=None,
     help="Folder for the zip (default: work/submissions).",
 )
-def submit(lab: str, out: Path | None) -> None:
+@click.option(
+    "--without-services",
+    is_flag=True,
+    help="Write it also where services do not answer; what you pushed there is then not in it.",
+)
+def submit(lab: str, out: Path | None, without_services: bool) -> None:
     """Write the submission of LAB as a zip and say what is missing in it.
 
     The zip holds the notebook as it is on disk, your recorded answers, the lab's files, and the state of the
-    services. It is written even when something is missing, so that you can hand in part of a lab.
+    services. It is written even when something is missing, so that you can hand in part of a lab. Where a service
+    does not answer, nothing is written, since what you pushed would be lost: start the services, or say
+    --without-services. The zip is read once by what will grade it, so that it is not refused for its size or form.
     """
     live = _live(lab)
+    from autograder.grading import door
     from autograder.labs import submission
 
-    written = submission.write(live, out or paths.work() / "submissions", click.echo)
+    def read_back(file: Path) -> list[str]:
+        return door.read_back(file, live.lab, live.parameters())
+
+    target = out or paths.work() / "submissions"
+    try:
+        written = submission.write(live, target, click.echo, read_back, without_services=without_services)
+    except EnvironmentProblem as problem:
+        if without_services:
+            raise
+        raise EnvironmentProblem(
+            expected=problem.expected,
+            found=problem.found,
+            next_step=f"{problem.next_step.rstrip('.')}. To hand in notebook, answers and files without what you pushed: "
+            f"python3 course.py submit {live.lab.slug} --without-services",
+        ) from None
     progress.note(live.lab, live.student, written.verdicts)
     click.echo(f"Written: {written.file} ({submission.megabytes(written.size)})")
     click.echo(f"Checks on this machine: {earned(live.lab, written.verdicts)}")

@@ -19,6 +19,8 @@ from autograder.formats import MAX_NUMBER, Format, JsonObject, Witness, is_absen
 HEADER_FILE = "submission.json"
 SIGNATURE_FILE = "submission.sig"
 ANSWERS_FILE = "answers.json"
+MAX_NOTEBOOK = 20 << 20  # bytes
+MAX_ANSWERS = 4 << 20  # bytes
 JOURNAL_FILE = "evidence/journal.json"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograder.errors import EnvironmentProblem
+from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence.submission_zip import HEADER_FILE, SIGNATURE_FILE, Header, moment
 from autograder.grading import (
     discover,
@@ -42,16 +41,16 @@ from autograder.grading.judge import Outcome, failure, sha256_of
 from autograder.grading.lateness import Deadlines
 from autograder.grading.lms import NOBODY, Entry, Lists, Name, People
 from autograder.grading.people import Course
-from autograder.grading.problems import Refused
+from autograder.grading.problems import FOR_INSTRUCTOR, Refused
 from autograder.grading.progress import Progress
 from autograder.grading.receipts import Ledger, Receipt, Standing
-from autograder.grading.report import Row, row_of, row_of_refused
-from autograder.grading.strictjson import said
+from autograder.grading.report import Row, gathered, row_of, row_of_refused
+from autograder.grading.strictjson import quoted, said, some
 from autograder.grading.verdict_file import VerdictFile
 from autograder.grading.walls import Calls, Crew, Open, Over
 from autograder.grading.workers import Candidate, Unit
 from autograder.labs.manifest import Lab
-from autograder.services import http, installation, orphans
+from autograder.services import engine, http, installation, orphans, scratch
 from autograder.services.orphans import Owner
 
 if TYPE_CHECKING:
@@ -241,7 +240,7 @@ class _Door:
         student, known = seen.header.student, self.receiving.ledger.let_in(seen.sha256, seen.header.student)
         if seen.sha256 in self.receiving.named or known == "named":
             return "named"
-        if seen.signed.by == "another":
+        if seen.signed.by == "another" or known == "taken back":
             return None
         if known is None:  # version 0.1.0 kept no ledger, and the ledger may be lost
             graded = store.read(student, seen.lab.slug)
@@ -266,6 +265,11 @@ class _Door:
             signed_sha256=seen.json_sha256 if isinstance(seen, Peeked) and seen.standing == "signed" else "",
         )
         ledger = self.receiving.ledger
+        if base.signature == "named":
+            decided = ledger.decided(seen.sha256, student)
+            known = decided is not None and decided.signature == "named"
+            at = decided.decided_at if decided is not None and known else self.receiving.now
+            base = base.model_copy(update={"decided_at": at})
         ledger.note(base)
         if self.receiving.at is not None:
             ledger.note(base.model_copy(update={"received_at": self.receiving.at, "known": "instructor"}))
@@ -299,6 +303,8 @@ class _Door:
         entry = self._the_one([entry for entry in entries if entry.received_at], name, seen, found.name)
         if isinstance(seen, Outcome):
             listed = next((one for one in entries if one.student), None)
+            if listed is None and not student:
+                listed = self.receiving.lists.around(found.parts)
             if listed is not None:
                 student, lab = listed.student, listed.lab or lab
             student = student or self._people.find(name.submitter) or ("" if name.submitter else by_file[0])
@@ -325,9 +331,10 @@ class _Door:
         """Attribute what was refused in earlier runs, and does not lie here any more, as the instructor's list says."""
         entries = [entry for entry in self.receiving.lists.unused() if entry.file and entry.student]
         for receipt in list(self.receiving.ledger.refused()) if entries else ():
-            parts = tuple(receipt.name.replace(": ", "/").split("/"))
+            name, around = receipt.name, lms.outer(receipt.name)
             for entry in entries:
-                if entry.fits(parts):
+                fits = entry.fits(name, lms.parts_of(name))
+                if fits or (not receipt.student and around and entry.fits(around, lms.parts_of(around))):
                     update = {"student": entry.student, "lab": entry.lab or receipt.lab}
                     self.receiving.ledger.note(receipt.model_copy(update=update))
                     self.receiving.lists.use(entry)
@@ -363,7 +370,7 @@ def plan(
     groups: dict[tuple[str, str], list[Peeked]] = {}
     new: set[str] = set()  # of what nothing was known before this run
     found = list(found)
-    receiving.lists.place(one.parts for one in found)
+    receiving.lists.place((one.name, one.parts) for one in found)
     for one in found:
         seen = door.admitted(peek(one, course, walls), one)
         if not receiving.ledger.knows(seen.sha256):
@@ -377,26 +384,37 @@ def plan(
     made = Plan([], settled, {})
     for (student, slug), group in sorted(groups.items()):
         before = store.read(student, slug)
-        (newest, receipt), *others = _in_order(receiving.ledger, group, before, new, walls or Open())
+        whole = _Wholeness(group, walls or Open())
+        (newest, receipt), *others = _in_order(receiving.ledger, group, before, new, whole)
         made.labs[slug] = newest.lab.at(newest.lab.newest)  # whichever version this student has
         remarks = made.remarks[newest.sha256] = door.remarks.get(newest.sha256, [])
         for other, other_receipt in others:
             if other.sha256 == newest.sha256:
                 settled.append(row_of_refused(_outcome(other, "The same zip a second time."), "duplicate"))
                 continue
-            why = _why(newest, receipt, other, other_receipt, before, new)
+            why = _why(newest, receipt, other, other_receipt, before, new, whole)
             settled.append(row_of_refused(_outcome(other, f"{newest.found.name} counts: {why}."), "older"))
             if receipt.received_at == other_receipt.received_at:
                 remarks.append(f"Counts and not {other.found.name}: {why}.")
         in_hand = receiving.ledger.in_hand(newest.sha256, student) or receipt
-        told = (receipts.list_remark(receipt, in_hand), receipts.clock_remark(newest.header.moment, receipt))
+        told = (
+            receipts.unsigned_remark(receiving.ledger.decided(newest.sha256, student)),
+            receipts.list_remark(receipt, in_hand),
+            receipts.clock_remark(newest.header.moment, receipt),
+        )
         remarks += filter(None, told)
         rest = [other for other, _ in others]
-        _decide(made, before, newest, receipt, rest, course, force, receiving, inline, walls or Open())
+        _decide(made, before, newest, receipt, rest, course, force, receiving, inline, whole)
     return made
 
 
 PACKED_AGAIN = "the other is the same submission, packed again"
+NOT_WHOLE = (
+    "the other is the same submission, but not whole: missing, or changed after `python3 course.py submit` wrote the "
+    "zip: {files}. If the change is to count, {student} runs `python3 course.py submit {lab}` and hands that in"
+)
+TAKEN_BACK = "Not signed; the instructor let it in, and took that back on {}."
+UNREADABLE = "files that cannot be read"
 SIGNED = "it has the student's signature, and the other has none"
 
 
@@ -411,8 +429,9 @@ def _not_signed(seen: Peeked) -> str:
     if seen.signed.by == "nobody":
         return (
             f"It is not signed. Expected: {wanted}; found: none, as earlier kits wrote it. {student} updates the kit "
-            f"(`git pull`) and runs {again}. If you know that {student} wrote this one, add it to the next run: "
-            f"`python3 course.py grade … --unsigned FILE` ({name}); that is remembered."
+            f"(`git pull`) and runs {again}. {FOR_INSTRUCTOR} if you know that {student} wrote this one, add "
+            f"it to the next run: `python3 course.py grade … --unsigned {quoted(name)}`; that is remembered, and "
+            "--take-back takes it back."
         )
     return (
         f"Its signature does not fit. Expected: {wanted}; found: {seen.signed.found}. Somebody else wrote it, or "
@@ -427,7 +446,7 @@ def _is_older_than_the_ledger(before: VerdictFile | None, new: Collection[str]) 
 
 
 def _in_order(
-    ledger: Ledger, group: Sequence[Peeked], before: VerdictFile | None, new: Collection[str], walls: Calls
+    ledger: Ledger, group: Sequence[Peeked], before: VerdictFile | None, new: Collection[str], wholeness: _Wholeness
 ) -> list[tuple[Peeked, Receipt]]:
     """The submissions of one student for one lab with their receipts, that which counts first.
 
@@ -438,18 +457,14 @@ def _in_order(
     files out of it and hand that in.
     """
     known = [(peeked, _order(ledger, peeked)) for peeked in group]
-    copies = Counter(peeked.json_sha256 for peeked in {peeked.sha256: peeked for peeked in group}.values())
     by_clock = _is_older_than_the_ledger(before, new)
-    seen_whole: dict[str, bool] = {}
 
     def order(pair: tuple[Peeked, Receipt]) -> tuple[bool, datetime, datetime, int, bool, bool, bool, str]:
         peeked, receipt = pair
         clock = peeked.header.moment if by_clock and not receipt.is_certain else EARLIEST
         graded = before is not None and before.evidence is not None and peeked.sha256 == before.submission_sha256
         stays = graded and not receipt.is_certain
-        if peeked.sha256 not in seen_whole:  # the same zip may have come many times
-            seen_whole[peeked.sha256] = copies[peeked.json_sha256] == 1 or _is_whole(peeked, walls)
-        whole = seen_whole[peeked.sha256]
+        whole = not wholeness.flaws_of_copy(peeked)
         first = ledger.original(peeked.sha256, peeked.header.student) == peeked.sha256
         is_signed, attempt = peeked.standing == "signed", receipt.attempt or 0
         return is_signed, receipt.received_at, clock, attempt, whole, first, stays, receipt.name
@@ -457,17 +472,39 @@ def _in_order(
     return sorted(known, key=order, reverse=True)
 
 
-def _is_whole(peeked: Peeked, walls: Calls) -> bool:
-    try:
-        return walled.tried(walls, holds_all, peeked.file, peeked.header)
-    except (Over, OSError):
-        return False
+class _Wholeness:
+    """Which files of a zip are missing or changed, found out once a zip: it takes the hashes of all of them."""
+
+    def __init__(self, group: Sequence[Peeked], walls: Calls) -> None:
+        self._walls = walls
+        self._copies = Counter(one.json_sha256 for one in {one.sha256: one for one in group}.values())
+        self._flaws: dict[str, tuple[str, ...]] = {}
+
+    def flaws(self, peeked: Peeked) -> tuple[str, ...]:
+        """Names of files that are missing, or not as its submission.json lists them."""
+        if peeked.sha256 not in self._flaws:  # the same zip may have come many times
+            try:
+                self._flaws[peeked.sha256] = walled.tried(self._walls, differing, peeked.file, peeked.header)
+            except (Over, OSError, Refused):
+                self._flaws[peeked.sha256] = (UNREADABLE,)
+        return self._flaws[peeked.sha256]
+
+    def flaws_of_copy(self, peeked: Peeked) -> tuple[str, ...]:
+        """The same of one of several zips with the same submission.json; of one that is alone nobody asks."""
+        return self.flaws(peeked) if self._copies[peeked.json_sha256] > 1 else ()
+
+    def said(self, peeked: Peeked) -> str:
+        """What is to be said of a copy that does not count, as the end of a sentence."""
+        flaws = self.flaws(peeked)
+        if not flaws:
+            return PACKED_AGAIN
+        return NOT_WHOLE.format(files=some(flaws), student=peeked.header.student, lab=peeked.lab.slug)
 
 
-def holds_all(progress: Progress, file: Path, header: Header) -> bool:
-    """Whether a zip holds every file that its submission.json lists, with the bytes of which it has the hash."""
+def differing(progress: Progress, file: Path, header: Header) -> tuple[str, ...]:
+    """The files that a zip does not hold as its submission.json lists them."""
     progress.step("read", "the hashes of its files")
-    return intake.holds_all(file, header)
+    return intake.differing(file, header)
 
 
 def _why(
@@ -477,12 +514,13 @@ def _why(
     other_receipt: Receipt,
     before: VerdictFile | None,
     new: Collection[str],
+    whole: _Wholeness,
 ) -> str:
     """Which rule of :func:`_in_order` says that one submission counts and not the other, as the end of a sentence."""
     if newest.standing == "signed" and other.standing != "signed":
         return SIGNED
     if newest.standing == other.standing == "signed" and newest.json_sha256 == other.json_sha256:
-        return PACKED_AGAIN
+        return whole.said(other)
     if receipt.received_at == other_receipt.received_at and not receipt.is_certain:
         if _is_older_than_the_ledger(before, new) and newest.header.moment != other.header.moment:
             return "by the time of writing, as version 0.1.0 decided, since it is not known when they were received"
@@ -510,13 +548,13 @@ def _decide(
     force: bool,
     receiving: Receiving,
     inline: bool,
-    walls: Calls,
+    whole: _Wholeness,
 ) -> None:
     """Put the newest submission of a student for a lab where it belongs: settled, to judge, or to judge again."""
     student, slug = newest.header.student, newest.lab.slug
     ledger = receiving.ledger
     another = before is not None and before.evidence is not None and before.submission_sha256 != newest.sha256
-    stays = _stays(before, newest, ledger) if before is not None and another else ""
+    stays = _stays(before, newest, ledger, whole) if before is not None and another else ""
     if before is not None and stays:
         reason = f"{before.source}, graded already, counts: {stays}."
         made.settled.append(row_of_refused(_outcome(newest, reason), "older"))
@@ -526,7 +564,7 @@ def _decide(
             made.settled.append(row_of(before, "unchanged"))
             return
         kept = _graded_receipt(ledger, before)
-        if another and kept.order > receipt.order and not _replaces(newest, before, ledger, walls):
+        if another and kept.order > receipt.order and not _replaces(newest, before, ledger, whole):
             reason = f"{before.source}, graded already, counts: {receipts.why_newer(kept, receipt)}."
             made.settled.append(row_of_refused(_outcome(newest, reason), "older"))
             return
@@ -543,23 +581,23 @@ def _decide(
         made.units.append(unit)
 
 
-def _stays(before: VerdictFile, newest: Peeked, ledger: Ledger) -> str:
+def _stays(before: VerdictFile, newest: Peeked, ledger: Ledger, whole: _Wholeness) -> str:
     """Why what is graded stays, whenever another zip was received, as the end of a sentence; empty where it may go."""
     signed = ledger.signed_json(before.submission_sha256)
     if signed and newest.standing != "signed":
         return SIGNED
     if signed and signed == newest.json_sha256 and intake.is_whole(before.problems):
-        return PACKED_AGAIN
+        return whole.said(newest)
     return ""
 
 
-def _replaces(newest: Peeked, before: VerdictFile, ledger: Ledger, walls: Calls) -> bool:
+def _replaces(newest: Peeked, before: VerdictFile, ledger: Ledger, whole: _Wholeness) -> bool:
     """Whether a zip replaces what is graded, whenever either was received: it is signed and the other is not, or it is
     the whole of the submission of which the other, graded already, was a part (:func:`_stays` has asked that)."""
     signed = ledger.signed_json(before.submission_sha256)
     if newest.standing != "signed" or not ledger.knows(before.submission_sha256):
         return False
-    return not signed or (signed == newest.json_sha256 and _is_whole(newest, walls))
+    return not signed or (signed == newest.json_sha256 and not whole.flaws(newest))
 
 
 def _graded_receipt(ledger: Ledger, document: VerdictFile) -> Receipt:
@@ -592,7 +630,9 @@ class Batch:
         at: when what is given was received, as the instructor says; None where nothing is said.
         known: files among what is given that are no submissions.
         crew: the walls in which what students wrote is read; closed when the run ends.
-        unsigned: zips, and folders of zips, that count although they are not signed, as the instructor says.
+        unsigned: zips, folders of zips, and names as the table prints them, that count although they are not signed, as
+            the instructor says.
+        take_back: the same of what is to be let in no longer.
     """
 
     course: Course
@@ -604,7 +644,8 @@ class Batch:
     at: datetime | None = None
     known: Sequence[Path] = ()
     crew: Crew = field(default_factory=Crew)
-    unsigned: Sequence[Path] = ()
+    unsigned: Sequence[str | Path] = ()
+    take_back: Sequence[str | Path] = ()
 
     def run(self, given: list[Path], begin: Callable[[Plan], None], done: Callable[[Row], None]) -> list[Row]:
         """Grade.
@@ -623,19 +664,22 @@ class Batch:
         """
         with (
             installation.locked("grade", wait=1.0),
-            tempfile.TemporaryDirectory(prefix="submissions-") as scratch,
+            scratch.folder("submissions-") as place,
             self.crew,
         ):
             deadlines = lateness.load(self.course)
             with self.crew.one() as walls:
-                receiving = Receiving(receipts.load(), self.lists, self.at, named=self._named(Path(scratch), walls))
-                found = discover.find([*given, *self.unsigned], Path(scratch), self.known, walls)
+                ledger, now = receipts.load(), receipts.now()
+                more = [Path(one) for one in (*self.unsigned, *self.take_back) if Path(one).exists()]
+                found = discover.find([*given, *more], place, self.known, walls)
+                self._take_back(found, ledger, now)
+                receiving = Receiving(ledger, self.lists, self.at, now, self._named(found))
                 plan_ = plan(found, self.course, self.force, receiving, inline=bool(self.scheduler), walls=walls)
             self._say_unused()
             receiving.ledger.write()  # before anything is judged: what was received is known, however this ends
             begin(plan_)
             finish = _Finish(plan_, receiving.ledger, deadlines)
-            rows = [finish(row) for row in plan_.settled]
+            rows = [finish(row) for row in gathered(plan_.settled)]
             keeper = regrade.Keeper()
             present = {slug: rules.fingerprint(lab) for slug, lab in plan_.labs.items()}
             for row in map(finish, self._judged_again(plan_, keeper)):
@@ -656,14 +700,55 @@ class Batch:
                     receiving.ledger.write()
         return rows
 
-    def _named(self, scratch: Path, walls: Calls) -> set[str]:
-        """SHA-256 of the zips that the instructor names as unsigned and to be counted."""
-        if not self.unsigned:
-            return set()
-        folder = scratch / "named"
-        folder.mkdir()
-        found = discover.find(list(self.unsigned), folder, self.known, walls)
-        return {sha256_of(one.file) for one in found if one.file is not None and not one.problem}
+    def _named(self, found: Sequence[Found]) -> set[str]:
+        """SHA-256 of the zips that the instructor names as unsigned and to be counted.
+
+        Raises:
+            CourseError: a name fits nothing, or several zips.
+        """
+        named: set[str] = set()
+        for given in self.unsigned:
+            meant = [one for one in found if one.file is not None and not one.problem and _means(given, one)]
+            sums = {sha256_of(one.file): one.name for one in meant if one.file is not None}
+            if not sums or (len(sums) > 1 and not Path(given).exists()):
+                raise CourseError(
+                    expected="for --unsigned a zip, a folder of zips, or the name of one as the table prints it",
+                    found=f"{said(given)} fits {some(list(sums.values())) if sums else 'nothing that can be read'}",
+                    next_step="Copy the name from the table (also in a zip: 'outer.zip: inner.zip'), in quotes.",
+                )
+            named |= sums.keys()
+        return named
+
+    def _take_back(self, found: Sequence[Found], ledger: Ledger, now: datetime) -> None:
+        """Let in no longer what the instructor let in without a signature; a verdict that rests on it is put aside.
+
+        Raises:
+            CourseError: a name fits nothing that was let in so.
+        """
+        for given in self.take_back:
+            sums = {sha256_of(one.file) for one in found if one.file is not None and _means(given, one)}
+            lines = [
+                line
+                for line in ledger.named()
+                if line.sha256 in sums or lms.is_named(str(given), line.name, lms.parts_of(line.name))
+            ]
+            if not lines:
+                raise CourseError(
+                    expected="for --take-back what was let in with --unsigned: a zip, or its name in the table",
+                    found=f"{said(given)} is none of: {some([line.name for line in ledger.named()]) or 'nothing'}",
+                    next_step="Copy the name from the table (also in a zip: 'outer.zip: inner.zip'), in quotes.",
+                )
+            for line in lines:
+                update = {"signature": "taken back", "decided_at": now, "refused": TAKEN_BACK.format(now.date())}
+                ledger.note(line.model_copy(update=update))
+                graded = store.read(line.student, line.lab)
+                if graded is not None and graded.submission_sha256 == line.sha256:
+                    from autograder.grading import gradebook  # it loads nbgrader, which few runs need so early
+
+                    gradebook.forget(self.course, line.student, line.lab)
+                    store.set_aside(graded)
+                self.say(f"Taken back: {line.name} ({line.student}, {line.lab}).")
+            ledger.write()
 
     def _say_unused(self) -> None:
         """Name the lines of the instructor's own lists that fit nothing."""
@@ -703,6 +788,7 @@ class Batch:
         labs = self._versions(plan_.units)
         needed = any(lab.tasks or lab.probes for lab in labs)
         if not needed or self.scheduler:
+            _swept_where_an_engine_answers()
             yield
             return
         client = engine_calls.connected()
@@ -787,6 +873,14 @@ class Batch:
             )
 
 
+def _means(given: str | Path, one: Found) -> bool:
+    """Whether something on the command line is a file, or lies around it, or is its name."""
+    path = Path(given)
+    if path.exists() and one.place is not None:
+        return one.place.is_relative_to(path.absolute() if path.is_symlink() else path.resolve())
+    return lms.is_named(str(given), one.name, one.parts)
+
+
 def _reason(outcome: Outcome) -> str:
     """Why a submission was refused; empty where it was not."""
     return " ".join(outcome.problems) if outcome.status == "refused" else ""
@@ -848,6 +942,14 @@ def _swept(owner: Owner) -> None:
     """Remove the containers of a child that was ended."""
     with contextlib.suppress(EnvironmentProblem), contextlib.closing(engine_calls.connected()) as client:
         _sweep(client, {owner})
+
+
+def _swept_where_an_engine_answers() -> None:
+    """Remove the containers of runs that were killed, in a run that needs no engine itself."""
+    _, client = engine.probe(timeout=3.0)  # it may hang, and nobody here waits for it
+    if client is not None:
+        with contextlib.closing(client):
+            _sweep(client, set())
 
 
 def _sweep(client: DockerClient, owners: set[Owner]) -> None:

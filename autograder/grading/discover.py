@@ -10,7 +10,7 @@ import stat
 import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from autograder.errors import CourseError
@@ -19,7 +19,7 @@ from autograder.grading import lms
 from autograder.grading.archive import DAMAGE, LITTER, MAX_ZIP, RATIO_FROM, check_directory, damage_is_refused
 from autograder.grading.problems import Refused
 from autograder.grading.progress import Progress
-from autograder.grading.strictjson import said
+from autograder.grading.strictjson import said, some
 from autograder.grading.walls import Calls, Open, Over
 
 MAX_INNER = 5000  # files in one zip of submissions
@@ -39,7 +39,10 @@ UNPACKED = (
 LINK = "It is a link to another place, which is not followed. Put the file itself there."
 NO_FILE = "It is no file that can be read, but a pipe, a socket or a device. Remove it."
 LEFT_BEHIND = {".DS_Store", ".directory", ".git", ".ipynb_checkpoints", ".localized", ".Spotlight-V100", ".Trashes"}
-NESTED = "It is a zip in a zip in a zip. Take it out of the inner one, then grade again."
+NESTED = (
+    "It is a zip in a zip that holds zips itself ({zips}): a zip in a zip in a zip is not looked into. Unpack it, put "
+    "what is in it into the folder, then grade again."
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Found:
         problem: why it is no zip to grade; empty where it is one.
         header: the submission.json of an unpacked submission.
         parts: the names of folders and files that lead to it, the outermost first; those of a zip around it come first.
+        place: the file or folder on disk in which it lies, absolute.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Found:
     problem: str = ""
     header: Path | None = None
     parts: tuple[str, ...] = ()
+    place: Path | None = None
 
 
 def find(given: list[Path], scratch: Path, known: Collection[Path] = (), walls: Calls | None = None) -> list[Found]:
@@ -98,10 +103,11 @@ def find(given: list[Path], scratch: Path, known: Collection[Path] = (), walls: 
         if problem:
             header = file / HEADER_FILE if problem == UNPACKED else None
             readable = problem not in (LINK, NO_FILE) and file.is_file()
-            found.append(Found(name, file if readable else None, problem, header, parts))
+            found.append(Found(name, file if readable else None, problem, header, parts, file))
         else:
             folder = scratch / f"{number:05d}"
-            found += _looked_into(file, name, parts, folder, walls or Open()) or [Found(name, file, parts=parts)]
+            inside = _looked_into(file, name, parts, folder, walls or Open()) or [Found(name, file, parts=parts)]
+            found += (replace(one, place=file) for one in inside)
     return found
 
 
@@ -209,7 +215,7 @@ def _inside(progress: Progress, file: Path, name: str, parts: tuple[str, ...], f
 
         def found(place: str, problem: str, target: Path | None = None) -> Found:
             within = place[:MAX_PLACE].split("/")[:MAX_DEPTH]
-            return Found(f"{name}: {said(place, 200)}", target, problem, parts=(*parts, *within))
+            return Found(f"{name}{lms.IN_ZIP}{said(place, 200)}", target, problem, parts=(*parts, *within))
 
         for top in sorted(tops):
             yield found(top, UNPACKED)
@@ -239,7 +245,8 @@ def _inside(progress: Progress, file: Path, name: str, parts: tuple[str, ...], f
                 target.unlink(missing_ok=True)
                 yield found(entry.filename, str(reason))
             else:
-                yield found(entry.filename, NESTED if _holds_zips_only(target) else "", target)
+                zips = _zips_only(target)
+                yield found(entry.filename, NESTED.format(zips=some(zips)) if zips else "", target)
 
 
 def _whose(name: str) -> str:
@@ -256,17 +263,17 @@ def _is_submission(entries: list[zipfile.ZipInfo], tops: Collection[str]) -> boo
     return not top or ("/" not in top and all(entry.filename.startswith(f"{top}/") for entry in entries))
 
 
-def _holds_zips_only(file: Path) -> bool:
-    """Whether a zip is none of a submission, and holds further zips."""
+def _zips_only(file: Path) -> list[str]:
+    """The zips in a zip that is none of a submission; none where it is one, or holds no zips."""
     try:
         check_directory(file)
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except (*DAMAGE, OverflowError, Refused):
-        return False  # intake says what is wrong with it
-    return not any(name.rpartition("/")[2] == HEADER_FILE for name in names) and any(
-        name.lower().endswith(".zip") and not _is_litter(name) for name in names
-    )
+        return []  # intake says what is wrong with it
+    if any(name.rpartition("/")[2] == HEADER_FILE for name in names):
+        return []
+    return [name for name in names if name.lower().endswith(".zip") and not _is_litter(name)]
 
 
 def _is_litter(name: str) -> bool:

@@ -22,9 +22,9 @@ from autograder.grading.lateness import Timing
 from autograder.grading.lms import NOBODY
 from autograder.grading.nbgrader_steps import score_of
 from autograder.grading.people import Course, Person
-from autograder.grading.receipts import Receipt, said
+from autograder.grading.receipts import Receipt, said, unsigned_remark
 from autograder.grading.released import database
-from autograder.grading.report import Row
+from autograder.grading.report import Row, gathered
 from autograder.grading.spreadsheet import cell
 from autograder.grading.states import State
 from autograder.grading.verdict_file import VerdictFile
@@ -192,7 +192,8 @@ class _Class:
             status = states.NOT_GRADED
         elif given.ungraded or late.doubt or review:
             status = states.NEEDS_REVIEW
-        said_ = [*open_, *review, late.remark, document.identity.message, *document.problems]
+        unsigned = unsigned_remark(self.when.ledger.decided(document.submission_sha256, person.id))
+        said_ = [*open_, *review, late.remark, document.identity.message, unsigned, *document.problems]
         remarks[:0] = [sentence for sentence in dict.fromkeys(said_) if sentence]
         return Entry(
             person.id, person.name, person.email, lab.slug,
@@ -225,15 +226,23 @@ class _Class:
         )  # fmt: skip
 
     def heads(self) -> list[Entry]:
-        """The entries of what nobody knows the owner of."""
-        return [
-            Entry(
-                receipt.student, receipt.submitter or receipt.name, "", receipt.lab or UNKNOWN, 0.0, 0.0,
-                states.REFUSED, received_at=receipt.received_at.isoformat(), known=receipt.known,
-                remark=f"{receipt.name}: {receipt.refused}",
-            )
-            for receipt in self.unknown
-        ]  # fmt: skip
+        """The entries of what nobody knows the owner of: one for all in a zip that holds many."""
+        receipts = {(receipt.name, receipt.sha256): receipt for receipt in self.unknown}
+        rows = [
+            Row(receipt.name, receipt.student, receipt.lab, "refused", remarks=(receipt.refused,), sha256=sha256)
+            for (_, sha256), receipt in receipts.items()
+        ]
+        made = []
+        for row in gathered(rows):
+            receipt = receipts.get((row.source, row.sha256))
+            made.append(
+                Entry(
+                    row.student, (receipt.submitter if receipt else "") or row.source, "", row.lab or UNKNOWN,
+                    0.0, 0.0, states.REFUSED, received_at=receipt.received_at.isoformat() if receipt else "",
+                    known=receipt.known if receipt else "", remark=f"{row.source}: {' '.join(row.remarks)}",
+                )
+            )  # fmt: skip
+        return made
 
 
 @dataclass(frozen=True)

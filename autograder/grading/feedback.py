@@ -12,8 +12,10 @@ from typing import Any
 import jinja2
 
 from autograder.checks.api import Verdict
+from autograder.grading import doubts
 from autograder.grading.people import Course
 from autograder.grading.problems import to_student
+from autograder.grading.receipts import Receipt
 from autograder.grading.verdict_file import VerdictFile
 from autograder.labs.manifest import Lab
 
@@ -80,6 +82,7 @@ def render(
     score: float,
     max_score: float,
     timing: Sequence[str] = (),
+    refused: Receipt | None = None,
 ) -> str:
     """The page.
 
@@ -92,15 +95,19 @@ def render(
         score: points now, with those given by hand, less the penalty.
         max_score: of the whole lab.
         timing: when it was received, and what is taken off for that; a sentence each.
+        refused: a later submission, which was refused.
     """
     by_id = {verdict.check: verdict for verdict in document.verdicts} if document else {}
     items: list[dict[str, Any]] = []
     code: Mapping[str, Any] = {}  # the code that the next checks are about
     open_points = reviewed = 0.0
+    settled: set[str] = set()
     for cell in cells:
         graded = cell["metadata"].get("nbgrader") or {}
         if graded.get("grade") or graded.get("task"):
             item = _item(cell, graded, by_id.get(graded["grade_id"]))
+            if graded.get("by_hand") and not graded.get("to_look_at"):
+                settled.add(graded["grade_id"])
             if graded.get("by_hand") and code.get("comment") and item["answer"] is None:
                 item |= {"comment": code["comment"], "earlier": code.get("earlier_comment", False)}
             open_points += graded.get("points", 0.0) if item["css"] == "open" else 0.0
@@ -121,7 +128,47 @@ def render(
         items=items,
         earlier=EARLIER,
         witness=WITNESS if any(item["seen_by"] for item in items) else "",
+        is_reviewed=document is not None and bool(doubts.found(document, settled)),
+        refused=_refused(refused, "A later submission was refused") if refused is not None else None,
     )
+
+
+def render_refused(shown_as: ShownAs, refused: Receipt, max_score: float) -> str:
+    """The page of somebody whose submission was refused, and who has no other.
+
+    Args:
+        shown_as: whose page it is, and of which lab.
+        refused: the submission.
+        max_score: of the whole lab.
+    """
+    return _template().render(
+        student=shown_as.student,
+        lab=shown_as.lab,
+        score=number(0.0),
+        max_score=number(max_score),
+        remarks="",
+        graded="",
+        problems=(),
+        items=(),
+        earlier=EARLIER,
+        witness="",
+        is_reviewed=False,
+        refused=_refused(refused, "Your submission was refused, so there is nothing to give points for"),
+    )
+
+
+def _refused(receipt: Receipt, title: str) -> dict[str, str]:
+    """A refused submission for its student; what only the instructor can do about it is left out."""
+    why = to_student(receipt.refused)
+    number = receipt.lab[:2]
+    return {
+        "title": title,
+        "name": receipt.name,
+        "seen": when(receipt.received_at.isoformat(timespec="seconds")),
+        "why": " ".join(why.split()),
+        "next": f"Run `python3 course.py submit {number}` with the newest course (`git pull`), and hand in the zip as "
+        "it is written, unchanged. If you did just that, show this page to your instructor.",
+    }
 
 
 def when(text: str) -> str:

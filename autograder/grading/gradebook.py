@@ -9,7 +9,7 @@ import hashlib
 import json
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from nbgrader.api import (
 from nbgrader.utils import parse_utc
 
 from autograder import paths
-from autograder.grading import by_hand, doubts, lateness, store
+from autograder.grading import by_hand, doubts, feedback, lateness, store
 from autograder.grading.by_hand import NOTHING, Cells, Record, Seen
 from autograder.grading.doubts import Doubt
 from autograder.grading.feedback import ShownAs
@@ -45,7 +45,9 @@ from autograder.grading.people import Course
 from autograder.grading.released import Released, create, database, enter, guard, new_submission, released_of
 from autograder.grading.sanitize import clean_notebook
 from autograder.grading.verdict_file import VerdictFile
+from autograder.labs import students
 from autograder.labs.answers import replace
+from autograder.labs.manifest import Lab
 
 CHUNK = 50  # submissions a transaction
 NOT_SHOWN = {
@@ -80,6 +82,7 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
         if document.evidence and document.lab in known_labs
     ]
     labs = {document.lab: known_labs[document.lab] for document in documents}
+    _refused_pages(course, when, known_labs, {(document.student, document.lab) for document in documents})
     if not documents and course.roster is None:
         return 0
     create(course)
@@ -102,6 +105,18 @@ def sync(course: Course, done: Callable[[], None] = lambda: None) -> int:
                 _files(document, known[document.lab], one, page[document.student, document.lab])
                 done()
     return len(stale)
+
+
+def _refused_pages(course: Course, when: Timing, labs: Mapping[str, Lab], judged: Set[tuple[str, str]]) -> None:
+    """The feedback pages of those of whom nothing but refused submissions came; what is as it was is not written."""
+    for (student, slug), receipt in when.refused.items():
+        if (student, slug) in judged or slug not in labs or not students.ID.match(student):
+            continue
+        lab = labs[slug]
+        page = feedback.render_refused(ShownAs.of(course, student, lab), receipt, lab.total).encode()
+        file = paths.classroom() / "feedback" / student / slug / f"{slug}.html"
+        if not file.is_file() or file.read_bytes() != page:
+            replace(file, page)
 
 
 def behind(course: Course) -> set[tuple[str, str]]:
@@ -147,6 +162,14 @@ def _shows(document: VerdictFile, entered: Released, about: Cells) -> bool:
     except (OSError, ValueError):
         return False
     return about.state(_rebuilt(content, entered.at(document.lab_version)), document) == mark.cells
+
+
+def forget(course: Course, student: str, lab: str) -> None:
+    """Take a submission out of the gradebook; what people gave for it stays recorded below ``class/by-hand/``."""
+    if not (paths.classroom() / "gradebook.db").is_file():
+        return
+    with Gradebook(database(), course.id) as gradebook, contextlib.suppress(MissingEntry):
+        gradebook.remove_submission(lab, student)
 
 
 def stale_count() -> int:
@@ -266,10 +289,10 @@ def _files(document: VerdictFile, entered: Released, one: _Entered, page: _Page)
         "late_penalty": penalty,
     }
     made = feedback_page(notebook, known, when, page.shown_as)
-    feedback = paths.classroom() / "feedback" / student / slug
+    pages = paths.classroom() / "feedback" / student / slug
     if not store.is_shown_open(document):
-        replace(feedback / f"{slug}.html", made.encode("utf-8"))
-        replace(feedback / "timestamp.txt", timestamp)
+        replace(pages / f"{slug}.html", made.encode("utf-8"))
+        replace(pages / "timestamp.txt", timestamp)
     by_hand.done(student, slug, one.state, _print(document, entered, _by_people(row.grades, row.comments), page))
 
 
@@ -337,6 +360,8 @@ def _print(document: VerdictFile, entered: Released, by_people: list[list[Any]],
     shown = {name: value for name, value in document.as_json().items() if name not in NOT_SHOWN}
     seen.update(json.dumps([shown, by_people, asdict(page.shown_as)], sort_keys=True).encode())
     seen.update(repr((when.receipt(document), when.deadlines.of(document.lab, document.student))).encode())
+    if (refused := when.later_refused(document)) is not None:
+        seen.update(repr(refused).encode())
     with contextlib.suppress(OSError):
         seen.update(store.notebook_file(document.student, document.lab).read_bytes())
     return seen.hexdigest()

@@ -23,28 +23,34 @@ from autograder.domain.services import EMULATORS
 from autograder.errors import CourseError
 from autograder.evidence import emulator_state, layout, submission_zip
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
-from autograder.evidence.submission_zip import ANSWERS_FILE, HEADER_FILE, JOURNAL_FILE, SIGNATURE_FILE, Header
+from autograder.evidence.submission_zip import (
+    ANSWERS_FILE,
+    HEADER_FILE,
+    JOURNAL_FILE,
+    MAX_ANSWERS,
+    MAX_NOTEBOOK,
+    SIGNATURE_FILE,
+    Header,
+)
 from autograder.formats import Format, JsonObject, Unreadable
 from autograder.grading import strictjson
 from autograder.grading.archive import Archive, damage_is_refused
 from autograder.grading.people import Course
 from autograder.grading.problems import FOR_INSTRUCTOR, FOR_STUDENT, Refused
-from autograder.grading.strictjson import said
+from autograder.grading.strictjson import MAX_LISTED, said, some
 from autograder.labs import manifest, signing, students
 from autograder.labs.manifest import Lab, Parameters
 from autograder.oci.manifests import ImageManifest
 
 MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
 MAX_SIGNATURE = 4 << 10  # bytes; it has about a hundred
-MAX_NOTEBOOK = 20 << 20
-MAX_ANSWERS = 4 << 20
 MAX_SERVICE = emulator_state.MAX_STATE + (2 << 20)
 MAX_FILE = 1 << 20  # bytes of a lab's file whose text is kept
-MAX_LISTED = 8  # names in one message
 MAX_CLAIM = 400  # characters of a text that may show whose work it is
 MAX_CLAIMS = 50_000
 HASH = re.compile(r"[0-9a-f]{64}\Z")
 CHANGED = "Changed after `python3 course.py submit` wrote the zip"
+ABSENT = " is missing"
 MISSING = f"Listed in {HEADER_FILE} but missing"
 AGAIN = f"{FOR_STUDENT} hand in the zip as `python3 course.py submit` writes it, unchanged."
 
@@ -155,16 +161,23 @@ def signed(archive: Archive, content: bytes, header: Header, key: bytes) -> Sign
     return Signed("another", f"{SIGNATURE_FILE} is of other bytes, or by another key")
 
 
-def holds_all(file: Path, header: Header) -> bool:
-    """Whether a zip holds every file that its submission.json lists, with the bytes of which it has the hash."""
-    try:
-        with Archive(file) as archive:
-            return all(
-                archive.size(name) is not None and _sha256(archive, name) == value
-                for name, value in header.files.items()
-            )
-    except Refused:
-        return False
+def differing(file: Path, header: Header) -> tuple[str, ...]:
+    """The files that a submission.json lists, and that the zip does not hold with the bytes of which it has the hash.
+
+    Raises:
+        Refused: the zip, or a file in it, is damaged.
+    """
+    with Archive(file) as archive:
+        return tuple(
+            name
+            for name, value in sorted(header.files.items())
+            if archive.size(name) is None or _sha256(archive, name) != value
+        )
+
+
+def is_of_absence(problem: str) -> bool:
+    """Whether a problem says that something is not there at all."""
+    return ABSENT in problem
 
 
 def is_whole(problems: Iterable[str]) -> bool:
@@ -232,13 +245,21 @@ def read(
     Raises:
         Refused: it cannot be graded at all.
     """
-    return _Reader(archive, course, at).run(header or header_of(archive))
+    return _Reader(archive, at).run(header or header_of(archive), course)
+
+
+def parts(archive: Archive, header: Header, lab: Lab, parameters: Parameters) -> Submission:
+    """The parts of a submission, by what the student's own machine knows of lab and parameters: no class is asked.
+
+    Raises:
+        Refused: it cannot be graded at all.
+    """
+    return _Reader(archive).parts(header, lab, parameters)
 
 
 @dataclass
 class _Reader:
     archive: Archive
-    course: Course
     at: Callable[[str], None] = lambda part: None
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -246,15 +267,18 @@ class _Reader:
     bases: tuple[Base, ...] = ()
     hashed: dict[str, str] = field(default_factory=dict)
 
-    def run(self, header: Header) -> Submission:
-        lab = admitted(header, self.course)
-        parameters = self._parameters(header, lab)
+    def run(self, header: Header, course: Course) -> Submission:
+        lab = admitted(header, course)
+        parameters = self._parameters(header, lab, course)
         if header.lab_version != lab.version:
             self.problems.append(
                 f"It was written with version {header.lab_version} of the lab, and this class was handed out version "
                 f"{lab.version}, by which it is judged. {FOR_STUDENT} update the kit (`git pull`), run "
                 f"`python3 course.py start` and `python3 course.py reset {lab.slug}`, and submit again."
             )
+        return self.parts(header, lab, parameters)
+
+    def parts(self, header: Header, lab: Lab, parameters: Parameters) -> Submission:
         self.at("the hashes of its files")
         self._hashes(header)
         self.at(bases.CONFIGS)
@@ -277,14 +301,14 @@ class _Reader:
             claims=_claims(self.claims, answers),
         )
 
-    def _parameters(self, header: Header, lab: Lab) -> Parameters:
+    def _parameters(self, header: Header, lab: Lab, course: Course) -> Parameters:
         """The personal parameters, as the class has them; a problem is noted where the student saw others."""
-        own = self.course.parameters(header.student, lab)
+        own = course.parameters(header.student, lab)
         seen = header.parameters
         if seen is None or seen == own:
             return own
-        if self.course.is_public:  # nobody handed anything out: this kit draws for new learners, 0.1.0 drew before
-            drawn = lab.drawn(self.course.seed(header.student, lab.slug))
+        if course.is_public:  # nobody handed anything out: this kit draws for new learners, 0.1.0 drew before
+            drawn = lab.drawn(course.seed(header.student, lab.slug))
             if seen == drawn:
                 return drawn
         names = sorted(name for name in own.keys() | seen.keys() if own.get(name, ...) != seen.get(name, ...))
@@ -317,13 +341,13 @@ class _Reader:
         ]
         self.archive.leave_out([*extra, *changed])
         if missing:
-            self.problems.append(f"{MISSING}: {_some(missing)}. {AGAIN}")
+            self.problems.append(f"{MISSING}: {some(missing)}. {AGAIN}")
         if changed:
-            self.problems.append(f"{CHANGED}, so it counts as missing: {_some(changed)}. {AGAIN}")
+            self.problems.append(f"{CHANGED}, so it counts as missing: {some(changed)}. {AGAIN}")
         if extra:
             self.problems.append(
                 f"Not listed in {HEADER_FILE}, so not written by `python3 course.py submit` and not read: "
-                f"{_some(extra)}. {FOR_STUDENT} put what belongs to the work where the lab says, and submit again."
+                f"{some(extra)}. {FOR_STUDENT} put what belongs to the work where the lab says, and submit again."
             )
 
     def _base_configs(self) -> list[bytes]:
@@ -349,7 +373,7 @@ class _Reader:
             content = self.archive.read(name, limit)
             if content is None:
                 if required:
-                    self.problems.append(f"{said(name)} is missing: {required}.")
+                    self.problems.append(f"{said(name)}{ABSENT}: {required}.")
                 return None
             return strictjson.load(content, said(name), limit, parts)
         except Refused as reason:
@@ -399,7 +423,7 @@ class _Reader:
             self.at(path)
             size = self.archive.size(path)
             if size is None:
-                self.problems.append(f"The file {name} is missing.")
+                self.problems.append(f"The file {name}{ABSENT}.")
                 continue
             text = None
             if size <= MAX_FILE:
@@ -515,11 +539,6 @@ def _sha256(archive: Archive, name: str) -> str:
 def _is_name(name: str) -> bool:
     """Whether a repository may be called so; no such name leaves its folder."""
     return len(name) <= grammar.PATH_LIMIT and grammar.PATH.fullmatch(name) is not None
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - MAX_LISTED
-    return ", ".join(said(name) for name in names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _claims(found: set[str], answers: Mapping[str, Answer]) -> frozenset[str]:

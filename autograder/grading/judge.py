@@ -42,6 +42,7 @@ from autograder.labs.manifest import Lab
 from autograder.labs.tasks import Job
 from autograder.services.throwaway import ProbeFault
 
+STANDS = "That stands; to try it again, run `python3 course.py grade` with --force and this zip alone."
 
 class RunsJobs(Protocol):
     """What the judge needs of a sandbox."""
@@ -179,19 +180,18 @@ def _judge(outcome: Outcome, source: Path | BinaryIO, tools: Tools, progress: Pr
         found, more = _probes(Subject(submission, archive, outcome.sha256, seed), tools, progress)
         outcome.retries = retries + more
         clock.lap("probe")
-    evidence = _evidence(submission, runs, found, outcome.sha256)
+    evidence = evidence_of(submission, runs, found, outcome.sha256)
     outcome.probe_versions = evidence.probe_versions
     outcome.verdicts = verdicts(submission.lab, evidence, progress)
     outcome.notes += [f"{name}: {note}" for name, task in runs.items() for note in task.notes]
+    outcome.notes += [f"{words} {STANDS}" for step, words in progress.over.items() if step != "page"]
     progress.step("write")
     outcome.leads = leads.found(evidence)
     outcome.evidence = packed(evidence)
     if len(outcome.evidence) > limits.EVIDENCE:
-        size, most = len(outcome.evidence) >> 20, limits.EVIDENCE >> 20
+        size = len(outcome.evidence)
         outcome.evidence, outcome.verdicts = None, []
-        raise Refused(
-            f"Its evidence has {size} MiB when packed; at most {most} MiB are kept. Hand in what the lab asks for."
-        )
+        raise Refused(too_much(size))
     outcome.status = status_of(outcome.verdicts)
     clock.lap("checks")
 
@@ -214,7 +214,14 @@ class _Clock:
         self._seconds[name], self._last = now - self._last, now
 
 
-def _evidence(submission: Submission, runs: dict[str, TaskRun], found: JsonObject, sha256: str) -> Evidence:
+def too_much(size: int) -> str:
+    """Why evidence that has ``size`` bytes when packed is not kept."""
+    most = limits.EVIDENCE >> 20
+    return f"Its evidence has {size >> 20} MiB when packed; at most {most} MiB are kept. Hand in what the lab asks for."
+
+
+def evidence_of(submission: Submission, runs: dict[str, TaskRun], found: JsonObject, sha256: str) -> Evidence:
+    """A submission as evidence, with its tasks' runs and the results of its probes."""
     header, lab = submission.header, submission.lab
     return Evidence(
         kit_version=__version__,

@@ -21,6 +21,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from autograder import paths
 from autograder.domain import instants
@@ -199,6 +200,21 @@ class Timing:
     def receipt(self, document: VerdictFile) -> Receipt:
         """When what was judged was received; where the ledger is younger than it, it was seen when it was graded."""
         return self.ledger.in_hand(document.submission_sha256, document.student) or seen_when_graded(document)
+
+    @cached_property
+    def refused(self) -> Mapping[tuple[str, str], Receipt]:
+        """Student and lab -> the last submission that was refused and is so still."""
+        found: dict[tuple[str, str], Receipt] = {}
+        for receipt in self.ledger.refused():
+            before = found.get((receipt.student, receipt.lab))
+            if before is None or before.order < receipt.order:
+                found[receipt.student, receipt.lab] = receipt
+        return found
+
+    def later_refused(self, document: VerdictFile) -> Receipt | None:
+        """What the same student handed in for the lab after what was judged, and that was refused; None for nothing."""
+        refused = self.refused.get((document.student, document.lab))
+        return refused if refused is not None and refused.order > self.receipt(document).order else None
 
     def of(self, document: VerdictFile, score: float) -> Lateness:
         """How late it is, and what is taken off.

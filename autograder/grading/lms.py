@@ -43,6 +43,7 @@ LAB_NUMBER = re.compile(r"lab[\s_-]*([0-9]{1,2})(?![0-9])")
 # Source: langconfig.php of Moodle's English, strftimedatetimeaccurate and strftimedaydatetime.
 MOODLE_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %I:%M:%S %p", "%A, %d %B %Y, %H:%M", "%d %B %Y, %I:%M %p")
 MAX_LIST = 50 << 20  # bytes
+IN_ZIP = ": "  # between the name of a zip and that of a file in it, in what the table calls it
 NOBODY = "-"  # in a list of one's own, as the student of a file that is no submission
 
 
@@ -169,10 +170,32 @@ class Entry:
         who = self.file or " ".join(filter(None, (self.student, self.lab)))
         return f"{who} at {self.received_at.isoformat(timespec='minutes')}" if self.received_at else who
 
-    def fits(self, parts: Sequence[str]) -> bool:
-        """Whether the names that lead to a file end with the one that stands here."""
-        own = PurePosixPath(self.file).parts
-        return bool(own) and tuple(parts[-len(own) :]) == own
+    def fits(self, name: str, parts: Sequence[str]) -> bool:
+        """Whether it is about a file, by :func:`is_named`."""
+        return is_named(self.file, name, parts)
+
+
+def is_named(text: str, name: str, parts: Sequence[str]) -> bool:
+    """Whether a text names a file of what was handed in: as the table prints it, or by the last of its names.
+
+    Args:
+        text: what somebody wrote.
+        name: what the table calls the file.
+        parts: the names of folders and files that lead to it.
+    """
+    own = PurePosixPath(text).parts
+    return bool(own) and (text == name or tuple(parts[-len(own) :]) == own)
+
+
+def outer(name: str) -> str:
+    """What the table calls the zip in which a file lies; empty where it lies in none."""
+    head, colon, _ = name.partition(IN_ZIP)
+    return head if colon and head.lower().endswith((".zip", "\N{HORIZONTAL ELLIPSIS}")) else ""
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The names that lead to a file, as far as what the table calls it still tells them."""
+    return tuple(name.replace(IN_ZIP, "/").split("/"))
 
 
 class Lists:
@@ -185,23 +208,45 @@ class Lists:
         self._by_user = _indexed(self.entries, lambda e: "" if e.attachment else e.user)
         self._by_student = _indexed(self.entries, lambda e: "" if e.file or not e.lab else f"{e.student} {e.lab}")
         self._by_file = _indexed(self.entries, lambda e: PurePosixPath(e.file).name)
+        self._by_printed = _indexed(self.entries, lambda e: e.file)
         self._placed: dict[tuple[str, ...], list[Entry]] = {}
+        self._around: dict[tuple[str, ...], list[Entry]] = {}
 
-    def place(self, files: Iterable[tuple[str, ...]]) -> None:
-        """Find the file of each line that names one, among all that was handed in.
+    def place(self, files: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+        """Find the file of each line that names one, among all that was handed in, and the zips around them.
 
         A file that lies there comes before one of that name in somebody's zip; a line that fits several fits none.
+
+        Args:
+            files: what the table calls each, and the names that lead to it.
         """
         fits: dict[Entry, list[tuple[str, ...]]] = {}
-        for parts in files:
-            for entry in self._by_file.get(parts[-1], ()) if parts else ():
-                if entry.fits(parts):
-                    fits.setdefault(entry, []).append(parts)
+        around: dict[Entry, set[tuple[str, ...]]] = {}
+        for name, parts in files:
+            for entry in self._about(name, parts):
+                fits.setdefault(entry, []).append(parts)
+            zip_around = _zip_around(parts)
+            for entry in self._about(outer(name), zip_around):
+                around.setdefault(entry, set()).add(zip_around)
         for entry, places in fits.items():
             least = min(map(_zips_around, places))
             outermost = [parts for parts in places if _zips_around(parts) == least]
             if len(outermost) == 1:
                 self._placed.setdefault(outermost[0], []).append(entry)
+        for entry, zips in around.items():
+            if entry not in fits and len(zips) == 1:
+                self._around.setdefault(zips.pop(), []).append(entry)
+
+    def _about(self, name: str, parts: tuple[str, ...]) -> list[Entry]:
+        near = [*self._by_printed.get(name, ()), *(self._by_file.get(parts[-1], ()) if parts else ())]
+        return [entry for entry in dict.fromkeys(near) if entry.fits(name, parts)]
+
+    def around(self, parts: tuple[str, ...]) -> Entry | None:
+        """The line that says whose all is that a zip holds, for one of the files in it; None where there is none."""
+        found = next((entry for entry in self._around.get(_zip_around(parts), ()) if entry.student), None)
+        if found is not None:
+            self.use(found)
+        return found
 
     def unused(self) -> list[Entry]:
         """Lines of lists of one's own that fit nothing that was handed in, or several files: slips."""
@@ -238,6 +283,11 @@ def _indexed(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str,
         if key(entry):
             found.setdefault(key(entry), []).append(entry)
     return found
+
+
+def _zip_around(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that lead to the zip on disk in which a file lies; none where it lies in none."""
+    return next((parts[:n] for n, part in enumerate(parts[:-1], start=1) if part.lower().endswith(".zip")), ())
 
 
 def _zips_around(parts: Sequence[str]) -> int:

@@ -338,6 +338,7 @@ def feedback_page(
         score=score - (when.of(document, score).penalty if document else 0.0),
         max_score=known["max_score"],
         timing=when.remarks(document, score) if document else (),
+        refused=when.later_refused(document) if document else None,
     )
 
 

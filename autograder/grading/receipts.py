@@ -38,9 +38,9 @@ from autograder.grading import jsonl
 
 FILE = "received.jsonl"
 Known = Literal["lms list", "lms name", "instructor", "first seen"]
-Standing = Literal["signed", "before", "named"]
+Standing = Literal["signed", "before", "named", "taken back"]
 """How a submission was let in: signed; or unsigned, and received before the class asked for signatures, or named by the
-instructor."""
+instructor; or that the instructor has taken that back, so that it is not let in any more."""
 TRUST: tuple[Known, ...] = ("lms list", "lms name", "instructor", "first seen")
 CLOCK_TOLERANCE = 300.0  # seconds by which a machine's clock may be off without a remark
 
@@ -61,6 +61,7 @@ class Receipt(BaseModel):
         refused: why it was refused; empty where it was not.
         signature: how it was let in, of a class with a key; None where it was refused, and from earlier kits.
         signed_sha256: of the submission.json that its student has signed; empty where nobody did.
+        decided_at: when the instructor let it in, or took that back; None where nobody decided.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -78,6 +79,7 @@ class Receipt(BaseModel):
     refused: Text = ""
     signature: Standing | None = Field(default=None, exclude_if=is_absent)
     signed_sha256: str = Field(default="", exclude_if=lambda value: not value)
+    decided_at: AwareDatetime | None = Field(default=None, exclude_if=is_absent)
 
     @property
     def order(self) -> tuple[datetime, int, str]:
@@ -187,10 +189,22 @@ class Ledger:
 
         A zip that was refused then, or counted as somebody else's, was not let in.
         """
-        lines = [line for line in self._by_zip.get(sha256, ()) if line.student == student and not line.refused]
-        if any(line.signature == "named" for line in lines):
-            return "named"
-        return "before" if lines else None
+        decided = self.decided(sha256, student)
+        if decided is not None:
+            return decided.signature
+        lines = (line for line in self._by_zip.get(sha256, ()) if line.student == student and not line.refused)
+        return "before" if any(lines) else None
+
+    def decided(self, sha256: str, student: str) -> Receipt | None:
+        """What the instructor decided last of an unsigned zip as a student's: let in, or taken back; None: nothing."""
+        lines = [line for line in self._by_zip.get(sha256, ()) if line.student == student]
+        return next((line for line in reversed(lines) if line.signature in ("named", "taken back")), None)
+
+    def named(self) -> list[Receipt]:
+        """What the instructor has let in without a signature, the last line of each zip and student."""
+        keys = dict.fromkeys((line.sha256, line.student) for line in self.lines if line.signature == "named")
+        decided = (self.decided(*key) for key in keys)
+        return [line for line in decided if line is not None and line.signature == "named"]
 
     def is_signed(self, sha256: str) -> bool:
         """Whether a zip was let in with its student's signature."""
@@ -333,6 +347,14 @@ def list_remark(best: Receipt, in_hand: Receipt) -> str:
         f"It cannot be {said(best)}: it was seen here at {in_hand.received_at.isoformat(timespec='seconds')} already. "
         "Look at the zone of that time; the first sight counts."
     )
+
+
+def unsigned_remark(decided: Receipt | None) -> str:
+    """A sentence about a zip that the instructor has let in without a signature; empty where nobody has."""
+    if decided is None or decided.signature != "named":
+        return ""
+    on = f" on {decided.decided_at.date().isoformat()}" if decided.decided_at is not None else ""
+    return f"Not signed; the instructor let it in{on} (--unsigned)."
 
 
 def said(receipt: Receipt) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from autograder.grading.judge import Outcome
+from autograder.grading.lms import IN_ZIP, outer
 from autograder.grading.states import NEEDS_REVIEW
-from autograder.grading.strictjson import printable, said
+from autograder.grading.strictjson import printable, said, some
 from autograder.grading.verdict_file import VerdictFile
 
 MAX_REMARKS = 6
@@ -28,6 +31,11 @@ STATUS = {
     "not_graded": ("not graded", "yellow"),
 }
 PASSED_OVER = ("older", "duplicate")
+GATHERED = ("refused", *PASSED_OVER)
+WIDE = 160  # columns from which on remarks have a column of their own
+NARROW_NAME = 24  # characters of a name in a narrower table
+GAP = "  "
+MAX_ROWS = 10  # of one zip and one student, and of one kind: a platform's zip has a row or a few for each student
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,26 @@ def row_of_refused(outcome: Outcome, status: str = "refused", *, student: str = 
     )
 
 
+def gathered(rows: Sequence[Row]) -> list[Row]:
+    """Rows, where one zip holds many files of one kind that do not count and that are nobody's or one student's: one
+    row for all of these, under the zip's own name."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        around = outer(row.source) if row.status in GATHERED else ""
+        key = (around, row.student, row.status) if around else (row.source, row.student, f"{len(groups)}")
+        groups.setdefault(key, []).append(row)
+    made: list[Row] = []
+    for (around, student, status_), group in groups.items():
+        if len(group) <= MAX_ROWS:
+            made += group
+            continue
+        labs = {row.lab for row in group}
+        names = [row.source.removeprefix(f"{around}{IN_ZIP}") for row in group]
+        remarks = (f"{len(group)} files in it: {some(names, 3)}. Of the first: {' '.join(group[0].remarks)}",)
+        made.append(Row(around, student, labs.pop() if len(labs) == 1 else "", status_, remarks=remarks))
+    return made
+
+
 def points(value: float | None) -> str:
     """Points without a needless ``.0``."""
     return "–" if value is None else f"{value:g}"
@@ -126,21 +154,43 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (not row.student, row.student, row.lab, row.is_open, row.source))
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """The rows as a table."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title, style in (("student", "bold"), ("lab", ""), ("points", ""), ("status", ""), ("remarks", "")):
-        made.add_column(
-            title, style=style, justify="right" if title == "points" else "left", overflow="fold",
-            no_wrap=title in ("points", "status"),
-        )  # fmt: skip
-    for row in in_order(rows):
-        label, colour = status(row)
-        made.add_row(
-            Text(said(row.student or row.source, 40)), Text(said(row.lab or "–", 40)), Text(score(row)),
-            Text(label, style=colour), Text(printable("\n".join(remarks(row)))),
-        )  # fmt: skip
-    return made
+def table(rows: Sequence[Row], width: int = WIDE) -> Iterator[RenderableType]:
+    """The rows as a table; where it is narrow, remarks stand below their row, over its whole width.
+
+    Args:
+        rows: in any order.
+        width: of the terminal, in columns.
+    """
+    titles, made = ("student", "lab", "points", "status"), in_order(rows)
+    most = 40 if width >= WIDE else NARROW_NAME
+    cells = [(said(r.student or r.source, most), said(r.lab or "–", 40), score(r), status(r)[0]) for r in made]
+    below = [printable("\n".join(remarks(row, most))) for row in made]
+    if width >= WIDE:
+        whole = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for title in (*titles, "remarks"):
+            whole.add_column(
+                title, style="bold" if title == "student" else "", justify="right" if title == "points" else "left",
+                overflow="fold", no_wrap=title in ("points", "status"),
+            )  # fmt: skip
+        for row, own, text in zip(made, cells, below, strict=True):
+            colours = ("", "", "", status(row)[1])
+            whole.add_row(*(Text(part, style=colour) for part, colour in zip(own, colours, strict=True)), Text(text))
+        yield whole
+        return
+    widths = [max(map(cell_len, column)) for column in zip(titles, *cells, strict=True)]
+    yield _line(titles, widths, "bold")
+    yield Text("─" * (sum(widths) + len(GAP) * (len(widths) - 1)))
+    for row, own, text in zip(made, cells, below, strict=True):
+        yield _line(own, widths, status(row)[1])
+        if text:
+            yield Padding(Text(text, overflow="fold"), (0, 0, 0, 4))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], colour: str) -> Text:
+    """A row of the narrow table; the third cell, points, stands to the right, and the last has the colour."""
+    shown = [" " * (n - cell_len(c)) + c if i == 2 else c + " " * (n - cell_len(c)) for i, (c, n) in
+             enumerate(zip(cells, widths, strict=True))]  # fmt: skip
+    return Text(GAP.join(shown[:-1]) + GAP, no_wrap=True).append(shown[-1].rstrip(), style=colour)
 
 
 def status(row: Row) -> tuple[str, str]:
@@ -157,9 +207,10 @@ def score(row: Row) -> str:
     return f"{points(row.score)}{marks} / {points(row.max_score)}"
 
 
-def remarks(row: Row) -> list[str]:
-    """What the table says beside the points."""
-    said_ = [f"{row.source}:"] if (row.is_open or row.is_passed_over) and row.student else []
+def remarks(row: Row, most: int = 40) -> list[str]:
+    """What the table says beside the points, and the whole name where ``most`` characters do not hold it."""
+    is_named = (row.is_open or row.is_passed_over) if row.student else len(row.source) > most
+    said_ = [f"{row.source}:"] if is_named else []
     said_ += list(row.remarks[:MAX_REMARKS])
     if len(row.remarks) > MAX_REMARKS:
         said_.append(f"and {len(row.remarks) - MAX_REMARKS} more remarks")
@@ -170,7 +221,8 @@ def remarks(row: Row) -> list[str]:
 
 def show(console: Console, rows: Sequence[Row]) -> None:
     """Print the table, the meaning of its marks where they occur, and a summary."""
-    console.print(table(rows))
+    for part in table(rows, console.width):
+        console.print(part)
     if any(row.claimed for row in rows):
         console.print("* some of these points rest on claimed evidence: only the student's machine saw it.")
     if any(row.manual for row in rows):

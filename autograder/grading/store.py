@@ -57,6 +57,23 @@ def read(student: str, lab: str) -> VerdictFile | None:
         return None
 
 
+def set_aside(document: VerdictFile) -> Path:
+    """Take a verdict out of the class, with all that rests on it; it is kept in the folder that is returned."""
+    student, lab = document.student, document.lab
+    kept = paths.classroom() / "taken-back" / student / f"{lab}-{document.submission_sha256[:8]}"
+    number = 2
+    while kept.exists():
+        kept, number = kept.with_name(f"{lab}-{document.submission_sha256[:8]}-{number}"), number + 1
+    kept.mkdir(parents=True)
+    made = ("submitted", "autograded", "feedback")
+    folders = {name: paths.classroom() / name / student / lab for name in made}
+    files = {"verdict.json": verdict_file(student, lab), "evidence.json.gz": evidence_file(student, lab)}
+    for name, place in (folders | files).items():  # the verdict last but its evidence: a kill leaves it ungraded
+        if place.exists():
+            place.rename(kept / name)
+    return kept
+
+
 def version_of(student: str, lab: str) -> int | None:
     """The version of a lab that a student's work was judged by; None where none was."""
     document = read(student, lab)

@@ -11,8 +11,10 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from autograder.errors import CourseError
+from autograder.evidence import bounded_json
+from autograder.evidence.bounded_json import Unfit
 from autograder.evidence.model import Answer
-from autograder.evidence.submission_zip import ANSWERS, ANSWERS_FILE
+from autograder.evidence.submission_zip import ANSWERS, ANSWERS_FILE, MAX_ANSWERS
 from autograder.formats import Newer, Unreadable
 
 FILE = ANSWERS_FILE
@@ -63,15 +65,16 @@ def read(folder: Path) -> dict[str, Answer]:
     """
     file = folder / FILE
     try:
-        return ANSWERS.from_json(file.read_bytes())
+        return ANSWERS.parse(bounded_json.load(file.read_bytes(), MAX_ANSWERS))
     except FileNotFoundError:
         return {}
     except Newer:
         raise
-    except (OSError, Unreadable) as error:
+    except (OSError, Unfit, Unreadable) as error:
+        problem = f"it {error}" if isinstance(error, Unfit) else str(error)
         raise CourseError(
             expected=f"a valid {FILE} in {folder.name}",
-            found=error.detail if isinstance(error, Unreadable) else str(error),
+            found=error.detail if isinstance(error, Unreadable) else problem,
             next_step=ANSWERS.next_step,
         ) from None
 

@@ -20,7 +20,7 @@ from autograder.collect.registry import snapshot
 from autograder.domain import bases
 from autograder.domain.bases import Base
 from autograder.domain.services import EMULATORS
-from autograder.errors import CourseError
+from autograder.errors import CourseError, EnvironmentProblem
 from autograder.evidence.emulator_state import MAX_REPOSITORIES
 from autograder.evidence.model import Answer, Case, Evidence, File, LayerPolicy, Repository, Service, TaskRun
 from autograder.formats import Format
@@ -102,8 +102,12 @@ class Live:
             )
         return self.clients[service]
 
-    def collect(self, wanted: Wanted | None = None) -> Evidence:
+    def collect(self, wanted: Wanted | None = None, left_out: list[str] | None = None) -> Evidence:
         """Take the evidence.
+
+        Args:
+            wanted: of what; all of the lab where nothing is given.
+            left_out: gets the services that do not answer, whose evidence is then empty; None: that is an error.
 
         Raises:
             CourseError: the notebook or answers.json is damaged.
@@ -112,7 +116,7 @@ class Live:
         wanted = wanted or Wanted.everything(self.lab)
         parameters = self.parameters()
         journals: list[Journal] = []
-        services = {name: self._service(name, parameters, journals) for name in sorted(wanted.services)}
+        services = {name: self._service(name, parameters, journals, left_out) for name in sorted(wanted.services)}
         files = self.files()
         return Evidence(
             kit_version=__version__,
@@ -158,13 +162,18 @@ class Live:
             self._bases = bases.proved(self.base_configs())
         return self._bases
 
-    def _service(self, name: str, parameters: Mapping[str, Any], journals: list[Journal]) -> Service:
+    def _service(
+        self, name: str, parameters: Mapping[str, Any], journals: list[Journal], left_out: list[str] | None
+    ) -> Service:
         try:
             return self.service(name, parameters, journals)
         except CourseError as problem:
-            if name != private.SERVICE:
+            if name == private.SERVICE:
+                return Service(settings={"problem": problem.found})
+            if left_out is None or not isinstance(problem, EnvironmentProblem):
                 raise
-            return Service(settings={"problem": problem.found})
+            left_out.append(name)
+            return Service()
 
     def service(self, name: str, parameters: Mapping[str, Any], journals: list[Journal]) -> Service:
         """A service as it is now; an emulator's journal is added to ``journals``."""

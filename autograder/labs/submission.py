@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +17,14 @@ from autograder.checks.api import Verdict, run
 from autograder.collect import machine, registry
 from autograder.domain import bases
 from autograder.errors import CourseError
-from autograder.evidence import layout, submission_zip
+from autograder.evidence import submission_zip
 from autograder.evidence.model import Evidence, Service
 from autograder.evidence.submission_zip import Header, RepositoryEntry, ServiceFile
 from autograder.labs import answers, kernel, release, signing
 from autograder.labs.live import Live
 from autograder.oci.manifests import IMAGE_CONFIGS, ImageManifest, digest_of
+from autograder.services import scratch
 
-MAX_NOTEBOOK = 20 << 20  # bytes
 MAX_SUBMISSION = 100_000_000  # bytes: what learning platforms take as one upload, with room to spare
 LARGE = 10_000_000  # bytes from which on the reason for a submission's size is told
 SMALL = 1_000_000  # bytes below which packing decides, and nobody need know more
@@ -80,56 +79,56 @@ def _quiet(_: str) -> None:
     """Report nothing."""
 
 
-def write(live: Live, out: Path, report: Callable[[str], None] = _quiet) -> Written:
+def _unread(_: Path) -> list[str]:
+    """Say nothing of a zip."""
+    return []
+
+
+def write(
+    live: Live,
+    out: Path,
+    report: Callable[[str], None] = _quiet,
+    read_back: Callable[[Path], list[str]] = _unread,
+    *,
+    without_services: bool = False,
+) -> Written:
     """Write ``NN-slug-STUDENT.zip`` into the folder ``out``.
 
     Args:
         live: the lab, its student, and the services.
         out: the folder; made when it is not there.
         report: called with one line about the size, before anything is written.
+        read_back: reads the zip as the grader will, before it takes its name: gives sentences about what is not read.
+        without_services: write it also where services do not answer, without what was pushed there.
 
     Raises:
-        CourseError: the notebook is missing, damaged or too large, or the whole would be; or student.toml has no seed
-            for the lab, with which the submission is signed.
+        CourseError: the notebook is missing, damaged or too large, or the whole would be, or ``read_back`` raised it;
+            or student.toml has no seed for the lab, with which the submission is signed.
         EnvironmentProblem: a service does not answer.
     """
     lab = live.lab
     seed = live.student.seed(lab.slug)
     live.notebook()  # a damaged notebook is an error here, not a surprise in grading
     notebook = (live.folder / f"{lab.slug}.ipynb").read_bytes()
-    if len(notebook) > MAX_NOTEBOOK:
-        raise CourseError(
-            expected=f"a notebook of at most {MAX_NOTEBOOK >> 20} MiB",
-            found=f"{len(notebook) >> 20} MiB",
-            next_step="Clear the outputs (Kernel, Restart Kernel and Clear Outputs), save, and submit again.",
-        )
-    try:
-        json.loads(notebook, parse_constant=_no_number)
-    except ValueError as error:
-        raise CourseError(
-            expected="a notebook in the form that the grader reads",
-            found=str(error),
-            next_step="Clear the outputs (Kernel, Restart Kernel and Clear Outputs), save, and submit again.",
-        ) from None
-    evidence = live.collect()
+    left_out: list[str] = []
+    evidence = live.collect(left_out=left_out if without_services else None)
     verdicts = run(lab.declared_checks(), evidence, lab.points)
-    missing = _missing(live, evidence)
+    missing = _missing(live, evidence, left_out)
     _check_size(size(live, evidence, len(notebook)), evidence, report)
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{lab.slug}-{live.student.student}.zip"
-    folder = Path(tempfile.mkdtemp(prefix="submission-"))
-    try:
-        header = _fill(folder, live, evidence, notebook)
+    with scratch.folder("submission-") as made:
+        folder = made / "zip"
+        folder.mkdir()
+        header = _fill(folder, live, evidence, notebook, left_out)
         (folder / submission_zip.SIGNATURE_FILE).write_bytes(signing.sign(seed, header))
-        missing += _faults(folder, evidence, live.bases())
         partial = target.with_name(target.name + ".part")
         try:
             _zip(folder, partial)
+            missing += read_back(partial)
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return Written(target, target.stat().st_size, tuple(verdicts), tuple(missing))
 
 
@@ -177,15 +176,16 @@ def _check_size(size: Size, evidence: Evidence, report: Callable[[str], None]) -
     )
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"it holds {name}, which is not a JSON number")
-
-
-def _missing(live: Live, evidence: Evidence) -> list[str]:
+def _missing(live: Live, evidence: Evidence, left_out: Collection[str]) -> list[str]:
     lab, said = live.lab, []
+    if left_out:
+        said.append(
+            f"What you pushed to {', '.join(left_out)} is not in it, since these do not answer; it gives no points. "
+            f"Next: python3 course.py start --services-only, then python3 course.py submit {lab.slug}."
+        )
     if live.student.overlay.omits(lab.slug):
         said.append("Your class leaves this lab out; it gives no points.")
-    for service in lab.services:
+    for service in sorted({*lab.services} - {*left_out}):
         for name in lab.awaited(service, evidence.parameters):
             if evidence.repository(service, name) is None:
                 said.append(f"Nothing is pushed to {name} ({service}).")
@@ -219,7 +219,7 @@ def _is_written(notebook: dict[str, Any], id: str) -> bool:
     return False
 
 
-def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> bytes:
+def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes, left_out: Collection[str]) -> bytes:
     """Put everything but the signature into the folder; returns the bytes of submission.json."""
     (folder / "notebook.ipynb").write_bytes(notebook)
     recorded = live.folder / answers.FILE
@@ -229,6 +229,8 @@ def _fill(folder: Path, live: Live, evidence: Evidence, notebook: bytes) -> byte
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(live.folder / name, target)
     for service, found in evidence.services.items():
+        if service in left_out:  # no file: an empty one would say that there is nothing
+            continue
         target = folder / submission_zip.service_file(service)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(_service_file(service, found).content())
@@ -273,22 +275,6 @@ def _service_file(service: str, found: Service) -> ServiceFile:
         for name, held in found.repositories.items()
     }
     return ServiceFile(settings=found.settings, catalog=tuple(sorted(found.catalog)), repositories=entries)
-
-
-def _faults(folder: Path, evidence: Evidence, known: bases.Bases) -> list[str]:
-    """Read back what was written, with the grader's own verification."""
-    said = []
-    for service, found in evidence.services.items():
-        for name, repository in found.repositories.items():
-            again = layout.verify(
-                layout.FolderSource(folder / submission_zip.snapshot_folder(service, name)),
-                service=service,
-                name=name,
-                layers=repository.layers,
-                bases=known,
-            )
-            said += [f"{name}: {p.subject}: {p.detail}." for p in again.problems]
-    return said
 
 
 def _zip(folder: Path, target: Path) -> None:

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder import paths
+from autograder.domain import limits
 from autograder.errors import CourseError, EnvironmentProblem
+from autograder.evidence import bounded_json
+from autograder.evidence.bounded_json import Unfit
+from autograder.evidence.submission_zip import MAX_NOTEBOOK
 from autograder.formats import Format, Unreadable
 from autograder.labs import answers, manifest, students
 from autograder.labs.manifest import Lab
@@ -91,8 +95,7 @@ def problems() -> list[Problem]:
             if where.is_dir():
                 notebook(slug, where)
         except CourseError as error:
-            fix = f"Run: python3 course.py reset {slug}; your old folder is kept"
-            found.append(Problem("notebook", f"work/{slug}/{slug}.ipynb: {error.found}", fix))
+            found.append(Problem("notebook", f"work/{slug}/{slug}.ipynb: {error.found}", error.next_step.rstrip(".")))
     return found
 
 
@@ -100,21 +103,27 @@ def notebook(slug: str, where: Path) -> dict[str, Any]:
     """The notebook of a lab in the folder ``where``, as it is on disk.
 
     Raises:
-        CourseError: not there or damaged.
+        CourseError: not there, damaged, or more than the grader reads.
     """
+    next_step = f"Bring it back with `python3 course.py reset {slug}`; your old folder is kept."
     try:
-        loaded = json.loads((where / f"{slug}.ipynb").read_bytes().decode("utf-8"))  # as strict as the grader's reader
+        content = (where / f"{slug}.ipynb").read_bytes()
+        loaded = bounded_json.load(content, MAX_NOTEBOOK, limits.NOTEBOOK_PARTS)
         if isinstance(loaded, dict) and isinstance(loaded.get("cells"), list):
             return loaded
         found = "not a notebook"
     except FileNotFoundError:
         found = "no such file"
-    except (OSError, ValueError, RecursionError) as error:
+    except Unfit as problem:
+        found = f"it {problem}"
+        if not problem.is_damaged:
+            next_step = "Clear the outputs (Kernel, Restart Kernel and Clear Outputs), save, then try again."
+    except OSError as error:
         found = str(error)
     raise CourseError(
         expected=f"your notebook {slug}.ipynb in work/{slug}/",
         found=found,
-        next_step=f"Bring it back with `python3 course.py reset {slug}`; your old folder is kept.",
+        next_step=next_step,
     )
 
 

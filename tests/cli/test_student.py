@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from autograder.checks.api import Verdict
-from autograder.cli import student
+from autograder.cli import machine, student
 from autograder.errors import CourseError
+from autograder.grading import people
 from autograder.labs import manifest, progress, students, submission
 from autograder.notebook import cards
+from autograder.services.doctor import Problem
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,35 @@ def test_verdicts_of_another_student_are_not_mine(tmp_path, monkeypatch):
     students.ensure()
     (tmp_path / "work" / "student.toml").write_text("damaged", encoding="utf-8")
     assert set(progress.read()) == {lab.slug, progress.OWNER}  # nothing is lost over a damaged file
+
+
+@pytest.fixture
+def class_only(tmp_path, monkeypatch):
+    """An instructor's folder: a class, and nobody who works on the labs."""
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    people.register([people.Person("ada", "Ada", "")], "a-class")
+    return tmp_path
+
+
+def test_status_in_an_instructors_folder_names_what_shows_the_class(class_only, capsys):
+    student.status.main([], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "This folder holds a class" in said and "export" in said and "01-first-push" not in said
+    students.ensure()
+    student.status.main([], standalone_mode=False)
+    assert "01-first-push" in capsys.readouterr().out, "who tries the labs there has points of their own"
+
+
+@pytest.mark.parametrize("works", [False, True])
+def test_doctor_in_an_instructors_folder_asks_for_nothing_that_runs(class_only, works, monkeypatch, capsys):
+    facts_now = SimpleNamespace(engine=SimpleNamespace(version="28", endpoint=SimpleNamespace(url="x")))
+    monkeypatch.setattr("autograder.services.facts.gather", lambda: facts_now)
+    monkeypatch.setattr("autograder.scanning.health.look", lambda: ("scanner", []))
+    monkeypatch.setattr("autograder.services.doctor.diagnose", lambda _: [Problem("stopped", "nothing runs", "start")])
+    if works:
+        students.ensure()
+        with pytest.raises(SystemExit):
+            machine.doctor.main([], standalone_mode=False)
+    else:
+        machine.doctor.main([], standalone_mode=False)
+    assert ("All is well" in capsys.readouterr().out) is not works

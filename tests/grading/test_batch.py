@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
+import socket
+import tempfile
 import zipfile
 from datetime import UTC, datetime
 
@@ -24,14 +28,14 @@ from autograder.grading import (
     store,
     walled,
 )
-from autograder.grading.batch import Batch
+from autograder.grading.batch import Batch, Plan
 from autograder.grading.identity import Identity
 from autograder.grading.lms import Entry, Lists
 from autograder.grading.people import Person
 from autograder.grading.sandbox import SandboxFault
 from autograder.grading.verdict_file import Mark
 from autograder.labs import manifest
-from autograder.services import installation
+from autograder.services import engine, installation, orphans, scratch
 
 from .doubles import LocalRunner, grade_without_engine
 from .submissions import Student, packed
@@ -41,6 +45,9 @@ from .submissions import Student, packed
 def no_engine(monkeypatch):
     kit = grade_without_engine(monkeypatch)
     return kit
+
+
+READY = Batch.ready  # as it is; tests grade without
 
 
 def listed(**files):
@@ -515,7 +522,8 @@ def test_the_work_of_another_is_reported_with_its_owner(course, ada, ben, box):
     file = ben.zip(box, name="90-tiny-ada.zip")
     assert "Its signature does not fit" in grade(course, box)["ada", "refused"].remarks[0]
     row = grade(course, box, unsigned=[file])["ada", "graded"]  # the instructor knows better, and sees whose it is
-    assert row.score == 2.5 and "This is the work of ben, not of ada" in row.remarks[0]
+    assert row.score == 2.5 and "This is the work of ben, not of ada" in row.remarks[1]
+    assert row.remarks[0].startswith("Not signed; the instructor let it in on ")
     assert store.read("ada", "90-tiny").identity.owner == "ben"
 
 
@@ -626,6 +634,30 @@ def test_rows_become_a_table_and_json(course, ada, box, capsys):
     assert json.loads(json.dumps(listed))[0]["score"] == 5.5 and listed[1]["status"] == "refused"
 
 
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_on_a_narrow_terminal_no_name_and_no_command_is_cut_to_pieces(width):
+    from rich.console import Console
+
+    name = "Lovelace Ada_12_assignsubmission_file_/my work.zip: a/90-tiny.zip"
+    why = (
+        "Expected: submission.sig with the signature of ada; found: none. Run `python3 course.py submit 90-tiny` again."
+    )
+    rows = [
+        report.Row("a.zip", "ada", "05-private-registry", "graded", 5.5, 10, failed=("settings", "challenge")),
+        report.Row(name, "", "", "refused", remarks=(why,)),
+    ]
+    console = Console(width=width, record=True, file=io.StringIO())
+    report.show(console, rows)
+    shown = console.export_text()
+    lines = shown.splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    said = " ".join(shown.split())
+    assert "05-private-registry" in said and "5.5 / 10" in said and "refused" in said
+    if width < report.WIDE:
+        assert f"{name}:" in said and why in said and "not passed: settings, challenge" in said
+        assert any(line.split()[:4] == ["ada", "05-private-registry", "5.5", "/"] for line in lines)
+
+
 def test_of_work_that_is_refused_again_and_again_only_the_newest_is_read(course, ada, ben, box, monkeypatch):
     """One student's many zips must not hold up the class; and an honest one among them is not refused by the others."""
     monkeypatch.setattr(walled, "MAX_REFUSED", 3)
@@ -645,3 +677,25 @@ def test_of_work_that_is_refused_again_and_again_only_the_newest_is_read(course,
     rows = grade(course, box)
     assert len(refused) == 3 and rows["ben", "graded"].score == 5.5
     assert any("3 older ones of this student were not read" in remark for remark in rows["ada", "refused"].remarks)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_run_that_needs_no_engine_cleans_up_after_killed_ones_where_one_answers(course, monkeypatch, answers):
+    swept, client = [], contextlib.closing(None)
+    client.close = lambda: swept.append("closed")
+    monkeypatch.setattr(engine, "probe", lambda timeout: (None, client if answers else None))
+    monkeypatch.setattr(orphans, "sweep", lambda client, owners: swept.append(owners))
+    with READY(Batch(course, jobs=1), Plan([], [], {})):
+        assert swept == ([set(), "closed"] if answers else [])
+
+
+def test_a_run_removes_the_unpacked_zips_of_killed_ones(course, ada, box, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    left = tmp_path / "tmp" / "submissions-killed"
+    left.mkdir(parents=True)
+    (left / scratch.OWNER).write_text(
+        f"{socket.gethostname()}|1|1.00\n\n", encoding="utf-8"
+    )  # 1 is another process now
+    ada.zip(box)
+    assert grade(course, box)["ada", "graded"].score == 5.5
+    assert list((tmp_path / "tmp").glob("submissions-*")) == []

@@ -89,7 +89,7 @@ def test_what_an_older_kit_left_out_is_listed_and_no_problem(ada):
         )
         given = {**files, "evidence/registry.json": js(service)}
         with Archive(io.BytesIO(packed({"submission.json": js(ada.document(given))} | given))) as archive:
-            reader = intake._Reader(archive, ada.course)
+            reader = intake._Reader(archive)
             held = reader._service(lab, "registry", ada.parameters).repositories[repository]
         assert [fault.kind for fault in held.problems] == kinds and held.base_layers == tuple(left_out)
 

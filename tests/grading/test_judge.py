@@ -10,6 +10,7 @@ import pytest
 from autograder.formats import Unreadable
 from autograder.grading import engine_calls, judge
 from autograder.grading.judge import Tools
+from autograder.grading.progress import Progress
 from autograder.grading.sandbox import Disturbed, SandboxFault
 from autograder.services.throwaway import ProbeFault
 
@@ -247,3 +248,13 @@ def test_half_a_character_in_a_probes_result_does_not_stop_the_grader(ada, tools
     outcome = judge.judge("x", ada.zip(tmp_path), with_(tools, probe=Halves()))
     assert outcome.status == "graded", outcome.problems
     assert judge.unpacked(outcome.evidence).probes["round-trip"]["registry/?"] == {"pulled": ["?"]}
+
+
+@pytest.mark.parametrize("step", ["tasks", "probe round-trip", "check double"])
+def test_an_ended_step_is_told_with_the_command_that_tries_it_again(ada, tools, tmp_path, step):
+    """What was ended for its work would be ended again, so it stands; what waits for a machine is not graded at all."""
+    why = "It was ended while it was judged: that took more than 5 seconds of computing."
+    outcome = judge.judge("x", ada.zip(tmp_path), tools, progress=Progress({step: why}))
+    assert outcome.status == "graded" and sum(points(outcome).values()) < sum(WHOLE.values())
+    [note] = [note for note in outcome.notes if why in note]
+    assert "That stands; to try it again, run `python3 course.py grade` with --force" in note

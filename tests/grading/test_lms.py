@@ -32,6 +32,10 @@ def parts(label):
     return tuple(label.split("/"))
 
 
+def handed_in(*labels):
+    return [(label, parts(label)) for label in labels]
+
+
 @pytest.mark.parametrize(
     ("label", "name"),
     [
@@ -172,7 +176,7 @@ def test_a_list_of_ones_own(tmp_path):
         "sub/b.zip;;;2026-11-20T10:00Z;\n",
     )
     lists = Lists(found)
-    lists.place([parts("box/a.zip"), parts("box/sub/b.zip"), parts("box/b.zip"), parts("x.zip")])
+    lists.place(handed_in("box/a.zip", "box/sub/b.zip", "box/b.zip", "x.zip"))
     assert lists.find(parts("box/a.zip"), Name(), "", "") == [found[0]] and found[0].attempt == 2
     assert lists.find(("x.zip",), Name(), "ada", "04-tagging") == [found[1]]
     assert lists.find(("x.zip",), Name(), "ada", "01-first-push") == []
@@ -184,10 +188,27 @@ def test_a_line_is_about_one_file_and_never_about_one_inside_somebody_elses():
     at = datetime(2026, 11, 20, tzinfo=UTC)
     ben, notes = Entry(at, by_platform=False, file="ben.zip"), Entry(at, by_platform=False, file="notes.pdf")
     lists = Lists([ben, notes])
-    lists.place([parts("ada.zip/ben.zip"), parts("in/ben.zip"), parts("a/notes.pdf"), parts("b/notes.pdf")])
+    lists.place(handed_in("ada.zip/ben.zip", "in/ben.zip", "a/notes.pdf", "b/notes.pdf"))
     assert lists.find(parts("ada.zip/ben.zip"), Name(), "ada", "") == []
     assert lists.find(parts("in/ben.zip"), Name(), "ben", "") == [ben]
     assert lists.find(parts("a/notes.pdf"), Name(), "", "") == [] and lists.unused() == [notes]
+
+
+@pytest.mark.parametrize("written", ["in/all.zip: a/b.zip", "b.zip", "a/b.zip"])
+def test_a_file_in_a_zip_may_be_written_as_the_table_prints_it(written):
+    line = Entry(None, by_platform=False, file=written, student="-")
+    lists, place = Lists([line]), parts("in/all.zip/a/b.zip")
+    lists.place([("in/all.zip: a/b.zip", place)])
+    assert lists.find(place, Name(), "", "") == [line]
+
+
+@pytest.mark.parametrize(("written", "fits"), [("all.zip", True), ("in/all.zip", True), ("other.zip", False)])
+def test_a_line_about_a_zip_says_whose_all_in_it_is(written, fits):
+    line = Entry(None, by_platform=False, file=written, student="-")
+    lists, place = Lists([line]), parts("in/all.zip/a/b.zip")
+    lists.place([("in/all.zip: a/b.zip", place), ("in/all.zip: c.zip", parts("in/all.zip/c.zip"))])
+    assert (lists.around(place) == line) is fits and lists.find(place, Name(), "", "") == []
+    assert lists.unused() == ([] if fits else [line])
 
 
 def test_whose_a_file_is_needs_no_time_and_a_lab_may_be_a_number(tmp_path):

@@ -14,8 +14,20 @@ from click.testing import CliRunner
 from autograder import paths
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.cli import instructor
+from autograder.errors import CourseError
 from autograder.evidence.submission_zip import SIGNATURE
-from autograder.grading import batch, intake, judge, people, receipts, regrade, store
+from autograder.grading import (
+    batch,
+    discover,
+    exports,
+    gradebook,
+    intake,
+    judge,
+    people,
+    receipts,
+    regrade,
+    store,
+)
 from autograder.grading.archive import Archive
 from autograder.grading.batch import Batch
 from autograder.grading.lms import Entry, Lists
@@ -106,7 +118,7 @@ def test_submit_signs_what_it_writes(course, ada, tmp_path, monkeypatch):
     handed = students.read(paths.classroom() / people.HANDOUT / "ada" / "student.toml")
     (tmp_path / f"{LAB}.ipynb").write_bytes(js(ada.notebook()))
     live = Live(ada.lab, handed, tmp_path)
-    monkeypatch.setattr(Live, "collect", lambda self: evidence(ada))
+    monkeypatch.setattr(Live, "collect", lambda self, left_out: evidence(ada))
     monkeypatch.setattr(submission, "machine", type("M", (), {"describe": staticmethod(lambda: (None, {}))}))
     file = submission.write(live, tmp_path / "out").file
     with Archive(file) as archive:
@@ -162,7 +174,7 @@ def test_what_is_not_signed_is_refused_and_says_what_to_do(course, ada, box):
         "It is not signed. Expected: submission.sig with the signature of ada",
         "found: none, as earlier kits wrote it",
         f"`python3 course.py submit {LAB}` again",
-        "`python3 course.py grade … --unsigned FILE`",
+        f"`python3 course.py grade … --unsigned {LAB}-ada.zip`",
     ):
         assert words in row.remarks[0]
     assert not (paths.classroom() / "verdicts/ada").exists()
@@ -379,6 +391,9 @@ def test_signed_by_a_newer_kit_and_graded_by_an_earlier_one(course, ada, box):
 # -- named by the instructor -----------------------------------------------------------------------------------------
 
 
+LET_IN = "Not signed; the instructor let it in on {} (--unsigned)."
+
+
 @pytest.mark.parametrize("where", ["file", "folder", "zip of zips", "not among what is given"])
 def test_the_instructor_lets_it_in_once_and_for_all(course, ada, box, where, tmp_path):
     ada.signs = False
@@ -389,7 +404,7 @@ def test_the_instructor_lets_it_in_once_and_for_all(course, ada, box, where, tmp
     place.write_bytes(packed({"ada/x.zip": inner}) if where == "zip of zips" else inner)
     given = place.parent if where == "folder" else place
     row = only(grade(course, box, unsigned=[given]))
-    assert (row.status, row.score, row.remarks) == ("graded", 5.5, ())
+    assert (row.status, row.score, row.remarks) == ("graded", 5.5, (LET_IN.format(receipts.now().date()),))
     if where == "not among what is given":
         place = place.rename(box / "x.zip")
     assert only(grade(course, box)).status == "unchanged"
@@ -421,6 +436,69 @@ def test_naming_does_not_say_who_handed_it_in(course, ada, box):
     assert row.status == "refused" and "cleo handed it in" in row.remarks[0]
 
 
+@pytest.mark.parametrize("as_printed", ["all.zip: Ada/x.zip", "Ada/x.zip"])
+def test_a_zip_in_a_zip_is_named_as_the_table_prints_it(course, ada, box, as_printed):
+    ada.signs = False
+    (box / "all.zip").write_bytes(packed({"Ada/x.zip": content_of(ada, SOLVED), "Ben/y.zip": content_of(ada, WRONG)}))
+    printed = [source for source, status in grade(course, box) if status == "refused"]
+    assert printed == ["all.zip: Ada/x.zip", "all.zip: Ben/y.zip"]
+    rows = grade(course, box, unsigned=[as_printed])
+    assert rows["all.zip: Ada/x.zip", "graded"].score == 5.5 and rows["all.zip: Ben/y.zip", "refused"]
+
+
+@pytest.mark.parametrize("name", ["nothing.zip", "x.zip"])
+def test_a_name_that_fits_nothing_or_several_is_an_error(course, ada, box, name):
+    ada.signs = False
+    zips = {"1/x.zip": content_of(ada, SOLVED), "2/x.zip": content_of(ada, WRONG)}
+    (box / "all.zip").write_bytes(packed(zips))
+    with pytest.raises(CourseError) as error:
+        grade(course, box, unsigned=[name])
+    assert error.value.found.startswith(f"{name} fits ") and ("2/x.zip" in error.value.found) is (name == "x.zip")
+
+
+def test_what_is_named_is_unpacked_once(course, ada, box, monkeypatch):
+    ada.signs = False
+    (box / "all.zip").write_bytes(packed({"x.zip": content_of(ada, SOLVED)}))
+    taken, take_out = [], discover._take_out
+    monkeypatch.setattr(discover, "_take_out", lambda *a: taken.append(a[1].filename) or take_out(*a))
+    assert only(grade(course, box, unsigned=[box / "all.zip"])).score == 5.5 and taken == ["x.zip"]
+
+
+def remarks_of(course):
+    return {entry.student: (entry.status, entry.remark) for entry in exports.entries(course) if entry.lab == LAB}
+
+
+@pytest.mark.parametrize("how", ["file", "name", "the file is gone"])
+def test_letting_in_is_said_everywhere_and_can_be_taken_back(course, ada, box, how):
+    ada.signs = False
+    file, said = ada.zip(box, name="x.zip"), LET_IN.format(receipts.now().date())
+    assert only(grade(course, box, unsigned=[file])).remarks == (said,)
+    gradebook.sync(course)
+    assert only(grade(course, box)).remarks == (said,), "also when nothing is to be done"
+    assert remarks_of(course)["ada"] == ("needs review", said), "for its written task alone"
+    if how == "the file is gone":
+        file.unlink()
+    rows = grade(course, box, take_back=[file if how == "file" else "x.zip"])
+    assert not rows if how == "the file is gone" else "It is not signed." in only(rows).remarks[0]
+    gradebook.sync(course)
+    status, why = remarks_of(course)["ada"]
+    assert status == "refused" and ("took that back on" in why or "It is not signed." in why)
+    assert store.read("ada", LAB) is None
+    [kept] = (paths.classroom() / "taken-back" / "ada").iterdir()
+    assert {file.name for file in kept.iterdir()} >= {"verdict.json", "evidence.json.gz", "submitted"}
+    if how != "the file is gone":
+        assert only(grade(course, box)).status == "refused", "it stays so"
+        assert only(grade(course, box, unsigned=[file])).score == 5.5, "and may be let in again"
+
+
+def test_only_what_was_let_in_can_be_taken_back(course, ada, box):
+    ada.zip(box, name="signed.zip")
+    grade(course, box)
+    with pytest.raises(CourseError, match="let in with --unsigned"):
+        grade(course, box, take_back=[box / "signed.zip"])
+    assert score() == 5.5
+
+
 def test_the_command_takes_the_files(course, ada, box, monkeypatch):
     ada.signs = False
     file, seen = ada.zip(box), []
@@ -428,7 +506,7 @@ def test_the_command_takes_the_files(course, ada, box, monkeypatch):
     monkeypatch.setattr(instructor, "_into_gradebook", lambda course, rows, progress: rows)
     monkeypatch.setattr(installation, "locked", lambda *a, **k: contextlib.nullcontext())
     done = CliRunner().invoke(instructor.grade, [str(box), "--unsigned", str(file)])
-    assert done.exit_code == 0 and seen == [([box], (file,))], done.output
+    assert done.exit_code == 0 and seen == [([box], (str(file),))], done.output
 
 
 # -- what replaces what ----------------------------------------------------------------------------------------------
@@ -504,7 +582,8 @@ def test_a_part_of_signed_work_does_not_replace_the_whole(course, ada, box, name
         assert rows[name, "older"]
     else:
         rows = grade(course, box, force=force, lists=at(m="2025-03-01T10:00Z", **{name[0]: "2025-03-09T10:00Z"}))
-        assert "the same submission, packed again" in rows[name, "older"].remarks[0]
+        assert "not whole: missing, or changed" in rows[name, "older"].remarks[0]
+        assert "answers.json, notebook.ipynb" in rows[name, "older"].remarks[0]
     assert score() == 5.5
     if runs == 2:
         assert only(grade(course, part)).status == "older" and score() == 5.5
@@ -532,6 +611,21 @@ def test_another_part_does_not_replace_a_part(course, ada, box):
         (box / name).write_bytes(without(whole, *left_out))
     before = only(grade(course, box / "m.zip")).score
     assert only(grade(course, box / "a.zip")).status == "older" and score() == before
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_file_that_was_changed_by_hand_is_named(course, ada, box, runs):
+    """Beside the zip as `submit` wrote it, or after that was graded."""
+    whole = ada.zip(box, name="m.zip")
+    if runs == 2:
+        grade(course, box)
+    (box / "z.zip").write_bytes(packed(content(whole) | {"answers.json": b"{}"}))
+    said = grade(course, box)["z.zip", "older"].remarks[0]
+    assert "submit` wrote the zip: answers.json. If the change is to count, ada runs" in said and score() == 5.5
+    (box / "z.zip").write_bytes(without(whole) + b"")
+    with zipfile.ZipFile(box / "z.zip", "a") as archive:
+        archive.comment = b"only packed again"
+    assert "the same submission, packed again" in grade(course, box)["z.zip", "older"].remarks[0]
 
 
 def test_work_that_was_replaced_does_not_come_back_packed_again(course, ada, box):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.domain import limits
+from autograder.evidence import bounded_json
 from autograder.grading import sanitize, strictjson
 from autograder.grading.formgrader_pages import _cells
 from autograder.grading.sanitize import clean_notebook
@@ -141,7 +142,7 @@ def test_limits_have_headroom_over_the_sample_class() -> None:
                 continue
             for name in archive.namelist():
                 if name.endswith(".json"):
-                    seen("JSON_PARTS", strictjson._parts(archive.read(name)))
+                    seen("JSON_PARTS", bounded_json.parts_in(archive.read(name)))
             content = archive.read("notebook.ipynb")
         try:
             cells = json.loads(content)["cells"]
@@ -150,7 +151,7 @@ def test_limits_have_headroom_over_the_sample_class() -> None:
         texts = [(cell["cell_type"], sanitize.source_of(cell)) for cell in cells if isinstance(cell, dict)]
         formatted = [text for kind, text in texts if kind != "code"]
         seen("CELLS", len(cells))
-        seen("JSON_PARTS", strictjson._parts(content))
+        seen("JSON_PARTS", bounded_json.parts_in(content))
         seen("MARKDOWN_CELL", max(map(len, formatted), default=0))
         seen("MARKDOWN_LINES", max((text.count("\n") + 1 for text in formatted), default=0))
         seen("MARKDOWN", sum(map(len, formatted)))

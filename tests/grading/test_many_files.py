@@ -1,0 +1,80 @@
+"""One zip with hundreds of files in it takes one row of a table and of an export, and its name settles all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.grading import exports, receipts
+from autograder.grading.batch import Batch
+from autograder.grading.lms import Entry, Lists
+from autograder.grading.report import MAX_ROWS, Row, gathered
+
+from .doubles import grade_without_engine
+from .submissions import packed
+
+MANY = 300
+
+
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch):
+    grade_without_engine(monkeypatch)
+
+
+def grade(course, box, **more):
+    return Batch(course, jobs=1, **more).run([box], lambda plan: None, lambda row: None)
+
+
+@pytest.fixture
+def box(tmp_path, ada):
+    box = tmp_path / "box"
+    ada.zip(box)
+    (box / "junk.zip").write_bytes(packed({f"{n:03}.zip": packed({"x": b"%d" % n}) for n in range(MANY)}))
+    return box
+
+
+def test_one_row_says_how_many_and_names_the_first(course, box):
+    rows = {row.source: row for row in grade(course, box)}
+    assert sorted(rows) == ["90-tiny-ada.zip", "junk.zip"] and rows["90-tiny-ada.zip"].score == 5.5
+    said = rows["junk.zip"].remarks[0]
+    assert said.startswith(f"{MANY} files in it: 000.zip, 001.zip, 002.zip and {MANY - 3} more. Of the first: It holds")
+    [head] = [entry for entry in exports.entries(course) if not entry.student]
+    assert head.name == "junk.zip" and head.remark.startswith(f"junk.zip: {MANY} files in it: 000.zip")
+    assert len(list(receipts.load().refused())) == MANY, "the ledger keeps each"
+
+
+@pytest.mark.parametrize("name", ["junk.zip", "box/junk.zip"])
+def test_the_name_that_is_printed_settles_all(course, box, name):
+    """In the run that sees them, and in a later one, when they do not lie there any more."""
+    line = Entry(None, by_platform=False, file=name.removeprefix("box/"), student="-")
+    if name == "junk.zip":
+        assert [row.source for row in grade(course, box, lists=Lists([line]))] == ["90-tiny-ada.zip"]
+    else:
+        grade(course, box)
+        (box / "junk.zip").unlink()
+        lists = Lists([line])
+        grade(course, box, lists=lists)
+        assert lists.unused() == []
+    assert [entry for entry in exports.entries(course) if not entry.student] == []
+
+
+def test_one_of_them_is_named_as_it_was_printed(course, box):
+    line = Entry(None, by_platform=False, file="junk.zip: 007.zip", student="ben", lab="90-tiny")
+    rows = {row.source: row for row in grade(course, box, lists=Lists([line]))}
+    assert rows["junk.zip: 007.zip"].student == "ben" and f"{MANY - 1} files" in rows["junk.zip"].remarks[0]
+
+
+def test_a_platforms_zip_keeps_a_row_for_each_student():
+    rows = [Row(f"all.zip: {n}.zip", f"s{n}", "90-tiny", "refused", remarks=("why",)) for n in range(50)]
+    few = [Row(f"few.zip: {n}.zip", "", "", "refused", remarks=("why",)) for n in range(MAX_ROWS)]
+    graded = [Row("all.zip: x.zip", "ada", "90-tiny", "graded")] * (MAX_ROWS + 1)
+    assert gathered([*rows, *few, *graded]) == [*rows, *few, *graded]
+
+
+@pytest.mark.parametrize("status", ["refused", "older", "duplicate"])
+def test_one_students_many_take_one_row_of_each_kind(status):
+    rows = [Row(f"all.zip: {n}.zip", "ada", "90-tiny", status, remarks=("why",)) for n in range(MAX_ROWS + 1)]
+    [row] = gathered(rows)
+    assert (row.source, row.student, row.lab, row.status) == ("all.zip", "ada", "90-tiny", status)
+    assert row.remarks == (
+        f"{MAX_ROWS + 1} files in it: 0.zip, 1.zip, 2.zip and {MAX_ROWS - 2} more. Of the first: why",
+    )
