@@ -192,8 +192,8 @@ def submit(lab: str, out: Path | None, without_services: bool) -> None:
         raise EnvironmentProblem(
             expected=problem.expected,
             found=problem.found,
-            next_step=f"{problem.next_step.rstrip('.')}. To hand in notebook, answers and files without what you pushed: "
-            f"python3 course.py submit {live.lab.slug} --without-services",
+            next_step=f"{problem.next_step.rstrip('.')}. To hand in notebook, answers and files without what you "
+            f"pushed: python3 course.py submit {live.lab.slug} --without-services",
         ) from None
     progress.note(live.lab, live.student, written.verdicts)
     click.echo(f"Written: {written.file} ({submission.megabytes(written.size)})")
