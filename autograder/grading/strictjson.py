@@ -31,7 +31,7 @@ def some(names: Sequence[str], most: int = MAX_LISTED) -> str:
 
 def quoted(name: str) -> str:
     """A printable name as an argument of a command: in double quotes, which every shell takes, where that is safe."""
-    return f'"{name}"' if PLAIN_NAME.fullmatch(name) else shlex.quote(name)
+    return f'"{name}"' if " " in name and PLAIN_NAME.fullmatch(name) else shlex.quote(name)
 
 
 def printable(text: str) -> str:

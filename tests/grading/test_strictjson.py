@@ -72,3 +72,16 @@ def test_nothing_of_a_submission_acts_in_the_terminal():
     report.show(Console(file=printed, width=200), [row, dataclasses.replace(row, student=hostile)])
     assert not [c for c in printed.getvalue() if c != "\n" and not c.isprintable()]
     assert "title" in printed.getvalue() and "over" in printed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("90-tiny-ada.zip", "90-tiny-ada.zip"),
+        ("all.zip: Ada/x (1).zip", '"all.zip: Ada/x (1).zip"'),
+        ("a $(rm -r x).zip", "'a $(rm -r x).zip'"),
+        ("a`b`.zip", "'a`b`.zip'"),
+    ],
+)
+def test_a_name_in_a_command_can_be_pasted_and_runs_nothing(name, argument):
+    assert strictjson.quoted(name) == argument
