@@ -44,6 +44,7 @@ from autograder.services.throwaway import ProbeFault
 
 STANDS = "That stands; to try it again, run `python3 course.py grade` with --force and this zip alone."
 
+
 class RunsJobs(Protocol):
     """What the judge needs of a sandbox."""
 
