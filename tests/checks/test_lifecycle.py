@@ -191,8 +191,8 @@ def test_the_places_of_today_alone():
     deployed, days = P["deployed"], P["candidate_days"] + 0.5
     failed(
         verdicts["other-fleets"],
-        f"An image with the tags {P['candidate']}7 and {deployed}7, {days} days old: by the requirement it stays, by your "
-        "policy it goes by rule 30.",
+        f"An image with the tags {P['candidate']}7 and {deployed}7, {days} days old: by the requirement it stays, by "
+        "your policy it goes by rule 30.",
     )
 
 
@@ -201,8 +201,8 @@ def test_a_number_of_days_that_fits_by_chance():
     assert verdicts["clears"].status == "passed"
     failed(
         verdicts["other-fleets"],
-        f"An image with the tag {P['build']}7, {P['build_days']}.5 days old: by the requirement it goes, by your policy it "
-        "stays.",
+        f"An image with the tag {P['build']}7, {P['build_days']}.5 days old: by the requirement it goes, by your "
+        "policy it stays.",
     )
 
 

@@ -44,7 +44,7 @@ def age(days: float) -> str:
         number = f"{days:.1f}".removesuffix(".0")
         return f"{number} day{'' if number == '1' else 's'}"
     parts = [(whole, "day"), (seconds // 3600, "hour"), (seconds // 60 % 60, "minute"), (seconds % 60, "second")]
-    return listed([f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number])
+    return " and ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number)
 
 
 def images(case: Case, now: datetime) -> list[Image]:
