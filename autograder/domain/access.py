@@ -110,7 +110,7 @@ class Grants:
     """What a repository policy allows by itself, asked many times: it is read once.
 
     Args:
-        policy: the policy as data.
+        policy: the policy as data or JSON text.
         resource: ARN of the repository.
         actions: what is asked about, such as :data:`ACTIONS`; those that concern no repository are never allowed.
 
@@ -119,7 +119,7 @@ class Grants:
         ValueError: ``resource`` is none.
     """
 
-    def __init__(self, policy: Mapping[str, Any], resource: str, actions: Iterable[str]) -> None:
+    def __init__(self, policy: Mapping[str, Any] | str, resource: str, actions: Iterable[str]) -> None:
         self.statements = [statement for _, statement in read_policy(policy)]
         self._resource, self._partition = resource, _owner(resource)["partition"]
         asked = [action for action in dict.fromkeys(actions) if action.lower() not in ACCOUNT_ACTIONS]

@@ -29,7 +29,8 @@ MAX_CHANGED: Final = 60  # characters of such an example
 MAX_TEXTS: Final = 6_000  # texts of one kind that are held against the expressions
 MAX_WORK: Final = 3_000_000  # steps of expressions times characters of such texts
 MAX_KINDS: Final = 40  # of tags, and of repositories
-MAX_FILTERS: Final = 20_000  # cases times filters
+MAX_STEPS: Final = 400_000  # steps of the expressions, over all cases: about a second
+LEAST_CASES: Final = 60
 
 
 @lru_cache(maxsize=4)
@@ -53,20 +54,21 @@ def cases(rule: Purge, policy: Purge) -> Cases:
     expressions = [item.tag for item in filters]
     tags, more = _kinds(expressions, [compile_regex(text) for text in expressions], TAG.fullmatch, TAG_CHARACTERS, own)
     days = ages([rule.ago / timedelta(days=1), policy.ago / timedelta(days=1)])
-    sets = [(), *((tag,) for tag in tags), *((tags[0], tag) for tag in tags[1:])]
+    alone = [(), *((tag,) for tag in tags)]
+    pairs = [(tags[0], tag) for tag in tags[1:]]
+    asked_about, *others = repositories
     found: list[Case] = [
-        (Held(some, age, name, locked=locked),)
-        for some in sets
-        for locked in (False, True)
-        for name in repositories
-        for age in days
+        *((Held(some, age, asked_about),) for some in [*alone, *pairs] for age in days),
+        *((Held(some, days[-1], name),) for name in others for some in alone),
+        *((Held(some, age, asked_about, locked=True),) for some in alone for age in days),
+        *((Held(some, age, name),) for name in others for some in alone[:2] for age in days[:-1]),
     ]
     # --keep counts the tags that would go, so several that are alike are asked about together.
-    found += [
-        tuple(Held((f"{tags[0]}{n}",), days[-1] + n, repositories[0]) for n in range(10, 10 + count))
-        for count in sorted({2, min(policy.keep + 1, 50)})
-    ]
-    most = min(MAX_CASES, MAX_FILTERS // len(filters))
+    for count in sorted({2, min(policy.keep + 1, 50)}):
+        numbers = range(10, 10 + count)
+        found.append(tuple(Held((f"{tags[0]}{n}",), days[-1] + n, asked_about) for n in numbers))
+    steps = sum(compile_regex(item.tag).size + repository_regex(item).size for item in filters)
+    most = min(MAX_CASES, max(LEAST_CASES, MAX_STEPS // steps))
     return Cases(tuple(found[:most]), len(found[most:]) + left + more)
 
 
