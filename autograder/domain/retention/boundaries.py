@@ -157,7 +157,7 @@ def cases(rule: Terms, policy: Terms, *, behind: int = 0, indexes: bool = False,
     other = (f"{letter}-package" for letter in "nzq7")
     outside = [name for name in other if not name.startswith(policy.packages)][:1] if policy.packages else []
     packages = list(dict.fromkeys([package, *outside, *policy.packages[:4], *(f"{p}x" for p in policy.packages[:4])]))
-    counted = [(n, p) for n, p in dict.fromkeys([*rule.counts, *policy.counts]) if n <= MAX_COUNT]
+    counted = [(n, p) for n, p in dict.fromkeys([*rule.counts, *policy.counts]) if n < MAX_COUNT]
     young = min(days) / 2
     found: list[Case] = []
 
@@ -213,7 +213,7 @@ def _apart(tags: Tags, newer: Sequence[str], place: int, focus: Sequence[str]) -
 
 def ages(thresholds: Iterable[float]) -> list[float]:
     """Ages just below and just above each of the given ones, half a day where there is room; in days, rising."""
-    marks = sorted({0.0, *(days for days in thresholds if SECOND < days <= MAX_DAYS)})
+    marks = sorted({0.0, *(days for days in thresholds if SECOND < days < MAX_DAYS)})
     marks = [mark for mark, before in zip(marks, [-1.0, *marks], strict=False) if mark - before > 2 * SECOND]
     marks = marks[: MAX_AGES // 2]
     if len(marks) == 1:

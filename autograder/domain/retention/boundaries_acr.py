@@ -44,7 +44,7 @@ def cases(rule: Purge, policy: Purge) -> Cases:
     filters = [*rule.filters, *policy.filters]
     own = len(rule.filters)
     repositories, left = _kinds(
-        [item.repository for item in filters],
+        [f"^{item.repository}$" for item in filters],
         [repository_regex(item) for item in filters],
         _name,
         NAME_CHARACTERS,

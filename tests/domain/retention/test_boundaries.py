@@ -191,6 +191,10 @@ def test_two_purges_that_differ_are_told_apart(other):
     assert purge_apart(purge(), other) is not None
 
 
+def test_a_repository_that_is_an_expression_only_between_its_anchors():
+    assert purge_apart(purge(), purge("*a.*")) is not None
+
+
 def test_ages_lie_just_beside_each_number():
     assert boundaries.ages([30, 365]) == [0.5, 29.5, 30.5, 364.5, 365.5]
     assert boundaries.ages([29, 30, 31]) == [0.5, 28.5, 29.5, 30.5, 31.5]
