@@ -414,3 +414,9 @@ def test_what_is_scanned(filters):
     team = lab06.P["team"]
     world.rules = [lab06.rule(text.replace("TEAM", team)) for text in filters.split()]
     assert world.judge()["scanning"].status == ("passed" if filters in RIGHT_SCANNED else "failed")
+
+
+def test_a_condition_is_named_as_what_keeps_the_role_out():
+    world = lab06.World()
+    world.settings["policy"] = {"Statement": WRONG_PERMISSIONS["on a condition that is not always met"]}
+    assert world.judge()["policy-grants"].next_step == "A condition keeps the role out, and the task asks for none."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from autograder.checks.api import Failure, check, require_answer, shown
@@ -280,27 +281,25 @@ def agree(e: Evidence) -> None:
 def policy_grants(e: Evidence) -> None:
     """The role can push, and the partner's account can pull"""
     grants = _grants(e)
-    missing, when = _refused(grants, (CI, NEXT_CI), PUSH)
-    if missing:
+    if refused := _refused(grants, (CI, NEXT_CI), PUSH):
         session = f"{ACCOUNT}:assumed-role" in json.dumps(_policy(e))
         raise Failure(
-            f"For the role it does not allow {listed(missing)}{when}."
+            f"For the role it does not allow {listed(refused.actions)}{refused.when}."
             + (" It names one session of the role, as get-caller-identity prints it." if session else ""),
-            "A condition keeps the role out. The task asks for none."
-            if when
+            "A condition keeps the role out, and the task asks for none."
+            if refused.by_condition
             else f"The principal is the role itself, arn:aws:iam::{ACCOUNT}:role/ci-role."
-            if len(missing) == len(PUSH)
+            if len(refused.actions) == len(PUSH)
             else "Compare with the list of actions in lesson 06.",
         )
-    missing, when = _refused(grants, PARTNERS, PULL)
-    if missing:
+    if refused := _refused(grants, PARTNERS, PULL):
         raise Failure(
-            f"For the partner it does not allow {listed(missing)}{when}.",
-            "A condition keeps the partner out. The task asks for none."
-            if when
+            f"For the partner it does not allow {listed(refused.actions)}{refused.when}.",
+            "A condition keeps the partner out, and the task asks for none."
+            if refused.by_condition
             else "The principal is the partner's account: its root ARN, or its twelve digits. A user's ARN lets in no "
             "other user and no role of that account."
-            if len(missing) == len(PULL)
+            if len(refused.actions) == len(PULL)
             else "A pull reads the manifest and then the layers: two actions.",
             expected=f"The policy allows the account {PARTNER} what a pull needs.",
         )
@@ -488,13 +487,27 @@ def _grants(e: Evidence) -> access.Grants:
     return access.Grants(policy, resource, access_requests.actions(statements))
 
 
-def _refused(grants: access.Grants, who: Sequence[str], wanted: Sequence[str]) -> tuple[list[str], str]:
-    """The actions that not all of some are allowed, and under which condition, in words; first without any."""
-    for context in access_requests.contexts(grants.statements)[0]:
-        missing = [action for action in wanted if not all(action in grants.allowed(arn, context) for arn in who)]
+@dataclass(frozen=True)
+class _Refused:
+    """Actions that not all of some are allowed, under which condition (in words; first without any), and whether a
+    condition of the policy is what keeps them out."""
+
+    actions: list[str]
+    when: str
+    by_condition: bool
+
+
+def _refused(grants: access.Grants, who: Sequence[str], wanted: Sequence[str]) -> _Refused | None:
+    """What is refused of what somebody has to be allowed in any case; None where nothing is."""
+    contexts = access_requests.contexts(grants.statements)[0]
+    lacking = [
+        [action for action in wanted if not all(action in grants.allowed(arn, context) for arn in who)]
+        for context in contexts
+    ]
+    for context, missing in zip(contexts, lacking, strict=True):
         if missing:
-            return missing, _when(context)
-    return [], ""
+            return _Refused(missing, _when(context), min(map(len, lacking)) < len(missing))
+    return None
 
 
 def _fine(arn: str) -> frozenset[str]:

@@ -14,6 +14,9 @@ from autograder.emulators.ecr.request import ApiRequest
 
 # How the names of AWS's operations begin that change nothing.
 READS = ("Describe", "Get", "List", "BatchGet", "BatchCheck")
+# Operations that need the permission of another one.
+# Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ListImageReferrers.html
+NEEDS = {"ListImageReferrers": "BatchGetImage"}
 Locks = Literal["record", "itself"]
 Function = TypeVar("Function", bound=Callable[[ApiRequest], Any])
 
@@ -23,7 +26,8 @@ class Operation:
     """One operation.
 
     Attributes:
-        name: AWS's, for example ``PutImage``; its IAM action is ``ecr:PutImage``.
+        name: AWS's, for example ``PutImage``; its IAM action is ``ecr:PutImage``, but for those of
+            :data:`NEEDS`.
         run: answers a request: a dict in AWS's shape, or moto's answer. It refuses by raising ServiceException.
         locks: "record": it runs while the emulator's record is locked, a change also with the lock of the repository
             that it names; what it changed is saved before the answer goes out. "itself": it takes the locks it needs,
@@ -49,7 +53,7 @@ class Operation:
     @property
     def action(self) -> str:
         """The IAM action that allows it."""
-        return f"ecr:{self.name}"
+        return f"ecr:{NEEDS.get(self.name, self.name)}"
 
     @property
     def reads(self) -> bool:
