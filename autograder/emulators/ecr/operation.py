@@ -14,9 +14,6 @@ from autograder.emulators.ecr.request import ApiRequest
 
 # How the names of AWS's operations begin that change nothing.
 READS = ("Describe", "Get", "List", "BatchGet", "BatchCheck")
-# Operations that need the permission of another one.
-# Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ListImageReferrers.html
-NEEDS = {"ListImageReferrers": "BatchGetImage"}
 Locks = Literal["record", "itself"]
 Function = TypeVar("Function", bound=Callable[[ApiRequest], Any])
 
@@ -26,8 +23,7 @@ class Operation:
     """One operation.
 
     Attributes:
-        name: AWS's, for example ``PutImage``; its IAM action is ``ecr:PutImage``, but for those of
-            :data:`NEEDS`.
+        name: AWS's, for example ``PutImage``; its IAM action is ``ecr:PutImage``.
         run: answers a request: a dict in AWS's shape, or moto's answer. It refuses by raising ServiceException.
         locks: "record": it runs while the emulator's record is locked, a change also with the lock of the repository
             that it names; what it changed is saved before the answer goes out. "itself": it takes the locks it needs,
@@ -39,6 +35,7 @@ class Operation:
             repositories.
         any_account: whether it answers a caller from another account that names no registry.
         makes_repository: whether the repository it names need not exist.
+        allowed_by: the IAM action that allows it where that is another one's.
     """
 
     name: str
@@ -49,11 +46,12 @@ class Operation:
     resource: str
     any_account: bool
     makes_repository: bool
+    allowed_by: str
 
     @property
     def action(self) -> str:
         """The IAM action that allows it."""
-        return f"ecr:{NEEDS.get(self.name, self.name)}"
+        return self.allowed_by or f"ecr:{self.name}"
 
     @property
     def reads(self) -> bool:
@@ -77,6 +75,7 @@ def operation(
     resource: str = "",
     any_account: bool = False,
     makes_repository: bool = False,
+    allowed_by: str = "",
 ) -> Callable[[Function], Function]:
     """Declare that a function answers the operation it is named after: ``put_image`` answers ``PutImage``.
 
@@ -85,7 +84,9 @@ def operation(
 
     def declare(function: Function) -> Function:
         name = "".join(word.capitalize() for word in function.__name__.split("_"))
-        OPERATIONS[name] = Operation(name, function, locks, journal, reader, resource, any_account, makes_repository)
+        OPERATIONS[name] = Operation(
+            name, function, locks, journal, reader, resource, any_account, makes_repository, allowed_by
+        )
         return function
 
     return declare
