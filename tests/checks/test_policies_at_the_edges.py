@@ -420,3 +420,24 @@ def test_a_condition_is_named_as_what_keeps_the_role_out():
     world = lab06.World()
     world.settings["policy"] = {"Statement": WRONG_PERMISSIONS["on a condition that is not always met"]}
     assert world.judge()["policy-grants"].next_step == "A condition keeps the role out, and the task asks for none."
+
+
+# -- too much --------------------------------------------------------------------------------------------------------
+
+
+def test_what_names_too_much_for_every_case_is_left_to_a_person():
+    world = lab07.World()
+    many = [f"stable-{n}" for n in range(60_000)]
+    world.dev["cleanupPolicies"] = [*OWN, entry("k", "Keep", **when("any", packageNamePrefixes=many))]
+    verdict = world.judge()["cleanup-policy"]
+    assert verdict.status == "not_graded" and "not every case could be tried" in verdict.found
+    named = lab06.statement([f"{n:012}" for n in range(1, 81)], "GetAuthorizationToken")
+    other = lab06.World()
+    other.settings["policy"] = {"Statement": [PIPELINE, PARTNERS, named]}
+    assert "not every request could be tried: 103 principals" in other.judge()["policy-limits"].found
+
+
+def test_one_rule_for_each_of_ten_places_beside_the_one_for_all_is_judged_whole():
+    places = [rule(n + 1, [f"{DEPLOYED}{place}"], count=1000) for n, place in enumerate(lab08.fleets.PLACES)]
+    rules = [*places, *(one | {"rulePriority": one["rulePriority"] + 100} for one in POLICY)]
+    assert judged(lab08.World(rules).judge()["other-fleets"]) == ("passed", "")

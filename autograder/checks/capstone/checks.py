@@ -12,7 +12,7 @@ from autograder.checks.api import Failure, check, expecting, require_answer
 from autograder.checks.capstone.data import FLEET, TERMS, asked, fleet, fleet_digest
 from autograder.checks.capstone.data import names as names
 from autograder.checks.capstone.data import parameters as parameters
-from autograder.checks.shared.compared import images, in_words
+from autograder.checks.shared.compared import images, in_words, require_all
 from autograder.checks.shared.images import SERVICES, image, listed
 from autograder.checks.shared.pointers import LEFT_BEHIND, difference, images_of
 from autograder.checks.shared.scanned import scanned
@@ -183,9 +183,8 @@ def promoted(e: Evidence) -> None:
     why="The policies were held against images that you never saw, just inside and just outside of every pattern, age "
     "and count that the task or a policy names: development builds go by age, and nothing else goes.",
 )
-def policies(e: Evidence) -> str:
+def policies(e: Evidence) -> None:
     """ECR and Artifact Registry clean up by themselves, and take the right images"""
-    notes = []
     for service, dialect in (("ecr", "ecr"), ("artifact-registry", "gar")):
         place, policy = SERVICES[service], _policy(e, service)
         with expecting(f"A policy in {place} that removes dev- builds older than 30 days, and nothing else."):
@@ -209,8 +208,7 @@ def policies(e: Evidence) -> str:
                         "Look at the tags that the rule is for, and at its age. The preview shows it before anything "
                         "is deleted.",
                     )
-            notes.append(_at_the_edges(dialect, json.dumps(policy), place))
-    return " ".join(filter(None, dict.fromkeys(notes)))
+            _require_at_the_edges(dialect, json.dumps(policy), place)
 
 
 @check(
@@ -345,11 +343,12 @@ def _policy(e: Evidence, service: str) -> Any:
     return None
 
 
-def _at_the_edges(dialect: str, policy: str, place: str) -> str:
-    """Hold a valid policy against images just inside and outside of what it or the task names; says what was left out.
+def _require_at_the_edges(dialect: str, policy: str, place: str) -> None:
+    """Hold a valid policy against images just inside and outside of what it or the task names.
 
     Raises:
         Failure: it does something else than the task asks for.
+        NotGraded: it names too much for all of them.
     """
     tried, evaluate = _tried(dialect, policy)
     for case in tried.cases:
@@ -362,7 +361,7 @@ def _at_the_edges(dialect: str, policy: str, place: str) -> str:
                     "Compare it with the task: builds begin with dev-, go after 30 days, and nothing else goes. Which "
                     "entry of your policy says something else?",
                 )
-    return tried.words
+    require_all(tried)
 
 
 def _tried(dialect: str, policy: str) -> tuple[boundaries.Cases, Callable[[Sequence[retention.Image]], Any]]:

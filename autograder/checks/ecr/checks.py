@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.checks.api import Failure, check, require_answer, shown
+from autograder.checks.api import Failure, NotGraded, check, require_answer, shown
 from autograder.checks.ecr.data import (
     ACCOUNT,
     CI,
@@ -313,7 +313,7 @@ def policy_grants(e: Evidence) -> None:
     why="Every pair of someone and something else was refused. If the pipeline's credential leaks, nobody can delete a "
     "release with it.",
 )
-def policy_limits(e: Evidence) -> str:
+def policy_limits(e: Evidence) -> None:
     """Nobody gets more than the task needs"""
     grants = _grants(e)
     named, left_out = access_requests.principals(grants.statements)
@@ -330,10 +330,10 @@ def policy_limits(e: Evidence) -> str:
                     "should.",
                 )
     if left_out or cut:
-        return (
-            f"The policy names so much that not everything was tried: {left_out} principals and {cut} conditions not."
+        raise NotGraded(
+            f"The policy names so much that not every request could be tried: {left_out} principals and {cut} "
+            "conditions were not. Write it shorter, or ask your instructor to look at it."
         )
-    return ""
 
 
 @check(

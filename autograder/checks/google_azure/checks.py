@@ -12,7 +12,7 @@ from autograder.checks.api import Failure, NotGraded, check, expecting, require_
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.google_azure import fleets
 from autograder.checks.google_azure.fleets import Entry
-from autograder.checks.shared.compared import images
+from autograder.checks.shared.compared import images, require_all
 from autograder.checks.shared.images import SERVICES, image, listed
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import references, retention
@@ -171,7 +171,7 @@ def names(e: Evidence) -> None:
     expected="A cleanup policy on dev: {prefix}… goes after {days} days, with the exceptions of the task.",
     why="A Delete says what may go, a Keep what stays in any case, and the order of the entries does not matter.",
 )
-def cleanup_policy(e: Evidence) -> str:
+def cleanup_policy(e: Evidence) -> None:
     """Artifact Registry cleans up the repository dev, and takes the right images"""
     settings = _google(e, "dev")
     if settings["immutableTags"]:
@@ -192,7 +192,7 @@ def cleanup_policy(e: Evidence) -> str:
         _compare_google(policy, CASE, fleets.google_case(case, p), images(case, NOW))
     for where, fleet in unseen:
         _compare_google(policy, where, fleet, fleets.images(fleet, NOW))
-    return tried.words
+    require_all(tried)
 
 
 @check(
@@ -201,7 +201,7 @@ def cleanup_policy(e: Evidence) -> str:
     expected="An acr purge of {repository}: {prefix} and digits, {days} days.",
     why="The expression says where a tag begins and where it ends, so nothing longer is taken with it.",
 )
-def purge(e: Evidence) -> str:
+def purge(e: Evidence) -> None:
     """Your acr purge takes old builds and what has no tag, and nothing else"""
     value = require_answer(e, "purge", "The acr purge command, as one text")
     if not isinstance(value, str):
@@ -235,7 +235,7 @@ def purge(e: Evidence) -> str:
         _compare_azure(command, p, CASE, fleets.azure_case(case, p), images(case, NOW))
     for where, fleet in unseen:
         _compare_azure(command, p, where, fleet, fleets.images(fleet, NOW))
-    return tried.words
+    require_all(tried)
 
 
 @check(

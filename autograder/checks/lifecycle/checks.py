@@ -12,7 +12,7 @@ from autograder.checks.lifecycle import images as lifecycle_images
 from autograder.checks.lifecycle.fates import NOW, fates, idle, table
 from autograder.checks.lifecycle.fleet import AFTER, CAUSES, Entry
 from autograder.checks.lifecycle.fleet import parameters as parameters  # every lab's module has them
-from autograder.checks.shared.compared import in_words
+from autograder.checks.shared.compared import in_words, require_all
 from autograder.checks.shared.images import listed
 from autograder.domain.retention import Action, InvalidPolicy, boundaries, ecr, ecr_validate
 from autograder.domain.retention.ecr_rules import Rule
@@ -152,7 +152,7 @@ def clears(e: Evidence) -> None:
     why="It was held against images just inside and just outside of every pattern, age and count that the requirement "
     "or your policy names, and against a fleet that is not yours; in grading also against three that nobody has seen.",
 )
-def other_fleets(e: Evidence) -> str:
+def other_fleets(e: Evidence) -> None:
     """It does the same on fleets that you have not seen"""
     rules, p = _rules(e), e.parameters
     tried = boundaries.cases(fleets.terms(p), boundaries.of_ecr(rules), indexes=True)
@@ -180,7 +180,7 @@ def other_fleets(e: Evidence) -> str:
             "A rule that fits your fleet by chance names single tags, places or versions, or a number that the "
             "requirement does not have. Read each paragraph against each rule.",
         )
-    return tried.words
+    require_all(tried)
 
 
 @check(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from autograder.checks.api import NotGraded
 from autograder.checks.shared.images import listed
 from autograder.domain.retention import Image
-from autograder.domain.retention.boundaries import Case, Held
+from autograder.domain.retention.boundaries import Case, Cases, Held
 from autograder.oci.manifests import OCI_MANIFEST
 
 SHOWN = 3  # tags of the newer images that are named
@@ -45,6 +46,16 @@ def age(days: float) -> str:
         return f"{number} day{'' if number == '1' else 's'}"
     parts = [(whole, "day"), (seconds // 3600, "hour"), (seconds // 60 % 60, "minute"), (seconds % 60, "second")]
     return " and ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number)
+
+
+def require_all(tried: Cases) -> None:
+    """Where every case that was tried agrees, ask that none was left out.
+
+    Raises:
+        NotGraded: some were; nobody knows about those.
+    """
+    if tried.cut:
+        raise NotGraded(tried.words)
 
 
 def images(case: Case, now: datetime) -> list[Image]:

@@ -22,14 +22,15 @@ from autograder.domain.retention.ecr_rules import Rule
 from autograder.domain.retention.gar_rules import RepositoryPolicy
 
 MAX_CASES: Final = 2_000
-MAX_WORK: Final = 150_000  # images times the size of a policy, over all cases: about half a second
+MAX_WORK: Final = 400_000  # images times the size of a policy, over all cases: less than a second
 # Beyond these nothing is asked: who writes 36500 days or 1000 images means "for ever".
 MAX_DAYS: Final = 3_650.0
 MAX_COUNT: Final = 500
 MAX_PATTERNS: Final = 120  # different ones, of both sides; honest policies have about ten
-MAX_SETS: Final = 150
+MAX_SETS: Final = 300
 MAX_AGES: Final = 60
-MANY: Final = 30  # images of a count from which on only the counted ones are asked about
+FEW: Final = 10  # images of a count below which whatever there is lies in front of and behind what is counted
+MANY: Final = 60  # images of a count from which on only the counted ones are asked about
 NUMBER: Final = "\0"  # in the form of a tag: where a number goes
 FIRST: Final = 7  # the number of the first tag of a form
 SECOND: Final = 1 / 86_400  # in days
@@ -109,6 +110,7 @@ def of_gar(policy: RepositoryPolicy) -> Terms:
     conditions = [item.condition for item in policy.policies if item.condition is not None]
     ages = [age for c in conditions for age in (c.older_than, c.newer_than, c.more_stale_than) if age is not None]
     named = [prefix for item in policy.policies for prefix in item.package_prefixes]
+    prefixes = sum(len(c.tag_prefixes) + len(c.version_prefixes) + len(c.package_prefixes) for c in conditions)
     return Terms(
         patterns=tuple(dict.fromkeys(f"{p}*" for c in conditions for p in c.tag_prefixes if "*" not in p)),
         days=tuple(age / timedelta(days=1) for age in ages),
@@ -116,7 +118,7 @@ def of_gar(policy: RepositoryPolicy) -> Terms:
         packages=tuple(dict.fromkeys([*named, *(prefix for c in conditions for prefix in c.package_prefixes)])),
         versions=tuple(dict.fromkeys(v.removeprefix("sha256:") for c in conditions for v in c.version_prefixes)),
         pulls=any(c.more_stale_than is not None for c in conditions),
-        size=len(policy.policies),
+        size=len(policy.policies) + prefixes // 50,
     )
 
 
@@ -137,7 +139,10 @@ class Cases:
         """What was left out, as a sentence; empty where nothing was."""
         if not self.cut:
             return ""
-        return f"Your policy names so much that not every case was tried: {len(self.cases):,} were, {self.cut:,} not."
+        return (
+            f"It names so much that not every case could be tried: {len(self.cases):,} were, and agree; {self.cut:,} "
+            "were not. Write it shorter, or ask your instructor to look at it."
+        )
 
 
 @lru_cache(maxsize=4)
@@ -152,8 +157,9 @@ def cases(rule: Terms, policy: Terms, *, behind: int = 0, indexes: bool = False,
         package: a package that the rule concerns, for what has packages.
     """
     tags = Tags([*rule.patterns, *policy.patterns])
-    sets = list(tags.sets([*rule.lists, *policy.lists]))
+    sets = list(tags.sets([*rule.lists, *policy.lists], rule.patterns))
     days = ages([*rule.days, *policy.days])
+    once = ages([*rule.days, *policy.days], once=True)
     other = (f"{letter}-package" for letter in "nzq7")
     outside = [name for name in other if not name.startswith(policy.packages)][:1] if policy.packages else []
     packages = list(dict.fromkeys([package, *outside, *policy.packages[:4], *(f"{p}x" for p in policy.packages[:4])]))
@@ -170,7 +176,7 @@ def cases(rule: Terms, policy: Terms, *, behind: int = 0, indexes: bool = False,
     plain = tags.several((), behind) if behind else []
     for forms in sets:
         one = tags.several(forms, 1)
-        for age in days if one else ():
+        for age in (days if len(forms) < 2 else once) if one else ():
             for name in packages:
                 for version in ("", *policy.versions[:4]):
                     image = Held(tuple(one[0]), age, name, version=version)
@@ -185,9 +191,10 @@ def cases(rule: Terms, policy: Terms, *, behind: int = 0, indexes: bool = False,
             continue
         for place in dict.fromkeys((number - 1, number)):
             for forms in sets if number < MANY else [the_counted]:
-                for newer, focus in dict.fromkeys([(the_counted, forms), (forms, the_counted), ((), forms)]):
+                few = number < FEW
+                for newer, focus in [(the_counted, forms), *([(forms, the_counted), ((), forms)] if few else [])]:
                     several = _apart(tags, newer, place, focus)
-                    for age in dict.fromkeys((days[0], days[-1])):
+                    for age in (days[0], days[-1]) if few else days[-1:]:
                         if several is not None:
                             add(several[:-1], Held(tuple(several[-1]), age, packages[0]))
     found = list(dict.fromkeys(found))
@@ -211,8 +218,13 @@ def _apart(tags: Tags, newer: Sequence[str], place: int, focus: Sequence[str]) -
     return [*front, last[0]] if len(front) == place else None
 
 
-def ages(thresholds: Iterable[float]) -> list[float]:
-    """Ages just below and just above each of the given ones, half a day where there is room; in days, rising."""
+def ages(thresholds: Iterable[float], once: bool = False) -> list[float]:
+    """Ages just below and just above each of the given ones, half a day where there is room; in days, rising.
+
+    Args:
+        thresholds: the given ones.
+        once: only the younger one of the two between two thresholds, which no policy can tell apart.
+    """
     marks = sorted({0.0, *(days for days in thresholds if SECOND < days < MAX_DAYS)})
     marks = [mark for mark, before in zip(marks, [-1.0, *marks], strict=False) if mark - before > 2 * SECOND]
     marks = marks[: MAX_AGES // 2]
@@ -221,8 +233,8 @@ def ages(thresholds: Iterable[float]) -> list[float]:
     points: list[float] = []
     for mark, following in zip(marks, [*marks[1:], marks[-1] + 2], strict=True):
         gap = following - mark
-        points += [mark + min(0.5, gap / 2), following - min(0.5, gap / 2)]
-    return list(dict.fromkeys(point for point in points[:-1] if point > 0))
+        points += [mark + min(0.5, gap / 2)] if once else [mark + min(0.5, gap / 2), following - min(0.5, gap / 2)]
+    return list(dict.fromkeys(points if once else points[:-1]))
 
 
 class Tags:
@@ -236,7 +248,7 @@ class Tags:
 
     Attributes:
         forms: bits of the patterns that fit -> the form that stands for all such tags.
-        cut: how many patterns were left out.
+        cut: how many patterns and sets were left out.
     """
 
     def __init__(self, texts: Iterable[str], valid: re.Pattern[str] = TAG) -> None:
@@ -268,20 +280,28 @@ class Tags:
         if self._valid.fullmatch(tag):
             self.forms.setdefault(self.fits(tag), form)
 
-    def sets(self, lists: Iterable[Sequence[str]]) -> Iterator[tuple[str, ...]]:
-        """Forms that stand together on one image: none, each, each two, and what fits each of the given lists."""
+    def sets(self, lists: Iterable[Sequence[str]], asked: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """Forms that stand together on one image: none, each, two of which one fits a pattern of ``asked``, and what
+        fits each of the given lists.
+
+        Two tags of which the rule says nothing can do no more together than alone, but for a list that asks for both.
+        """
         bits = {form: its for its, form in self.forms.items()}
+        ours = sum(1 << n for n, text in enumerate(self._texts) if text in asked)
         wanted = [witness for entry in lists if (witness := self.witness(entry)) is not None]
-        groups = [(form,) for form in bits], wanted, combinations(bits, 2)
+        two = [pair for pair in combinations(bits, 2) if (bits[pair[0]] | bits[pair[1]]) & ours]
+        groups = [(form,) for form in bits], wanted, two
         seen = set[int]()
         yield ()
         for group in (group for part in groups for group in part):
             together = 0
             for form in group:
                 together |= bits[form]
-            if together not in seen and len(seen) < MAX_SETS:
+            if together not in seen:
                 seen.add(together)
-                yield group
+                if len(seen) <= MAX_SETS:
+                    yield group
+        self.cut += max(0, len(seen) - MAX_SETS)
 
     def witness(self, entry: Sequence[str]) -> tuple[str, ...] | None:
         """Few forms that together fit each pattern of a list; None where no tag fits one. Of an empty list, no form."""
