@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, Final
 
 from autograder.domain.access_policy import (
     ACCOUNT,
     INVALID_POLICY_TEXT,
+    NULL,
     OPERATORS,
     PRINCIPAL_ARN,
     SERVICE,
@@ -22,9 +25,14 @@ from autograder.domain.access_policy import (
 EVALUATION: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"
 REFUSALS: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"
 
-# Actions without a repository: no repository policy can grant them. Source:
-# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
-ACCOUNT_ACTIONS: Final = ("ecr:getauthorizationtoken", "ecr:createrepository", "ecr:describeregistry")
+_KNOWN: Final = tomllib.loads(resources.files("autograder.domain").joinpath("ecr_actions.toml").read_text("utf-8"))
+# All actions on a repository that AWS lists, and those that concern none: no repository policy can grant these.
+ACTIONS: Final = tuple(f"ecr:{name}" for name in _KNOWN["repository"])
+ACCOUNT_ACTIONS: Final = frozenset(f"ecr:{name}".lower() for name in _KNOWN["registry"])
+# What holds for every request: ECR is asked over TLS alone, and never by AWS in someone's name.
+# Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+ALWAYS: Final = {"aws:securetransport": "true", "aws:viaawsservice": "false"}
+OF_THE_PRINCIPAL: Final = ("aws:principalarn", "aws:principalaccount")  # keys that follow from who asks
 
 _RESOURCE: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):ecr:[a-z0-9-]+:(?P<account>[0-9]{12}):repository/.+")
 
@@ -75,9 +83,7 @@ def allowed(
     Source: for the texts REFUSALS; for the logic EVALUATION ("Determining whether a request is allowed or denied
     within an account", "Cross-account policy evaluation logic")
     """
-    owner = _RESOURCE.fullmatch(resource)
-    if owner is None:
-        raise ValueError(f"'{resource}' is no repository ARN (arn:aws:ecr:REGION:ACCOUNT:repository/NAME)")
+    owner = _owner(resource)
     if not re.fullmatch(r"ecr:[A-Za-z]+", action):
         raise ValueError(f"'{action}' is no ECR action, such as ecr:BatchGetImage")
     asker = _asker(principal, owner["partition"])
@@ -98,6 +104,43 @@ def allowed(
             f"{refusal} with an explicit deny in a resource-based policy",
         )
     return _without_deny(granting, refusal, action, identity_allows, asker.account == owner["account"])
+
+
+class Grants:
+    """What a repository policy allows by itself, asked many times: it is read once.
+
+    Args:
+        policy: the policy as data or JSON text.
+        resource: ARN of the repository.
+        actions: what is asked about, such as :data:`ACTIONS`; those that concern no repository are never allowed.
+
+    Raises:
+        InvalidPolicy: with every fault of the document.
+        ValueError: ``resource`` is none.
+    """
+
+    def __init__(self, policy: Mapping[str, Any] | str, resource: str, actions: Iterable[str]) -> None:
+        self.statements = [statement for _, statement in read_policy(policy)]
+        self._resource, self._partition = resource, _owner(resource)["partition"]
+        asked = [action for action in dict.fromkeys(actions) if action.lower() not in ACCOUNT_ACTIONS]
+        self._acts = [frozenset(a for a in asked if _means_action(one, a)) for one in self.statements]
+
+    def allowed(self, principal: str, context: Mapping[str, str] | None = None) -> frozenset[str]:
+        """The actions that someone may do; the arguments are those of :func:`allowed`."""
+        asker = _asker(principal, self._partition)
+        keys = _condition_keys(asker, context or {})
+        granted, denied = set[str](), set[str]()
+        for statement, acts in zip(self.statements, self._acts, strict=True):
+            if acts and _concerns(statement, asker, self._resource, keys):
+                (granted if statement["Effect"] == "Allow" else denied).update(acts)
+        return frozenset(granted - denied)
+
+
+def _owner(resource: str) -> re.Match[str]:
+    owner = _RESOURCE.fullmatch(resource)
+    if owner is None:
+        raise ValueError(f"'{resource}' is no repository ARN (arn:aws:ecr:REGION:ACCOUNT:repository/NAME)")
+    return owner
 
 
 def _without_deny(
@@ -144,7 +187,7 @@ def _asker(principal: str, partition: str) -> _Asker:
 
 
 def _condition_keys(asker: _Asker, context: Mapping[str, str]) -> dict[str, str]:
-    keys = {"aws:principalarn": _role_of(asker)}
+    keys = {**ALWAYS, "aws:principalarn": _role_of(asker)}
     if asker.account:
         keys["aws:principalaccount"] = asker.account
     return keys | {key.lower(): value for key, value in context.items()}
@@ -158,10 +201,23 @@ def _role_of(asker: _Asker) -> str:
 
 
 def _applies(statement: Mapping[str, Any], asker: _Asker, action: str, resource: str, keys: Mapping[str, str]) -> bool:
+    return _means_action(statement, action) and _concerns(statement, asker, resource, keys)
+
+
+def _means_action(statement: Mapping[str, Any], action: str) -> bool:
+    """Whether the Action element covers an action, or the NotAction element does not."""
+    negated = "NotAction" in statement
+    patterns = _list(statement["NotAction" if negated else "Action"])
+    return any(wildcard(pattern.lower(), action.lower()) for pattern in patterns) != negated
+
+
+def _concerns(statement: Mapping[str, Any], asker: _Asker, resource: str, keys: Mapping[str, str]) -> bool:
+    """Whether all of a statement but its actions fits."""
+    negated = "NotResource" in statement
+    patterns = _list(statement["NotResource"] if negated else statement.get("Resource", "*"))
     return (
         _is_meant(statement["Principal"], asker)
-        and any(wildcard(pattern.lower(), action.lower()) for pattern in _list(statement["Action"]))
-        and any(wildcard(pattern, resource) for pattern in _list(statement.get("Resource", "*")))
+        and any(wildcard(pattern, resource) for pattern in patterns) != negated
         and all(
             _holds(operator, key, _list(values), keys)
             for operator, pairs in statement.get("Condition", {}).items()
@@ -199,6 +255,8 @@ def _holds(operator: str, key: str, values: list[str], keys: Mapping[str, str]) 
 
     Source: CONDITIONS in access_policy.py
     """
+    if operator == NULL:
+        return any((text.lower() == "true") == (key.lower() not in keys) for text in values)
     compare, positive = OPERATORS[operator.removesuffix("IfExists")]
     value = keys.get(key.lower())
     if value is None:
@@ -210,4 +268,13 @@ def _list(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-__all__ = ["INVALID_POLICY_TEXT", "Decision", "Fault", "InvalidPolicy", "allowed", "read_policy"]
+__all__ = [
+    "ACTIONS",
+    "INVALID_POLICY_TEXT",
+    "Decision",
+    "Fault",
+    "Grants",
+    "InvalidPolicy",
+    "allowed",
+    "read_policy",
+]

@@ -30,8 +30,8 @@ PRINCIPAL_ARN: Final = re.compile(
 
 SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?")
 _UNIQUE_ID: Final = re.compile(r"A[A-Z0-9]{15,}")  # what AWS puts in place of a principal that was deleted
-_ELEMENTS: Final = ("Sid", "Effect", "Principal", "Action", "Resource", "Condition")
-_NOT_EVALUATED: Final = ("NotPrincipal", "NotAction", "NotResource")
+_ELEMENTS: Final = ("Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition")
+_NOT_EVALUATED: Final = ("NotPrincipal",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,15 @@ def _equal_ignoring_case(pattern: str, value: str) -> bool:
     return pattern.lower() == value.lower()
 
 
+# Whether a key is absent ("true") or there ("false"); it compares nothing. Source: CONDITIONS
+NULL: Final = "Null"
 # Operator -> (comparison, whether a match makes the condition hold). Source: CONDITIONS
 OPERATORS: Final[dict[str, tuple[Callable[[str, str], bool], bool]]] = {
     "StringEquals": (str.__eq__, True),
     "StringNotEquals": (str.__eq__, False),
     "StringEqualsIgnoreCase": (_equal_ignoring_case, True),
     "StringNotEqualsIgnoreCase": (_equal_ignoring_case, False),
+    "Bool": (_equal_ignoring_case, True),
     "StringLike": (wildcard, True),
     "StringNotLike": (wildcard, False),
     "ArnEquals": (wildcard, True),
@@ -142,17 +145,21 @@ def _statement_faults(statement: Any, path: str) -> list[Fault]:
     if statement.get("Effect") not in ("Allow", "Deny"):
         faults.append(Fault(f"{path}.Effect", "must be Allow or Deny"))
     faults += _principal_faults(statement.get("Principal"), f"{path}.Principal")
-    faults += _texts_faults(
-        statement.get("Action"), f"{path}.Action", r"\*|(?i:ecr):[A-Za-z*?]+", "an ECR action or a pattern"
-    )
-    if "Resource" in statement:
-        faults += _texts_faults(statement["Resource"], f"{path}.Resource", r"\*|arn:.+", "* or an ARN")
+    for key, form, wanted in (
+        ("Action", r"\*|(?i:ecr):[A-Za-z*?]+", "an ECR action or a pattern"),
+        ("Resource", r"\*|arn:.+", "* or an ARN"),
+    ):
+        given = [name for name in (key, f"Not{key}") if name in statement]
+        if len(given) == 2:
+            faults.append(Fault(f"{path}.Not{key}", f"cannot stand beside {key}"))
+        for name in given or ([key] if key == "Action" else []):
+            faults += _texts_faults(statement.get(name), f"{path}.{name}", form, wanted)
     conditions = statement.get("Condition", {})
     if not isinstance(conditions, Mapping):
         return [*faults, Fault(f"{path}.Condition", "must be an object")]
     for operator, pairs in conditions.items():
         place = f"{path}.Condition.{operator}"
-        if str(operator).removesuffix("IfExists") not in OPERATORS:
+        if str(operator).removesuffix("IfExists") not in OPERATORS and operator != NULL:
             faults.append(Fault(place, "is no operator that is evaluated here"))
         elif not isinstance(pairs, Mapping) or not pairs:
             faults.append(Fault(place, "must be an object of condition keys"))

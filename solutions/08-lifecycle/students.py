@@ -116,7 +116,7 @@ STUDENTS = [
         "protects the three tags that are deployed today, one rule each",
         one_fleet,
         passes=(*FIRST, "spares", "clears", "applied", "report"),
-        says={"other-fleets": "an old release that is deployed (should stay)"},
+        says={"other-fleets": "by the requirement it stays, by your policy it goes"},
     ),
     Scripted(
         "hana",

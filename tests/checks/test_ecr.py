@@ -155,14 +155,18 @@ def test_the_grader_has_to_have_seen_the_round_trip():
             ("MUTABLE_WITH_EXCLUSION", FILTERS),
             "It is the wrong way round: dev-* and latest cannot move, and every other tag can.",
         ),
-        (("IMMUTABLE_WITH_EXCLUSION", FILTERS[:1]), "The exclusions are latest."),
+        (
+            ("IMMUTABLE_WITH_EXCLUSION", FILTERS[:1]),
+            "The exclusions are latest, and with them the tag dev-7 cannot move.",
+        ),
         (
             ("IMMUTABLE_WITH_EXCLUSION", [FILTERS[0], {"filterType": "WILDCARD", "filter": "dev-"}]),
-            "The exclusions are dev- and latest. A filter without a star covers that one tag alone.",
+            "The exclusions are dev- and latest, and with them the tag dev-7 cannot move. A filter without a star "
+            "covers that one tag alone.",
         ),
         (
             ("IMMUTABLE_WITH_EXCLUSION", [*FILTERS, {"filterType": "WILDCARD", "filter": "*"}]),
-            "The exclusions are *, dev-* and latest.",
+            "The exclusions are *, dev-* and latest, and with them the tag 7 can move.",
         ),
     ],
 )
@@ -190,7 +194,10 @@ def rule(pattern: str, frequency: str = "SCAN_ON_PUSH") -> dict[str, Any]:
         ([], "The registry has no scanning rule, so scans are started by hand only."),
         ([rule("shop/*")], f"No rule covers {NAME}; the filters are shop/*."),
         ([rule("heron-1a2b/*", "CONTINUOUS_SCAN")], "The rule's frequency is CONTINUOUS_SCAN."),
-        ([rule(NAME)], f"The filters {NAME} cover this one repository, and not the team's next one."),
+        (
+            [rule(NAME)],
+            f"The filters {NAME} do not have heron-1a2b/another-model scanned on push, a repository of your team.",
+        ),
         ([rule("*")], "The filters * cover shop/ml-model, too."),
         ([rule("heron-1a2b*")], "The filters heron-1a2b* cover heron-1a2bx/ml-model, too."),
         ([RULE, rule("shop/*")], "The filters heron-1a2b/* and shop/* cover shop/ml-model, too."),
@@ -349,6 +356,10 @@ def test_an_api_that_tells_another_digest():
         (
             {**POLICY, "Statement": [statement(ROLE, *PUSH), statement(ROOT, PULL[0])]},
             "For the partner it does not allow ecr:GetDownloadUrlForLayer.",
+        ),
+        (
+            {**POLICY, "Statement": [statement(ROLE, *PUSH), statement(ecr.PARTNERS[0], *PULL)]},
+            "For the partner it does not allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer.",
         ),
         (
             {**POLICY, "Statement": [statement(ROLE, *PUSH), statement("arn:aws:iam::111122223333:root", *PULL)]},

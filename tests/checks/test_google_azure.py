@@ -182,17 +182,19 @@ def test_without_hidden_fleets_the_policies_of_a_submission_are_not_graded():
     assert [judged[id].status for id in ("cleanup-policy", "purge", "token")] == ["not_graded", "not_graded", "passed"]
 
 
-def test_of_a_hidden_fleet_only_the_kind_of_image_is_told():
-    world, judged = World(), World().graded()
-    assert judged["purge"].status == "passed"
-    # right on the personal fleet alone, by the numbers in its tags
+def test_the_tags_of_the_own_fleet_alone_are_refused_in_the_notebook_too():
+    world = World()
     fleet = lab07.fleets.azure(SeededRandom("heron-1a2b3 azure"), P)
     seen = "|".join(tag for one in fleet for tag in one.gone if tag)
     world.answers["purge"] = f"acr purge --filter '{NAME}:^({seen})$' --ago 30d --untagged"
-    assert world.judge()["purge"].status == "passed"
-    found = world.graded()["purge"]
-    assert found.status == "failed" and found.found.startswith("In a fleet that you have not seen, an old")
-    assert "exp-" not in found.found and "days" not in found.found
+    found = f"An image with the tag exp-0, 30.5 days old, in {NAME}, would keep its tag."
+    for judged in (world.judge(), world.graded()):
+        failed(judged["purge"], found)
+
+
+def test_of_a_hidden_fleet_only_the_kind_of_image_is_told():
+    secret = lab07.fleets.Entry("an old build", NAME, ("exp-99",), 40.0, ("exp-99",))
+    assert lab07._named(secret, "a fleet that you have not seen") == "In a fleet that you have not seen, an old build"
 
 
 # -- the image and its lock ------------------------------------------------------------------------------------------

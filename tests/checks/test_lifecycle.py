@@ -188,10 +188,11 @@ def test_the_places_of_today_alone():
     rules = [rule(n, [tag], count=10) for n, tag in enumerate(tags, 1)]
     verdicts = World([*rules, *POLICY[1:]]).judge()
     assert verdicts["clears"].status == "passed"
+    deployed, days = P["deployed"], P["candidate_days"] + 0.5
     failed(
         verdicts["other-fleets"],
-        "On other fleets it is wrong for images of 3 kinds: an old build that is deployed (should stay); an old "
-        "candidate that is deployed (should stay); an old release that is deployed (should stay).",
+        f"An image with the tags {P['candidate']}7 and {deployed}7, {days} days old: by the requirement it stays, by "
+        "your policy it goes by rule 30.",
     )
 
 
@@ -200,7 +201,8 @@ def test_a_number_of_days_that_fits_by_chance():
     assert verdicts["clears"].status == "passed"
     failed(
         verdicts["other-fleets"],
-        "On other fleets it is wrong for images of 1 kind: a build that is old enough to go (should go).",
+        f"An image with the tag {P['build']}7, {P['build_days']}.5 days old: by the requirement it goes, by your "
+        "policy it stays.",
     )
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from autograder.checks.api import Failure, check, expecting, require_answer
-from autograder.checks.capstone.data import FLEET, fleet, fleet_digest
+from autograder.checks.capstone.data import FLEET, TERMS, asked, fleet, fleet_digest
 from autograder.checks.capstone.data import names as names
 from autograder.checks.capstone.data import parameters as parameters
+from autograder.checks.shared.compared import images, in_words, require_all
 from autograder.checks.shared.images import SERVICES, image, listed
 from autograder.checks.shared.pointers import LEFT_BEHIND, difference, images_of
 from autograder.checks.shared.scanned import scanned
 from autograder.domain import retention
 from autograder.domain.advisories import gate
+from autograder.domain.retention import artifact_registry, boundaries, ecr, ecr_validate, gar_validate
 from autograder.evidence import emulator_state
 from autograder.evidence.model import Evidence, Repository
 
@@ -25,6 +27,7 @@ CLEANED = ("ecr", "artifact-registry", "acr")  # Docker Hub has no policy that d
 REPORT = "report.json"
 VERSION_LABEL, REVISION_LABEL = "org.opencontainers.image.version", "org.opencontainers.image.revision"
 OWNER_LABEL = "course.owner"
+EDGES_AT = datetime(2026, 11, 2, 8, tzinfo=UTC)  # ages are what counts; any moment does
 
 
 @check(
@@ -177,7 +180,8 @@ def promoted(e: Evidence) -> None:
 @check(
     "policies",
     trust="recomputed",
-    why="The policies were held against images that you never saw: development builds go by age, releases stay.",
+    why="The policies were held against images that you never saw, just inside and just outside of every pattern, age "
+    "and count that the task or a policy names: development builds go by age, and nothing else goes.",
 )
 def policies(e: Evidence) -> None:
     """ECR and Artifact Registry clean up by themselves, and take the right images"""
@@ -204,6 +208,7 @@ def policies(e: Evidence) -> None:
                         "Look at the tags that the rule is for, and at its age. The preview shows it before anything "
                         "is deleted.",
                     )
+            _require_at_the_edges(dialect, json.dumps(policy), place)
 
 
 @check(
@@ -336,6 +341,38 @@ def _policy(e: Evidence, service: str) -> Any:
         if held["name"] == wanted and not held["cleanupPolicyDryRun"]:
             return held["cleanupPolicies"] or None
     return None
+
+
+def _require_at_the_edges(dialect: str, policy: str, place: str) -> None:
+    """Hold a valid policy against images just inside and outside of what it or the task names.
+
+    Raises:
+        Failure: it does something else than the task asks for.
+        NotGraded: it names too much for all of them.
+    """
+    tried, evaluate = _tried(dialect, policy)
+    for case in tried.cases:
+        for position, result in enumerate(evaluate(images(case, EDGES_AT)).results):
+            wanted, goes = asked(case[position]), result.action != retention.Action.KEEP
+            if wanted is not None and goes != wanted:
+                image_text = in_words(case, position)
+                raise Failure(
+                    f"In {place} {image_text}, would {'go' if goes else 'stay'}: {result.why.partition(';')[0][:200]}.",
+                    "Compare it with the task: builds begin with dev-, go after 30 days, and nothing else goes. Which "
+                    "entry of your policy says something else?",
+                )
+    require_all(tried)
+
+
+def _tried(dialect: str, policy: str) -> tuple[boundaries.Cases, Callable[[Sequence[retention.Image]], Any]]:
+    """The cases for a policy, and what it does with the images of one."""
+    if dialect == "ecr":
+        rules = ecr_validate.parse(policy)
+        tried = boundaries.cases(TERMS, boundaries.of_ecr(rules))
+        return tried, lambda held: ecr.evaluate(rules, held, EDGES_AT)
+    cleanup = gar_validate.parse(policy)
+    tried = boundaries.cases(TERMS, boundaries.of_gar(cleanup), package="ml-model")
+    return tried, lambda held: artifact_registry.evaluate(cleanup, held, EDGES_AT)
 
 
 def _digests(e: Evidence, tag: str) -> dict[str, tuple[Repository, str]]:

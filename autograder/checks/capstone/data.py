@@ -9,6 +9,7 @@ from typing import Any
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import retention
+from autograder.domain.retention.boundaries import Held, Terms
 
 # Old pins with a published advisory of HIGH severity that has a fix (domain/advisories/planted.toml).
 PINS = ("urllib3==1.26.4", "PyJWT==2.3.0")
@@ -25,6 +26,19 @@ FLEET = (
     ("an image that lost its tag", (), 60, False),
     ("the release of today", ("2.0.0",), 0, False),
 )
+
+
+# What the task's clean-up names: builds by how their tags begin, and the days after which they go.
+BUILD, BUILD_DAYS = "dev-", 30
+TERMS = Terms(patterns=(f"{BUILD}*",), days=(BUILD_DAYS,))
+
+
+def asked(image: Held) -> bool | None:
+    """Whether a clean-up has to take an image; None for an old build with another tag: the task leaves that open."""
+    builds = [tag.startswith(BUILD) for tag in image.tags]
+    if not any(builds) or image.days <= BUILD_DAYS:
+        return False
+    return True if all(builds) else None
 
 
 def parameters(draw: SeededRandom) -> dict[str, Any]:

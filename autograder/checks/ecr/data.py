@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autograder.domain.access_requests import STRANGE_ACCOUNT
+
 # Regions whose registries end in .amazonaws.com: https://docs.aws.amazon.com/general/latest/gr/ecr.html
 REGIONS = ("us-east-2", "us-west-2", "eu-central-1", "eu-west-1", "eu-north-1", "ap-southeast-2", "ca-central-1")
 
@@ -16,39 +18,16 @@ PUSH = (
     "ecr:PutImage",
 )
 PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-# Every other action on a repository, an image or its layers:
-# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
-OTHER_ACTIONS = (
-    "ecr:BatchDeleteImage",
-    "ecr:BatchImportUpstreamImage",
-    "ecr:DeleteLifecyclePolicy",
-    "ecr:DeleteRepository",
-    "ecr:DeleteRepositoryPolicy",
-    "ecr:DescribeImageScanFindings",
-    "ecr:DescribeImages",
-    "ecr:DescribeRepositories",
-    "ecr:GetLifecyclePolicy",
-    "ecr:GetLifecyclePolicyPreview",
-    "ecr:GetRepositoryPolicy",
-    "ecr:ListImages",
-    "ecr:ListTagsForResource",
-    "ecr:PutImageScanningConfiguration",
-    "ecr:PutImageTagMutability",
-    "ecr:PutLifecyclePolicy",
-    "ecr:ReplicateImage",
-    "ecr:SetRepositoryPolicy",
-    "ecr:StartImageScan",
-    "ecr:StartLifecyclePolicyPreview",
-    "ecr:TagResource",
-    "ecr:UntagResource",
-)
 # Two sessions of the role: each run of a pipeline is one, and the next has another name.
 CI, NEXT_CI = (f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-role/{session}" for session in ("build", "the-next-build"))
-PULLER = f"arn:aws:iam::{PARTNER}:user/partner"
-# Nobody of these was asked in: two of your own account, two of others.
+# The partner's account is all of its users and roles.
+PARTNERS = (f"arn:aws:iam::{PARTNER}:user/partner", f"arn:aws:sts::{PARTNER}:assumed-role/deploy/session")
+# Nobody of these was asked in: of your own account, and of others.
 STRANGERS = {
     "another role of your account": f"arn:aws:sts::{ACCOUNT}:assumed-role/notebook-role/session",
+    "a role of your account whose name only begins with ci-role": f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-role-2/run",
     "the user reader of your account": f"arn:aws:iam::{ACCOUNT}:user/reader",
-    "an account that nobody mentioned": "arn:aws:iam::444455556666:user/someone",
+    "an account that nobody mentioned": f"arn:aws:iam::{STRANGE_ACCOUNT}:user/someone",
+    "a role ci-role of another account": f"arn:aws:sts::{STRANGE_ACCOUNT}:assumed-role/ci-role/build",
     "another service of AWS": "codebuild.amazonaws.com",
 }

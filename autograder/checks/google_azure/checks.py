@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,16 +12,29 @@ from autograder.checks.api import Failure, NotGraded, check, expecting, require_
 from autograder.checks.first_push.data import BIRDS
 from autograder.checks.google_azure import fleets
 from autograder.checks.google_azure.fleets import Entry
+from autograder.checks.shared.compared import images, require_all
 from autograder.checks.shared.images import SERVICES, image, listed
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain import references, retention
 from autograder.domain.clouds import GCR_LOCATIONS
-from autograder.domain.retention import acr_command, acr_policy
+from autograder.domain.retention import (
+    Image,
+    acr_command,
+    acr_policy,
+    acr_purge,
+    artifact_registry,
+    boundaries,
+    boundaries_acr,
+    gar_validate,
+)
+from autograder.domain.retention.acr_command import Purge
+from autograder.domain.retention.gar_rules import RepositoryPolicy
 from autograder.evidence.model import Evidence
 
 GOOGLE, AZURE = "artifact-registry", "acr"
 OWNER_LABEL = "course.owner"
 PULL = "content/read"
+OWN, CASE = "your fleet", "a case"  # where an image is, that a policy gets wrong
 LONGEST = timedelta(days=30)  # of the token
 MAX_COMMAND = 2_000  # characters of the purge: each filter is held against each tag
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)  # ages are what counts; any moment does
@@ -169,20 +183,16 @@ def cleanup_policy(e: Evidence) -> None:
         raise Failure("It has none.", "Set one with set-cleanup-policies.")
     if settings["cleanupPolicyDryRun"]:
         raise Failure("The policy is set as a dry run: it only writes a log.", "Set it again with --no-dry-run.")
-    policy = json.dumps(settings["cleanupPolicies"])
-    for where, fleet in _held_against(e, "google"):
-        for entry, result in zip(fleet, _preview("gar", policy, fleet).results, strict=True):
-            gone = result.action == retention.Action.EXPIRE
-            if gone != bool(entry.gone):
-                raise Failure(
-                    f"In {where}, {_named(entry, where)} would {'go' if gone else 'stay'}: {_because(result)}.",
-                    f"Sentence {entry.sentence} of the task decides about it. "
-                    + (
-                        "Which Delete takes it, and should a Keep save it?"
-                        if gone
-                        else "Which Delete should take it, and is a Keep too wide?"
-                    ),
-                )
+    policy, p = _cleanup(settings["cleanupPolicies"]), dict[str, Any](e.parameters)
+    named = boundaries.of_gar(policy)
+    tried = boundaries.cases(fleets.google_terms(p), named, behind=p["newest"], package="ml-model")
+    own, *unseen = _held_against(e, "google")
+    _compare_google(policy, own[0], own[1], fleets.images(own[1], NOW))
+    for case in tried.cases:
+        _compare_google(policy, CASE, fleets.google_case(case, p), images(case, NOW))
+    for where, fleet in unseen:
+        _compare_google(policy, where, fleet, fleets.images(fleet, NOW))
+    require_all(tried)
 
 
 @check(
@@ -216,17 +226,16 @@ def purge(e: Evidence) -> None:
             "With --dry-run it only lists what it would remove.",
             "Record the command as it would run for good, without --dry-run.",
         )
-    for where, fleet in _held_against(e, "azure"):
-        for entry, result in zip(fleet, _preview("acr", value, fleet).results, strict=True):
-            lost, gone = set(result.tags_removed), result.action == retention.Action.EXPIRE
-            fault = _purge_fault(entry, lost, gone)
-            if fault:
-                raise Failure(
-                    f"In {where}, {_named(entry, where)} {fault}",
-                    _too_much(entry, e.parameters)
-                    if fault in TAKES
-                    else _too_little(command, bool(set(entry.gone) - lost - {""}), e.parameters),
-                )
+    p = dict[str, Any](e.parameters)
+    like = f"acr purge --filter '{re.escape(p['repository'])}:^{re.escape(p['prefix'])}[0-9]+$' --ago {p['days']}d"
+    tried = boundaries_acr.cases(acr_command.parse_purge(like), command)
+    own, *unseen = _held_against(e, "azure")
+    _compare_azure(command, p, own[0], own[1], fleets.images(own[1], NOW))
+    for case in tried.cases:
+        _compare_azure(command, p, CASE, fleets.azure_case(case, p), images(case, NOW))
+    for where, fleet in unseen:
+        _compare_azure(command, p, where, fleet, fleets.images(fleet, NOW))
+    require_all(tried)
 
 
 @check(
@@ -331,7 +340,7 @@ def _held_against(e: Evidence, kind: str) -> list[tuple[str, list[Entry]]]:
     Raises:
         NotGraded: a submission whose hidden fleets were not drawn.
     """
-    held_against = [("your fleet", fleets.visible(e.parameters, kind))]
+    held_against = [(OWN, fleets.visible(e.parameters, kind))]
     if e.origin == "submission":
         hidden = require_probe(e, "hidden", "The hidden fleets were not drawn.").get(kind)
         if not hidden:
@@ -340,14 +349,14 @@ def _held_against(e: Evidence, kind: str) -> list[tuple[str, list[Entry]]]:
     return held_against
 
 
-def _preview(dialect: str, policy: str, fleet: Sequence[Entry]) -> retention.Preview:
-    """What a policy does to a fleet.
+def _cleanup(policies: Any) -> RepositoryPolicy:
+    """Cleanup policies, read.
 
     Raises:
-        Failure: the cloud would refuse the policy.
+        Failure: the cloud would refuse it.
     """
     try:
-        return retention.preview(dialect, policy, fleets.images(fleet, NOW), NOW)
+        return gar_validate.parse(json.dumps(policies))
     except retention.InvalidPolicy as error:
         raise Failure(
             f"{str(error)[:300]}.",
@@ -356,14 +365,54 @@ def _preview(dialect: str, policy: str, fleet: Sequence[Entry]) -> retention.Pre
         ) from None
 
 
+def _compare_google(policy: RepositoryPolicy, where: str, fleet: Sequence[Entry], held: Sequence[Image]) -> None:
+    """Hold a cleanup policy against images.
+
+    Raises:
+        Failure: it does something else than the task asks for.
+    """
+    for entry, result in zip(fleet, artifact_registry.evaluate(policy, held, NOW).results, strict=True):
+        gone = result.action == retention.Action.EXPIRE
+        if gone != bool(entry.gone):
+            raise Failure(
+                f"{_named(entry, where)} would {'go' if gone else 'stay'}: {_because(result)}.",
+                f"Sentence {entry.sentence} of the task decides about it. "
+                + (
+                    "Which Delete takes it, and should a Keep save it?"
+                    if gone
+                    else "Which Delete should take it, and is a Keep too wide?"
+                ),
+            )
+
+
+def _compare_azure(
+    command: Purge, p: Mapping[str, Any], where: str, fleet: Sequence[Entry], held: Sequence[Image]
+) -> None:
+    """Hold a purge against images.
+
+    Raises:
+        Failure: it does something else than the task asks for.
+    """
+    for entry, result in zip(fleet, acr_purge.evaluate(command, held, NOW), strict=True):
+        lost, gone = set(result.tags_removed), result.action == retention.Action.EXPIRE
+        fault = _purge_fault(entry, lost, gone)
+        if fault:
+            raise Failure(
+                f"{_named(entry, where)} {fault}",
+                _too_much(entry, p) if fault in TAKES else _too_little(command, bool(set(entry.gone) - lost - {""}), p),
+            )
+
+
 def _because(result: retention.Result) -> str:
     """Which entry of the policy decides about an image, without the facts of that image."""
     return result.why.partition(";")[0][:200]
 
 
 def _named(entry: Entry, where: str) -> str:
-    """Of a hidden fleet only the kind of image is told."""
-    return entry.named if where == "your fleet" else entry.what
+    """An image in the beginning of a sentence; of a hidden fleet only the kind of image is told."""
+    if where == CASE:
+        return f"{entry.what[0].upper()}{entry.what[1:]},"
+    return f"In {where}, {entry.named if where == OWN else entry.what}"
 
 
 def _purge_fault(entry: Entry, lost: set[str], gone: bool) -> str | None:
@@ -394,7 +443,7 @@ def _too_much(entry: Entry, p: Mapping[str, Any]) -> str:
     )
 
 
-def _too_little(command: acr_command.Purge, tag: bool, p: Mapping[str, Any]) -> str:
+def _too_little(command: Purge, tag: bool, p: Mapping[str, Any]) -> str:
     """What to do about a purge that leaves an image, or a tag of it, which should go."""
     repository = str(p["repository"])
     if command.keep:

@@ -12,13 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autograder.checks.frozen import google_azure as frozen
+from autograder.checks.shared.compared import in_words
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.retention import Image
+from autograder.domain.retention.boundaries import Case, Held, Terms
 from autograder.oci.manifests import OCI_MANIFEST
 
 NOISE = 0.01  # days between two pushes, so that no two images of a fleet are equally old
 PACKAGES = ("embedder", "features", "labeller", "ml-model", "ranker", "reranker", "speller", "tokenizer")
 WORDS = ("friday", "demo", "for-anna", "slow", "retry")
+CANDIDATE = "candidate-"
 LOOKS = ("candidate", "candidates", "candidateship")  # no tag that begins with candidate and a dash
 
 
@@ -156,6 +159,53 @@ def _given_up(draw: SeededRandom, p: Mapping[str, Any], package: str) -> list[En
         else:
             fleet.append(Entry("an old untagged image", package, (), age, ("",), sentence=2))
     return fleet
+
+
+def google_terms(p: Mapping[str, Any]) -> Terms:
+    """What the task names for Artifact Registry: how tags begin, ages, and how many images of a package stay."""
+    return Terms(
+        patterns=(f"{p['prefix']}*", f"{CANDIDATE}*"),
+        days=(p["days"], p["untagged_days"]),
+        counts=((p["newest"], ()),),
+    )
+
+
+def google_case(case: Case, p: Mapping[str, Any]) -> list[Entry]:
+    """Images of one package, the youngest first, each with what the task's sentences ask for it."""
+
+    def asked(place: int, image: Held) -> tuple[bool, int]:
+        if any(tag.startswith(CANDIDATE) for tag in image.tags):
+            return False, 3
+        if place < p["newest"]:
+            return False, 4
+        if any(tag.startswith(p["prefix"]) for tag in image.tags):
+            return image.days > p["days"], 1
+        return (image.days > p["untagged_days"], 2) if not image.tags else (False, 5)
+
+    entries = []
+    for place, image in enumerate(case):
+        goes, sentence = asked(place, image)
+        gone = (image.tags or ("",)) if goes else ()
+        entries.append(Entry(in_words(case, place), image.repository, image.tags, image.days, gone, sentence=sentence))
+    return entries
+
+
+def azure_case(case: Case, p: Mapping[str, Any]) -> list[Entry]:
+    """Images in ACR, each with the tags that the task sends away."""
+    entries = []
+    for place, image in enumerate(case):
+        due = image.repository == p["repository"] and image.days > p["days"] and not image.locked
+        old = [tag for tag in image.tags if due and _is_build(tag, p["prefix"])]
+        gone = tuple(old) if image.tags else ("",) * due
+        what = in_words(case, place)
+        entries.append(Entry(what, image.repository, image.tags, image.days, gone, image.locked))
+    return entries
+
+
+def _is_build(tag: str, prefix: str) -> bool:
+    """The prefix and digits, at least one."""
+    number = tag.removeprefix(prefix)
+    return tag.startswith(prefix) and number.isascii() and number.isdigit()
 
 
 def azure(draw: SeededRandom, p: Mapping[str, Any]) -> list[Entry]:

@@ -10,10 +10,11 @@ from autograder.checks.api import Failure, check, expecting, require_answer, req
 from autograder.checks.lifecycle import fleet as fleets
 from autograder.checks.lifecycle import images as lifecycle_images
 from autograder.checks.lifecycle.fates import NOW, fates, idle, table
-from autograder.checks.lifecycle.fleet import AFTER, CAUSES
+from autograder.checks.lifecycle.fleet import AFTER, CAUSES, Entry
 from autograder.checks.lifecycle.fleet import parameters as parameters  # every lab's module has them
+from autograder.checks.shared.compared import in_words, require_all
 from autograder.checks.shared.images import listed
-from autograder.domain.retention import Action, InvalidPolicy, ecr, ecr_validate
+from autograder.domain.retention import Action, InvalidPolicy, boundaries, ecr, ecr_validate
 from autograder.domain.retention.ecr_rules import Rule
 from autograder.evidence.model import Evidence, same_json
 
@@ -148,12 +149,24 @@ def clears(e: Evidence) -> None:
     trust="recomputed",
     needs=["clears"],
     expected="Exactly the images go that the requirement sends away, on whatever fleet.",
-    why="It was held against a fleet that is not yours, and in grading it is held against three more that nobody has "
-    "seen. It describes kinds of images, so it holds for those that are not built yet.",
+    why="It was held against images just inside and just outside of every pattern, age and count that the requirement "
+    "or your policy names, and against a fleet that is not yours; in grading also against three that nobody has seen.",
 )
 def other_fleets(e: Evidence) -> None:
     """It does the same on fleets that you have not seen"""
     rules, p = _rules(e), e.parameters
+    tried = boundaries.cases(fleets.terms(p), boundaries.of_ecr(rules), indexes=True)
+    for case in tried.cases:
+        small = [Entry("an image", image.tags, image.days, image.index) for image in case]
+        for position, fate in enumerate(fates(rules, small, p)):
+            if not fate.right:
+                image = in_words(case, position)
+                raise Failure(
+                    f"{image[0].upper()}{image[1:]}: by the requirement it {'goes' if fate.goes else 'stays'}, "
+                    f"by your policy it {fate.words.replace(', rule', ' by rule')}.",
+                    "Find the paragraph that is about this image, and the rule of yours that should do the same: does "
+                    "its pattern begin and end as the requirement says, and are days and numbers the same?",
+                )
     unseen = [fleets.practice(p)]
     if e.origin == "submission":
         probe = require_probe(e, PROBE, "The hidden fleets were not drawn.")
@@ -167,6 +180,7 @@ def other_fleets(e: Evidence) -> None:
             "A rule that fits your fleet by chance names single tags, places or versions, or a number that the "
             "requirement does not have. Read each paragraph against each rule.",
         )
+    require_all(tried)
 
 
 @check(

@@ -15,6 +15,7 @@ from autograder.checks.first_push.data import BIRDS
 from autograder.checks.frozen import lifecycle as frozen
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.retention import Image
+from autograder.domain.retention.boundaries import Terms
 
 AFTER = 30  # days by which the clock is moved on; every age that the requirement names is smaller
 INHERITED_DEV, INHERITED_ANY = 30, 45  # days in the inherited policy
@@ -264,6 +265,15 @@ def goes(fleet: Sequence[Entry], p: Mapping[str, Any], later: float = 0.0) -> li
         return not entry.tags and bool(days > p["untagged_days"])
 
     return [leaves(entry) for entry in fleet]
+
+
+def terms(p: Mapping[str, Any]) -> Terms:
+    """What the requirement names: how tags begin, ages, and how many releases stay."""
+    return Terms(
+        patterns=tuple(f"{p[kind]}*" for kind in ("deployed", "release", "candidate", "build")),
+        days=(p["candidate_days"], p["build_days"], p["untagged_days"]),
+        counts=((p["newest"], (f"{p['release']}*",)),),
+    )
 
 
 def digests(fleet: Sequence[Entry]) -> list[tuple[str, ...]]:

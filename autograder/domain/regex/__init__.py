@@ -7,12 +7,15 @@ programs of :mod:`autograder.domain.regex.program`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from autograder.domain.regex import go_syntax, re2_syntax
 from autograder.domain.regex.program import Compiler, Regex
 
 __all__ = ["Regex", "compile_re2", "compile_regex"]
 
 
+@lru_cache(maxsize=128)
 def compile_regex(pattern: str) -> Regex:
     """Compile an expression of regexp2, a library for Go.
 

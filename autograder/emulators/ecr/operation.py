@@ -35,6 +35,7 @@ class Operation:
             repositories.
         any_account: whether it answers a caller from another account that names no registry.
         makes_repository: whether the repository it names need not exist.
+        allowed_by: the IAM action that allows it where that is another one's.
     """
 
     name: str
@@ -45,11 +46,12 @@ class Operation:
     resource: str
     any_account: bool
     makes_repository: bool
+    allowed_by: str
 
     @property
     def action(self) -> str:
         """The IAM action that allows it."""
-        return f"ecr:{self.name}"
+        return self.allowed_by or f"ecr:{self.name}"
 
     @property
     def reads(self) -> bool:
@@ -73,6 +75,7 @@ def operation(
     resource: str = "",
     any_account: bool = False,
     makes_repository: bool = False,
+    allowed_by: str = "",
 ) -> Callable[[Function], Function]:
     """Declare that a function answers the operation it is named after: ``put_image`` answers ``PutImage``.
 
@@ -81,7 +84,9 @@ def operation(
 
     def declare(function: Function) -> Function:
         name = "".join(word.capitalize() for word in function.__name__.split("_"))
-        OPERATIONS[name] = Operation(name, function, locks, journal, reader, resource, any_account, makes_repository)
+        OPERATIONS[name] = Operation(
+            name, function, locks, journal, reader, resource, any_account, makes_repository, allowed_by
+        )
         return function
 
     return declare

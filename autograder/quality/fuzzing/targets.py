@@ -17,7 +17,7 @@ from typing import Any
 
 from autograder.checks.api import Verdict
 from autograder.collect import certificates, passwords, safe_yaml
-from autograder.domain import access, access_policy, references, tags
+from autograder.domain import access, access_policy, access_requests, references, tags
 from autograder.domain.advisories import gate, sbom
 from autograder.domain.github_actions import javascript
 from autograder.domain.github_actions.conditions import holds
@@ -25,7 +25,17 @@ from autograder.domain.github_actions.contexts import Gap, interpolate
 from autograder.domain.github_actions.errors import NotKnownHere, WorkflowError
 from autograder.domain.github_actions.run import Run
 from autograder.domain.regex import compile_re2, compile_regex
-from autograder.domain.retention import acr, acr_policy, acr_purge, artifact_registry, ecr, ecr_validate, gar_validate
+from autograder.domain.retention import (
+    acr,
+    acr_policy,
+    acr_purge,
+    artifact_registry,
+    boundaries,
+    boundaries_acr,
+    ecr,
+    ecr_validate,
+    gar_validate,
+)
 from autograder.domain.retention.acr_command import parse_purge
 from autograder.domain.retention.model import Image, InvalidPolicy
 from autograder.domain.services import EMULATORS
@@ -442,6 +452,9 @@ def _script(data: bytes) -> object:
 # -- policies and patterns -------------------------------------------------------------------------------------------
 
 
+TERMS = boundaries.Terms(patterns=("dev-*", "v1.*"), days=(7, 30), counts=((3, ("v1.*",)),))
+
+
 @cache
 def _images() -> tuple[Image, ...]:
     return tuple(
@@ -457,11 +470,14 @@ def _images() -> tuple[Image, ...]:
 
 
 def _ecr(data: bytes) -> object:
-    return ecr.evaluate(ecr_validate.parse(text(data)), _images(), NOW)
+    rules = ecr_validate.parse(text(data))
+    return ecr.evaluate(rules, _images(), NOW), boundaries.cases(TERMS, boundaries.of_ecr(rules), indexes=True)
 
 
 def _artifact_registry(data: bytes) -> object:
-    return artifact_registry.evaluate(gar_validate.parse(text(data)), _images(), NOW)
+    policy = gar_validate.parse(text(data))
+    tried = boundaries.cases(TERMS, boundaries.of_gar(policy), behind=2, package="a/b")
+    return artifact_registry.evaluate(policy, _images(), NOW), tried
 
 
 def _acr(data: bytes) -> object:
@@ -469,12 +485,18 @@ def _acr(data: bytes) -> object:
 
 
 def _purge(data: bytes) -> object:
-    return acr_purge.evaluate(parse_purge(text(data)), _images(), NOW)
+    purge = parse_purge(text(data))
+    rule = parse_purge("acr purge --filter 'a/b:^dev-[0-9]+$' --ago 7d")
+    return acr_purge.evaluate(purge, _images(), NOW), boundaries_acr.cases(rule, purge)
 
 
 def _policy(data: bytes) -> object:
     resource = "arn:aws:ecr:eu-west-1:123456789012:repository/x"
     who = "arn:aws:iam::123456789012:user/a"
+    statements = [statement for _, statement in access.read_policy(text(data))]
+    asking, contexts = access_requests.principals(statements)[0], access_requests.contexts(statements)[0]
+    grants = access.Grants(text(data), resource, access_requests.actions(statements))
+    assert all(grants.allowed(arn, context) is not None for arn in asking for context in contexts)
     return [access.allowed(text(data), who, f"ecr:{action}", resource) for action in ("BatchGetImage", "PutImage")]
 
 

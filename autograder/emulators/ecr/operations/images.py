@@ -78,7 +78,8 @@ def batch_delete_image(request: ApiRequest) -> dict[str, Any]:
     return answer
 
 
-@operation(reader=True)
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ListImageReferrers.html
+@operation(reader=True, allowed_by="ecr:BatchGetImage")
 def list_image_referrers(request: ApiRequest) -> dict[str, Any]:
     repository = request.repository()
     asked = request.get("filter") or {}
