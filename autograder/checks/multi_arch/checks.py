@@ -465,14 +465,16 @@ def _is_sbom(note: ImageManifest) -> bool:
 def _wrong_with(held: Repository, note: ImageManifest, part: str) -> str | None:
     """Why an artifact is no SBOM that names a part; None when it is one."""
     name, version = part.removeprefix("pkg:pypi/").split("@")
+    wrong = "The artifact has no layer, so there is no SBOM in it."
     for layer in note.layers:
         text = (held.content(layer.digest) or b"").decode("utf-8", errors="replace")
         try:
             packages = documents.read(text).packages
         except documents.SbomError as error:
-            return f"What is attached is no SBOM: {error}."
+            wrong = f"What is attached is no SBOM: {error}."
+            continue
         if version in packages.get(name, ()):
             return None
         named = listed(f"{each} {' and '.join(versions)}" for each, versions in packages.items())
-        return f"The SBOM does not name {part}; it names {named or 'no Python package'}."
-    return "The artifact has no layer, so there is no SBOM in it."
+        wrong = f"The SBOM does not name {part}; it names {named or 'no Python package'}."
+    return wrong

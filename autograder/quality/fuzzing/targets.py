@@ -345,7 +345,11 @@ CYCLONEDX = {
     "bomFormat": "CycloneDX",
     "specVersion": "1.6",
     "version": 1,
-    "components": [{"type": "library", "name": "x", "version": "1", "purl": "pkg:pypi/x@1?a=b#c"}],
+    "components": [{"type": "library", "name": "x", "version": "1", "purl": "pkg:pypi/x@1?a=b#c", "components": []}],
+}
+SPDX_3 = {
+    "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+    "@graph": [{"type": "software_Package", "name": "x", "software_packageUrl": "pkg:pypi/x@1"}],
 }
 SPDX = {
     "spdxVersion": "SPDX-2.3",
@@ -765,7 +769,7 @@ def every() -> list[Target]:
         Target("index.json", _index, (), members("index.json")),
         Target("layer", _layer, (layers.LayerError,), _tar),
         Target("scanned-layer", _scanned_layer, (inventory.ImageProblem,), _tar),
-        Target("sbom", lambda data: sbom.read(text(data)), (sbom.SbomError,), documents(CYCLONEDX, SPDX)),
+        Target("sbom", lambda data: sbom.read(text(data)), (sbom.SbomError,), documents(CYCLONEDX, SPDX, SPDX_3)),
         Target("scan-report", _report, (gate.GateInput,), documents(REPORT)),
         Target("accepted-risks", lambda data: gate.ignores(text(data)), (gate.GateInput,), members("accepted.txt")),
         Target("workflow", _workflow, (safe_yaml.Refused, Unsupported), members("github-build.yml"), 6.0),
