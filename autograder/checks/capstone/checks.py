@@ -457,8 +457,8 @@ def _require_stopped(shut: Mapping[str, Any]) -> None:
             code = f" It ended with the exit code {shut['code']}." if shut["code"] else ""
             raise Failure(
                 f"It did not ask the gate, and pushed nothing.{code}",
-                "Ask `course gate` about report.json each time. A script that leaves alone what is there already has to "
-                "be seen without it: run `python3 course.py reset 12-multi-registry`, then shop.py, then run_twice().",
+                "Ask `course gate` about report.json each time. A script that leaves alone what is there already has "
+                "to be seen without it: `python3 course.py reset 12-multi-registry`, then shop.py, then run_twice().",
             )
 
 
