@@ -457,6 +457,16 @@ def test_a_script_that_only_says_that_all_is_done():
     failed(world.judge()["second-run"], found)
 
 
+@pytest.mark.parametrize("what", ["refuse", "delete", "expire", "lost", "configure"])
+def test_what_is_neither_a_push_nor_a_pull_is_no_release(what):
+    world = World()
+    lines = heads(world, NOW, dockerhub=["pull", "push"], acr=["pull", "push"])
+    lines = [line | {"what": what} if line["service"] == "acr" else line for line in lines]
+    world.lines = [states.line(5), *lines]  # the journal reaches back to the runs
+    found = "In these runs the release was neither pushed to the ACR emulator nor asked for there."
+    failed(world.judge()["second-run"], found)
+
+
 def test_a_journal_that_does_not_reach_back_to_the_runs_costs_nothing():
     world = World()
     world.after, world.idle = 1, capstone.FOUR

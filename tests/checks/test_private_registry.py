@@ -553,6 +553,39 @@ def test_answers_that_were_never_given(world: World) -> None:
     }
 
 
+STATUSES = ("400", "HTTP/1.1 400 Bad Request", "<Response [400]>", "HTTP 400.", "curl: (22) error: 400", "status=400,")
+NO_STATUSES = (
+    *("", "it did not work", "HTTP/1.1 200 OK", "Content-Length: 400", "400 ms", "400 bytes", "it took 0.400 s"),
+    *("localhost:400", "1400", "4000", "10:400:20", "curl: (7) Failed to connect: Connection refused", "400 KiB"),
+)
+
+
+@pytest.mark.parametrize("name", ["plain-http", "no-deletion", "other-hash"])
+def test_a_status_and_a_number_that_is_none(name: str) -> None:
+    number = {"plain-http": "400", "no-deletion": "405", "other-hash": "401"}[name]
+    for text in STATUSES:
+        assert re.search(BREAKS[name].pattern, text.replace("400", number).lower()), text
+    for text in NO_STATUSES:
+        assert not re.search(BREAKS[name].pattern, text.replace("400", number).lower()), text
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_an_error_of_another_break_or_the_task_itself_shows_nothing(name: str) -> None:
+    """Of what can be told apart: a wrong hash and a missing login are both answered with 401."""
+    texts = [error for other, error in ERRORS.items() if other != name]
+    texts += [known.task.format(other="other.heron.test") for known in BREAKS.values()]
+    texts += [
+        "200",
+        "HTTP/2 200",
+        "connection reset by peer",
+        "i/o timeout",
+        "no such host",
+        "x509: certificate has expired",
+    ]
+    for text in texts:
+        assert not re.search(BREAKS[name].pattern, text.lower()), text
+
+
 def test_wrong_errors(world: World) -> None:
     first, second, third = P["breaks"]
     world.answers["errors"] = "all"

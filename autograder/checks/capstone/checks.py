@@ -499,11 +499,13 @@ def _whole_shut(value: Any) -> bool:
 def _touched(e: Evidence, after: int, service: str, name: str, digest: str | None) -> bool:
     """Whether an image was pushed, pulled or asked for since a line of the journal, also when that does not reach back.
 
-    With the containerd image store, a push of what is there already and a pull of what is here are a HEAD alone.
+    With the containerd image store, a push of what is there already and a pull of what is here are a HEAD alone. What
+    was refused, deleted or expired was neither.
     """
     numbers = [number for line in e.journal if isinstance(number := line.get("number"), int)]
     return min(numbers, default=0) > after + 1 or any(
         (line.get("service"), line.get("repository"), line.get("digest")) == (service, name, digest)
+        and line.get("what") in ("push", "pull", "resolve")
         and isinstance(number := line.get("number"), int)
         and number > after
         for line in e.journal

@@ -25,6 +25,11 @@ class Break:
     means: str
 
 
+def _status(number: int) -> str:
+    """A pattern for a status, which is no length, time or size of that many."""
+    return rf"(?<!length: )(?<![0-9.,:-])\b{number}\b(?![.,:]?[0-9])(?! ?(?:ms|s|bytes?|[kmg]?i?b)\b)"
+
+
 ASKED = {
     "other-name": Break(
         "ask your registry under the name {other}, while you trust your certificate",
@@ -42,12 +47,12 @@ ASKED = {
 REFUSED = {
     "plain-http": Break(
         "ask your registry with http:// in the place of https://",
-        r"http request to an https server|\b400\b",
+        rf"http request to an https server|{_status(400)}",
         "the registry got plain HTTP on a port where it speaks TLS",
     ),
     "no-deletion": Break(
         "run a copy with deletion switched off, and delete there any digest, say sha256: and 64 zeros",
-        r"unsupported|\b405\b",
+        rf"unsupported|{_status(405)}",
         "a registry whose deletion is off refuses the method",
     ),
 }
@@ -60,7 +65,7 @@ BROKEN = {
     "other-hash": Break(
         "run a copy whose password file holds a SHA-1 or MD5 hash in the place of bcrypt, and log in with the right "
         "password",
-        r"unauthorized|authentication required|\b401\b",
+        rf"unauthorized|authentication required|{_status(401)}",
         "the registry knows bcrypt alone, so the user does not exist for it",
     ),
 }
