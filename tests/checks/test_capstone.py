@@ -571,7 +571,7 @@ def test_a_shut_gate_did_not_stop_the_script(asked, code, pushed, found):
     world.shut = {"code": code, "asked": asked, "pushed": pushed}
     verdict = world.judge()["second-run"]
     assert verdict.status == "failed" and verdict.found.startswith(found)
-    assert "course gate" in verdict.expected
+    assert "course.py gate" in verdict.expected
 
 
 @pytest.mark.parametrize(

@@ -444,7 +444,7 @@ def _require_stopped(shut: Mapping[str, Any]) -> None:
         Failure: it did otherwise.
     """
     pushed, asked = [f"{tag} to {SERVICES[service]}" for service, tag in shut["pushed"]], shut["asked"]
-    with expecting("With a shut gate release.py asks `course gate`, hears no, and pushes nothing."):
+    with expecting("With a shut gate release.py asks it (`python3 course.py gate`), hears no, and pushes nothing."):
         if pushed:
             raise Failure(
                 f"The gate said no, and it pushed {listed(pushed, 2)} all the same."
@@ -457,8 +457,8 @@ def _require_stopped(shut: Mapping[str, Any]) -> None:
             code = f" It ended with the exit code {shut['code']}." if shut["code"] else ""
             raise Failure(
                 f"It did not ask the gate, and pushed nothing.{code}",
-                "Ask `course gate` about report.json each time. A script that leaves alone what is there already has "
-                "to be seen without it: `python3 course.py reset 12-multi-registry`, then shop.py, then run_twice().",
+                "Ask the gate about report.json each time. A script that leaves alone what is there already has to be "
+                "seen without it: `python3 course.py reset 12-multi-registry`, then shop.py, then run_twice().",
             )
 
 
