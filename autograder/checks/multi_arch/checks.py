@@ -202,7 +202,8 @@ def sbom(e: Evidence) -> None:
         raise Failure(
             (f"{on_a_part} " if on_a_part else "")
             + f"What refers to the index is of the type {listed(map(_type_of, about))}, which is no SBOM's.",
-            "The artifact type says what it is: application/vnd.cyclonedx+json or application/spdx+json.",
+            "The artifact type says what it is: application/vnd.cyclonedx+json or application/spdx+json, of SPDX 3 "
+            "application/spdx3+json.",
         )
     reasons = [_wrong_with(held, note, e.text("part")) for note in boms]
     if all(reasons):
