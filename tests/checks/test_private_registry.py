@@ -553,7 +553,15 @@ def test_answers_that_were_never_given(world: World) -> None:
     }
 
 
-STATUSES = ("400", "HTTP/1.1 400 Bad Request", "<Response [400]>", "HTTP 400.", "curl: (22) error: 400", "status=400,")
+STATUSES = (
+    "400",
+    "HTTP/1.1 400 Bad Request",
+    "<Response [400]>",
+    "HTTP 400.",
+    "curl: (22) error: 400",
+    "status=400,",
+    '{"status":400}',
+)
 NO_STATUSES = (
     *("", "it did not work", "HTTP/1.1 200 OK", "Content-Length: 400", "400 ms", "400 bytes", "it took 0.400 s"),
     *("localhost:400", "1400", "4000", "10:400:20", "curl: (7) Failed to connect: Connection refused", "400 KiB"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autograder.checks.shared.http_status import status
+
 
 @dataclass(frozen=True)
 class Break:
@@ -23,11 +25,6 @@ class Break:
     task: str
     pattern: str
     means: str
-
-
-def _status(number: int) -> str:
-    """A pattern for a status, which is no length, time or size of that many."""
-    return rf"(?<!length: )(?<![0-9.,:-])\b{number}\b(?![.,:]?[0-9])(?! ?(?:ms|s|bytes?|[kmg]?i?b)\b)"
 
 
 ASKED = {
@@ -47,12 +44,12 @@ ASKED = {
 REFUSED = {
     "plain-http": Break(
         "ask your registry with http:// in the place of https://",
-        rf"http request to an https server|{_status(400)}",
+        rf"http request to an https server|{status(400)}",
         "the registry got plain HTTP on a port where it speaks TLS",
     ),
     "no-deletion": Break(
         "run a copy with deletion switched off, and delete there any digest, say sha256: and 64 zeros",
-        rf"unsupported|{_status(405)}",
+        rf"unsupported|{status(405)}",
         "a registry whose deletion is off refuses the method",
     ),
 }
@@ -65,7 +62,7 @@ BROKEN = {
     "other-hash": Break(
         "run a copy whose password file holds a SHA-1 or MD5 hash in the place of bcrypt, and log in with the right "
         "password",
-        rf"unauthorized|authentication required|{_status(401)}",
+        rf"unauthorized|authentication required|{status(401)}",
         "the registry knows bcrypt alone, so the user does not exist for it",
     ),
 }
