@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -159,7 +160,13 @@ def gate_command(
     today: str | None,
     as_json: bool,
 ) -> None:
-    """Hold a JSON report of Trivy against a policy: exit 0 let through, 1 blocked, 2 cannot be judged."""
+    """Hold a JSON report of Trivy against a policy: exit 0 let through, 1 blocked, 2 cannot be judged.
+
+    Lab 12 runs a release script once with a gate that says no to every report; it says so when it does.
+    """
+    from autograder.scanning import watched_gate
+
+    watched_gate.note()
     try:
         day = date.fromisoformat(today) if today else datetime.now(UTC).date()
         wanted = tuple(Severity(part.strip().upper()) for part in severity.split(","))
@@ -179,6 +186,9 @@ def gate_command(
             next_step="Scan again with --format json; the gate stays shut on what it cannot read.",
         ) from None
     decision = gate.decide(found, gate.Policy(wanted, ignore_unfixed, ignores), day)
+    if watched_gate.is_shut():
+        decision = replace(decision, passed=False)
+        click.echo("In this run the gate says no to every report, to see what is pushed all the same.", err=True)
     if as_json:
         click.echo(json.dumps(_document(decision), indent=2))
     else:

@@ -30,7 +30,7 @@ from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
 NAME = "settings"
-VERSION = 1  # raise it when the same files would give other facts
+VERSION = 2  # raise it when the same files would give other facts
 STORAGE = 64 << 20  # bytes of memory
 SECONDS = 120.0  # for one answer of a registry that runs; one that has ended is noticed at once
 ENDED = "ended"  # instead of an error of TLS
@@ -81,7 +81,8 @@ def probe(
     usable = all(facts is not None and "error" not in facts for facts in (certificate, key))
     if found is not None and usable and users is not None and passwords.harmless(users):
         texts = (certificate_text or "", key_text or "", passwords_text or "")
-        run = dict(_run(tuple(sorted(_handed_on(found).items())), found.listens, texts, host, (user, password), start))
+        handed_on = tuple(sorted(_handed_on(found).items()))
+        run = dict(_run(handed_on, found.listens, found.stores, texts, host, (user, password), start))
     return {"compose": compose, "certificate": certificate, "key": key, "passwords": users, "run": run}
 
 
@@ -96,7 +97,8 @@ def _compose(file: File | None) -> tuple[dict[str, Any] | None, Settings | None]
     Returns:
         None without a file; ``problem`` (expected, found, next_step) for one that is not run; else ``image``,
         ``environment``, ``published`` (address, port, target, loopback), ``listens``, ``data`` ("named", "folder" or
-        None: what was pushed goes with the container), ``files`` (setting -> the file beside compose.yaml it leads to).
+        None: what was pushed goes with the container), ``stores`` (whether the registry may write there), ``files``
+        (setting -> the file beside compose.yaml it leads to).
     """
     if file is None:
         return None, None
@@ -114,6 +116,7 @@ def _compose(file: File | None) -> tuple[dict[str, Any] | None, Settings | None]
         ],
         "listens": found.listens,
         "data": None if data is None or not data.source else "named" if data.named else "folder",
+        "stores": found.stores,
         "files": {name: found.file_at(found.environment[name]) for name in FILES if name in found.environment},
     }, found
 
@@ -127,6 +130,7 @@ def _handed_on(found: Settings) -> dict[str, str]:
 def _run(
     environment: tuple[tuple[str, str], ...],
     port: int,
+    stores: bool,
     texts: tuple[str, ...],
     host: str,
     login: tuple[str, str],
@@ -137,13 +141,14 @@ def _run(
     Returns:
         ``ended`` with the registry's last words in ``said``; or ``tls`` (None when the handshake went well, else the
         error), and then ``anonymous``, ``wrong`` and ``right`` (status of /v2/ without login, with a wrong password,
-        with the right one), ``challenge`` (the WWW-Authenticate header) and ``deleted`` (status of a deletion).
+        with the right one), ``challenge`` (the WWW-Authenticate header), ``stored`` (status of a push) and, when that
+        was taken, ``deleted`` (status of a deletion).
 
     Raises:
         ProbeFault: the engine failed, or the registry stopped answering.
     """
     files = dict(zip(OWN.values(), (text.encode() for text in texts), strict=True))
-    registry = start(storage=STORAGE, environment=dict(environment), files=files, port=port)
+    registry = start(storage=STORAGE, environment=dict(environment), files=files, port=port, read_only=not stores)
     try:
         certificate = texts[0]
         error = _handshake(registry.port, host, certificate, registry.ended) if registry.listens() else ENDED
@@ -157,7 +162,10 @@ def _run(
             tls = _context(certificate)
             return RegistryClient(f"{LOOPBACK}:{registry.port}", user, tls=tls, host=host, silence_seconds=SECONDS)
 
-        return seen | _look(connect, login)
+        seen |= _look(connect, login)
+        if stores and seen.get("stored", 201) != 201:  # it could have written: that is no fault of the file
+            raise ProbeFault(f"the throw-away registry took no image: HTTP {seen['stored']}")
+        return seen
     finally:
         registry.stop()
 
@@ -220,22 +228,23 @@ def _look(connect: Callable[[tuple[str, str] | None], RegistryClient], login: tu
             "right": right.ping(),
         }
         if found["right"] == 200:
-            found["deleted"] = _delete(right)
+            found |= _push_and_delete(right)
         return found
     except Unreachable as error:
         raise ProbeFault(f"the throw-away registry stopped answering: {error.found}") from None
-    except Refused as refused:
-        raise ProbeFault(f"the throw-away registry took no image: {refused.found}"[:300]) from None
 
 
-def _delete(client: RegistryClient) -> int:
-    """The status of the deletion of a manifest that was pushed a moment ago."""
+def _push_and_delete(client: RegistryClient) -> dict[str, JsonValue]:
+    """``stored``: the status of a push. Where that is 201, ``deleted``: the status of a deletion of what was pushed."""
     name, config = "course/probe", b"{}"
     described = descriptor(DOCKER_CONFIG, config)
     manifest = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": described, "layers": []}
     content = json.dumps(manifest).encode()
-    client.push_blob(name, described["digest"], config)
-    client.push_manifest(name, "1", DOCKER_MANIFEST, content)
+    try:
+        client.push_blob(name, described["digest"], config)
+        client.push_manifest(name, "1", DOCKER_MANIFEST, content)
+    except Refused as refused:
+        return {"stored": refused.status}
     answer = client.send("DELETE", name, f"manifests/{digest_of(content)}")
     answer.close()
-    return answer.status
+    return {"stored": 201, "deleted": answer.status}

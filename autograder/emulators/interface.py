@@ -58,6 +58,7 @@ class RegistryError(Exception):
         message: the cloud's text; Docker prints it after the code in lower case.
         detail: the JSON value of ``detail``; left out of the answer when None.
         headers: further headers, for example ``WWW-Authenticate``.
+        digest: of the manifest that was refused, for the journal; "" where there is none.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class RegistryError(Exception):
         self.message = message
         self.detail = detail
         self.headers = dict(headers or {})
+        self.digest = ""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,12 @@ from autograder.services import addresses
 DB_CONFIG = "application/vnd.aquasec.trivy.config.v1+json"
 DB_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 TITLE = "org.opencontainers.image.title"  # Trivy insists on it: the name under which it stores the layer
-SBOM_TYPES = {"cyclonedx": "application/vnd.cyclonedx+json", "spdx-json": "application/spdx+json"}
+# https://www.iana.org/assignments/media-types/application/spdx3+json : SPDX 3 has a type of its own
+SBOM_TYPES = {
+    "cyclonedx": "application/vnd.cyclonedx+json",
+    "spdx-json": "application/spdx+json",
+    "spdx3-json": "application/spdx3+json",
+}
 
 
 def _js(document: Any) -> bytes:
@@ -61,7 +66,7 @@ def sbom_artifact(subject: dict[str, Any], sbom: bytes, kind: str) -> tuple[byte
     Args:
         subject: descriptor of the image's manifest: mediaType, digest, size.
         sbom: the document as Trivy wrote it.
-        kind: "cyclonedx" or "spdx-json".
+        kind: one of :data:`SBOM_TYPES`.
     """
     manifest = {
         "schemaVersion": 2,

@@ -26,9 +26,10 @@ from autograder.scanning.artifact import SBOM_TYPES
 from autograder.scanning.inventory import ImageProblem
 from autograder.scanning.rescan import Rescan, Rescanner
 
-VERSION = 1  # raise it when the same images would give other rows, by other advisories too
+VERSION = 2  # raise it when the same images would give other rows, by other advisories too
 MAX_IMAGES = 12  # of one repository, those in indexes counted each: an image takes about a second
 MAX_SBOM = 8 << 20  # bytes
+SPDX = {"spdx-json", "spdx3-json"}  # for years SPDX 3 had no media type of its own
 FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")  # a tag that stands in for the referrers API is no image's
 # Older kits left out the layers of the base that the student's engine had, and listed them; today's list none.
 LEFT_OUT = (
@@ -184,7 +185,7 @@ def _sboms(one: Snapshot, subjects: Collection[str]) -> Iterator[JsonValue]:
         packages += len(said.packages)
         if packages > PACKAGES.most:
             yield row | {"error": f"the SBOMs of the image name more than {PACKAGES.most:,} {PACKAGES.unit} together"}
-        elif said.kind != kind:
+        elif said.kind != kind and not {said.kind, kind} <= SPDX:
             yield row | {"error": f"it is {said.kind}, its media type says {kind}"}
         else:
             yield row | {"packages": {name: list(versions) for name, versions in said.packages.items()}}

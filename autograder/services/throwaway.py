@@ -34,6 +34,7 @@ class ThrowAwayRegistry:
         environment: its settings (``REGISTRY_…``), over :data:`SETTINGS`.
         files: path inside the container -> content; there before it starts.
         port: the port that it listens on inside the container.
+        read_only: whether its storage can only be read, as a volume that is mounted so.
 
     Attributes:
         port: the port on 127.0.0.1.
@@ -49,6 +50,7 @@ class ThrowAwayRegistry:
         environment: Mapping[str, str] | None = None,
         files: Mapping[str, bytes] | None = None,
         port: int = PORT,
+        read_only: bool = False,
     ) -> None:
         from docker.errors import DockerException
         from testcontainers.core.config import ConnectionMode, testcontainers_config
@@ -67,7 +69,7 @@ class ThrowAwayRegistry:
             container.with_env(name, value)
         for path, content in (files or {}).items():
             container.with_copy_into_container(content, path)
-        container.with_tmpfs_mount("/var/lib/registry", f"size={storage}")
+        container.with_tmpfs_mount("/var/lib/registry", f"size={storage}" + (",ro" if read_only else ""))
         container.with_kwargs(
             labels=orphans.labels("probe"),
             log_config={"Type": "json-file", "Config": {"max-size": LOG_BYTES, "max-file": "1"}},

@@ -1,6 +1,7 @@
 """Your script: build once, scan, gate, push the same image to four registries, promote, clean up.
 
-It runs twice in a row, and the second run must change nothing.
+It runs once with a gate that says no, and must push nothing then; after that twice in a row, and the second run must change
+nothing.
 """
 
 import shop  # names and logins; shop.run runs a command and stops the script when it fails

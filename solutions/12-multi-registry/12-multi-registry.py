@@ -171,11 +171,14 @@ Path("release.py").write_text(script)
 #
 # *15 minutes*
 #
-# `run_twice()` runs `release.py` two times, each in a process of its own, and records what the registries hold after each
-# run. Then the clock goes on by a day, so that ECR and Artifact Registry do what they do overnight.
+# `run_twice()` runs `release.py` three times, each in a process of its own. First comes a run with a shut gate: `course gate`
+# says no to every report, and the registries' journal tells what was pushed all the same. Then two runs with the gate as it
+# is, and what the registries hold after each is recorded. At last the clock goes on by a day, so that ECR and Artifact
+# Registry do what they do overnight.
 #
-# **Achieve:** both runs end well, the second changes nothing, and after the night the old builds are gone. Whenever you
-# change the script, run these cells again.
+# **Achieve:** with the shut gate nothing is pushed; both runs after it end well; the second changes nothing; and after the
+# night the old builds are gone. That the first run stops with an error is right. Whenever you change the script, run these
+# cells again.
 
 # %% nbgrader={"grade": false, "grade_id": "twice", "locked": true, "schema_version": 3, "solution": false, "task": false}
 run_twice()

@@ -67,6 +67,7 @@ class World:
         self.scanned: str | None = EARLY
         self.after = 5
         self.lines: list[dict[str, Any]] | None = None  # of the journal, where a test has its own
+        self.shut: Any = {"code": 1, "asked": 1, "pushed": []}
         self.answer: Any = None
         self.changed: Any = None  # what the second run changed
         self.row: dict[str, Any] = {"packages": {"urllib3": "2.8.0"}, "findings": [], "problems": []}
@@ -146,6 +147,7 @@ class World:
             "second": second,
             "scanned": self.scanned,
             "after": self.after,
+            **({"shut": self.shut} if self.shut is not None else {}),
         }
         if probes is None:
             row = {"images": [self.row], "sboms": []}
@@ -455,6 +457,16 @@ def test_a_script_that_only_says_that_all_is_done():
     failed(world.judge()["second-run"], found)
 
 
+@pytest.mark.parametrize("what", ["refuse", "delete", "expire", "lost", "configure"])
+def test_what_is_neither_a_push_nor_a_pull_is_no_release(what):
+    world = World()
+    lines = heads(world, NOW, dockerhub=["pull", "push"], acr=["pull", "push"])
+    lines = [line | {"what": what} if line["service"] == "acr" else line for line in lines]
+    world.lines = [states.line(5), *lines]  # the journal reaches back to the runs
+    found = "In these runs the release was neither pushed to the ACR emulator nor asked for there."
+    failed(world.judge()["second-run"], found)
+
+
 def test_a_journal_that_does_not_reach_back_to_the_runs_costs_nothing():
     world = World()
     world.after, world.idle = 1, capstone.FOUR
@@ -512,6 +524,69 @@ def test_something_was_pushed_after_the_runs():
     world.answer = {"codes": [0, 0], "first": state, "second": state, "scanned": EARLY, "after": 0}
     world.push("ecr", "3.4.0", layer="later")
     failed(world.judge()["second-run"], "It is another image now, or gone.")
+
+
+# -- the run with a shut gate ---
+
+
+@pytest.mark.parametrize(
+    "shut",
+    [
+        {"code": 1, "asked": 1, "pushed": []},
+        {"code": 1, "asked": 2, "pushed": []},  # once for each severity, say
+        {"code": 0, "asked": 1, "pushed": []},  # it says so in words, and ends well
+        {"code": 3, "asked": 1, "pushed": []},  # an exit code of its own
+        {"code": -15, "asked": 1, "pushed": []},
+        None,  # recorded by an earlier kit
+    ],
+)
+def test_a_shut_gate_stopped_the_script(shut):
+    world = World()
+    world.shut = shut
+    all_pass(world)
+
+
+FOUR_PUSHES = [[service, "3.4.0"] for service in capstone.FOUR]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "pushed", "found"),
+    [
+        (0, 0, FOUR_PUSHES, "It never asked the gate, and pushed 3.4.0 to the ACR emulator"),
+        (0, 0, [["ecr", "3.4.0"]], "It never asked the gate, and pushed 3.4.0 to the ECR emulator."),
+        (0, 0, [["ecr", "prod"]], "It never asked the gate, and pushed prod to the ECR emulator."),
+        (0, 1, [["acr", COMMIT]], f"It never asked the gate, and pushed {COMMIT} to the ACR emulator."),
+        (1, 0, FOUR_PUSHES, "The gate said no, and it pushed"),
+        (1, 0, [["artifact-registry", "3.4.0"]], "The gate said no, and it pushed 3.4.0 to"),
+        (1, 1, [["dockerhub", "3.4.0"]], "The gate said no, and it pushed 3.4.0 to"),  # pushes, then asks and stops
+        (2, 1, [["ecr", "candidate"]], "The gate said no, and it pushed candidate to the ECR emulator all the same."),
+        (1, -1, [["ecr", "3.4.0"]], "The gate said no, and it pushed"),
+        (0, 0, [], "It did not ask the gate, and pushed nothing."),
+        (0, 1, [], "It did not ask the gate, and pushed nothing. It ended with the exit code 1."),
+        (0, -1, [], "It did not ask the gate, and pushed nothing. It ended with the exit code -1."),
+    ],
+)
+def test_a_shut_gate_did_not_stop_the_script(asked, code, pushed, found):
+    world = World()
+    world.shut = {"code": code, "asked": asked, "pushed": pushed}
+    verdict = world.judge()["second-run"]
+    assert verdict.status == "failed" and verdict.found.startswith(found)
+    assert "course.py gate" in verdict.expected
+
+
+@pytest.mark.parametrize(
+    "shut",
+    [
+        *(5, [], "no push", {}, {"code": 1}, {"code": 1, "asked": "yes", "pushed": []}),
+        *({"code": None, "asked": 1, "pushed": []}, {"code": 1, "asked": 1, "pushed": "nothing"}),
+        *({"code": 1, "asked": 1, "pushed": [["quay", "1"]]}, {"code": 1, "asked": 1, "pushed": [["ecr", 1]]}),
+        *({"code": 1, "asked": 1, "pushed": ["ecr"]}, {"code": 1, "asked": 1, "pushed": [[["ecr"], "1"]]}),
+    ],
+)
+def test_a_run_with_a_shut_gate_that_was_written_by_hand(shut):
+    world = World()
+    world.shut = shut
+    failed(world.judge()["second-run"], "Something else was recorded.")
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,69 @@ def test_a_refusal_that_is_not_there():
     failed(world.judge()["refused"], "The registry refused a push under another tag.")
 
 
+IMMUTABLE = "The image tag '2.3.0' already exists in the 'app' repository and cannot be overwritten because the tag is \
+immutable."
+BY_PUSH = {"method": "PUT", "status": 400, "code": "TAG_INVALID", "message": IMMUTABLE}
+BY_API = {"operation": "PutImage", "code": "ImageTagAlreadyExistsException", "message": IMMUTABLE}
+OTHER = "sha256:" + "e" * 64
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"detail": BY_PUSH},  # of an earlier kit
+        {"detail": BY_PUSH, "digest": OTHER},
+        {"detail": BY_API, "digest": OTHER},
+        {"detail": BY_API, "tag": ""},  # of an earlier kit: the tag stands in the message
+        {"detail": BY_API, "tag": "2.4.0", "digest": OTHER},
+        {"detail": BY_PUSH, "tag": "2.3.1", "digest": OTHER, "who": "ci-role"},
+    ],
+)
+def test_a_refused_push_by_any_client(line):
+    world = World()
+    world.journal = [{**REFUSAL, **line}]
+    assert world.judge()["refused"].status == "passed"
+
+
+NO_REFUSAL, ANOTHER_TAG = (
+    "The emulator's journal has no such refusal.",
+    "The registry refused a push under another tag.",
+)
+SAME = "What was refused is the image that the release has already."
+DELETES = {"method": "DELETE", "status": 405, "code": "UNSUPPORTED", "message": "the tag is immutable"}
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ({"what": "push"}, NO_REFUSAL),
+        ({"what": "pull", "detail": {}}, NO_REFUSAL),
+        ({"service": "dockerhub"}, NO_REFUSAL),
+        ({"repository": "another/one"}, NO_REFUSAL),
+        ({"detail": None}, NO_REFUSAL),
+        ({"detail": "immutable"}, NO_REFUSAL),
+        ({"detail": DELETES}, NO_REFUSAL),
+        ({"detail": {**BY_PUSH, "code": "DENIED", "message": "not authorized to perform ecr:PutImage"}}, NO_REFUSAL),
+        ({"detail": {**BY_API, "code": "LayersNotFoundException", "message": "layers are missing"}}, NO_REFUSAL),
+        ({"detail": {**BY_API, "code": "ImageAlreadyExistsException", "message": "already exists"}}, NO_REFUSAL),
+        ({"detail": {**BY_API, "operation": "PutImageTagMutability"}}, NO_REFUSAL),
+        ({"detail": {**BY_API, "operation": "BatchDeleteImage"}}, NO_REFUSAL),
+        ({"detail": BY_PUSH, "tag": "latest"}, ANOTHER_TAG),
+        ({"detail": BY_PUSH, "tag": "2.3"}, ANOTHER_TAG),
+        ({"detail": BY_PUSH, "tag": ""}, ANOTHER_TAG),
+        ({"detail": {**BY_API, "message": IMMUTABLE.replace("2.3.0", "2.9.9")}, "tag": ""}, ANOTHER_TAG),
+        ({"detail": BY_PUSH, "digest": "OWN"}, SAME),
+        ({"detail": BY_API, "digest": "OWN"}, SAME),
+    ],
+)
+def test_a_refusal_that_did_not_happen(line, found):
+    world = World()
+    if line.get("digest") == "OWN":
+        line = {**line, "digest": world.registry.tags[NAME]["2.3.0"]}
+    world.journal = [{**REFUSAL, **line}]
+    failed(world.judge()["refused"], found)
+
+
 @pytest.mark.parametrize(
     ("answer", "found"),
     [

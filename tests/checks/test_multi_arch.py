@@ -18,6 +18,8 @@ from autograder.labs import manifest
 from autograder.oci import manifests
 from autograder.oci.manifests import digest_of
 from autograder.quality import contract
+from autograder.scanning.artifact import SBOM_TYPES
+from tests.scanning.test_sbom import DOES_NOT_NAME_IT, NAMES_IT
 
 from .pushed import text_layer
 from .solved import evidence, failed, verdicts
@@ -216,6 +218,29 @@ def test_right_by_any_way(way: Callable[[World], None]) -> None:
     world.answer_all()
     assert {id: v.found for id, v in world.verdicts().items() if v.status != "passed"} == {}
     assert sum(v.points or 0 for v in world.verdicts().values()) == LAB.total == 4
+
+
+PIP = json.dumps("pkg:pypi/pip@24.0")
+
+
+def with_part(document: dict[str, Any]) -> bytes:
+    """A document of the reader's tests, which names pip, with the student's part instead."""
+    return json.dumps(document).replace(PIP, json.dumps(PART)).encode()
+
+
+@pytest.mark.parametrize(("kind", "document"), NAMES_IT)
+def test_an_sbom_of_any_form_names_the_part(kind: str, document: dict[str, Any]) -> None:
+    world = World()
+    world.attach(world.index(world.image("amd64"), world.image("arm64")), with_part(document), SBOM_TYPES[kind])
+    assert world.verdicts()["sbom"].status == "passed"
+
+
+@pytest.mark.parametrize("document", DOES_NOT_NAME_IT)
+def test_an_sbom_that_only_seems_to_name_the_part(document: dict[str, Any]) -> None:
+    world = World()
+    world.attach(world.index(world.image("amd64"), world.image("arm64")), with_part(document))
+    verdict = world.verdicts()["sbom"]
+    assert verdict.found == f"The SBOM does not name {PART}; it names no Python package."
 
 
 def test_answers_in_other_words_pass() -> None:

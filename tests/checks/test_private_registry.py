@@ -321,6 +321,37 @@ def test_a_password_in_the_settings(world: World) -> None:
         ("registry-data:/var/lib/registry", "/var/lib/registry", "Nothing is mounted where the registry"),
         ("registry:2", "registry", "compose.yaml: 'registry' does not say which version."),
         ("    restart: always", "    command: serve", "compose.yaml: it holds services.registry.command"),
+        ("registry:2", "registry:3", "The image is registry:3."),
+        ("registry:2", "registry:3.0.0", "The image is registry:3.0.0."),
+        ("registry:2", "registry:2-alpine", "The image is registry:2-alpine."),
+        ("registry:2", "docker.io/library/registry:20", "The image is docker.io/library/registry:20."),
+        ('"127.0.0.1:', '"[::1]:', "It is published on ::1 (port"),
+        ('"127.0.0.1:', '"127.0.0.2:', "It is published on 127.0.0.2 (port"),
+        (
+            f'"127.0.0.1:{P["port"]}:5000"',
+            f'"127.0.0.1:{P["port"]}:5000"\n      - "[::1]:{P["port"]}:5000"',
+            "It is published on ::1 (port",
+        ),
+        (
+            f'"127.0.0.1:{P["port"]}:5000"',
+            f"{{target: 5000, published: {P['port']}, host_ip: '::1'}}",
+            "It is published on ::1 (port",
+        ),
+        (
+            "/var/lib/registry\n",
+            "/var/lib/registry:ro\n",
+            "What is mounted where the registry keeps its data is read-o",
+        ),
+        (
+            "registry-data:/var/lib/registry\n",
+            "{type: volume, source: registry-data, target: /var/lib/registry, read_only: true}\n",
+            "What is mounted where the registry keeps its data is read-only",
+        ),
+        (
+            "registry-data:/var/lib/registry\n",
+            "registry-data:/var/lib/registry\n      - ./data:/var/lib/registry/docker:ro\n",
+            "What is mounted where the registry keeps its data is read-only",
+        ),
         ("./certs:/certs", "/etc/ssl:/certs", "compose.yaml: it mounts '/etc/ssl' of this machine."),
     ],
 )
@@ -330,6 +361,36 @@ def test_wrong_settings(world: World, old: str | None, new: str | None, found: s
     assert verdict.status == "failed" and verdict.found.startswith(found), verdict.found
     assert verdict.expected and verdict.next_step
     assert world.verdict("certificate").status == "passed"  # judged by itself
+
+
+EXTENSION = f"x-tls: &tls\n  REGISTRY_AUTH: htpasswd\n  REGISTRY_AUTH_HTPASSWD_REALM: {P['realm']}\n"
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        EXTENSION + COMPOSE.replace("    environment:\n", "    environment:\n      <<: *tls\n"),
+        EXTENSION + COMPOSE.replace("      REGISTRY_AUTH: htpasswd\n", "      <<: *tls\n"),
+        "x-any: &any {restart: always}\n" + COMPOSE.replace("restart: always", "<<: *any"),
+        COMPOSE.replace("registry:2", "registry:2.8"),
+        COMPOSE.replace("registry:2", "registry:2.8.3@sha256:" + "a" * 64),
+        COMPOSE.replace('"true"', "true"),
+        COMPOSE.replace(":/auth:ro", ":/auth:ro,Z"),
+    ],
+    ids=range(7),
+)
+def test_legal_forms_of_compose(world: World, compose: str) -> None:
+    world.files["compose"] = compose
+    passes(world)
+
+
+def test_evidence_of_an_earlier_kit_says_nothing_of_writing(world: World) -> None:
+    facts = world.evidence().probes["settings"]
+    assert isinstance(facts, dict)
+    del facts["compose"]["stores"]  # type: ignore[index, union-attr, arg-type]
+    assert "stored" not in facts["run"]  # type: ignore[operator]
+    world.probes = {"settings": facts}
+    passes(world)
 
 
 # Wrong: what a registry does with them
@@ -343,6 +404,7 @@ def test_wrong_settings(world: World, old: str | None, new: str | None, found: s
         ({"anonymous": 200}, "Without a login it answers 200."),
         ({"wrong": 200}, "With a wrong password it answers 200."),
         ({"right": 401}, "With your password it answers 401."),
+        ({"stored": 500}, "A push is answered with 500."),
         ({"deleted": 405}, "A deletion is answered with 405."),
     ],
 )
@@ -489,6 +551,47 @@ def test_answers_that_were_never_given(world: World) -> None:
         "freed",
         "breaks",
     }
+
+
+STATUSES = (
+    "400",
+    "HTTP/1.1 400 Bad Request",
+    "<Response [400]>",
+    "HTTP 400.",
+    "curl: (22) error: 400",
+    "status=400,",
+    '{"status":400}',
+)
+NO_STATUSES = (
+    *("", "it did not work", "HTTP/1.1 200 OK", "Content-Length: 400", "400 ms", "400 bytes", "it took 0.400 s"),
+    *("localhost:400", "1400", "4000", "10:400:20", "curl: (7) Failed to connect: Connection refused", "400 KiB"),
+)
+
+
+@pytest.mark.parametrize("name", ["plain-http", "no-deletion", "other-hash"])
+def test_a_status_and_a_number_that_is_none(name: str) -> None:
+    number = {"plain-http": "400", "no-deletion": "405", "other-hash": "401"}[name]
+    for text in STATUSES:
+        assert re.search(BREAKS[name].pattern, text.replace("400", number).lower()), text
+    for text in NO_STATUSES:
+        assert not re.search(BREAKS[name].pattern, text.replace("400", number).lower()), text
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_an_error_of_another_break_or_the_task_itself_shows_nothing(name: str) -> None:
+    """Of what can be told apart: a wrong hash and a missing login are both answered with 401."""
+    texts = [error for other, error in ERRORS.items() if other != name]
+    texts += [known.task.format(other="other.heron.test") for known in BREAKS.values()]
+    texts += [
+        "200",
+        "HTTP/2 200",
+        "connection reset by peer",
+        "i/o timeout",
+        "no such host",
+        "x509: certificate has expired",
+    ]
+    for text in texts:
+        assert not re.search(BREAKS[name].pattern, text.lower()), text
 
 
 def test_wrong_errors(world: World) -> None:

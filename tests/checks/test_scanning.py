@@ -351,6 +351,15 @@ def test_the_package_that_stays_was_moved():
             "CVE-2024-3651 exp:2026-03-01\n",
             "line 1 of the ignore file: CVE-2024-3651 has no reason in a comment above it.",
         ),
+        (
+            "CVE-2024-3651 exp:2026-03-01 # other team\n",
+            "line 1 of the ignore file: CVE-2024-3651 has no reason in a comment above it, and what stands behind it "
+            "on the line is not asked for.",
+        ),
+        (
+            "CVE-2024-3651 exp:2026-03-01\n# other team\n",
+            "line 1 of the ignore file: CVE-2024-3651 has no reason in a comment above it.",
+        ),
         (LINE + "# also\nCVE-2022-21797 exp:2026-03-01\n", "It accepts CVE-2022-21797, which is not in idna."),
         (LINE.replace("2026-03", "2027-03"), "It lasts until 2027-03-01."),
         (LINE.replace("2026-03-01", "2026-04-03"), "It lasts until 2026-04-03."),

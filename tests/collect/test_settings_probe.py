@@ -129,7 +129,7 @@ def test_the_registry_gets_names_of_ours_for_the_files_and_nothing_of_the_machin
     )
     with pytest.raises(ProbeFault):
         settings_probe.probe(files(compose=text), ME, start)
-    assert seen["port"] == 443 and set(seen["files"]) == {
+    assert seen["port"] == 443 and seen["read_only"] is False and set(seen["files"]) == {
         "/course/certs/domain.crt", "/course/certs/domain.key", "/course/auth/htpasswd",
     }  # fmt: skip
     assert seen["environment"] == {
@@ -152,6 +152,7 @@ GOOD = {
     "challenge": 'Basic realm="Images of heron-1a2b"',
     "wrong": 401,
     "right": 200,
+    "stored": 201,
     "deleted": 202,
 }
 
@@ -184,6 +185,12 @@ def run(**changed: str | None) -> dict[str, Any]:
 )
 def test_right_settings_in_many_forms(changed):
     assert run(**changed) == GOOD
+
+
+@pytest.mark.engine
+def test_a_registry_that_cannot_write_takes_no_push():
+    seen = run(compose=COMPOSE.replace("registry-data:/var/lib/registry", "registry-data:/var/lib/registry:ro"))
+    assert seen["right"] == 200 and seen["stored"] >= 500 and "deleted" not in seen
 
 
 class ListensThenEnds:

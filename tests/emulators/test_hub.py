@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
 from autograder.domain.dockerhub import ANONYMOUS_PULLS as ANONYMOUS
 from autograder.domain.dockerhub import PERSONAL_PULLS as PERSONAL
@@ -13,9 +14,12 @@ from autograder.domain.dockerhub import fingerprint
 from autograder.emulators.hub.backend import IMMUTABLE, HubBackend
 from autograder.emulators.hub.limits import PullLimits
 from autograder.emulators.interface import Call, Caller, Kind, RegistryError
+from autograder.emulators.locks import Locks
 from autograder.emulators.registry import access_tokens
 from autograder.emulators.registry.bearer import Identity
 from autograder.emulators.registry.catalog import Catalog
+from autograder.emulators.registry.proxy import Proxy
+from autograder.emulators.registry.store import StoreClient
 
 from .support import Bench, index, manifest
 
@@ -340,3 +344,19 @@ def test_only_the_last_revoked_tokens_are_remembered(hub: HubBackend, monkeypatc
         hub.admin("token-revoke", {"token": f"t{n}"})
     names = [entry["name"] for entry in hub.snapshot()["revoked"]]
     assert names == [f"t{n}" for n in range(5, 15)]
+
+
+def test_the_journal_tells_which_image_was_refused_under_which_tag(hub: HubBackend, bench: Bench) -> None:
+    class Everybody(HubBackend):
+        authenticate = staticmethod(lambda call: Caller("student"))
+        authorise = staticmethod(lambda caller, call, action: None)
+
+    hub.__class__ = Everybody
+    hub.commit_push(STUDENT, manifest("student/app", "1.0", "a"))
+    hub.admin("repository-immutable", {"name": "student/app", "rules": [r"^\d+\.\d+$"]})
+    other = manifest("student/app", "1.0", "b")
+    proxy = Proxy(hub, StoreClient("http://127.0.0.1:1"), bench.journal, Locks().of("dockerhub"))
+    answer = Client(proxy).put("/v2/student/app/manifests/1.0", data=other.body, content_type=other.media_type)
+    line = bench.journal.lines()[-1]
+    assert answer.status_code == 403
+    assert (line["what"], line["tag"], line["digest"]) == ("refuse", "1.0", other.digest)

@@ -8,11 +8,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from autograder import paths
-from autograder.grading import cases, exports, gradebook, people, regrade, store, walled
+from autograder.grading import cases, exports, gradebook, people, probes, regrade, store, walled
 from autograder.grading.batch import Batch
 from autograder.grading.platforms import canvas, moodle
 from autograder.labs import manifest
@@ -132,7 +133,12 @@ def test_the_lists_are_other_ones(course, monkeypatch):
 
 
 def test_what_was_graded_and_has_not_changed_is_left_alone(course, monkeypatch):
-    """Version 0.1.0 did not say by which rules it judged, so the stored evidence is judged again; nothing is run."""
+    """Version 0.1.0 did not say by which rules it judged, so the stored evidence is judged again; nothing is run.
+
+    Its probes were all of version 1, and are here: with the zips at hand, newer ones would be run.
+    """
+    as_then = {name: replace(kind, version=1) for name, kind in probes.PROBES.items()}
+    monkeypatch.setattr(probes, "PROBES", as_then)
     monkeypatch.setattr(walled, "work", lambda *a: pytest.fail("judged from the zip"))
     zips = [file for file in frozen.ZIPS if file.stem != "03-docker-hub-ben"]  # the one that is refused
     kept = []

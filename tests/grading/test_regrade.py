@@ -564,7 +564,8 @@ def test_the_probes_that_are_run_again_give_from_evidence_what_they_gave_from_th
 
 
 def test_every_probe_has_a_version_and_a_lab_may_raise_that_of_its_hidden_values(course, kit, lab):
-    assert {name: probes.version(name, lab) for name in probes.PROBES} == dict.fromkeys(probes.PROBES, 1)
+    raised = {"rescan": 2, "settings": 2}  # since version 0.1.0
+    assert {name: probes.version(name, lab) for name in probes.PROBES} == dict.fromkeys(probes.PROBES, 1) | raised
     assert [name for name, kind in probes.PROBES.items() if kind.again is None] == ["round-trip", "rescan", "settings"]
     file = kit / "solutions/90-tiny/hidden.py"
     file.write_text(f"{file.read_text()}\nVERSION = 3\n")
@@ -574,9 +575,16 @@ def test_every_probe_has_a_version_and_a_lab_may_raise_that_of_its_hidden_values
 # -- the class of version 0.1.0 --------------------------------------------------------------------------------------
 
 
+# What needs the zip is not run again: no point changes, and the run says what it rests on.
+RESTS_ON_OLDER = (
+    "ada 05-private-registry certificate, passwords, settings, runs, challenge: judged on the result of version 1 of "
+    "the probe settings, which needs the zip or an engine; grade the submission again with --force for version 2."
+)
+
+
 def test_of_the_old_class_nothing_would_change(old_class):
     made = preview(old_class)
-    assert made.is_empty and made.lines() == [] and made.judged == 17
+    assert made.lines() == [RESTS_ON_OLDER] and made.judged == 17
 
 
 @pytest.mark.walls
@@ -584,7 +592,7 @@ def test_of_the_old_class_nothing_would_change(old_class):
 def test_the_command_says_and_changes_nothing_of_the_old_class(old_class):
     before = everything(paths.classroom())
     done = command("--dry-run")
-    assert (done.exit_code, done.stdout) == (0, "") and "17 judged" in done.stderr
+    assert (done.exit_code, done.stdout) == (1, f"{RESTS_ON_OLDER}\n") and "17 judged" in done.stderr
     assert everything(paths.classroom()) == before
 
 
@@ -599,6 +607,7 @@ def test_of_the_old_class_exactly_what_a_corrected_check_changes_is_said(old_cla
     versions = f"lab version 1, kit 0.1.0 → {__version__}, rules not noted → {rules.fingerprint(lab)}"
     assert preview(old_class).lines() == [
         f"cem 02-names full-names: 0 of 1 → 1 of 1 points: the check's rules changed ({versions}).",
+        RESTS_ON_OLDER,
         "02-names: 1 check changed (1 student), +1 points in all",
     ]
 

@@ -13,7 +13,7 @@ from autograder import cli
 from autograder.cli import sbom, scan
 from autograder.errors import CourseError
 from autograder.oci.manifests import OCI_MANIFEST
-from autograder.scanning import artifact, database
+from autograder.scanning import artifact, database, watched_gate
 from autograder.scanning.artifact import Pusher
 from tests.scanning.built import image
 from tests.scanning.test_gate import DIGEST, LINE, document, found
@@ -137,3 +137,21 @@ def test_the_login_that_docker_kept_is_used(tmp_path, monkeypatch):
     assert artifact.login("localhost:5001") == ("ada", "secret")
     (tmp_path / "config.json").write_text(json.dumps({"credsStore": "nowhere-to-be-found"}), encoding="utf-8")
     assert artifact.login("localhost:5001") is None
+
+
+def test_a_run_can_shut_the_gate_and_never_open_it(report, tmp_path, monkeypatch):
+    told, severe = tmp_path / "asked.txt", ("--severity", "LOW")
+    assert run(scan.gate_command, report, *severe).exit_code == 0
+    for name, value in watched_gate.shut(told).items():
+        monkeypatch.setenv(name, value)
+    shut = run(scan.gate_command, report, *severe)
+    assert shut.exit_code == 1 and "the gate is shut" in shut.output and "In this run the gate says no" in shut.stderr
+    assert json.loads(run(scan.gate_command, report, *severe, "--json").stdout)["passed"] is False
+    assert run(scan.gate_command, report).exit_code == 1
+    with pytest.raises(CourseError):
+        run(scan.gate_command, tmp_path / "none.json")
+    assert watched_gate.times_asked(told) == 4
+    run(scan.gate_command, "--help")
+    assert watched_gate.times_asked(told) == 4  # that is no question
+    monkeypatch.setenv(watched_gate.SHUT, "0")
+    assert run(scan.gate_command, report).exit_code == 1

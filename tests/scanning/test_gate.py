@@ -97,10 +97,49 @@ def test_a_malformed_ignore_file_is_refused_with_its_line(text, words):
         gate.ignores(text)
 
 
+ACCEPTS = "CVE-2022-21797 exp:2027-01-01"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"# why\n{ACCEPTS}\n", "why"),
+        (f"#why\n{ACCEPTS}\n", "why"),
+        (f"  # why\n\t{ACCEPTS}\n", "why"),
+        (f"# first line,\n# second line\n{ACCEPTS}\n", "first line, second line"),
+        (f"# why\n#\n{ACCEPTS}\n", None),  # an empty comment ends it, as a blank line does
+        (f"# why\n# -----\n{ACCEPTS}\n", "why"),
+        (f"# why\n{ACCEPTS} # and more\n", "why"),
+        (f"# why\r\n{ACCEPTS}\r\n", "why"),
+        (f"# CVE-2022-21797: no user reaches it\n{ACCEPTS}\n", "CVE-2022-21797: no user reaches it"),
+        (f"# Nur intern erreichbar \u2013 Plattformteam\n{ACCEPTS}\n", "Nur intern erreichbar \u2013 Plattformteam"),
+        (f"# \u5185\u90e8\n{ACCEPTS}\n", "\u5185\u90e8"),
+        (f"# why\nCVE-2021-33503 exp:2026-07-01\n{ACCEPTS}\n", "why"),  # one reason for a block of two
+        (f"{ACCEPTS} # why\n", None),
+        (f"{ACCEPTS}\n# why\n", None),
+        (f"# why\n\n{ACCEPTS}\n", None),
+        (f"# why\n   \n{ACCEPTS}\n", None),
+        (f"#\n{ACCEPTS}\n", None),
+        (f"# -----\n{ACCEPTS}\n", None),
+        (f"# 2026-05-01\n{ACCEPTS}\n", None),
+        (f"# {ACCEPTS}\n{ACCEPTS}\n", None),
+        (f"# exp:never\n{ACCEPTS}\n", None),
+        (f"# ...!\n{ACCEPTS} # why\n", None),
+        (f"\n\n{ACCEPTS} #why\n# why\n", None),
+    ],
+)
+def test_a_reason_stands_above_its_line(text, reason):
+    if reason is None:
+        with pytest.raises(GateInput, match=r"line \d+ .*no reason in a comment above it"):
+            gate.ignores(text)
+    else:
+        assert gate.ignores(text)[-1].reason == reason
+
+
 def test_trivys_own_rules_for_ignore_files_are_looser():
     found = gate.ignores("CVE-2022-21797\nGHSA-6hrg-qmvc-2xh8 # why\n", strict=False)
     assert [(one.id, one.until, one.reason) for one in found] == [
-        ("CVE-2022-21797", None, ""), ("GHSA-6hrg-qmvc-2xh8", None, "why"),
+        ("CVE-2022-21797", None, ""), ("GHSA-6hrg-qmvc-2xh8", None, ""),
     ]  # fmt: skip
 
 

@@ -114,6 +114,20 @@ def test_tags_of_artifacts_and_of_the_referrers_index_are_no_images():
     assert (sbom["digest"], sbom["kind"], sbom["packages"]) == (made[0], "cyclonedx", {})
 
 
+@pytest.mark.parametrize("kind", ["spdx-json", "spdx3-json"])
+def test_spdx_3_under_its_own_media_type_and_under_the_older_one(kind):
+    built = image(OLD)
+    subject = {"mediaType": artifact.OCI_MANIFEST, "digest": built.digest, "size": 1}
+    document = {"type": "software_Package", "software_packageUrl": "pkg:pypi/pip@24.0"}
+    content = json.dumps({"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": [document]})
+    manifest, blobs = artifact.sbom_artifact(subject, content.encode(), kind)
+    for each in [manifest, *blobs.values()]:
+        built.layout.files[f"blobs/{digest_of(each).replace(':', '/')}"] = each
+    built.layout.tag("sbom", (digest_of(manifest), len(manifest), artifact.OCI_MANIFEST))
+    [row] = probed(built, Told()).values()
+    assert row["sboms"][0]["packages"] == {"pip": ["24.0"]}
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(b"{}", "neither"), (b'{"spdxVersion": "SPDX-2.3"}', "its media type says")]
 )

@@ -246,11 +246,13 @@ def cleaned(e: Evidence) -> None:
 @check(
     "second-run",
     trust="claimed",
-    expected="Both runs end well, and after the second everything is as after the first.",
-    why="A script that may be run again without harm is one that you can run after it broke in the middle.",
+    expected="Both runs end well, and after the second everything is as after the first. With a shut gate nothing is "
+    "pushed.",
+    why="A script that may be run again without harm is one that you can run after it broke in the middle. And when "
+    "the gate says no, it stops before a registry has seen the image.",
 )
 def second_run(e: Evidence) -> None:
-    """Running the script a second time changes nothing"""
+    """Running the script a second time changes nothing, and a shut gate stops it"""
     runs = _runs(e)
     if runs["codes"] != [0, 0]:
         raise Failure(
@@ -269,6 +271,8 @@ def second_run(e: Evidence) -> None:
                 "your builder adds attestations. Ask whether the release is in the registry already, and use it if it "
                 "is.",
             )
+    if "shut" in runs:  # earlier kits recorded no such run
+        _require_stopped(runs["shut"])
     version = e.text("version")
     for service, name in names(e.parameters).items():
         held = e.repository(service, name)
@@ -330,6 +334,18 @@ def state(e: Evidence) -> dict[str, Any]:
         held = emulator_state.images(service, e.settings(service)).get(name, {})
         tags_by_digest[service] = {digest: sorted(tags) for digest, tags in sorted(held.items())}
     return tags_by_digest | {"policies": {service: _policy(e, service) for service in ("ecr", "artifact-registry")}}
+
+
+def pushed_since(e: Evidence, after: int) -> list[list[str]]:
+    """Service and tag (or digest) of each push to the lab's repositories after a line of the journal."""
+    return [
+        [str(line["service"]), str(line.get("tag") or line.get("digest"))]
+        for line in e.journal
+        if isinstance(number := line.get("number"), int)
+        and number > after
+        and _is_push(line)
+        and names(e.parameters).get(str(line.get("service"))) == line.get("repository")
+    ]
 
 
 def _policy(e: Evidence, service: str) -> Any:
@@ -458,6 +474,31 @@ def _runs(e: Evidence) -> dict[str, Any]:
         return value
 
 
+def _require_stopped(shut: Mapping[str, Any]) -> None:
+    """In the run with a shut gate the script asked it, and pushed nothing.
+
+    Raises:
+        Failure: it did otherwise.
+    """
+    pushed, asked = [f"{tag} to {SERVICES[service]}" for service, tag in shut["pushed"]], shut["asked"]
+    with expecting("With a shut gate release.py asks it (`python3 course.py gate`), hears no, and pushes nothing."):
+        if pushed:
+            raise Failure(
+                f"The gate said no, and it pushed {listed(pushed, 2)} all the same."
+                if asked
+                else f"It never asked the gate, and pushed {listed(pushed, 2)}.",
+                "Ask the gate before the first push, and stop when its exit code is not 0: shop.course does that by "
+                "itself, without may_fail. A gate of your own, or what the gate printed, does not count.",
+            )
+        if not asked:
+            code = f" It ended with the exit code {shut['code']}." if shut["code"] else ""
+            raise Failure(
+                f"It did not ask the gate, and pushed nothing.{code}",
+                "Ask the gate about report.json each time. A script that leaves alone what is there already has to be "
+                "seen without it: `python3 course.py reset 12-multi-registry`, then shop.py, then run_twice().",
+            )
+
+
 def _listing(value: Any) -> bool:
     """Whether a value tells the tags of digests."""
     return isinstance(value, dict) and all(isinstance(tags, list) for tags in value.values())
@@ -466,6 +507,8 @@ def _listing(value: Any) -> bool:
 def _whole(value: Mapping[str, Any]) -> bool:
     """Whether an answer has the form that the notebook records."""
     if not {"codes", "first", "second", "scanned", "after"} <= value.keys() or not isinstance(value["after"], int):
+        return False
+    if "shut" in value and not _whole_shut(value["shut"]):
         return False
     after = [value["first"], value["second"]]
     if not all(isinstance(run, dict) and all(_listing(run.get(name)) for name in FOUR) for run in after):
@@ -476,14 +519,30 @@ def _whole(value: Mapping[str, Any]) -> bool:
         return False
 
 
+def _whole_shut(value: Any) -> bool:
+    """Whether what is recorded of the run with a shut gate has the form that the notebook gives it."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("code"), int)
+        and isinstance(value.get("asked"), int)
+        and isinstance(value.get("pushed"), list)
+        and all(
+            isinstance(one, list) and len(one) == 2 and one[0] in FOUR and isinstance(one[1], str)
+            for one in value["pushed"]
+        )
+    )
+
+
 def _touched(e: Evidence, after: int, service: str, name: str, digest: str | None) -> bool:
     """Whether an image was pushed, pulled or asked for since a line of the journal, also when that does not reach back.
 
-    With the containerd image store, a push of what is there already and a pull of what is here are a HEAD alone.
+    With the containerd image store, a push of what is there already and a pull of what is here are a HEAD alone. What
+    was refused, deleted or expired was neither.
     """
     numbers = [number for line in e.journal if isinstance(number := line.get("number"), int)]
     return min(numbers, default=0) > after + 1 or any(
         (line.get("service"), line.get("repository"), line.get("digest")) == (service, name, digest)
+        and line.get("what") in ("push", "pull", "resolve")
         and isinstance(number := line.get("number"), int)
         and number > after
         for line in e.journal

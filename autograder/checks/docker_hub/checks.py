@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from autograder.checks.api import Failure, check, expecting, require_answer, shown
 from autograder.checks.first_push.data import BIRDS
+from autograder.checks.shared.http_status import status
 from autograder.checks.shared.images import image, listed
 from autograder.checks.shared.pointers import images_of
 from autograder.checks.shared.seeded_random import SeededRandom
@@ -31,8 +32,13 @@ VERSION_LABEL, OWNER_LABEL = "org.opencontainers.image.version", "course.owner"
 # What docker, containerd, skopeo and the registry itself say to a stranger who asks for a private image.
 REFUSED = re.compile(
     r"pull access denied|access to the resource is denied|authentication required|unauthorized|insufficient_scope"
-    r"|\b401\b"
+    rf"|{status(401)}"
 )
+# A login that failed, and a push to somebody else's repository, are denied as well.
+OTHER_REFUSALS = {
+    "incorrect username or password": "That is a login that failed, and no pull.",
+    "push access denied": "That is the refusal of a push.",
+}
 FINGERPRINT = re.compile(r"[0-9a-f]{12}\Z")
 MONTH = 31  # days
 ADDRESS = re.compile(r"[0-9a-f.:]+\Z")  # of a network
@@ -302,14 +308,15 @@ def refused(e: Evidence) -> None:
     name = e.text("internal")
     # Docker repeats the name that it was given; without an address in front that was a name on the real Docker Hub.
     real = "registry-1.docker.io" in text or f"denied for {name}" in text
-    if REFUSED.search(text.lower()) and not real:
+    other = next((what for words, what in OTHER_REFUSALS.items() if words in text.lower()), "")
+    if REFUSED.search(text.lower()) and not real and not other:
         return
     if real:
         raise Failure(
             "That pull went to the real Docker Hub.",
             f"The name begins with the emulator's address: DOCKERHUB, a slash, {name}. Pull that.",
         )
-    what = f"You recorded {shown(value, 120)}."
+    what = other or f"You recorded {shown(value, 120)}."
     if "manifest unknown" in text.lower() or "not found" in text.lower():
         what = "That is the answer to a tag that does not exist, to someone who may look."
     elif "status:" in text.lower() or "digest:" in text.lower() or "up to date" in text.lower():

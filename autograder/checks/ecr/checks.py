@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -188,16 +189,22 @@ def releases(e: Evidence) -> None:
 )
 def refused(e: Evidence) -> None:
     """Another image under a version that is taken was refused"""
-    versions, lines = e.texts("releases"), _lines(e)
-    tries = [line for line in lines if line.get("what") == "refuse" and line.get("tag") in versions]
-    if any("immutable" in json.dumps(line.get("detail")) for line in tries):
+    versions, held = e.texts("releases"), e.repository(SERVICE, e.text("repository"))
+    tags = held.tags if held else {}
+    refusals = [refusal for line in _lines(e) if (refusal := _refused_push(line))]
+    if any(tag in versions and digest != tags.get(tag) for tag, digest in refusals):
         return
-    if any("immutable" in json.dumps(line.get("detail")) for line in lines):
+    if any(tag in versions for tag, _ in refusals):
+        raise Failure(
+            "What was refused is the image that the release has already.",
+            "Build with another label: only another image shows that the release stays what it was.",
+        )
+    if refusals:
         raise Failure("The registry refused a push under another tag.", "Try it with the tag of a release.")
     raise Failure(
         "The emulator's journal has no such refusal.",
-        "Push an image with another label under the first release's tag. The same image again is no change, so "
-        "nothing would be refused.",
+        "Push an image with another label under the first release's tag, when that is there and cannot move. docker "
+        "and boto3 count alike.",
     )
 
 
@@ -366,6 +373,22 @@ def _lines(e: Evidence) -> list[Mapping[str, Any]]:
     """What the emulator's journal tells of the repository."""
     name = e.text("repository")
     return [line for line in e.journal if line.get("service") == SERVICE and line.get("repository") == name]
+
+
+def _refused_push(line: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Tag and digest of a push that was refused since the tag cannot move; None for a line of anything else.
+
+    Earlier kits wrote no digest, and of a refused PutImage the tag in the message alone.
+    """
+    detail = line.get("detail")
+    if line.get("what") != "refuse" or not isinstance(detail, dict):
+        return None
+    message = str(detail.get("message"))
+    pushes = detail.get("method", "PUT") == "PUT" and detail.get("operation", "PutImage") == "PutImage"
+    if not pushes or "immutable" not in message:
+        return None
+    said = re.match(r"The image tag '([^']+)'", message) if "operation" in detail else None
+    return str(line.get("tag") or (said[1] if said else "")), str(line.get("digest") or "")
 
 
 def _repository(e: Evidence) -> Mapping[str, Any]:

@@ -202,7 +202,8 @@ def sbom(e: Evidence) -> None:
         raise Failure(
             (f"{on_a_part} " if on_a_part else "")
             + f"What refers to the index is of the type {listed(map(_type_of, about))}, which is no SBOM's.",
-            "The artifact type says what it is: application/vnd.cyclonedx+json or application/spdx+json.",
+            "The artifact type says what it is: application/vnd.cyclonedx+json or application/spdx+json, of SPDX 3 "
+            "application/spdx3+json.",
         )
     reasons = [_wrong_with(held, note, e.text("part")) for note in boms]
     if all(reasons):
@@ -465,14 +466,16 @@ def _is_sbom(note: ImageManifest) -> bool:
 def _wrong_with(held: Repository, note: ImageManifest, part: str) -> str | None:
     """Why an artifact is no SBOM that names a part; None when it is one."""
     name, version = part.removeprefix("pkg:pypi/").split("@")
+    wrong = "The artifact has no layer, so there is no SBOM in it."
     for layer in note.layers:
         text = (held.content(layer.digest) or b"").decode("utf-8", errors="replace")
         try:
             packages = documents.read(text).packages
         except documents.SbomError as error:
-            return f"What is attached is no SBOM: {error}."
+            wrong = f"What is attached is no SBOM: {error}."
+            continue
         if version in packages.get(name, ()):
             return None
         named = listed(f"{each} {' and '.join(versions)}" for each, versions in packages.items())
-        return f"The SBOM does not name {part}; it names {named or 'no Python package'}."
-    return "The artifact has no layer, so there is no SBOM in it."
+        wrong = f"The SBOM does not name {part}; it names {named or 'no Python package'}."
+    return wrong

@@ -147,7 +147,7 @@ def settings(e: Evidence) -> None:
         raise Failure(f"There is no {COMPOSE}.", "Write it beside the notebook; lesson 05 shows one.")
     if "problem" in facts:
         raise Failure(**facts["problem"])
-    fault = _wrong_ports(facts) or _wrong_files(facts)
+    fault = _wrong_image(facts) or _wrong_ports(facts) or _wrong_files(facts)
     if fault:
         raise Failure(*fault)
     values = facts["environment"]
@@ -167,6 +167,11 @@ def settings(e: Evidence) -> None:
             "Nothing is mounted where the registry keeps its data, so everything goes when the container is removed.",
             "Mount a named volume at /var/lib/registry, and declare it below volumes.",
         )
+    if not facts.get("stores", True):  # earlier kits did not look
+        raise Failure(
+            "What is mounted where the registry keeps its data is read-only (ro), so it can store nothing.",
+            "Certificates and passwords are only read; the data is written: mount its volume without ro.",
+        )
 
 
 @check(
@@ -174,8 +179,7 @@ def settings(e: Evidence) -> None:
     trust="recomputed",
     needs=["certificate", "passwords", "settings"],
     expected="A registry with your settings: TLS for {host}, 401 without login and with a wrong password, 200 with "
-    "yours, "
-    "202 for a deletion.",
+    "yours, 201 for a push, 202 for a deletion.",
     why="A registry was started with your settings, certificate and passwords, asked, and thrown away. It did what "
     "your files promise.",
 )
@@ -194,6 +198,8 @@ def runs(e: Evidence) -> None:
         raise Failure(f"With a wrong password it answers {seen['wrong']}.", "Set the three REGISTRY_AUTH settings.")
     if seen["right"] != 200:
         raise Failure(f"With your password it answers {seen['right']}.", "Make the line of the password file anew.")
+    if seen.get("stored", 201) != 201:
+        raise Failure(f"A push is answered with {seen['stored']}.", "The registry must be able to write its data.")
     if seen["deleted"] != 202:
         raise Failure(f"A deletion is answered with {seen['deleted']}.", f"Set {DELETE} to true.")
 
@@ -359,15 +365,28 @@ def _no_plain_secret(e: Evidence, user: str, password: str) -> None:
             )
 
 
+def _wrong_image(facts: dict[str, Any]) -> tuple[str, str] | None:
+    """What is wrong with the image, and what to do; None when nothing is."""
+    tag = str(facts["image"]).partition("@")[0].rpartition(":")[2]
+    if re.fullmatch(r"2(\.[0-9]+)*", tag):
+        return None
+    return f"The image is {facts['image']}.", "Write registry:2. Version 3 has other defaults, and other file names."
+
+
 def _wrong_ports(facts: dict[str, Any]) -> tuple[str, str] | None:
     """What is wrong with the published ports, and what to do; None when nothing is."""
     published, listens = facts["published"], facts["listens"]
     if not published:
         return "It publishes no port, so nothing outside the container reaches it.", "Add a port, on 127.0.0.1."
     for entry in published:
+        port = "" if entry["port"] is None else f" (port {entry['port']})"
+        if entry["loopback"] and entry["address"] != "127.0.0.1":
+            return (
+                f"It is published on {entry['address']}{port}, which is another address of this machine.",
+                "Write 127.0.0.1: before the port. A client that is told that address finds nothing at another one.",
+            )
         if not entry["loopback"]:
             where = entry["address"] or "every address of your machine"
-            port = "" if entry["port"] is None else f" (port {entry['port']})"
             return f"It is published on {where}{port}: your network reaches it.", "Write 127.0.0.1: before the port."
     if not any(entry["target"] == listens for entry in published):
         return (

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autograder.checks.shared.http_status import status
+
 
 @dataclass(frozen=True)
 class Break:
@@ -42,12 +44,12 @@ ASKED = {
 REFUSED = {
     "plain-http": Break(
         "ask your registry with http:// in the place of https://",
-        r"http request to an https server|\b400\b",
+        rf"http request to an https server|{status(400)}",
         "the registry got plain HTTP on a port where it speaks TLS",
     ),
     "no-deletion": Break(
         "run a copy with deletion switched off, and delete there any digest, say sha256: and 64 zeros",
-        r"unsupported|\b405\b",
+        rf"unsupported|{status(405)}",
         "a registry whose deletion is off refuses the method",
     ),
 }
@@ -60,7 +62,7 @@ BROKEN = {
     "other-hash": Break(
         "run a copy whose password file holds a SHA-1 or MD5 hash in the place of bcrypt, and log in with the right "
         "password",
-        r"unauthorized|authentication required|\b401\b",
+        rf"unauthorized|authentication required|{status(401)}",
         "the registry knows bcrypt alone, so the user does not exist for it",
     ),
 }

@@ -2,7 +2,7 @@
 
 Formats: the report is Trivy's JSON (schema version 2, https://github.com/aquasecurity/trivy/blob/main/pkg/types/report.go),
 the ignore file is Trivy's .trivyignore (https://trivy.dev/docs/latest/guide/configuration/filtering/), held to a rule
-of ours: every line has an expiry date and a reason in a comment above it.
+of ours: every line has an expiry date, and a reason in a comment above it, with no blank line between.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def ignores(text: str, *, strict: bool = True) -> tuple[Ignore, ...]:
         if not parts:
             if not (mark and comment.strip()):
                 reason = ""
-            elif len(reason) < MAX_REASON:  # it holds for each line up to a blank one
+            elif len(reason) < MAX_REASON and _says_something(comment):  # it holds for each line up to a blank one
                 reason = f"{reason} {comment.strip()}".strip()[:MAX_REASON]
             continue
         where = f"line {number} of the ignore file"
@@ -126,15 +126,21 @@ def ignores(text: str, *, strict: bool = True) -> tuple[Ignore, ...]:
                 until = None
             if until is None:
                 raise GateInput(f"{where}: {value!r} is no date of the form YYYY-MM-DD")
-        told = f"{reason} {comment.strip()}".strip()
         if strict and until is None:
             raise GateInput(f"{where}: {parts[0]} has no expiry date (exp:YYYY-MM-DD)")
-        if strict and not told:
-            raise GateInput(f"{where}: {parts[0]} has no reason in a comment above it")
+        if strict and not reason:
+            behind = ", and what stands behind it on the line is not asked for" if comment.strip() else ""
+            raise GateInput(f"{where}: {parts[0]} has no reason in a comment above it{behind}")
         if parts[0] in found:
             raise GateInput(f"{where}: {parts[0]} is listed twice")
-        found[parts[0]] = Ignore(parts[0], until, told, number)
+        found[parts[0]] = Ignore(parts[0], until, reason, number)
     return tuple(found.values())
+
+
+def _says_something(comment: str) -> bool:
+    """Whether a comment has a word: rules of dashes, dates, and lines that were taken out of use give no reason."""
+    words = (word for word in comment.split() if not _ID.match(word) and not word.startswith("exp:"))
+    return any(letter.isalpha() for word in words for letter in word)
 
 
 def report(text: str) -> dict[str, Any]:

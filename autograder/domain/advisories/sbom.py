@@ -1,13 +1,17 @@
 """Read SBOMs: the Python packages that a CycloneDX or SPDX document (JSON) names. Pure.
 
-Sources: https://cyclonedx.org/docs/1.6/json/ (components), https://spdx.github.io/spdx-spec/v2.3/package-information/
-and https://github.com/package-url/purl-spec/blob/main/types-doc/pypi-definition.md.
+Sources: https://cyclonedx.org/docs/1.6/json/ (components, and components inside them),
+https://spdx.github.io/spdx-spec/v2.3/package-information/ , for SPDX 3 in JSON-LD
+https://spdx.github.io/spdx-spec/v3.0.1/model/Software/Classes/Package/ and
+https://spdx.github.io/spdx-spec/v3.0.1/model/Core/Vocabularies/ExternalIdentifierType/ , and
+https://github.com/package-url/purl-spec/blob/main/types-doc/pypi-definition.md.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +19,9 @@ from urllib.parse import unquote
 from packaging.utils import canonicalize_name
 
 MAX_SBOM = 32 << 20  # characters
+SPDX_3 = re.compile(r"https?://spdx\.org/rdf/(3\.[0-9.]+)/")  # the beginning of its JSON-LD context
+# SPDX 3: the classes that are packages, https://spdx.github.io/spdx-spec/v3.0.1/model/AI/Classes/AIPackage/
+SPDX_3_PACKAGES = frozenset({"software_Package", "ai_AIPackage", "dataset_DatasetPackage"})
 
 
 class SbomError(ValueError):
@@ -26,7 +33,7 @@ class Sbom:
     """What an SBOM says.
 
     Attributes:
-        kind: "cyclonedx" or "spdx-json", as Trivy's ``--format`` names them.
+        kind: "cyclonedx" or "spdx-json", as Trivy's ``--format`` names them; "spdx3-json" for SPDX 3.
         version: of the format.
         packages: normalised name -> versions of the Python packages in it.
     """
@@ -49,7 +56,7 @@ def read(text: str) -> Sbom:
     if not isinstance(document, dict):
         raise SbomError("not a JSON object, or too large")
     if document.get("bomFormat") == "CycloneDX":
-        urls = [one.get("purl") for one in _objects(document.get("components"))]
+        urls = [one.get("purl") for one in _components(document)]
         return Sbom("cyclonedx", str(document.get("specVersion", "")), _packages(urls))
     if str(document.get("spdxVersion", "")).startswith("SPDX-"):
         urls = [
@@ -59,7 +66,41 @@ def read(text: str) -> Sbom:
             if reference.get("referenceType") == "purl"
         ]
         return Sbom("spdx-json", str(document["spdxVersion"]).removeprefix("SPDX-"), _packages(urls))
-    raise SbomError("neither CycloneDX (bomFormat) nor SPDX (spdxVersion)")
+    contexts = document.get("@context")
+    named = [
+        SPDX_3.match(one) for one in (contexts if isinstance(contexts, list) else [contexts]) if isinstance(one, str)
+    ]
+    for context in filter(None, named):
+        # A document of one element may leave the graph out.
+        elements = _objects(document["@graph"]) if "@graph" in document else [document]
+        return Sbom("spdx3-json", context[1], _packages(list(_spdx_3_urls(elements))))
+    raise SbomError("neither CycloneDX (bomFormat) nor SPDX (spdxVersion, or the @context of SPDX 3)")
+
+
+def _components(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The components of a CycloneDX document, those inside others too, also inside what the document is about.
+
+    What the document is about (``metadata.component``) is no part of itself, and neither are a component's ancestors.
+    """
+    metadata = document.get("metadata")
+    about = metadata.get("component") if isinstance(metadata, dict) else None
+    waiting = [document, *([about] if isinstance(about, dict) else [])]
+    while waiting:
+        for one in _objects(waiting.pop().get("components")):
+            yield one
+            waiting.append(one)
+
+
+def _spdx_3_urls(elements: list[dict[str, Any]]) -> Iterator[Any]:
+    """The package URLs of SPDX 3's packages: a property of their own, or an external identifier."""
+    for one in elements:
+        types = one.get("type", one.get("@type"))
+        if SPDX_3_PACKAGES.isdisjoint(map(str, types if isinstance(types, list) else [types])):
+            continue
+        yield one.get("software_packageUrl")
+        for identifier in _objects(one.get("externalIdentifier")):
+            if identifier.get("externalIdentifierType") == "packageUrl":
+                yield identifier.get("identifier")
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
@@ -68,11 +109,15 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 def _packages(urls: list[Any]) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
+    without = ""
     for url in urls:
         if not isinstance(url, str) or not url.startswith("pkg:pypi/"):
             continue
         name, at, version = url.removeprefix("pkg:pypi/").partition("?")[0].partition("#")[0].rpartition("@")
         if not at or not name or not version:
-            raise SbomError(f"{url!r} names no version")
+            without = without or url
+            continue
         found.setdefault(canonicalize_name(unquote(name)), set()).add(unquote(version))
+    if without and not found:
+        raise SbomError(f"{without!r} names no version")
     return {name: tuple(sorted(versions)) for name, versions in sorted(found.items())}

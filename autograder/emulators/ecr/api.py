@@ -23,6 +23,7 @@ from autograder.emulators.ecr.registry import Registry
 from autograder.emulators.ecr.request import ApiRequest
 from autograder.emulators.ecr.tokens import LAYERS
 from autograder.emulators.interface import RegistryError, StoreProblem
+from autograder.oci.manifests import digest_of
 
 TARGET = "AmazonEC2ContainerRegistry_V20150921."
 LARGEST_REQUEST = 32 * 1024 * 1024  # bytes; a layer part of 20 MiB in base64
@@ -112,7 +113,8 @@ class Api:
         elif not reads(name):
             error = json.loads(answer[2])
             detail = {"operation": name, "code": error["__type"], "message": error.get("message", "")}
-            self._registry.journal(profile.name, "refuse", repository, **detail)
+            tag, digest = _image_put(given) if name == "PutImage" else ("", "")
+            self._registry.journal(profile.name, "refuse", repository, tag, digest, **detail)
         return answer
 
     def _perform(self, request: Signed, profile: Profile, operation: Operation, given: Any) -> Answer:
@@ -186,6 +188,13 @@ def _xml_error(code: str, message: str, status: int) -> Answer:
         f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error></ErrorResponse>"
     )
     return status, {"Content-Type": "text/xml"}, text.encode()
+
+
+def _image_put(given: Any) -> tuple[str, str]:
+    """The tag that PutImage was asked for, and the digest of the manifest; "" for what is missing or no text."""
+    tag, manifest = (given.get(key) if isinstance(given, dict) else "" for key in ("imageTag", "imageManifest"))
+    text = manifest if isinstance(manifest, str) else ""
+    return tag if isinstance(tag, str) else "", digest_of(text.encode("utf-8", "replace")) if text else ""
 
 
 def _body(environ: dict[str, Any]) -> bytes:

@@ -181,7 +181,11 @@ class Proxy:
         media_type = call.headers.get("content-type", "").partition(";")[0].strip()
         manifest = Manifest(call.repository, None if by_digest else call.reference, digest, media_type, content)
         with self._lock(call.repository):
-            self.backend.check_push(caller, manifest)
+            try:
+                self.backend.check_push(caller, manifest)
+            except RegistryError as error:
+                error.digest = digest
+                raise
             answer = self._ask(call, f"manifests/{digest}", headers={"Content-Type": media_type}, body=content)
             if answer.status != 201:
                 raise store_error(answer.status, answer.body(), self.backend.prefix)
@@ -304,6 +308,7 @@ class Proxy:
             "refuse",
             repository=call.repository,
             tag="" if ":" in call.reference or call.kind is not Kind.MANIFEST else call.reference,
+            digest=error.digest,
             detail=detail,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import tarfile
 import tempfile
@@ -355,7 +356,23 @@ CYCLONEDX = {
     "bomFormat": "CycloneDX",
     "specVersion": "1.6",
     "version": 1,
-    "components": [{"type": "library", "name": "x", "version": "1", "purl": "pkg:pypi/x@1?a=b#c"}],
+    "components": [{"type": "library", "name": "x", "version": "1", "purl": "pkg:pypi/x@1?a=b#c", "components": []}],
+}
+MERGED = """x-all: &all {image: "registry:2", restart: always}
+x-tls: &tls
+  REGISTRY_HTTP_TLS_KEY: /certs/domain.key
+services:
+  registry:
+    <<: *all
+    environment: {<<: [*tls, {REGISTRY_AUTH: htpasswd}], REGISTRY_STORAGE_DELETE_ENABLED: True}
+    ports: [{target: 5000, published: 5443, host_ip: 127.0.0.1, x-why: none}]
+    volumes: [{type: volume, source: data, target: /var/lib/registry, read_only: no}, "./certs:/certs:ro,z"]
+volumes:
+  data: ~
+"""
+SPDX_3 = {
+    "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+    "@graph": [{"type": "software_Package", "name": "x", "software_packageUrl": "pkg:pypi/x@1"}],
 }
 SPDX = {
     "spdxVersion": "SPDX-2.3",
@@ -787,7 +804,7 @@ def every() -> list[Target]:
         Target("index.json", _index, (), members("index.json")),
         Target("layer", _layer, (layers.LayerError,), _tar),
         Target("scanned-layer", _scanned_layer, (inventory.ImageProblem,), _tar),
-        Target("sbom", lambda data: sbom.read(text(data)), (sbom.SbomError,), documents(CYCLONEDX, SPDX)),
+        Target("sbom", lambda data: sbom.read(text(data)), (sbom.SbomError,), documents(CYCLONEDX, SPDX, SPDX_3)),
         Target("scan-report", _report, (gate.GateInput,), documents(REPORT)),
         Target("accepted-risks", lambda data: gate.ignores(text(data)), (gate.GateInput,), members("accepted.txt")),
         Target("workflow", _workflow, (safe_yaml.Refused, Unsupported), members("github-build.yml"), 6.0),
@@ -825,7 +842,12 @@ def every() -> list[Target]:
                 "echo ${A%%x*} $(date) `id` 'x' $((1+1)) > f 2>&1",
             ),
         ),
-        Target("compose", lambda data: settings.read(text(data)), (CourseError,), members("compose.yaml")),
+        Target(
+            "compose",
+            lambda data: settings.read(text(data)),
+            (CourseError,),
+            lambda: itertools.chain(members("compose.yaml")(), lines(MERGED)()),
+        ),
         Target("ecr-lifecycle", _ecr, POLICY_ERRORS, documents(LIFECYCLE)),
         Target("artifact-registry-cleanup", _artifact_registry, POLICY_ERRORS, documents(CLEANUP)),
         Target(

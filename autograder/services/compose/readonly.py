@@ -1,12 +1,13 @@
-"""A small YAML file as plain data: every value a text, no aliases, no tags, no key twice, nothing deep.
+"""A small YAML file as plain data, as Compose reads it: aliases and merge keys are followed, and every value is a text.
 
 PyYAML's own loader would expand aliases without end, turn ``no`` into False and let the last of two equal keys win.
-Source of the form: https://yaml.org/spec/1.2.2/ ; what Compose makes of it:
-https://docs.docker.com/reference/compose-file/
+Sources: https://yaml.org/spec/1.2.2/ , https://yaml.org/type/merge.html ,
+https://docs.docker.com/reference/compose-file/fragments/
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -15,7 +16,13 @@ from autograder.errors import CourseError
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 12
-MAX_NODES = 5000
+MAX_NODES = 5000  # with every alias written out
+MERGE = "<<"
+TAG = "tag:yaml.org,2002:"
+PLAIN_TAGS = {f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+# Unquoted these are no texts: https://yaml.org/spec/1.2.2/#103-core-schema
+WORDS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+WORDS |= dict.fromkeys(("~", "null", "Null", "NULL"), "")
 
 
 def load(text: str, name: str = "compose.yaml") -> Any:
@@ -45,38 +52,72 @@ def _unfit(name: str, found: str, next_step: str) -> CourseError:
 
 
 def _inspect(text: str, name: str) -> None:
-    """Refuse by events, before anything is built."""
-    depth = nodes = 0
+    """Refuse by events, before anything is built. An alias counts as what it stands for."""
+    open_: list[_Size] = [_Size()]  # the document, and each list or mapping that has begun
+    known: dict[str | None, _Size] = {}  # of each anchor whose value has ended
     for event in yaml.parse(text, Loader=yaml.BaseLoader):
         where = f"line {event.start_mark.line + 1}" if event.start_mark else "it"
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _unfit(name, f"{where} uses an alias or anchor (* or &)", "Write the value out where it is needed.")
         tag = getattr(event, "tag", None)
-        if tag:
+        if tag and tag not in PLAIN_TAGS:
             raise _unfit(name, f"{where} has the tag {str(tag)[:40]}", "Write the value without ! before it.")
-        if isinstance(event, yaml.NodeEvent):
-            nodes += 1
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in {one.anchor for one in open_}:
+                raise _unfit(name, f"{where}: an alias stands inside what it names", "Write the value out there.")
+            open_[-1].add(known.get(event.anchor, _Size()))  # one that is not known is an error of the parser
+        elif isinstance(event, yaml.ScalarEvent):
+            open_[-1].add(_Size(event.anchor, 1))
+            known[event.anchor] = _Size(event.anchor, 1)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_.append(_Size(event.anchor, 1))
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH or nodes > MAX_NODES:
+            ended = open_.pop()
+            open_[-1].add(ended)
+            known[ended.anchor] = ended
+        if len(open_) + open_[-1].height > MAX_DEPTH + 1 or sum(one.nodes for one in open_) > MAX_NODES:
             raise _unfit(name, f"{where}: nested too deep, or too long", "Keep what the registry needs.")
 
 
+@dataclass
+class _Size:
+    """How many values a part of a file has when its aliases are written out, and how deep they lie."""
+
+    anchor: str | None = None
+    nodes: int = 0
+    height: int = 0
+
+    def add(self, inside: _Size) -> None:
+        self.nodes += inside.nodes
+        self.height = max(self.height, inside.height + 1)
+
+
 class _Texts(yaml.BaseLoader):
-    """BaseLoader makes a text of every value; this one also refuses a key that is there twice."""
+    """BaseLoader makes a text of every value; this one merges as Compose does and refuses a key that is there twice."""
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        value = str(super().construct_scalar(node))
+        return value if node.style else WORDS.get(value, value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         found: dict[str, Any] = {}
+        merged: list[yaml.Node] = []
+        seen: set[str] = set()
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(problem="a key is not a text", problem_mark=key_node.start_mark)
             key = str(key_node.value)
-            if key in found:
+            if key in seen:
                 problem = f"{key[:60]} is there twice"
                 raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key_node.start_mark)
-            found[key] = self.construct_object(value_node, deep=True)
+            seen.add(key)
+            if key == MERGE and not key_node.style:
+                merged = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            else:
+                found[key] = self.construct_object(value_node, deep=True)
+        for one in merged:  # what stands here goes before what is merged, and the first before the later ones
+            if not isinstance(one, yaml.MappingNode):
+                problem = f"{MERGE} merges mappings, and this is none"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=one.start_mark)
+            found = {**self.construct_mapping(one), **found}
         return found
 
 

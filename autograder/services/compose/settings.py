@@ -2,7 +2,8 @@
 
 The same rules hold for `course compose up` on a student's machine and for the grader, so what starts here is judged
 there. No command, network, build, capability or foreign image is ever taken from the file.
-Sources: https://docs.docker.com/reference/compose-file/services/ and
+Sources: https://docs.docker.com/reference/compose-file/services/ ,
+https://docs.docker.com/reference/compose-file/volumes/ and
 https://distribution.github.io/distribution/about/configuration/ (REGISTRY_A_B overrides a.b of the configuration).
 """
 
@@ -24,6 +25,7 @@ LISTENS = 5000  # the image's own http.addr
 ADDRESS, CERTIFICATE, KEY = "REGISTRY_HTTP_ADDR", "REGISTRY_HTTP_TLS_CERTIFICATE", "REGISTRY_HTTP_TLS_KEY"
 AUTH, REALM, PASSWORDS = "REGISTRY_AUTH", "REGISTRY_AUTH_HTPASSWD_REALM", "REGISTRY_AUTH_HTPASSWD_PATH"
 DELETE = "REGISTRY_STORAGE_DELETE_ENABLED"
+ROOT = "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"
 
 _FLAG = (r"true|false", "true or false")
 _PATH = (r"/[A-Za-z0-9._/-]{1,200}", "an absolute path inside the container")
@@ -45,7 +47,7 @@ ENVIRONMENT: dict[str, tuple[str, str]] = {
     REALM: (r"[A-Za-z0-9._@/()-][A-Za-z0-9 ._@/()-]{0,99}", "plain words: letters, digits, blanks, dots, dashes"),
     PASSWORDS: _PATH,
     DELETE: _FLAG,
-    "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": _PATH,
+    ROOT: _PATH,
     "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": (r"inmemory", "inmemory"),
     "REGISTRY_LOG_LEVEL": (r"error|warn|info|debug", "error, warn, info or debug"),
     "REGISTRY_LOG_FORMATTER": (r"text|json", "text or json"),
@@ -57,8 +59,10 @@ USED = {"image", "environment", "ports", "volumes", "restart"}
 # Nothing that is judged depends on these, so they may stand there; `course compose` passes over them.
 IGNORED = {
     *("container_name", "hostname", "labels", "healthcheck", "logging", "stop_grace_period", "pull_policy", "init"),
-    *("mem_limit", "cpus", "expose", "annotations", "platform"),
+    *("mem_limit", "cpus", "expose", "annotations", "platform", "read_only", "stop_signal", "attach"),
 }
+# Behind a short mount; all but ro say how, not what: https://docs.docker.com/reference/compose-file/services/#volumes
+MODES = {"ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent"}
 RESTART = ("no", "always", "on-failure", "unless-stopped")
 _SERVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}\Z")
 _VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}\Z")
@@ -126,9 +130,20 @@ class Settings:
         return str(PurePosixPath(mount.source) / rest) if rest else str(PurePosixPath(mount.source))
 
     @property
+    def root(self) -> str:
+        """Where the registry keeps its content, inside the container."""
+        return self.environment.get(ROOT, DATA)
+
+    @property
     def data(self) -> Mount | None:
         """What the registry keeps its content in; None when that is the container itself."""
-        return self.mount_at(self.environment.get("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", DATA))
+        return self.mount_at(self.root)
+
+    @property
+    def stores(self) -> bool:
+        """Whether the registry may write there: what is mounted there, or further down in it, is not read-only."""
+        below = [mount for mount in self.mounts if (mount.target + "/").startswith(self.root.rstrip("/") + "/")]
+        return not any(mount.read_only for mount in [*below, *([self.data] if self.data else [])])
 
 
 def read(text: str) -> Settings:
@@ -205,7 +220,7 @@ def _list(value: Any, where: str) -> list[Any]:
 
 
 def _image(value: Any) -> str:
-    expected = "image: registry:2 (or registry:3), the official image with its version"
+    expected = "image: registry:2, the official image with its version"
     if not isinstance(value, str):
         raise _wrong(expected, "the service names no image", "Write `image: registry:2` below the service.")
     text = _text(value, "image")
@@ -254,6 +269,7 @@ def _environment(value: Any) -> dict[str, str]:
 def _published(entry: Any) -> Published:
     expected = 'ports as "127.0.0.1:PORT:5000": address and port of this machine, then the container\'s port'
     if isinstance(entry, dict):
+        entry = _own(entry)
         strange = set(entry) - {"target", "published", "host_ip", "protocol", "mode", "name", "app_protocol"}
         if strange:
             raise _refused(f"ports.{min(strange)}", "target, published and host_ip for a port")
@@ -296,7 +312,7 @@ def _mounts(entries: Any, declared: Any) -> tuple[Mount, ...]:
     for name, options in declared.items():
         if not _VOLUME.match(name):
             raise _wrong("a volume name of letters, digits, dots, dashes", repr(name[:60]), "Call it registry-data.")
-        if options not in (None, "", {}):
+        if not _plain_volume(options):
             raise _refused(f"volumes.{name} with options", "a volume's name and a colon")
     found = tuple(_mount(entry) for entry in _list(entries, "volumes"))
     for mount in found:
@@ -310,16 +326,41 @@ def _mounts(entries: Any, declared: Any) -> tuple[Mount, ...]:
     return found
 
 
+def _own(parts: dict[str, Any]) -> dict[str, Any]:
+    """A mapping without extensions, which Compose passes over wherever no key is the user's own choice."""
+    return {key: value for key, value in parts.items() if not key.startswith("x-")}
+
+
+def _plain_volume(options: Any) -> bool:
+    """Whether a volume is a new one of the engine's own kind: nothing says more than its driver, local, and labels."""
+    if options in (None, ""):
+        return True
+    told = _own(options) if isinstance(options, dict) else None
+    return told is not None and set(told) <= {"driver", "labels"} and told.get("driver", "local") in ("", "local")
+
+
 def _mount(entry: Any) -> Mount:
     expected = "volumes as SOURCE:TARGET, with a folder ./NAME beside compose.yaml or a named volume as source"
     if isinstance(entry, dict):
-        strange = set(entry) - {"type", "source", "target", "read_only"}
+        entry = _own(entry)
+        strange = set(entry) - {"type", "source", "target", "read_only", "consistency"}
         kind = entry.get("type")
+        # How a folder is bound or a new volume filled changes nothing of what the registry finds and may do.
+        about = entry.get(kind) if kind in ("bind", "volume") else None
+        if isinstance(about, dict) and set(about) <= {"create_host_path", "selinux", "nocopy"}:
+            strange -= {kind}
         if strange or kind not in ("bind", "volume"):
             what = f"volumes.{min(strange)}" if strange else f"a volume of type {kind!r}"
             raise _refused(what, "type (bind or volume), source, target and read_only for a volume")
         source, target = (_text(entry.get(key, ""), f"volumes.{key}") for key in ("source", "target"))
-        read_only = entry.get("read_only") == "true"
+        read_only = _text(entry.get("read_only", ""), "volumes.read_only").lower() in (
+            "true",
+            "yes",
+            "on",
+            "y",
+            "1",
+            "t",
+        )
         if kind == "bind" and not source.startswith((".", "/", "~")):
             source = f"./{source}"
     else:
@@ -330,9 +371,10 @@ def _mount(entry: Any) -> Mount:
         if not colon:
             source, rest = "", text
         target, _, mode = rest.partition(":")
-        if mode not in ("", "ro", "rw"):
+        modes = set(filter(None, mode.split(",")))
+        if not modes <= MODES or modes >= {"ro", "rw"}:
             raise _wrong(expected, f"the mode {mode[:20]!r}", "The mode is ro, or nothing.")
-        read_only = mode == "ro"
+        read_only = "ro" in modes
     if (
         source.startswith(("/", "~"))
         or "\\" in source

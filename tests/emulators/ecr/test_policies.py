@@ -13,6 +13,7 @@ from autograder.emulators.ecr.backend import PERMISSIONS
 from autograder.emulators.ecr.identity import PROFILES
 from autograder.emulators.interface import Action, Caller, Kind, RegistryError
 from autograder.emulators.registry.proxy import Proxy
+from autograder.oci.manifests import digest_of
 
 from .emulator import Emulator, refusal
 
@@ -187,6 +188,21 @@ def test_a_push_with_a_token_that_has_ended_is_in_the_journal_and_one_without_is
     [line] = pushed.context.journal.lines()[before:]
     assert (line["what"], line["repository"], line["tag"]) == ("refuse", "app", "1.0")
     assert line["detail"]["message"] == "Your authorization token has expired. Reauthenticate and try again."
+
+
+def test_a_refused_put_image_names_tag_and_digest_in_the_journal(emulator: Emulator) -> None:
+    client = emulator.client()
+    client.create_repository(repositoryName="app", imageTagMutability="IMMUTABLE")
+    first, second = (emulator.manifest("app", name).decode() for name in ("one", "two"))
+    client.put_image(repositoryName="app", imageManifest=first, imageTag="1.0")
+    again = {"repositoryName": "app", "imageManifest": second, "imageTag": "1.0"}
+    assert refusal(client.put_image, **again) == "ImageTagAlreadyExistsException"
+    line = emulator.context.journal.lines()[-1]
+    assert (line["what"], line["repository"], line["tag"]) == ("refuse", "app", "1.0")
+    assert line["digest"] == digest_of(second.encode()) and "immutable" in line["detail"]["message"]
+    assert refusal(client.put_image, repositoryName="none", imageManifest=second) == "RepositoryNotFoundException"
+    line = emulator.context.journal.lines()[-1]
+    assert (line["repository"], line["tag"], line["digest"]) == ("none", "", digest_of(second.encode()))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,12 @@ def test_ports_that_are_none(entry):
     ("entry", "expected"),
     [
         ("./certs:/certs:ro", Mount("./certs", "/certs", True)),
+        ("./certs:/certs:ro,z", Mount("./certs", "/certs", True)),
+        ("./certs:/certs:rw,z", Mount("./certs", "/certs")),
+        ("data:/var/lib/registry:nocopy", Mount("data", "/var/lib/registry")),
+        ("{type: bind, source: ./auth, target: /auth, read_only: yes}", Mount("./auth", "/auth", True)),
+        ("{type: bind, source: ./auth, target: /auth, bind: {create_host_path: false}}", Mount("./auth", "/auth")),
+        ("{type: volume, source: data, target: /d, x-why: it lasts, volume: {nocopy: true}}", Mount("data", "/d")),
         ("./certs/:/certs/", Mount("./certs", "/certs")),
         (".:/all", Mount(".", "/all")),
         ("./certs/domain.crt:/registry.crt", Mount("./certs/domain.crt", "/registry.crt")),
@@ -98,7 +104,8 @@ def test_volumes(entry, expected):
         "./a/../../x:/certs",
         "C:\\x:/certs",
         "./x:certs",
-        "./x:/certs:rw,z",
+        "./x:/certs:rw,ro",
+        "./x:/certs:shared",
         "./x:/../etc",
         "{type: tmpfs, target: /x}",
         "{type: bind, source: /, target: /x}",
@@ -227,6 +234,141 @@ def test_files_that_are_none(text, says):
     with pytest.raises(CourseError) as raised:
         read(text)
     assert says in raised.value.expected + raised.value.found
+
+
+# Whole files, each with the same meaning as COMPOSE or with one thing that differs.
+DEFAULTS = """
+x-defaults: &defaults
+  image: registry:2
+  restart: always
+"""
+TLS = """
+x-tls: &tls
+  REGISTRY_HTTP_TLS_CERTIFICATE: /certs/domain.crt
+  REGISTRY_HTTP_TLS_KEY: /certs/domain.key
+"""
+TLS_LINES = """      REGISTRY_HTTP_TLS_CERTIFICATE: /certs/domain.crt
+      REGISTRY_HTTP_TLS_KEY: /certs/domain.key
+"""
+IMAGE_LINES = "    image: registry:2\n    restart: always\n"
+LIST_MERGE = "      <<: [*tls, {REGISTRY_HTTP_TLS_KEY: /other}]\n"
+OVER = "      REGISTRY_HTTP_TLS_CERTIFICATE: /certs/domain.crt\n      <<: {REGISTRY_HTTP_TLS_CERTIFICATE: /other, \
+REGISTRY_HTTP_TLS_KEY: /certs/domain.key}\n"
+MOUNTS = """      - ./certs:/certs:ro
+      - ./auth:/auth:ro
+      - registry-data:/var/lib/registry
+"""
+BODY = COMPOSE.partition("services:\n  registry:\n")[2].partition("\nvolumes:")[0]
+LONG_MOUNTS = """      - {type: bind, source: ./certs, target: /certs, read_only: true}
+      - &auth
+        type: bind
+        source: ./auth
+        target: /auth
+        read_only: True
+      - <<: *auth
+        type: volume
+        source: registry-data
+        target: /var/lib/registry
+        read_only: false
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DEFAULTS + COMPOSE.replace(IMAGE_LINES, "    <<: *defaults\n"),
+        COMPOSE.replace(IMAGE_LINES, "    <<: *defaults\n").replace("services:", DEFAULTS + "services:"),
+        TLS + COMPOSE.replace(TLS_LINES, "      <<: *tls\n"),
+        TLS + COMPOSE.replace(TLS_LINES, LIST_MERGE),
+        COMPOSE.replace(TLS_LINES, OVER),
+        "x-tag: &image registry:2\n" + COMPOSE.replace("image: registry:2", "image: *image"),
+        "x-all: &all\n" + BODY.replace("    ", "  ") + "\nservices:\n  registry: *all\nvolumes:\n  registry-data:\n",
+        COMPOSE.replace(MOUNTS, LONG_MOUNTS),
+        COMPOSE.replace('"true"', "true"),
+        COMPOSE.replace('"true"', "True"),
+        COMPOSE.replace('"true"', "!!str true"),
+        COMPOSE.replace("  registry-data:\n", "  registry-data: {}\n"),
+        COMPOSE.replace("  registry-data:\n", "  registry-data: ~\n"),
+        COMPOSE.replace("  registry-data:\n", "  registry-data: null\n"),
+        COMPOSE.replace("  registry-data:\n", "  registry-data:\n    driver: local\n    labels: {team: heron}\n"),
+        COMPOSE.replace("restart: always", "restart: always\n    x-owner: [the team, {since: 2026}]"),
+        COMPOSE.replace("restart: always", "restart: always\n    read_only: true\n    stop_signal: SIGTERM"),
+        "---\n" + COMPOSE + "...\n",
+        "%YAML 1.2\n---\n" + COMPOSE,
+        "{services: {registry: &r {image: 'registry:2'}}, x-copy: *r}",
+    ],
+    ids=range(20),
+)  # fmt: skip
+def test_a_legal_file_means_what_compose_makes_of_it(text):
+    found, plain = read(text), read(COMPOSE)
+    if "x-copy" in text:
+        assert found.image == "registry:2" and not found.mounts
+    else:
+        assert found == plain and found.stores
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (COMPOSE.replace(TLS_LINES, "      <<: *tls\n"), "undefined alias"),
+        (COMPOSE.replace(TLS_LINES, "      <<: registry\n"), "merges mappings"),
+        (COMPOSE.replace(TLS_LINES, "      <<: [[a, b]]\n"), "merges mappings"),
+        (COMPOSE.replace(TLS_LINES, '      "<<": {REGISTRY_AUTH: htpasswd}\n'), "environment.<<"),
+        ("x-a: &a {b: *a}\n" + COMPOSE, "inside what it names"),
+        ("x-a: &a\n  <<: *a\n" + COMPOSE, "inside what it names"),
+        (TLS + COMPOSE.replace(TLS_LINES, "      <<: *tls\n      <<: *tls\n"), "<< is there twice"),
+        (COMPOSE.replace("always", "!reset null"), "tag"),
+        (COMPOSE.replace("always", "!!python/name:os.system x"), "tag"),
+        (COMPOSE.replace("always", '"True"'), "restart"),
+        ("x-b: &b {privileged: true}\n" + COMPOSE.replace("    restart: always", "    <<: *b"), "privileged"),
+        ("x-b: &b {volumes: ['/:/host']}\n" + COMPOSE.replace(f"    volumes:\n{MOUNTS}", "    <<: *b\n"), "mounts '/'"),
+        (COMPOSE.replace("  registry-data:\n", "  registry-data: {external: true}\n"), "options"),
+        (COMPOSE.replace("  registry-data:\n", "  registry-data: {driver: nfs}\n"), "options"),
+        (COMPOSE.replace("    restart: always", "    extends: {service: base}"), "extends"),
+        (COMPOSE.replace("    restart: always", "    profiles: [later]"), "profiles"),
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_what_anchors_and_merges_do_not_hide(text, says):
+    with pytest.raises(CourseError) as raised:
+        read(text)
+    assert says in raised.value.expected + raised.value.found
+
+
+def test_an_alias_counts_as_what_it_stands_for():
+    lines = [f"x-{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" if n else "x-0: &a0 [1]" for n in range(5)]
+    with pytest.raises(CourseError, match="too deep, or too long"):
+        read("\n".join(lines) + "\n" + COMPOSE)
+    deep = [f"x-{n}: &d{n} {{a: *d{n - 1}}}" if n else "x-0: &d0 {a: b}" for n in range(20)]
+    with pytest.raises(CourseError, match="too deep, or too long"):
+        read("\n".join(deep) + "\n" + COMPOSE)
+    assert read("\n".join(lines[:3]) + "\n" + "\n".join(deep[:5]).replace("x-", "x-d") + "\n" + COMPOSE).stores
+
+
+@pytest.mark.parametrize(
+    ("mounts", "stores"),
+    [
+        (("registry-data:/var/lib/registry",), True),
+        (("registry-data:/var/lib/registry:rw",), True),
+        (("registry-data:/var/lib:rw",), True),
+        (("./data:/var/lib/registry",), True),
+        (("registry-data:/var/lib/registry", "./certs:/var/lib/certs:ro"), True),
+        ((".:/var/lib:ro", "registry-data:/var/lib/registry"), True),
+        (("registry-data:/var/lib/registry:ro",), False),
+        (("registry-data:/var/lib/registry:ro,z",), False),
+        (("registry-data:/var/lib:ro",), False),
+        (("./data:/var/lib/registry/:ro",), False),
+        (("registry-data:/var/lib/registry", "./seed:/var/lib/registry/docker:ro"), False),
+        (("{type: volume, source: registry-data, target: /var/lib/registry, read_only: true}",), False),
+        (("{type: bind, source: ./data, target: /var/lib/registry, read_only: on}",), False),
+        (("{type: volume, source: registry-data, target: /var/lib/registry, read_only: TRUE}",), False),
+    ],
+)
+def test_whether_the_registry_may_write_its_data(mounts, stores):
+    lines = ["volumes:", *(f"  - {mount}" for mount in mounts)]
+    assert read(service(*lines, tail="volumes:\n  registry-data:\n")).stores is stores
+    elsewhere = service(*lines, "environment:", "  REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: /elsewhere")
+    assert read(elsewhere + "volumes:\n  registry-data:\n").stores
 
 
 def test_an_old_files_version_is_passed_over():
