@@ -25,6 +25,9 @@ def load_module(file: Path, name: str) -> ModuleType:
 def cases(lab: Lab, draw: SeededRandom, parameters: Parameters) -> dict[str, list[Case]]:
     """Task name -> hidden cases; empty when the lab has no hidden.py, or no cases in it.
 
+    Kinds of cases that came with a later version of the lab stand in the file's ``SINCE``, kind -> version: those of
+    hidden ones in lab.toml would tell students what is tried.
+
     Args:
         lab: the lab.
         draw: seeded with the student's grading seed.
@@ -34,7 +37,11 @@ def cases(lab: Lab, draw: SeededRandom, parameters: Parameters) -> dict[str, lis
     if module is None or not hasattr(module, "cases"):
         return {}
     drawn: dict[str, list[Case]] = module.cases(draw, dict(parameters))
-    return {task: [case.model_copy(update={"hidden": True}) for case in found] for task, found in drawn.items()}
+    since: dict[str, int] = getattr(module, "SINCE", {})
+    return {
+        task: [case.model_copy(update={"hidden": True}) for case in found if since.get(case.kind, 1) <= lab.version]
+        for task, found in drawn.items()
+    }
 
 
 def values(lab: Lab, draw: SeededRandom, parameters: Parameters) -> JsonValue:

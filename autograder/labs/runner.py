@@ -211,6 +211,13 @@ class NotHere:
             raise ModuleNotFoundError("a task cannot import the course's own package", name=name)
 
 
+def fresh() -> dict[str, Any]:
+    """The names of a cell before it has run: those of a module, since dataclasses look for the module of a class."""
+    module = sys.modules["__task__"] = type(sys)("__task__")
+    module.__dict__["__builtins__"] = builtins
+    return module.__dict__
+
+
 def child() -> None:
     """Load the cell, then answer one line a case. Results leave by a private copy of standard output."""
     lines = os.fdopen(os.dup(0), "rb")
@@ -220,7 +227,7 @@ def child() -> None:
         os.dup2(null, fd)
     job = json.loads(lines.readline())
     sys.meta_path.insert(0, NotHere)
-    namespace: dict[str, Any] = {"__name__": "__task__", "__builtins__": builtins}
+    namespace = fresh()
 
     def say(message: dict[str, Any]) -> None:
         out.write(json.dumps(message) + "\n")

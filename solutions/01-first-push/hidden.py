@@ -35,6 +35,20 @@ def manifest(config: dict[str, Any], *layers: dict[str, Any]) -> dict[str, Any]:
     return {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": list(layers)}
 
 
+# Kinds of cases that came with a later version of the lab than the first.
+SINCE = dict.fromkeys(
+    (
+        "two new layers of the same size",
+        "the layers as they were, and another config",
+        "a new layer whose digest begins like a known one",
+        "a new layer that is packed in another way",
+        "an old image without layers",
+        "a layer that was the config before",
+    ),
+    2,
+)
+
+
 def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
     """Cases of ``bytes_to_push``; each kind is a way to be wrong that the visible ones leave open."""
 
@@ -47,6 +61,9 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
         blob(draw, name, docker=docker) for name in ("base", "weights", "code", "other", "extra")
     )
     twin = {**other, "size": code["size"]}
+    same = {**extra, "size": other["size"]}
+    alike = {**other, "digest": code["digest"][:-20] + draw.hex("end", 20)}
+    packed = {**other, "mediaType": f"{OCI}layer.v1.tar{draw.choice('packed', ('', '+zstd'))}"}
     in_docker, in_oci = (
         [{**part, "mediaType": kind} for part in (base, weights)]
         for kind in (DOCKER + "image.rootfs.diff.tar.gzip", OCI + "layer.v1.tar+gzip")
@@ -67,5 +84,11 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
         case("a first push that lists a layer twice", None, manifest(c1, base, weights, base), c1, base, weights),
         case("artifacts that share the empty config", manifest(EMPTY, weights), manifest(EMPTY, other), other),
         case("an artifact whose config is also its layer", None, manifest(EMPTY, EMPTY), EMPTY),
+        case("two new layers of the same size", old, manifest(c2, base, other, same), c2, other, same),
+        case("the layers as they were, and another config", old, manifest(c2, base, weights, code), c2),
+        case("a new layer whose digest begins like a known one", old, manifest(c1, base, weights, alike), alike),
+        case("a new layer that is packed in another way", old, manifest(c2, base, weights, packed), c2, packed),
+        case("an old image without layers", manifest(c1), manifest(c1, base, weights), base, weights),
+        case("a layer that was the config before", manifest(EMPTY, weights), manifest(c2, base, EMPTY), c2, base),
     ]  # fmt: skip
     return {"bytes_to_push": draw.shuffle("order", found)}

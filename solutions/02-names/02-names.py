@@ -64,6 +64,8 @@ check("full-names")
 # | tag | Behind the colon: up to 128 letters, digits, `_`, `.` and `-`; the first is neither `.` nor `-`. It is `latest` where the text gives neither tag nor digest. |
 # | digest | Behind the `@`: `sha256:` and 64 digits, `0`–`9` and `a`–`f`. |
 #
+# Letters are those from `a` to `z` and from `A` to `Z`, digits those from `0` to `9`.
+#
 # The cell must stand on its own: it is run by itself, on inputs that you see and on others that you do not see. It can
 # import what comes with Python, nothing else.
 

@@ -22,6 +22,36 @@ def case(kind: str, text: str) -> Case:
     return Case(kind=kind, args=(text,), expected=parts)
 
 
+# Kinds of cases that came with a later version of the lab than the first.
+SINCE = dict.fromkeys(
+    (
+        "a digest of more than 64 digits",
+        "something behind the digest",
+        "two digests",
+        "the digest's algorithm in capitals",
+        "a digest of another algorithm",
+        "letters beyond a to z in the tag",
+        "letters beyond a to z in the repository",
+        "digits of another script in the port",
+        "an underscore at the beginning of the tag",
+        "a sign at the end of the tag",
+        "localhost before a slash, and a tag",
+        "a namespace that begins with localhost",
+        "an underscore in the host",
+        "a host of numbers",
+        "a port of three digits",
+        "the old address of Docker Hub behind another host",
+        "a host that begins like docker.io",
+        "a path part of one character",
+        "a path part that begins with a digit",
+        "a path part that begins with a sign",
+        "a dot and an underscore side by side",
+        "a slash at the beginning",
+    ),
+    2,
+)
+
+
 def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
     """Cases of ``parse_reference``; each kind is a way to be wrong that the visible ones leave open."""
     one, two, three = draw.sample("words", WORDS, 3)
@@ -77,5 +107,27 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
         case("a path part that ends in a dash", f"{company}/{one}-:{version}"),
         case("two dots in a row", f"{company}/{one}..{two}"),
         case("three underscores in a row", f"{company}/{one}___{two}"),
+        case("a digest of more than 64 digits", f"{company}/{one}@{digest}{hexes[:1]}"),
+        case("something behind the digest", f"{company}/{one}@{digest}:{version}"),
+        case("two digests", f"{company}/{one}@{digest}@{digest}"),
+        case("the digest's algorithm in capitals", f"{company}/{one}@SHA256:{hexes}"),
+        case("a digest of another algorithm", f"{one}@{draw.choice('algorithm', ('md5', 'sha1', 'crc'))}:{hexes}"),
+        case("letters beyond a to z in the tag", f"{company}/{one}:{two}-größe"),
+        case("letters beyond a to z in the repository", f"{company}/{one}-für-{two}:{version}"),
+        case("digits of another script in the port", f"{company}:٥{port}/{one}"),
+        case("an underscore at the beginning of the tag", f"{one}:_{two}"),
+        case("a sign at the end of the tag", f"{company}/{one}:{version}{draw.choice('last', '-._')}"),
+        case("localhost before a slash, and a tag", f"localhost/{one}:{version}"),
+        case("a namespace that begins with localhost", f"localhost-{company}/{one}:{version}"),
+        case("an underscore in the host", f"{two}_{host}/{one}"),
+        case("a host of numbers", f"10.{draw.integer('net', 0, 255)}.0.{draw.integer('last', 1, 254)}/{company}/{one}"),
+        case("a port of three digits", f"{host}:{draw.integer('short port', 80, 999):03}/{one}:{version}"),
+        case("the old address of Docker Hub behind another host", f"{host}/index.docker.io/{one}:{version}"),
+        case("a host that begins like docker.io", f"docker.io.{company}.example.org/{one}"),
+        case("a path part of one character", f"{company}/{one[0]}:{version}"),
+        case("a path part that begins with a digit", f"{company}/{port}{two}"),
+        case("a path part that begins with a sign", f"{company}/{draw.choice('first', '-._')}{one}"),
+        case("a dot and an underscore side by side", f"{company}/{one}._{two}"),
+        case("a slash at the beginning", f"/{one}:{version}"),
     ]  # fmt: skip
     return {"parse_reference": draw.shuffle("order", found)}

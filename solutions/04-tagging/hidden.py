@@ -9,6 +9,18 @@ from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.checks.tagging.rules import Spec
 from autograder.evidence.model import Case
 
+# Kinds of cases that came with a later version of the lab than the first.
+SINCE = dict.fromkeys(
+    (
+        "a patch number of two digits in an older line",
+        "a fix of minor number 1 while one of 10 and more is out",
+        "a fix of major number 1 while one of 10 and more is out",
+        "dots in a run of signs of a branch",
+        "a long branch that begins with a sign",
+    ),
+    2,
+)
+
 
 def stable(version: str) -> tuple[int, ...] | None:
     """The numbers of a stable release without build metadata; None for anything else."""
@@ -72,4 +84,9 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
     case("a long branch", None, branch=f"feature/{words[0]}-{words[1]}-{words[2]}-{draw.hex('end', 20)}")
     case("a branch that is cut at a sign", None, branch="b" * (spec.length - 1) + f"/{words[0]}")
     case("a branch called like a version", None, f"{x}.{y}.0", branch=f"release/{x}.{y}")
+    case("a patch number of two digits in an older line", f"{x}.{y}.1{z}", f"{x}.{y}.{z}", f"{x + 1}.0.0")
+    case("a fix of minor number 1 while one of 10 and more is out", f"{x}.1.{z}", f"{x}.1.{z - 1}", f"{x}.1{y}.0")
+    case("a fix of major number 1 while one of 10 and more is out", f"1.{y}.{z}", f"1.{y}.{z - 1}", f"1{x}.0.0")
+    case("dots in a run of signs of a branch", None, branch=f"{words[1]}../{words[2]}._{rc}")
+    case("a long branch that begins with a sign", None, branch=f"_{words[0]}-{draw.hex('tail', 30)}")
     return {"release_tags": draw.shuffle("order", found)}

@@ -133,13 +133,15 @@ check("fixed")
 # | `[1, [ids]]` | something blocks |
 # | `[0, []]` | nothing blocks |
 #
-# - A report **can be judged** when it is a JSON object, its `SchemaVersion` is 2, `Results` is a list, and at least one
-#   result is about packages: its `Class` is `os-pkgs` or `lang-pkgs`. In those results `Vulnerabilities` is a list, or null,
-#   or not there. Each finding in it is an object whose `VulnerabilityID` is a text and whose `Severity` is one of `UNKNOWN`,
-#   `LOW`, `MEDIUM`, `HIGH`, `CRITICAL`. Whatever else there is makes the report one that cannot be judged.
+# - A report **can be judged** when it is a JSON object, its `SchemaVersion` is the number 2, `Results` is a list of objects,
+#   and at least one of these results is about packages: its `Class` is `os-pkgs` or `lang-pkgs`. In those results
+#   `Vulnerabilities` is a list, or null, or not there. Each finding in it is an object whose `VulnerabilityID` is a text and
+#   whose `Severity` is one of `UNKNOWN`, `LOW`, `MEDIUM`, `HIGH`, `CRITICAL`, written like that. Whatever else there is
+#   makes the report one that cannot be judged. Results that are not about packages may hold anything; nothing in them blocks.
 # - A finding **blocks** when it is `HIGH` or `CRITICAL`, has a `FixedVersion` that is not empty, and is not accepted.
 # - A line `ID exp:YYYY-MM-DD` **accepts** findings of that id, up to and including that day. What follows a `#` is a
-#   comment. A line without such a date accepts nothing.
+#   comment. A line without such a date, or with anything else in it, accepts nothing. Of two lines for an id each counts. An
+#   id is what stands as `VulnerabilityID` in a report, in whatever list it is: not all of them begin with `CVE-`.
 #
 # The cell must stand on its own. It is run by itself, on inputs that you see and on others that you do not see, and can
 # import what comes with Python.
@@ -156,7 +158,8 @@ def gate(report, accepted, today):
     for line in accepted.splitlines():
         words = line.partition("#")[0].split()
         if len(words) == 2 and re.fullmatch(r"exp:\d{4}-\d\d-\d\d", words[1]):
-            until[words[0]] = words[1].removeprefix("exp:")
+            day = words[1].removeprefix("exp:")
+            until[words[0]] = max(day, until.get(words[0], day))
     try:
         document = json.loads(report)
         if document["SchemaVersion"] != 2 or not isinstance(document["Results"], list):

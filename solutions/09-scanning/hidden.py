@@ -8,12 +8,49 @@ from autograder.checks.scanning.cases import SHUT, case, finding, report, result
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.evidence.model import Case
 
+# Kinds of cases that came with a later version of the lab than the first.
+SINCE = dict.fromkeys(
+    (
+        "an id that is no CVE",
+        "an exception for an id that is no CVE",
+        "something right behind the date",
+        "a word more behind the date",
+        "a date in the comment",
+        "a comment behind an exception",
+        "a comment right behind the date",
+        "two lines for an id, the first has ended",
+        "two lines for an id, the second has ended",
+        "an exception that ends next month",
+        "an exception that ends next year",
+        "an exception that ended last year",
+        "an exception that held years ago, on a day of that time",
+        "an exception for a longer id",
+        "no fix yet beside one that has a fix",
+        "a fix in the first of two packages with one id",
+        "MEDIUM and LOW with a fix",
+        "a finding in a result of another class",
+        "a schema version that is a text",
+        "a newer schema version",
+        "no schema version",
+        "Results that is null",
+        "a text among the results",
+        "a severity in small letters",
+        "a severity that is a list",
+        "an id that is a number",
+        "a broken finding behind one that blocks",
+    ),
+    2,
+)
+
 
 def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case]]:
     """Cases of ``gate``: good, bad, malformed and empty reports."""
     year = draw.integer("year", 2019, 2025)
     one, two, three = sorted(f"CVE-{year + n}-{draw.integer(f'number {n}', 10000, 99999)}" for n in range(3))
-    day, before, after = (f"2026-0{draw.integer('month', 2, 8)}-{number}" for number in (17, 16, 18))
+    month = draw.integer("month", 2, 8)
+    day, before, after = (f"2026-0{month}-{number}" for number in (17, 16, 18))
+    next_month, next_year, last_year = f"2026-0{month + 1}-02", "2027-01-03", "2025-12-30"
+    other = f"{draw.choice('list', ('GHSA', 'PYSEC', 'TEMP'))}-{year}-{draw.integer('other', 1000, 9999)}"
     bad = report(result(finding(two), finding(one, "CRITICAL")))
     alone = report(result(finding(one)))
     found = [
@@ -51,5 +88,41 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
         case("Vulnerabilities that is a text", report(result() | {"Vulnerabilities": "none"}), SHUT),
         case("a finding that is a text", report(result(one)), SHUT),
         case("an exception beside a broken report", bad[:-7], SHUT, f"{one} exp:{after}\n", day),
+        case("an id that is no CVE", report(result(finding(other), finding(one))), [1, sorted([one, other])]),
+        case("an exception for an id that is no CVE", report(result(finding(other))), [0, []],
+             f"{other} exp:{after}\n", day),
+        case("something right behind the date", alone, [1, [one]],
+             f"{one} exp:{after}{draw.choice('tail', 'xTZ0')}\n", day),
+        case("a word more behind the date", alone, [1, [one]],
+             f"{one} exp:{after} {draw.choice('word', ('soon', two))}\n", day),
+        case("a date in the comment", alone, [1, [one]], f"{one} # exp:{after}\n", day),
+        case("a comment behind an exception", alone, [0, []], f"{one} exp:{after} # until the next release\n", day),
+        case("a comment right behind the date", alone, [0, []], f"{one} exp:{after}# until the next release\n", day),
+        case("two lines for an id, the first has ended", alone, [0, []],
+             f"{one} exp:{before}\n{one} exp:{after}\n", day),
+        case("two lines for an id, the second has ended", alone, [0, []],
+             f"{one} exp:{after}\n{one} exp:{before}\n", day),
+        case("an exception that ends next month", alone, [0, []], f"{one} exp:{next_month}\n", day),
+        case("an exception that ends next year", alone, [0, []], f"{one} exp:{next_year}\n", day),
+        case("an exception that ended last year", alone, [1, [one]], f"{one} exp:{last_year}\n", day),
+        case("an exception that held years ago, on a day of that time", alone, [0, []],
+             f"{one} exp:{year - 8}-11-30\n", f"{year - 8}-11-02"),
+        case("an exception for a longer id", alone, [1, [one]], f"{one}0 exp:{after}\n", day),
+        case("no fix yet beside one that has a fix",
+             report(result(finding(one, fixed=None), finding(two))), [1, [two]]),
+        case("a fix in the first of two packages with one id",
+             report(result(finding(one), finding(one, "LOW", None, package="tqdm"))), [1, [one]]),
+        case("MEDIUM and LOW with a fix", report(result(finding(one, "MEDIUM"), finding(two, "LOW"))), [0, []]),
+        case("a finding in a result of another class",
+             report(result(finding(one), kind=draw.choice("class", ("custom", "config"))), result()), [0, []]),
+        case("a schema version that is a text", report(result(), SchemaVersion="2"), SHUT),
+        case("a newer schema version", report(result(), SchemaVersion=3), SHUT),
+        case("no schema version", report(result(), SchemaVersion=...), SHUT),
+        case("Results that is null", report(Results=None), SHUT),
+        case("a text among the results", report(result(), "python-pkg"), SHUT),
+        case("a severity in small letters", report(result(finding(one, "high"))), SHUT),
+        case("a severity that is a list", report(result(finding(one, ["HIGH"]))), SHUT),
+        case("an id that is a number", report(result(finding(year))), SHUT),
+        case("a broken finding behind one that blocks", report(result(finding(one), {"VulnerabilityID": two})), SHUT),
     ]  # fmt: skip
     return {"gate": draw.shuffle("order", found)}

@@ -11,7 +11,7 @@ TODAY = "2026-11-02"
 SHUT: list[Any] = [2, []]  # it cannot be judged
 
 
-def finding(id: str, severity: str = "HIGH", fixed: str | None = "1.2.0", package: str = "joblib") -> dict[str, Any]:
+def finding(id: Any, severity: Any = "HIGH", fixed: str | None = "1.2.0", package: str = "joblib") -> dict[str, Any]:
     """A vulnerability as it stands in a report; without a fix Trivy leaves FixedVersion out."""
     found = {"VulnerabilityID": id, "PkgName": package, "InstalledVersion": "1.1.0", "Severity": severity}
     return found if fixed is None else found | {"FixedVersion": fixed}

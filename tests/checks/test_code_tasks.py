@@ -1,0 +1,85 @@
+"""Each plausible wrong solution of a code task fails a hidden case, whatever was drawn, and no right one fails any."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from autograder.checks.shared import seeded_random
+from autograder.checks.shared.seeded_random import SeededRandom
+from autograder.evidence.model import Case, CaseResult
+from autograder.labs import hidden, live, manifest, runner
+from tests.checks import code_tasks
+
+SEEDS = range(3)
+TABLES = {
+    "01-first-push": ("bytes_to_push", "first_push"),
+    "02-names": ("parse_reference", "names"),
+    "04-tagging": ("release_tags", "tagging"),
+    "09-scanning": ("gate", "scanning"),
+}
+MODULES = {slug: importlib.import_module(f"tests.checks.code_tasks.{name}") for slug, (_, name) in TABLES.items()}
+
+
+@cache
+def drawn(slug: str, number: int) -> tuple[dict[str, Any], list[Case], list[Case]]:
+    """A student's values, visible cases and hidden ones."""
+    lab, task = manifest.find(slug), TABLES[slug][0]
+    values = lab.drawn(seeded_random.seed(b"tables", "student", str(number), slug))
+    grading = SeededRandom(seeded_random.seed(b"tables", "grading", str(number), slug))
+    return values, live.visible_cases(lab, values)[task], hidden.cases(lab, grading, values)[task]
+
+
+def wrong_for(slug: str, body: str, number: int, cases: list[Case], at_most: int = 1_000) -> list[str]:
+    """The kinds of the cases that a solution gets wrong; no more than ``at_most``. It is run as the runner runs it."""
+    module, task = MODULES[slug], TABLES[slug][0]
+    names = getattr(module, "NAMES", "").format_map(drawn(slug, number)[0])
+    cell = names + code_tasks.source(module.SIGNATURE, body)
+    space = runner.fresh()
+    exec(compile(cell, "<task>", "exec"), space)
+    found = []
+    for case in cases:
+        outcome = runner.call(space[task], copy.deepcopy(json.loads(json.dumps(case.args))))
+        if not CaseResult(case=case, **outcome).correct:
+            found.append(case.kind)
+            if len(found) == at_most:
+                break
+    return found
+
+
+def applies(slug: str, words: str, number: int) -> bool:
+    """Whether something is a mistake by the values of a student."""
+    needs = getattr(MODULES[slug], "NEEDS", {})
+    return words not in needs or needs[words](drawn(slug, number)[0])
+
+
+@pytest.mark.parametrize("slug", TABLES)
+def test_what_is_right_passes_every_case(slug: str) -> None:
+    failing: list[tuple[str, int, str]] = []
+    for words, body in MODULES[slug].RIGHT.items():
+        for number in SEEDS:
+            _, visible, secret = drawn(slug, number)
+            failing += [(words, number, kind) for kind in wrong_for(slug, body, number, visible + secret)]
+    assert failing == []
+
+
+@pytest.mark.parametrize("slug", TABLES)
+def test_what_is_wrong_fails_a_hidden_case(slug: str) -> None:
+    module, passing = MODULES[slug], []
+    for words, wrong in module.WRONG.items():
+        body = code_tasks.written(module.RIGHT, wrong)
+        for number in SEEDS:
+            if applies(slug, words, number) and not wrong_for(slug, body, number, drawn(slug, number)[2], at_most=1):
+                passing.append((words, number))
+    assert passing == []
+
+
+def test_the_tables_are_long_enough() -> None:
+    assert set(TABLES) == {slug for slug in manifest.slugs() if manifest.find(slug).tasks}
+    for module in MODULES.values():
+        assert len(module.RIGHT) >= 5 and len(module.WRONG) >= 20
