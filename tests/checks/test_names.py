@@ -151,7 +151,7 @@ def with_patterns(text: str) -> Any:
     if registry and registry != "localhost" and not re.search(r"[.:A-Z]", registry):
         registry, repository = None, f"{registry}/{repository}"
     if registry is None and "/" in repository and re.search(r"[.]", repository.split("/")[0]):
-        registry, repository = repository.split("/", 1)
+        raise ValueError(text)  # a host, and none that the pattern knows
     if registry in (None, "index.docker.io", "docker.io"):
         registry = "docker.io"
         repository = repository if "/" in repository else f"library/{repository}"
@@ -185,7 +185,7 @@ def from_the_right(text: str) -> Any:
         path = "library/" + path
     machine, port_colon, port = host.partition(":")
     if (
-        (port_colon and not (port and port.isdigit()))
+        (port_colon and not (port and port.isascii() and port.isdigit()))
         or not machine
         or set(machine) - set(string.ascii_letters + digits + ".-")
     ):

@@ -106,11 +106,16 @@ def image(e: Evidence, service: str, name: str, tag: str) -> tuple[Repository, I
         digest = held.tags[tag]
         what = held.parsed(digest)
         faults = [f"{fault.subject}: {fault.detail}" for fault in held.problems]
-        found = (
-            f"{tag} points at an index that holds no image for any platform."
-            if isinstance(what, ImageIndex) and not held.images(digest)
-            else f"What {tag} points at cannot be read" + (f" ({'; '.join(faults)})." if faults else ".")
-        )
+        listed_first = held.images(digest)[:1]
+        found = f"What {tag} points at cannot be read" + (f" ({'; '.join(faults)})." if faults else ".")
+        if isinstance(what, ImageIndex) and not listed_first:
+            found = f"{tag} points at an index that holds no image for any platform."
+        elif not faults:
+            for child in listed_first:
+                found = (
+                    f"{tag} points at an index. What it lists for {child.platform}, {child.digest}, is not in the "
+                    "repository, or cannot be read."
+                )
         raise Failure(found, "Push the image again.", expected=f"The tag {tag} in {name}.")
     if held.config(manifest) is None:
         raise Failure(

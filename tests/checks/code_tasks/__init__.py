@@ -1,7 +1,8 @@
 """How students write the code tasks: right in other words, and wrong as people are wrong. A module a lab.
 
 ``SIGNATURE`` is what each body below it stands under, ``RIGHT`` is words → body. ``WRONG`` is the mistake in words → a
-body, or a right one by its words with what is written otherwise in it: ``(words, old, new, …)``.
+body, or a right one by its words with what is written otherwise in it: ``(words, old, new, …)``. ``NEEDS`` says of what
+is a mistake for some students only when it is one, and ``NAMES`` is a line before the function, with personal values.
 """
 
 from __future__ import annotations
