@@ -83,3 +83,13 @@ def test_the_tables_are_long_enough() -> None:
     assert set(TABLES) == {slug for slug in manifest.slugs() if manifest.find(slug).tasks}
     for module in MODULES.values():
         assert len(module.RIGHT) >= 5 and len(module.WRONG) >= 20
+
+
+@pytest.mark.parametrize("slug", TABLES)
+def test_whoever_has_the_first_version_is_judged_by_its_cases(slug: str) -> None:
+    lab, task = manifest.find(slug), TABLES[slug][0]
+    values, _, secret = drawn(slug, 0)
+    grading = SeededRandom(seeded_random.seed(b"tables", "grading", "0", slug))
+    first = {case.kind for case in hidden.cases(lab.at(1), grading, values)[task]}
+    since = hidden.load_module(lab.source.hidden, "since").SINCE
+    assert since and {case.kind for case in secret} - first == set(since)

@@ -115,6 +115,17 @@ def test_state_of_the_notebook_is_not_there():
     assert run("import autograder\n" + GOOD).status == "broken"
 
 
+@pytest.mark.parametrize("annotation", ["int", "'int'", "'int | None'"])
+def test_a_dataclass_may_be_written_in_a_task(annotation):
+    """`dataclasses` looks for the module of the class, also where an annotation is a text."""
+    cell = (
+        "from dataclasses import dataclass\n\n@dataclass\nclass Sum:\n"
+        f"    left: {annotation}\n    right: {annotation}\n\n"
+        "def add(a, b):\n    both = Sum(a, b)\n    return both.left + both.right"
+    )
+    assert [r.correct for r in run(cell).results] == [True, True]
+
+
 @pytest.mark.parametrize(
     "body",
     [
