@@ -196,8 +196,8 @@ RIGHT: dict[str, dict[str, tuple[str, Change]]] = {
         "what a registry says without Docker's words": ("refused", lambda s: s.answer(
             "refusal", "denied: requested access to the resource is denied")),
         "what a newer engine says": ("refused", lambda s: s.answer(
-            "refusal", "Error response from daemon: failed to resolve reference: pull access denied, repository does not "
-            "exist or may require authorization: server message: insufficient_scope: authorization failed")),
+            "refusal", "Error response from daemon: failed to resolve reference: pull access denied, repository does "
+            "not exist or may require authorization: server message: insufficient_scope: authorization failed")),
         "the error as a list of lines": ("refused", lambda s: s.answer("refusal", s.given("refusal").split("\n"))),
         "the private repository has a tag more": ("private", lambda s: s.tag(
             "dockerhub", s["internal"], s["moving"], s["version"])),
@@ -221,14 +221,16 @@ RIGHT: dict[str, dict[str, tuple[str, Change]]] = {
             "rules"].append({"repositoryFilters": [{"filter": f"{s['team']}/other", "filterType": "WILDCARD"}],
                              "scanFrequency": "SCAN_ON_PUSH"})),
         "the old switch as well": ("scanning", lambda s: ecr(s)["imageScanningConfiguration"].update(scanOnPush=True)),
-        "latest is an index of the newest release": ("releases", lambda s: indexed(s, "ecr", s["repository"], "latest")),
+        "latest is an index of the newest release": (
+            "releases", lambda s: indexed(s, "ecr", s["repository"], "latest")),
         "a release in OCI's forms": ("releases", lambda s: oci(s, "ecr", s["repository"], s.e.texts("releases")[0])),
         "blanks around the reference": ("untagged", lambda s: s.answer("old_build", f" {s.given('old_build')}\n")),
         "names with blanks around": ("names", lambda s: s.answer("real_names", [
             f"{one} " for one in s.given("real_names")])),
     },
     "07-google-azure": {
-        "names with blanks around": ("names", lambda s: s.answer("new_names", [f" {one}" for one in s.given("new_names")])),
+        "names with blanks around": ("names", lambda s: s.answer(
+            "new_names", [f" {one}" for one in s.given("new_names")])),
         "a token for a day": ("token", lambda s: acr(s)["tokens"][0].update(expires="2026-11-27T12:43:09.221705Z")),
         "a token more": ("token", lambda s: acr(s)["tokens"].append(acr(s)["tokens"][0] | {"name": "other"})),
         "locked against deleting as well": ("lock", lambda s: acr(s)["repositories"][0]["images"][0]["tags"][0][
