@@ -37,7 +37,8 @@ class State:
     """A student's state that can be changed; the answers are recorded anew when it is judged."""
 
     def __init__(self, evidence: Evidence) -> None:
-        self.e = evidence.model_copy(deep=True)
+        own = {"services": copy.deepcopy(evidence.services), "answers": dict(evidence.answers)}
+        self.e = evidence.model_copy(update=own)
 
     def __getitem__(self, name: str) -> str:
         """A personal value, by its name."""

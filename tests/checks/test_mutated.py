@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from autograder.checks.tagging.rules import Spec
+from autograder.domain import references
 from autograder.evidence.model import Evidence
 
 from . import mutated
@@ -112,6 +113,11 @@ def tag_of(s: State, kind: str, number: int) -> str:
     return str(Spec.of(s.e.parameters).tag(kind, release["version"], release["commit"]))
 
 
+def each(s: State, name: str, change: Callable[[str], str]) -> None:
+    """Change each text of a recorded list."""
+    s.answer(name, [change(one) for one in s.given(name)])
+
+
 def oci(s: State, service: str, name: str, tag: str) -> None:
     """The same content in OCI's media types, as a newer engine pushes it."""
     forms = {
@@ -177,6 +183,12 @@ RIGHT: dict[str, dict[str, tuple[str, Change]]] = {
             "prediction", json.dumps(s.given("prediction")))),
         "a field more in the prediction": ("prediction", lambda s: s.answer(
             "prediction", s.given("prediction") | {"took": 3})),
+    },
+    "02-names": {
+        "blanks around the names": ("full-names", lambda s: each(s, "full_names", lambda one: f" {one}\n")),
+        "blanks around the repaired names": ("repair", lambda s: each(s, "repaired", lambda one: f"{one} ")),
+        "repaired names in full": ("repair", lambda s: each(
+            s, "repaired", lambda one: references.parse(one).canonical())),
     },
     "03-docker-hub": {
         "a token for a day": ("token", lambda s: token(s, "laptop").update(expires="2026-11-27T00:45:49.153741Z")),
@@ -342,6 +354,51 @@ WRONG: dict[str, dict[str, tuple[str, Change, str]]] = {
             "account” is not JSON"),
         "no greeting image": ("hello", lambda s: s.tag(R, s["hello"], s["hello_tag"], None),
             "The repository has no tag at all"),
+    },
+    "02-names": {
+        "as they are written": ("full-names", lambda s: s.answer("full_names", list(s.e.parameter("names"))),
+            "the registry is left out"),
+        "without Docker Hub's name": ("full-names", lambda s: each(
+            s, "full_names", lambda one: one.removeprefix("docker.io/")),
+            "the registry is left out"),
+        "the old address of Docker Hub": ("full-names", lambda s: each(s, "full_names", lambda one: one.replace(
+            "docker.io/", "index.docker.io/")),
+            "Docker Hub's name in a reference is docker.io"),
+        "without library/": ("full-names", lambda s: each(s, "full_names", lambda one: one.replace("/library/", "/")),
+            "on Docker Hub a repository has a namespace"),
+        "library/ on every registry": ("full-names", lambda s: each(s, "full_names", lambda one: one.replace(
+            "/", "/library/", 1).replace("library/library", "library")),
+            "library/ is filled in on Docker Hub only"),
+        "without latest": ("full-names", lambda s: each(s, "full_names", lambda one: one.removesuffix(":latest")),
+            "the tag is left out"),
+        "all on Docker Hub": ("full-names", lambda s: each(
+            s, "full_names", lambda one: "docker.io/" + one.partition("/")[2]),
+            "has the form of a host, so it is the registry"),
+        "backwards": ("full-names", lambda s: s.answer("full_names", s.given("full_names")[::-1]),
+            "0 of 8 are right"),
+        "seven of eight": ("full-names", lambda s: s.answer("full_names", s.given("full_names")[:-1]),
+            "Your list has 7 entries"),
+        "one text": ("full-names", lambda s: s.answer("full_names", ", ".join(s.given("full_names"))),
+            "You recorded one text"),
+        "names of dicts": ("full-names", lambda s: s.answer(
+            "full_names", [{"name": one} for one in s.given("full_names")]),
+            "Entry 1 is no text"),
+        "not repaired": ("repair", lambda s: s.answer("repaired", list(s.e.parameter("broken"))),
+            "unchanged: Docker reads it as"),
+        "repaired backwards": ("repair", lambda s: s.answer("repaired", s.given("repaired")[::-1]),
+            "names the repository"),
+        "four of five repaired": ("repair", lambda s: s.answer("repaired", s.given("repaired")[:-1]),
+            "Your list has 4 entries"),
+        "repaired names with https://": ("repair", lambda s: each(s, "repaired", lambda one: "https://" + one),
+            "without https:// or http://"),
+        "repaired names without their host": ("repair", lambda s: each(
+            s, "repaired", lambda one: one.rpartition("/")[2]),
+            "goes to docker.io"),
+        "repaired names in capitals": ("repair", lambda s: each(s, "repaired", str.upper),
+            "a repository name is lower-case"),
+        "what was meant for what is to be written": ("repair", lambda s: s.answer(
+            "repaired", list(s.e.parameter("broken").values())),
+            "a reference holds no space"),
     },
     "03-docker-hub": {
         "a token that may delete": ("token", lambda s: token(s, "laptop").update(scopes=["repo:admin"]),
@@ -737,6 +794,7 @@ def test_each_wrong_way_fails_its_check_and_is_told_why(slug: str, solved: dict[
         change(state)
         verdict = state.verdict(check)
         failed = (verdict.status, verdict.blocked_by) == ("failed", None)
-        if not failed or cause not in verdict.found or not verdict.next_step:
+        reasons = [verdict.found, *(row[-1] for row in verdict.table)]
+        if not failed or not any(cause in reason for reason in reasons) or not verdict.next_step:
             told[words] = (verdict.status, verdict.found)
     assert told == {}
