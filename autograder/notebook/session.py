@@ -106,11 +106,12 @@ def hint(name: str = "") -> Cards:
     """Show the next hint of a check; the third stays."""
     try:
         lab, folder = place()
-        if lab.newest > 1:
-            lab = workspace.worked_on(lab, folder, students.current())
+        student = students.current() if lab.newest > 1 else None
+        if student is not None:
+            lab = workspace.worked_on(lab, folder, student)
         if name not in lab.points:
             raise _unknown("hint", name, lab)
-        number, text = progress.next_hint(lab, name)
+        number, text = progress.next_hint(lab, name, student)
         return Cards([Card.hint(number, text)])
     except (CourseError, OSError) as error:
         return _problem(error)

@@ -18,6 +18,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     made = tmp_path / "work" / LAB
     made.mkdir(parents=True)
+    shutil.copy(manifest.find(LAB).folder / f"{LAB}.ipynb", made)
     monkeypatch.chdir(made)
     session._kept.clear()
     yield made
@@ -46,7 +47,6 @@ def test_a_replaced_student_file_counts_at_once(folder):
 )
 def test_who_works_here_is_read_once_a_call(folder, monkeypatch, call):
     become(folder, "ada")
-    shutil.copy(manifest.find(LAB).folder / f"{LAB}.ipynb", folder)
     read, times = students.read, []
     monkeypatch.setattr(students, "read", lambda file: times.append(file) or read(file))
     call()
@@ -90,6 +90,7 @@ def test_what_a_person_grades_is_said_to_be(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     folder = tmp_path / "work" / "04-tagging"
     folder.mkdir(parents=True)
+    shutil.copy(manifest.find(folder.name).folder / f"{folder.name}.ipynb", folder)
     monkeypatch.chdir(folder)
     session._kept.clear()
     students.write(students.issue(b"key", "c", "ada", [folder.name]), folder.parent / "student.toml")
