@@ -230,7 +230,7 @@ RIGHT: dict[str, dict[str, tuple[str, Change]]] = {
     "06-ecr": {
         "filters the other way round": ("repository", lambda s: ecr(s)["imageTagMutabilityExclusionFilters"].reverse()),
         "a rule more for another repository of the team": ("scanning", lambda s: s.settings("ecr")["scanning"][
-            "rules"].append({"repositoryFilters": [{"filter": f"{s['team']}/other", "filterType": "WILDCARD"}],
+            "rules"].append({"repositoryFilters": [{"filter": f"{s['team']}/other-*", "filterType": "WILDCARD"}],
                              "scanFrequency": "SCAN_ON_PUSH"})),
         "the old switch as well": ("scanning", lambda s: ecr(s)["imageScanningConfiguration"].update(scanOnPush=True)),
         "latest is an index of the newest release": (
@@ -574,7 +574,7 @@ WRONG: dict[str, dict[str, tuple[str, Change, str]]] = {
             scanFrequency="MANUAL"), "The rule's frequency is MANUAL"),
         "a scanning rule for one repository": ("scanning", lambda s: s.settings("ecr")["scanning"]["rules"][0][
             "repositoryFilters"][0].update(filter=s["repository"]),
-            "cover this one repository, and not the team's next one"),
+            "scanned on push, a repositor"),
         "a scanning rule for everybody": ("scanning", lambda s: s.settings("ecr")["scanning"]["rules"][0][
             "repositoryFilters"][0].update(filter="*"), "The filters * cover shop/ml-model, too"),
         "a scanning rule without the slash": ("scanning", lambda s: s.settings("ecr")["scanning"]["rules"][0][
