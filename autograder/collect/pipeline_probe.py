@@ -11,9 +11,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,15 +26,15 @@ from autograder.services import bounded
 from autograder.services.throwaway import ProbeFault
 
 NAME: Final = "pipelines"
-VERSION: Final = 1  # raise it when the same files would give other facts
+VERSION: Final = 2  # raise it when the same files would give other facts
 WORKFLOW: Final = "github-build.yml"
 PIPELINE: Final = "gitlab-ci.yml"
 SCHEMAS: Final = {WORKFLOW: "vendor.github-workflows", PIPELINE: "vendor.gitlab-ci"}
 MEMORY: Final = 1 << 30  # bytes of address space of one tool; an honest file takes less than 300 MiB
-SECONDS: Final = 30.0  # of CPU time, for one tool; each takes about one
-MAX_ROWS: Final = 20  # complaints of a tool that are kept
+SECONDS: Final = 30.0  # of CPU time; zizmor takes less than one
+MAX_ROWS: Final = 20  # complaints that are kept ...
+MAX_ERRORS: Final = 200  # ... of those that are looked at
 MAX_TEXT: Final = 400  # characters of one
-_CHECK_JSONSCHEMA: Final = (sys.executable, "-I", "-X", "utf8", "-c", quick_jsonschema.CHECK_JSONSCHEMA)
 # All that a tool gets of the environment. Neither colours that CI asks for, nor settings or tokens for zizmor, nor a
 # Python path changes what it says.
 _KEPT: Final = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "HOME", "USERPROFILE", "LOCALAPPDATA")
@@ -68,7 +68,7 @@ def _judged(name: str, file: File | None) -> JsonValue:
 def _facts(name: str, text: str) -> str:
     """The facts about one text, as JSON."""
     try:
-        data = read(text)
+        data = read(text, merges=name != WORKFLOW)
     except Refused as problem:
         return json.dumps({"problem": str(problem)})
     facts: dict[str, Any] = {"data": data, "schema": _schema(SCHEMAS[name], data)}
@@ -78,27 +78,40 @@ def _facts(name: str, text: str) -> str:
 
 
 def _schema(schema: str, data: Any) -> list[dict[str, str]]:
-    """What a schema says against the data: it gets the data and not the file, so it meets no YAML."""
-    with tempfile.TemporaryDirectory(prefix="course-pipelines-") as folder:
-        file = Path(folder) / "data.json"
-        file.write_text(json.dumps(data), encoding="utf-8")
-        options = ["--builtin-schema", schema, "--force-filetype", "json", "--output-format", "json"]
-        done = _tool("check_jsonschema", [*_CHECK_JSONSCHEMA, *options, file.name], folder)
+    """What a schema says against the data, as check-jsonschema says it; in this process."""
+    plain = json.loads(json.dumps(data))
     try:
-        answer = json.loads(done.stdout)
-        errors = list(_errors(answer["errors"]))
-    except (ValueError, KeyError, TypeError):
-        raise ProbeFault(f"check-jsonschema does not answer: {(done.stderr or done.stdout)[-300:]}") from None
-    if answer["status"] == "fail" and not errors:
-        raise ProbeFault(f"check-jsonschema cannot read what it is given: {done.stdout[-300:]}")
+        found = list(islice(_validator(schema).iter_errors(plain), MAX_ERRORS))
+        errors = [_error(error) for error in found]
+    except RecursionError:
+        errors = [{"path": "", "message": "the file is nested too deeply for the schema"}]
     return sorted(errors, key=lambda error: (error["path"], error["message"]))[:MAX_ROWS]
 
 
-def _errors(errors: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
-    """The deepest complaint of each: a schema with many forms says at the top that none fits."""
-    for error in errors:
-        told = error.get("best_deep_match") or error.get("best_match") or error
-        yield {"path": str(told["path"]).removeprefix("$."), "message": _short(str(told["message"]))}
+@lru_cache(maxsize=len(SCHEMAS))
+def _validator(name: str) -> Any:
+    """The validator of a schema that check-jsonschema carries."""
+    quick_jsonschema.prepare()
+    try:
+        from check_jsonschema.formats import FormatOptions
+        from check_jsonschema.regex_variants import RegexImplementation, RegexVariantName
+        from check_jsonschema.schema_loader import BuiltinSchemaLoader
+    except ImportError:
+        again = "Run `python3 course.py start` once more."
+        raise ProbeFault(f"check-jsonschema is not installed in this environment. {again}") from None
+    regex = RegexImplementation(RegexVariantName.default)
+    return BuiltinSchemaLoader(name).get_validator(
+        path="data.json", instance_doc={}, format_opts=FormatOptions(regex_impl=regex), regex_impl=regex,
+        fill_defaults=False,
+    )  # fmt: skip
+
+
+def _error(error: Any) -> dict[str, str]:
+    """The deepest complaint: a schema with many forms says at the top that none fits."""
+    from check_jsonschema.reporter import find_best_deep_match
+
+    told = find_best_deep_match(error) if error.context else error
+    return {"path": str(told.json_path).removeprefix("$."), "message": _short(str(told.message))}
 
 
 def _findings(text: str) -> list[dict[str, JsonValue]]:
@@ -144,8 +157,6 @@ _FEW_THREADS: Final = {"NO_COLOR": "1", "TOKIO_WORKER_THREADS": "2", "RAYON_NUM_
 
 
 def _tool(name: str, command: list[str], folder: str) -> subprocess.CompletedProcess[str]:
-    if command[0] == sys.executable and find_spec(name) is None:
-        raise ProbeFault(f"{name} is not installed in this environment. Run `python3 course.py start` once more.")
     try:
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | _FEW_THREADS
         done = bounded.run(command, SECONDS, cwd=folder, environment=environment, memory=MEMORY)

@@ -61,8 +61,13 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
 _Loader.add_constructor(REFERENCE, _reference)
 
 
-def read(text: str) -> dict[str, Any]:
+def read(text: str, *, merges: bool = True) -> dict[str, Any]:
     """The document.
+
+    Args:
+        text: the file.
+        merges: whether merge keys (``<<``) are allowed. GitHub takes anchors and aliases, and no merge keys:
+            https://docs.github.com/actions/reference/workflows-and-actions/reusing-workflow-configurations#yaml-anchors-and-aliases
 
     Raises:
         Refused: too large or too deep, no valid YAML, several documents, a key twice, no mapping, other types.
@@ -77,7 +82,7 @@ def read(text: str) -> dict[str, Any]:
             node = loader.get_single_node()
             if node is None:
                 raise Refused("It is empty.")
-            _measure(node)
+            _measure(node, merges)
             built = loader.construct_document(node)
         finally:
             loader.dispose()
@@ -108,7 +113,7 @@ def _count_events(text: str) -> None:
             raise Refused(f"It has more than {MAX_ALIASES} aliases.")
 
 
-def _measure(top: Node) -> None:
+def _measure(top: Node, merges: bool) -> None:
     """Refuse what grows too large when its aliases are written out, loops, keys that are twice there, odd keys."""
     sizes: dict[int, int] = {}
     open_: set[int] = set()
@@ -123,7 +128,7 @@ def _measure(top: Node) -> None:
         if isinstance(node, SequenceNode):
             total += sum(size(child) for child in node.value)
         elif isinstance(node, MappingNode):
-            _keys(node)
+            _keys(node, merges)
             total += sum(size(key) + size(value) for key, value in node.value)
         if total > MAX_NODES:
             raise Refused(f"Written out, its aliases make more than {MAX_NODES} values.")
@@ -134,11 +139,13 @@ def _measure(top: Node) -> None:
     size(top)
 
 
-def _keys(node: MappingNode) -> None:
+def _keys(node: MappingNode, merges: bool) -> None:
     seen: set[str] = set()
     for key, _ in node.value:
         if not isinstance(key, ScalarNode):
             raise Refused(f"Line {key.start_mark.line + 1}: a key is no text.")
+        if key.tag == "tag:yaml.org,2002:merge" and not merges:
+            raise Refused(f"Line {key.start_mark.line + 1}: GitHub takes anchors and aliases, and no merge key (<<).")
         if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
             raise Refused(f"Line {key.start_mark.line + 1}: the key {key.value[:60]} is there twice.")
         seen.add(key.value)

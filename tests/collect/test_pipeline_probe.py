@@ -50,6 +50,12 @@ def pipelines_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
 
 
+def test_a_merge_key_is_refused_at_github_and_read_at_gitlab() -> None:
+    text = "x: &x {a: b}\nj:\n  <<: *x\n"
+    assert facts(WORKFLOW, text)["problem"] == "Line 3: GitHub takes anchors and aliases, and no merge key (<<)."
+    assert facts(PIPELINE, text)["data"]["j"] == {"a": "b"}
+
+
 @pytest.mark.usefixtures("pipelines_environment")
 @pytest.mark.slow  # it starts the tools that read such files, a second each
 def test_a_clean_workflow() -> None:
