@@ -96,13 +96,18 @@ class NotGraded(Exception):
     """The check could not be judged for a reason outside the student's work; never a zero."""
 
 
+class NeedsReview(NotGraded):
+    """A person has to look: the kit cannot say what something in the work does, and that is no fault of the student."""
+
+
 class Verdict(Frozen):
     """The outcome of one check for one student.
 
     ``status`` is one of three; a check that was not run because its prerequisite did not pass is "failed" with
     ``blocked_by`` set. ``points`` of ``max_points``: all or nothing, None while not graded. ``why`` is the sentence
     that explains a passed check. ``witness`` is whose machine saw what the verdict rests on; None where an earlier kit
-    wrote it. ``not_begun`` is True of a failed check whose task is still as it was handed out, else None.
+    wrote it. ``not_begun`` is True of a failed check whose task is still as it was handed out, else None. ``review`` is
+    True where "not_graded" means that a person has to look, since no run of the grader can tell, else None.
     """
 
     check: str
@@ -119,6 +124,7 @@ class Verdict(Frozen):
     table: tuple[tuple[str, ...], ...] = ()
     witness: Witness | None = Field(default=None, exclude_if=is_absent)
     not_begun: Literal[True] | None = Field(default=None, exclude_if=is_absent)
+    review: Literal[True] | None = Field(default=None, exclude_if=is_absent)
 
 
 @dataclass(frozen=True)
@@ -277,6 +283,8 @@ def _judge(declared: Check, evidence: Evidence, maximum: float, done: Mapping[st
         failure = _failure_of(declared, evidence) if not over else _too_much(declared, evidence, over)
     except MemoryError:  # of what a student wrote; whoever watches says what that means
         raise
+    except NeedsReview as reason:
+        return verdict("not_graded", None, found=str(reason), review=True)
     except NotGraded as reason:
         return verdict("not_graded", None, found=str(reason))
     except Exception as error:

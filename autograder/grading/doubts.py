@@ -30,7 +30,7 @@ def found(document: VerdictFile, settled: Set[str]) -> list[Doubt]:
     Somebody else's work is in doubt as a whole; so is work in which names of another stand beside the student's own, as
     in evidence whose names were swapped. Evidence that looks written by hand leaves in doubt what passed by what the
     student's machine reported. Files that were changed or taken out after `submit` wrote the zip count as missing, and
-    leave in doubt what did not pass.
+    leave in doubt what did not pass. What a check leaves to a person is open until that person has given its points.
 
     Args:
         document: the verdict file.
@@ -44,4 +44,5 @@ def found(document: VerdictFile, settled: Set[str]) -> list[Doubt]:
         (tuple(f"{BY_HAND}: {lead}" for lead in document.leads), by_machine),
         (tuple(problem for problem in document.problems if intake.tells_of_change(problem)), failed),
     ]
+    reasons += [((f"{v.check}: {v.found}",), {v.check}) for v in document.verdicts if v.review]
     return [Doubt(said, frozenset(rest)) for said, about in reasons if said and (rest := about - settled)]

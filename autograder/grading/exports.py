@@ -103,7 +103,7 @@ def not_judged(document: VerdictFile, by_hand: ByHand) -> list[str]:
     return [
         f"{verdict.check}: {verdict.found}"
         for verdict in document.verdicts
-        if verdict.status == "not_graded" and verdict.check not in by_hand.settled
+        if verdict.status == "not_graded" and not verdict.review and verdict.check not in by_hand.settled
     ]
 
 

@@ -232,7 +232,7 @@ def _item(cell: Mapping[str, Any], graded: Mapping[str, Any], verdict: Verdict |
         return item
     css = {"passed": "passed", "failed": "failed"}.get(verdict.status, "open")
     item["seen_by"] = SEEN_BY.get(verdict.witness or "", "") if verdict.status == "passed" else ""
-    word = NOT_BEGUN if verdict.not_begun else WORDS[verdict.status]
+    word = NOT_BEGUN if verdict.not_begun else REVIEW if verdict.review else WORDS[verdict.status]
     item |= {"title": verdict.title, "status": word, "css": css, "table": verdict.table}
     if verdict.status == "passed":
         item["said"] = verdict.why

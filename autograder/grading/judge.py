@@ -365,8 +365,8 @@ class _Watch(Watch):
 
 
 def status_of(given: Sequence[Verdict]) -> Status:
-    """graded when every check could be judged."""
-    return "not_graded" if any(verdict.status == "not_graded" for verdict in given) else "graded"
+    """graded when every check was judged, or says itself that a person has to."""
+    return "not_graded" if any(v.status == "not_graded" and not v.review for v in given) else "graded"
 
 
 def packed(evidence: Evidence) -> bytes:

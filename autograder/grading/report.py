@@ -92,7 +92,7 @@ def row_of(document: VerdictFile, status: str) -> Row:
     """The row of a verdict file."""
     remarks = [document.identity.message] if document.identity.message else []
     remarks += document.problems
-    remarks += [f"{verdict.check}: {verdict.found}" for verdict in document.verdicts if verdict.status == "not_graded"]
+    remarks += [f"{v.check}: {v.found}" for v in document.verdicts if v.status == "not_graded" and not v.review]
     remarks += [note for note in document.notes if not note.startswith("Traceback")]
     if document.retries:
         remarks.append(f"Something of the engine had to be tried again ({document.retries} times).")

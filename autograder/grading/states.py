@@ -14,9 +14,9 @@ NOT_GRADED: State = "not graded"
 
 MEANING: dict[State, str] = {
     GRADED: "every point is given and final",
-    NEEDS_REVIEW: "a person has to look: a written answer, points given by hand for an earlier answer or verdict, "
-    "somebody else's work, evidence that looks written by hand, files that were changed after `submit`, rules that "
-    "changed, or a time of receipt that nobody knows",
+    NEEDS_REVIEW: "a person has to look: a written answer, a tool or action that the kit does not know, points given "
+    "by hand for an earlier answer or verdict, somebody else's work, evidence that looks written by hand, files that "
+    "were changed after `submit`, rules that changed, or a time of receipt that nobody knows",
     REFUSED: "something was handed in that cannot be graded; the reason says what to do",
     MISSING: "nothing was handed in",
     NOT_GRADED: "a fault of the grader; the next run tries again, or a person gives points for what is open",

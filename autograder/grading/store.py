@@ -146,7 +146,8 @@ def message_of(verdict: Verdict) -> str:
         said.append(f"Expected: {verdict.expected}")
     if verdict.next_step:
         said.append(f"Next: {verdict.next_step}")
-    return ("Not graded. " if verdict.status == "not_graded" else "") + " ".join(said)
+    open_ = "Needs review. " if verdict.review else "Not graded. " if verdict.status == "not_graded" else ""
+    return open_ + " ".join(said)
 
 
 def record(
