@@ -32,12 +32,9 @@ WRITTEN_OUT: Final = Limit(
     300_000,
     "characters and steps",
     3_000,
-    "of one run of a workflow or pipeline: the values of its expressions and variables, the words of its scripts, "
-    "loops written out, each as often as it comes up. A check follows a file a few dozen times, about half a second "
-    "each at this limit.",
-)
-VARIABLES: Final = Limit(
-    500, "variables", 30, "of one script: each of its commands keeps what it sees of them, 500 commands at most."
+    "of one run of a workflow or pipeline: the values of its expressions and variables, and the texts of its scripts, "
+    "each as often as it comes up. A check runs a file a few dozen times. What scripts may do is limited beside the "
+    "shell (pipelines/shell.py).",
 )
 NAMES: Final = Limit(
     1_000,

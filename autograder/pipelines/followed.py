@@ -12,9 +12,8 @@ from autograder.pipelines import actions, tools
 
 PLACE: Final = "@FOLLOWED@"
 SHELL: Final = (
-    "Of the shell they know variables, quotes, lists with `&&` and `||`, pipes, and `for` over known words. Where "
-    "`if`, `while`, `case` or a function decides about a command, the check names that word and asks for a form "
-    "without it."
+    "Scripts are run as bash runs them, or as the shell of the job's image where that has no bash. A program that your "
+    "runner or image does not have is not found, as it is there."
 )
 
 

@@ -1,4 +1,4 @@
-"""A GitHub workflow in one file: which jobs and steps a run has, and what they do to images.
+"""A GitHub workflow in one file: its jobs are run step by step, each on a virtual machine of its own.
 
 Sources: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax ,
 https://docs.github.com/actions/reference/workflows-and-actions/expressions#status-check-functions
@@ -7,10 +7,13 @@ https://docs.github.com/actions/reference/workflows-and-actions/expressions#stat
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from autograder.domain.github_actions.conditions import holds
@@ -20,23 +23,25 @@ from autograder.domain.github_actions.expressions import Index, Literal, Name, p
 from autograder.domain.github_actions.triggers import why_no_run
 from autograder.domain.limits import Budget
 from autograder.domain.metadata_action import NotKnownHere, Run, WorkflowError
-from autograder.pipelines import actions, shell, tools
+from autograder.pipelines import actions, commands, runners
 from autograder.pipelines.job_state import (
     MAX_JOBS,
     MAX_STEPS,
     MAX_VARIABLES,
+    Finding,
     Issue,
-    JobState,
     Record,
     Unsupported,
-    Work,
 )
-from autograder.pipelines.script import follow
-from autograder.pipelines.shell import unknown
+from autograder.pipelines.machine import Machine, RunState
+from autograder.pipelines.shell import Ended, is_known, joined, not_posix, unknown
 
 MAX_COMBINATIONS: Final = 12
 PATTERN_WORK: Final = 10  # of a pattern in a tag rule, counted as other work is by lines
+MAX_LEFT: Final = 20_000  # characters that a step leaves in its environment files
 _OWN_TOKEN: Final = "GITHUB_TOKEN"
+_HOME: Final = "/home/runner"
+_LEFT: Final = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE")
 
 
 @dataclass
@@ -64,13 +69,11 @@ class _Job:
 
     id: str
     data: Mapping[str, Any]
-    state: JobState
+    machine: Machine
+    kind: str
     given: dict[str, str]
     environment: dict[str, str]
     failed: bool = False
-    builder: bool = False
-    checked_out: bool = False
-    outputs: dict[str, str] = field(default_factory=dict)
 
 
 def jobs(workflow: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -106,13 +109,13 @@ def place(job: str, step: Mapping[str, Any], number: int) -> str:
     return f"the step “{name}” of the job {job}" if name else f"step {number} of the job {job}"
 
 
-def run(workflow: Mapping[str, Any], event: Run, *, gates_fail: bool = False) -> Outcome:
-    """Follow a workflow without running it.
+def run(workflow: Mapping[str, Any], event: Run, *, finding: Finding | None = None) -> Outcome:
+    """Run a workflow on virtual machines.
 
     Args:
         workflow: the file's data.
         event: what starts it.
-        gates_fail: whether every gate finds something.
+        finding: what scanners find; nothing without it.
 
     Raises:
         Unsupported: it cannot be followed.
@@ -124,7 +127,7 @@ def run(workflow: Mapping[str, Any], event: Run, *, gates_fail: bool = False) ->
         outcome.not_started = why_no_run(triggers, event.event_name, event.ref, branch) or ""
         if outcome.not_started:
             return outcome
-        _Run(workflow, event, outcome, gates_fail).all()
+        _Run(workflow, event, outcome, finding).all()
     except WorkflowError as problem:
         raise Unsupported(str(problem)) from None
     return outcome
@@ -141,13 +144,13 @@ def _judge_size(workflow: Mapping[str, Any], every_job: Mapping[str, Mapping[str
 
 
 class _Run:
-    def __init__(self, workflow: Mapping[str, Any], event: Run, outcome: Outcome, gates_fail: bool) -> None:
-        self.workflow, self.event, self.outcome, self.gates_fail = workflow, event, outcome, gates_fail
+    def __init__(self, workflow: Mapping[str, Any], event: Run, outcome: Outcome, finding: Finding | None) -> None:
+        self.workflow, self.event, self.outcome = workflow, event, outcome
         self.results: dict[str, str] = {}
         self.given: dict[str, str] = dict(event.given)
-        self.pushed: set[str] = set()
-        self.kept: dict[str, dict[str, dict[str, str]]] = {}
-        self.work = Work()
+        self.state = RunState(outcome.record, finding)
+        self.artifacts: dict[str, dict[str, bytes]] = {}
+        self.work = self.state.work
         self.secrets: dict[int, list[str]] = {}  # those of a part of the file, by the part's identity
 
     def all(self) -> None:
@@ -223,9 +226,9 @@ class _Run:
     def _run_once(self, id: str, data: Mapping[str, Any], combination: Mapping[str, str]) -> bool:
         """One run of a job; whether it fails."""
         given = {**self.given, **combination, "runner.os": "Linux", "job.status": "success"}
+        given |= {"runner.temp": f"{_HOME}/work/_temp", "runner.arch": "X64", "runner.name": "GitHub Actions 1"}
         contexts = build_contexts(replace(self.event, given=given), self.workflow, id)
-        state = JobState(self.outcome.record, _no_engine(id, data, contexts, self.work.text), self.pushed)
-        job = _Job(id, data, state, given, _runner_environment(self.event))
+        job = self._set_up(id, data, contexts, given)
         for number, step in enumerate(steps(data), 1):
             self._step(job, step, number)
         if isinstance(data.get("outputs"), Mapping):
@@ -234,10 +237,60 @@ class _Run:
                 self.given[f"needs.{id}.outputs.{name}"] = _text(value, contexts, self.work.text)
         return job.failed
 
+    def _set_up(self, id: str, data: Mapping[str, Any], contexts: Mapping[str, Known], given: dict[str, str]) -> _Job:
+        """A job's machine, with the programs that its runner or its container has."""
+        runner = data.get("runs-on")
+        if isinstance(runner, Mapping):
+            runner = runner.get("labels")
+        labels = [
+            _text(item, contexts, self.work.text).lower()
+            for item in (runner if isinstance(runner, list) else [runner]) if item
+        ]  # fmt: skip
+        place = next((runners.RUNNERS[label] for label in labels if label in runners.RUNNERS), None)
+        no_engine = _no_engine(id, labels)
+        if place is None and no_engine is None:
+            shown = ", ".join(labels) or "nothing"
+            self.outcome.record.doubt(f"the job {id} runs on {shown}, which is not in the table of runners")
+        place = place or runners.RUNNERS["ubuntu-latest"]
+        container = data.get("container")
+        image = container.get("image") if isinstance(container, Mapping) else container
+        if image:
+            name = _text(image, contexts, self.work.text)
+            inside = runners.place(name)
+            if inside is None:
+                self.outcome.record.doubt(f"the job {id} runs in the image {name}, which is not in the table of images")
+            place = inside or place
+        scripts = "\n".join(str(step.get("run", "")) for step in steps(data))
+        there = place.programs | commands.installed(scripts)
+        there |= {
+            program for step in steps(data) for action, program in actions.SETUP.items()
+            if str(step.get("uses", "")).partition("@")[0].lower() == action
+        }  # fmt: skip
+        repository = (self.event.repository or "o/r").partition("/")[2]
+        machine = Machine(
+            self.state,
+            commands.programs(there),
+            place=f"the job {id}",
+            folder=f"{_HOME}/work/{repository}/{repository}",
+            home=_HOME,
+            no_engine=no_engine,
+            commit=self.event.sha or "",
+        )
+        services = data.get("services")
+        for service in services.values() if isinstance(services, Mapping) else ():
+            name = service.get("image", "") if isinstance(service, Mapping) else service
+            machine.local_registry = machine.local_registry or re.search(r"(^|/)registry(:|@|$)", str(name)) is not None
+        environment = _runner_environment(self.event, machine.folder)
+        machine.shell.write(environment["GITHUB_EVENT_PATH"], json.dumps(self.event.payload or {}))
+        machine.shell.files.mkdir(environment["RUNNER_TEMP"], recursive=True)
+        job = _Job(id, data, machine, place.shell, given, environment)
+        machine.permits = partial(self._permit, data)
+        return job
+
     def _step(self, job: _Job, step: Mapping[str, Any], number: int) -> None:
         contexts = build_contexts(replace(self.event, given=job.given), self.workflow, job.id)
         layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
-        self.work.add(1 + sum(_size(part) for part in (*layers, step.get("with"), step.get("run"))))
+        self.work.add(1 + sum(_size(part) for part in (*layers[:2], *layers[3:], step.get("with"), step.get("run"))))
         merged = merged_environment([layer for layer in layers if isinstance(layer, Mapping)], contexts, self.work.text)
         environment = {
             name: unknown(value.what) if isinstance(value, NotKnownHere) else str(value)
@@ -250,16 +303,27 @@ class _Run:
             self._told(job, id, "skipped", "skipped")
             return
         self._note_secrets(job, step, where)
-        failed, gates = False, len(self.outcome.record.gates)
+        job.machine.found, job.machine.place = False, where
+        ended = None
+        issues = len(self.outcome.record.issues)
+        self.outcome.record.tell(f"{where}:")
         if isinstance(step.get("uses"), str):
             failed = self._action(job, step, contexts, environment, where)
         elif isinstance(step.get("run"), str):
-            failed = self._script(job, step, contexts, environment, where)
+            ended = self._script(job, step, contexts, environment, where)
+            failed = ended is not None and ended.code != 0
+        else:
+            failed = False
         forgiven = failed and _forgives(step, contexts, self.work.text)
         self._told(job, id, "failure" if failed else "success", "failure" if failed and not forgiven else "success")
+        if forgiven and not job.machine.found:
+            del self.outcome.record.issues[issues:]  # what fails there is forgiven, so it is no obstacle
         if failed and not forgiven:
             job.failed = True
-        elif self.gates_fail and len(self.outcome.record.gates) > gates:
+            if ended is not None and not job.machine.found and len(self.outcome.record.issues) == issues:
+                what = ended.said or "it printed nothing"
+                self.outcome.record.lacks("script", f"{where} ends with exit code {ended.code}: {what}")
+        elif job.machine.found:
             self.outcome.record.ignored.append(where)
 
     def _told(self, job: _Job, id: str, outcome: str, conclusion: str) -> None:
@@ -275,46 +339,52 @@ class _Run:
                     self.outcome.secrets.setdefault(where, name)
 
     def _script(
-        self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: Mapping[str, str], where: str
-    ) -> bool:
-        defaults = [part.get("defaults") for part in (job.data, self.workflow)]
-        chosen = [step.get("shell")]
-        chosen += [
-            d["run"].get("shell") for d in defaults if isinstance(d, Mapping) and isinstance(d.get("run"), Mapping)
-        ]
-        kind = str(next(filter(None, chosen), ""))
+        self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: dict[str, str], where: str
+    ) -> Ended | None:
+        """Run a script; None for one that is written for another kind of shell, and does nothing to images."""
+        kind, folder = (
+            _text(self._chosen(job, step, key) or "", contexts, self.work.text)
+            for key in ("shell", "working-directory")
+        )
         text = _text(step["run"], contexts, self.work.text)
         if kind and not kind.startswith(("bash", "sh")):
-            if re.search(r"\b(docker|podman|crane|skopeo|trivy)\b", text):
-                raise Unsupported(f"{where} is written for {kind}; scripts are followed for bash and sh")
-            return False
-        errexit, pipefail = " {0}" not in kind or "-e" in kind, kind == "bash"
-        try:
-            commands = shell.commands(text, env, errexit=errexit, pipefail=pipefail, budget=self.work.text)
-        except shell.NotReadable as problem:
-            raise Unsupported(f"{where}: {problem}") from None
-        self.work.add(len(commands))
-        if not job.checked_out and any(
-            effect.kind == "build" for command in commands for effect in tools.effects(command, where)
-        ):
-            job.state.lacks("checkout", f"{where} builds, and its job has checked nothing out.")
-        for command in commands:
-            self._note_outputs(job, command, str(step.get("id") or ""))
-        before = len(job.state.record.pushes)
-        failed = follow(commands, job.state, where, self.gates_fail, self.work.text)
-        self._permit(job, [push.image for push in job.state.record.pushes[before:]], where)
-        return failed
+            if re.search(r"\b(docker|podman|buildah|crane|skopeo|trivy|grype|oras|regctl)\b", text):
+                raise Unsupported(f"{where} is written for {kind}; scripts are run in bash and sh")
+            self.outcome.record.doubt(f"{where} is written for {kind}, and is not followed")
+            return None
+        reader = job.kind if job.kind == "busybox" else "dash" if kind.startswith("sh") else "bash"
+        strange = not_posix(text, reader)
+        if strange:
+            return Ended(2, f"{reader} does not know {strange}: syntax error")
+        options = {"": ["-e"], "bash": ["-e", "-o", "pipefail"], "sh": ["-e"]}.get(kind)
+        if options is None:
+            options = [
+                word for word in kind.split()[1:] if word not in ("{0}", "--noprofile", "--norc", "-l", "--login")
+            ]
+        for name in _LEFT:
+            job.machine.shell.write(env[name], "")
+        ended = job.machine.run(text, env, joined(job.machine.folder, folder), *options)
+        self._note_left(job, env, str(step.get("id") or ""))
+        return ended
 
-    def _note_outputs(self, job: _Job, command: shell.Command, id: str) -> None:
-        """``echo NAME=VALUE >> "$GITHUB_OUTPUT"`` or ``$GITHUB_ENV``."""
-        files = "".join(command.files)
-        name, equals, value = " ".join(command.words[1:]).partition("=")
-        if command.words[0] not in ("echo", "printf") or not equals:
-            return
-        if "GITHUB_OUTPUT" in files and id:
-            job.given[f"steps.{id}.outputs.{name}"] = value
-        elif "GITHUB_ENV" in files:
+    def _chosen(self, job: _Job, step: Mapping[str, Any], key: str) -> object:
+        """What a step, or the defaults of its job or of the file, say about its shell."""
+        defaults = [part.get("defaults") for part in (job.data, self.workflow)]
+        chosen = [step.get(key)]
+        chosen += [d["run"].get(key) for d in defaults if isinstance(d, Mapping) and isinstance(d.get("run"), Mapping)]
+        return next(filter(None, chosen), None)
+
+    def _note_left(self, job: _Job, env: Mapping[str, str], id: str) -> None:
+        """What a script has left in its environment files, for the steps after it."""
+        for name, value in _pairs(job.machine.shell.read(env["GITHUB_OUTPUT"]) or ""):
+            self.work.text.spend(len(value))
+            if id:
+                job.given[f"steps.{id}.outputs.{name}"] = value
+        for name, value in _pairs(job.machine.shell.read(env["GITHUB_ENV"]) or ""):
+            self.work.text.spend(len(value))
             job.environment[name] = value
+        if len(job.environment) > 10 * MAX_VARIABLES:
+            raise Unsupported(f"the job {job.id} has more than {10 * MAX_VARIABLES} variables")
 
     def _action(
         self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: Mapping[str, str], where: str
@@ -323,43 +393,48 @@ class _Run:
         inputs = (
             {str(k): _text(v, contexts, self.work.text) for k, v in given.items()} if isinstance(given, Mapping) else {}
         )
-        call = actions.Call(str(step["uses"]), inputs, env, where, job.builder, job.checked_out)
+        call = actions.Call(str(step["uses"]), inputs, env, where, self.artifacts)
+        id = str(step.get("id") or "")
         if call.name == "docker/metadata-action":
             self.work.add(PATTERN_WORK * call.given("tags").lower().count("match"))
             layers = [self.workflow.get("env"), job.data.get("env"), job.environment, step.get("env")]
             event = replace(self.event, given=job.given)
-            outputs = actions.metadata(self.workflow, job.id, step, layers, event, inputs, self.work.text)
-            id = str(step.get("id") or "")
-            for name, value in outputs.items():
+            told = actions.metadata(self.workflow, job.id, step, layers, event, inputs, self.work.text)
+            for name, value in told.items():
                 if id:
                     job.given[f"steps.{id}.outputs.{name}"] = value
-                job.environment[f"DOCKER_METADATA_OUTPUT_{name.upper()}"] = value
+                job.environment[f"DOCKER_METADATA_OUTPUT_{name.upper().replace('-', '_')}"] = value
             return False
-        result = actions.effects(call)
-        for kind, text in result.lacks:
-            job.state.lacks(kind, text)
-        job.builder = job.builder or result.builder
-        if call.name == "actions/checkout":
-            job.checked_out = True
-            if not _allows(_permissions(self.workflow, job.data), "contents", "read"):
-                job.state.lacks("permissions", f"{where} may not read a private repository: contents: read is missing.")
-        if call.name == "actions/download-artifact":
-            for name in [inputs["name"]] if "name" in inputs else list(self.kept):
-                job.state.files |= self.kept.get(name, {})
-        if call.name == "actions/upload-artifact":
-            self.kept[inputs.get("name", "artifact")] = dict(job.state.files)
-        failed = False
-        for effect in result.effects:
-            failed = failed or (self.gates_fail and job.state.is_gate(effect))
-            job.state.apply(effect)
-            if effect.kind == "push":
-                self._permit(job, effect.images, where)
-        return failed
+        if call.name == "actions/checkout" and not _allows(_permissions(self.workflow, job.data), "contents", "read"):
+            self.outcome.record.lacks(
+                "permissions", f"{where} may not read a private repository: contents: read is missing."
+            )
+        result = actions.act(job.machine, call)
+        for name, value in (result.outputs or {}).items():
+            if id:
+                job.given[f"steps.{id}.outputs.{name}"] = value
+        return result.failed
 
-    def _permit(self, job: _Job, images: Sequence[str], where: str) -> None:
-        at_github = any(image.startswith("ghcr.io/") for image in images)
-        if at_github and not _allows(_permissions(self.workflow, job.data), "packages", "write"):
-            job.state.lacks("permissions", f"{where} pushes to ghcr.io, and its job lacks packages: write.")
+    def _permit(self, data: Mapping[str, Any], name: str, where: str) -> None:
+        if name.startswith("ghcr.io/") and not _allows(_permissions(self.workflow, data), "packages", "write"):
+            self.outcome.record.lacks("permissions", f"{where} pushes to ghcr.io, and its job lacks packages: write.")
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """``NAME=VALUE`` and ``NAME<<END``, as environment files have them.
+
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
+    """
+    lines = iter(text[:MAX_LEFT].splitlines())
+    for line in lines:
+        long = re.fullmatch(r"([A-Za-z_][\w-]*)<<(\S+)", line)
+        if long:
+            value = list(itertools.takewhile(partial(operator.ne, long[2]), lines))
+            yield long[1], "\n".join(value)
+        elif "=" in line:
+            name, _, rest = line.partition("=")
+            if re.fullmatch(r"[A-Za-z_][\w-]*", name):
+                yield name, rest
 
 
 def _size(value: object) -> int:
@@ -372,7 +447,7 @@ def _size(value: object) -> int:
 def _forgives(part: Mapping[str, Any], contexts: Mapping[str, Known], budget: Budget) -> bool:
     """Whether a run goes on when this job or step fails; a value that is not known might be true."""
     text = _text(part.get("continue-on-error", False), contexts, budget)
-    return text == "true" or not shell.is_known(text)
+    return text == "true" or not is_known(text)
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:
@@ -405,20 +480,38 @@ def _starts(condition: object, contexts: Mapping[str, Known], status: Status, bu
         return True
 
 
-def _runner_environment(event: Run) -> dict[str, str]:
+def _runner_environment(event: Run, folder: str) -> dict[str, str]:
     """The variables that each runner sets. Source: https://docs.github.com/actions/reference/workflows-and-actions/variables"""
-    name = event.ref.removeprefix("refs/").partition("/")[2]
+    kind, _, name = event.ref.removeprefix("refs/").partition("/")
     repository = event.repository or ""
+    about = (event.payload or {}).get("pull_request") or {}
+    temp = f"{_HOME}/work/_temp"
     return {
+        "CI": "true",
+        "HOME": _HOME,
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_WORKSPACE": folder,
         "GITHUB_SHA": event.sha or "",
         "GITHUB_REF": event.ref,
         "GITHUB_REF_NAME": name,
+        "GITHUB_REF_TYPE": "tag" if kind == "tags" else "branch",
+        "GITHUB_BASE_REF": str((about.get("base") or {}).get("ref") or ""),
+        "GITHUB_HEAD_REF": str((about.get("head") or {}).get("ref") or ""),
         "GITHUB_REPOSITORY": repository,
         "GITHUB_REPOSITORY_OWNER": repository.partition("/")[0],
         "GITHUB_EVENT_NAME": event.event_name,
+        "GITHUB_EVENT_PATH": f"{temp}/event.json",
         "GITHUB_ACTOR": event.github.get("actor", ""),
-        "GITHUB_OUTPUT": "GITHUB_OUTPUT",
-        "GITHUB_ENV": "GITHUB_ENV",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_API_URL": "https://api.github.com",
+        "GITHUB_WORKFLOW": unknown("github.workflow"),
+        "GITHUB_RUN_ID": event.github.get("run_id", ""),
+        "GITHUB_RUN_NUMBER": event.github.get("run_number", ""),
+        "GITHUB_RUN_ATTEMPT": event.github.get("run_attempt", ""),
+        "RUNNER_OS": "Linux",
+        "RUNNER_ARCH": "X64",
+        "RUNNER_TEMP": temp,
+        **{name: f"{temp}/{name.lower()}" for name in _LEFT},
     }
 
 
@@ -441,11 +534,7 @@ def secrets(part: object) -> Iterator[str]:
                     yield str(node.key.value) if isinstance(node.key, Literal) else "*"
 
 
-def _no_engine(id: str, job: Mapping[str, Any], contexts: Mapping[str, Known], budget: Budget) -> Issue | None:
-    runner = job.get("runs-on")
-    labels = [
-        _text(item, contexts, budget).lower() for item in (runner if isinstance(runner, list) else [runner]) if item
-    ]
+def _no_engine(id: str, labels: Sequence[str]) -> Issue | None:
     for label in labels:
         if label.startswith("macos"):
             return Issue("engine", f"the job {id} runs on {label}, and GitHub's macOS runners have none.")

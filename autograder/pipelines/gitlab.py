@@ -7,15 +7,28 @@ https://docs.gitlab.com/ci/jobs/job_rules/
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autograder.domain.regex.globs import fits, shell_pattern
-from autograder.pipelines import conditions, shell
-from autograder.pipelines.job_state import MAX_JOBS, MAX_VARIABLES, Issue, JobState, Record, Unsupported, Work
-from autograder.pipelines.script import follow
+from autograder.domain.github_actions.triggers import matches
+from autograder.domain.metadata_action import WorkflowError
+from autograder.pipelines import actions, commands, conditions, runners
+from autograder.pipelines.job_state import (
+    MAX_JOBS,
+    MAX_VARIABLES,
+    Finding,
+    Issue,
+    Record,
+    Unsupported,
+    Work,
+)
+from autograder.pipelines.machine import Machine, RunState
+from autograder.pipelines.runners import name_of, tag_of
+from autograder.pipelines.shell import Ended, joined, not_posix
 
 # Keys at the top that are no jobs. Source: https://docs.gitlab.com/ci/yaml/#keywords
 GLOBAL: Final = {
@@ -28,13 +41,8 @@ STAGES: Final = (".pre", "build", "test", "deploy", ".post")
 MAX_EXTENDS: Final = 11
 MAX_PARENTS: Final = 50  # of one job: each is merged into what those before it gave
 MAX_FILLED: Final = 20_000  # characters of a text, or of one place's variables together, with variables filled in
-MAX_NAME: Final = 255  # bytes of a file's name on Linux
-# Client images whose entry point is the program itself: GitLab has to be told to start a shell instead.
-_PROGRAMS: Final = ("trivy", "grype", "crane", "skopeo", "skopeo/stable", "executor", "regctl", "oras")
-_NO_CLIENT: Final = (
-    *("alpine", "ubuntu", "debian", "python", "node", "busybox", "golang", "ruby", "openjdk", "trivy", "crane"),
-    *("fedora", "centos", "bash", "curl", "skopeo", "stable", "buildah", "grype"),
-)
+MAX_COMBINATIONS: Final = 12
+REPOSITORY: Final = ("Dockerfile",)  # the files that the task says are there
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Job:
         variables: name -> value, as its scripts see them.
         when: ``on_success``, ``always``, ``on_failure``, ``manual`` …
         may_fail: whether the pipeline goes on when it fails.
+        base: its name in the file, which those of a matrix share.
     """
 
     name: str
@@ -56,6 +65,7 @@ class Job:
     variables: Mapping[str, str]
     when: str
     may_fail: bool
+    base: str = ""
 
 
 @dataclass
@@ -175,7 +185,7 @@ def filled(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _decision(
-    rules: object, variables: Mapping[str, str], work: Work, when: str = "on_success"
+    rules: object, variables: Mapping[str, str], work: Work, when: str = "on_success", changed: Sequence[str] = ()
 ) -> tuple[str, bool, Mapping[str, Any]] | None:
     """What the first rule that holds says: when, whether it may fail, variables; None where none holds.
 
@@ -184,7 +194,7 @@ def _decision(
     for rule in rules if isinstance(rules, list) else ():
         work.add(1)
         if isinstance(rule, list):
-            decided = _decision(rule, variables, work, when)
+            decided = _decision(rule, variables, work, when, changed)
             if decided is not None:
                 return decided
             continue
@@ -192,17 +202,45 @@ def _decision(
             continue
         if "if" in rule and not conditions.holds(str(rule["if"]), variables, work):
             continue
+        if not _files_fit(rule, variables, changed):
+            continue
         return str(rule.get("when", when)), rule.get("allow_failure") is True, rule.get("variables") or {}
     return None
 
 
-def pipeline(data: Mapping[str, Any], predefined: Mapping[str, str], *, gates_fail: bool = False) -> Pipeline:
-    """Follow a pipeline without running it.
+def _files_fit(rule: Mapping[str, Any], variables: Mapping[str, str], changed: Sequence[str]) -> bool:
+    """Whether a rule's ``changes`` and ``exists`` hold.
+
+    Sources: https://docs.gitlab.com/ci/yaml/#ruleschanges , https://docs.gitlab.com/ci/yaml/#rulesexists
+    """
+    for key, files in (("changes", changed), ("exists", REPOSITORY)):
+        given = rule.get(key)
+        if given is None or (key == "changes" and "CI_COMMIT_TAG" in variables):
+            continue  # a pipeline for a tag has no commit before it to compare with
+        paths = given.get("paths") if isinstance(given, Mapping) else given
+        patterns = [filled(str(path), variables) for path in (paths if isinstance(paths, list) else [paths])]
+        try:
+            if not any(matches([pattern.replace("**/*", "**")], file) for pattern in patterns for file in files):
+                return False
+        except WorkflowError as problem:
+            raise Unsupported(str(problem)) from None
+    return True
+
+
+def pipeline(
+    data: Mapping[str, Any],
+    predefined: Mapping[str, str],
+    *,
+    finding: Finding | None = None,
+    changed: Sequence[str] = REPOSITORY,
+) -> Pipeline:
+    """Run a pipeline on virtual machines.
 
     Args:
         data: the file.
         predefined: GitLab's own variables.
-        gates_fail: whether every gate finds something.
+        finding: what scanners find; nothing without it.
+        changed: the files that the commit changed.
 
     Raises:
         Unsupported: it cannot be followed.
@@ -212,21 +250,24 @@ def pipeline(data: Mapping[str, Any], predefined: Mapping[str, str], *, gates_fa
     known = {**predefined, **{k: v for k, v in _variables(data.get("variables"), predefined).items()}}
     workflow = data.get("workflow")
     rules = workflow.get("rules") if isinstance(workflow, Mapping) else None
-    result, work = Pipeline(), Work()
+    result = Pipeline()
+    state = RunState(result.record, finding)
     try:
         if rules is not None:
-            decided = _decision(rules, known, work)
+            decided = _decision(rules, known, state.work, changed=changed)
             if decided is None or decided[0] == "never":
                 return result
             known |= _variables(decided[2], known)
-        result.jobs = _jobs(data, known, has_rules=rules is not None, work=work)
+        result.jobs = _jobs(data, known, has_rules=rules is not None, work=state.work, changed=changed)
     except conditions.NotReadable as problem:
         raise Unsupported(str(problem)) from None
-    _run(result, gates_fail, work)
+    _run(result, state)
     return result
 
 
-def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool, work: Work) -> list[Job]:
+def _jobs(
+    data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool, work: Work, changed: Sequence[str]
+) -> list[Job]:
     given = data.get("stages")
     stages = [".pre", *map(str, given), ".post"] if isinstance(given, list) else list(STAGES)
     jobs = []
@@ -243,7 +284,7 @@ def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool,
         own |= _variables(job.get("variables"), own)
         when, may_fail = str(job.get("when", "on_success")), bool(job.get("allow_failure"))
         if "rules" in job:
-            decided = _decision(job["rules"], own, work, when)
+            decided = _decision(job["rules"], own, work, when, changed)
             if decided is None or decided[0] == "never":
                 continue
             own |= _variables(decided[2], own)
@@ -253,8 +294,31 @@ def _jobs(data: Mapping[str, Any], known: Mapping[str, str], *, has_rules: bool,
         elif not has_rules and own.get("CI_PIPELINE_SOURCE") == "merge_request_event":
             continue  # https://docs.gitlab.com/ci/yaml/deprecated_keywords/: the default is branches and tags
         if when != "never":
-            jobs.append(Job(name, stages.index(stage), job, own, when, may_fail))
+            for number, values in enumerate(_combinations(name, job), 1):
+                mine = own | {"CI_NODE_INDEX": str(number)} | _variables(values, own) if values else own
+                full = f"{name}: [{', '.join(values.values())}]" if values else name
+                jobs.append(Job(full, stages.index(stage), job, mine, when, may_fail, name))
     return sorted(jobs, key=lambda job: job.stage)
+
+
+def _combinations(name: str, job: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The values of each job of a matrix. Source: https://docs.gitlab.com/ci/yaml/#parallelmatrix"""
+    parallel = job.get("parallel")
+    matrix = parallel.get("matrix") if isinstance(parallel, Mapping) else None
+    if not isinstance(matrix, list):
+        return [{}]
+    found: list[dict[str, str]] = []
+    for entry in matrix:
+        if not isinstance(entry, Mapping):
+            continue
+        axes = {
+            str(key): [_plain(one) for one in (value if isinstance(value, list) else [value])]
+            for key, value in entry.items()
+        }
+        if math.prod(map(len, axes.values())) + len(found) > MAX_COMBINATIONS:
+            raise Unsupported(f"{name} has a matrix of more than {MAX_COMBINATIONS} combinations")
+        found += [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    return found or [{}]
 
 
 def needs(job: Job) -> list[str] | None:
@@ -266,10 +330,17 @@ def needs(job: Job) -> list[str] | None:
     return [str(name) for name in names if name]
 
 
-def _run(result: Pipeline, gates_fail: bool, work: Work) -> None:
+@dataclass
+class _Kept:
+    """What a job hands on: files by path, and variables of a dotenv report."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def _run(result: Pipeline, state: RunState) -> None:
     results: dict[str, str] = {}
-    kept: dict[str, dict[str, dict[str, str]]] = {}
-    pushed: set[str] = set()
+    kept: dict[str, _Kept] = {}
     waiting = list(result.jobs)
     while waiting:
         job = next((other for other in waiting if _ready(other, waiting, result.jobs)), None)
@@ -279,25 +350,81 @@ def _run(result: Pipeline, gates_fail: bool, work: Work) -> None:
         if not _starts(job, result.jobs, results):
             results[job.name] = "skipped"
             continue
-        state = JobState(result.record, no_engine(job), pushed)
-        for name in fetched(job, result.jobs):
-            state.files |= kept.get(name, {})
-        entry = entry_point(job)
-        if entry:
-            state.lacks("shell", entry)
         result.ran.append(job.name)
-        gates = len(result.record.gates)
-        failed = _script(job, state, gates_fail, work)
+        handed = [kept[name] for name in fetched(job, result.jobs) if name in kept]
+        failed, found, kept[job.name] = _work(job, state, handed)
         results[job.name] = "failed" if failed and not job.may_fail else "done"
-        if gates_fail and len(result.record.gates) > gates and results[job.name] == "done":
+        if found and results[job.name] == "done":
             result.record.ignored.append(f"the job {job.name}")
-        kept[job.name] = _kept(job, state, work)
     result.failed = "failed" in results.values()
+
+
+def _work(job: Job, state: RunState, handed: Sequence[_Kept]) -> tuple[bool, bool, _Kept]:
+    """Run a job: whether it fails, whether a scanner found something, and what it hands on.
+
+    Source of the order: https://docs.gitlab.com/ci/yaml/#script , https://docs.gitlab.com/ci/yaml/#after_script
+    """
+    record, where = state.record, f"the job {job.name}"
+    record.tell(f"{where}:")
+    name, _ = _image(job)
+    place = runners.place(name)
+    main = "\n".join(lines(job.data, "before_script", "script"))
+    after = "\n".join(lines(job.data, "after_script"))
+    there = place.programs if place else runners.RUNNERS["ubuntu-latest"].programs | set(commands.MODELS)
+    machine = Machine(
+        state,
+        commands.programs(there | commands.installed(f"{main}\n{after}")),
+        place=where,
+        folder=job.variables.get("CI_PROJECT_DIR", "/builds/o/r"),
+        home="/root",
+        no_engine=no_engine(job),
+        commit=job.variables.get("CI_COMMIT_SHA", ""),
+    )
+    machine.local_registry = any(re.search(r"(^|/)registry(:|@|$)", image) for image in images(job)[1:])
+    if job.variables.get("GIT_STRATEGY") not in ("none", "empty"):
+        machine.check_out(machine.folder)
+    variables = {"HOME": "/root", **job.variables, **_tokens(job)}
+    for one in handed:
+        variables |= one.variables
+        for path, content in one.files.items():
+            machine.shell.files.mkdir(f"{machine.folder}/{path}".rpartition("/")[0], recursive=True)
+            machine.shell.files.write_file(f"{machine.folder}/{path}", content)
+    entry = entry_point(job)
+    if entry:
+        record.lacks("shell", entry)
+    if place is None and name and re.search(rf"\b({'|'.join(commands.MODELS)})\b", main + after):
+        record.doubt(f"{where} runs in the image {name}, which is not in the table of images")
+    issues = len(record.issues)
+    if "run" in job.data:
+        record.doubt(f"{where} has steps under run, which are not followed")
+    ended = _script(machine, main, variables, place.shell if place else "bash")
+    found = machine.found
+    if ended.code and not found and not job.may_fail and len(record.issues) == issues:
+        what = ended.said or "it printed nothing"
+        record.lacks("script", f"{where} ends with exit code {ended.code}: {what}")
+    if after:
+        status = "failed" if ended.code else "success"
+        _script(machine, after, variables | {"CI_JOB_STATUS": status}, place.shell if place else "bash")
+    return ended.code != 0, found, _kept(job, machine, ended.code != 0)
+
+
+def _script(machine: Machine, text: str, variables: Mapping[str, str], kind: str) -> Ended:
+    strange = not_posix(text, kind)
+    if kind == "busybox" and not strange and re.search(r"(?:^|[\n;&|])\s*bash\b", text) and "add" not in text:
+        return Ended(127, "bash: not found")
+    if strange:
+        return Ended(2, f"this image has no bash, and its sh does not know {strange}: syntax error")
+    return machine.run(text, variables, machine.folder, "-e", "-o", "pipefail")
+
+
+def _tokens(job: Job) -> dict[str, str]:
+    given = job.data.get("id_tokens")
+    return {str(name): f"⟨{name}⟩" for name in given} if isinstance(given, Mapping) else {}
 
 
 def _ready(job: Job, waiting: list[Job], jobs: list[Job]) -> bool:
     names = needs(job)
-    there = {other.name for other in jobs}
+    there = {other.base for other in jobs}
     if names is None:
         return not any(other.stage < job.stage for other in waiting)
     optional = {
@@ -306,14 +433,14 @@ def _ready(job: Job, waiting: list[Job], jobs: list[Job]) -> bool:
     for name in names:
         if name not in there and name not in optional:
             raise Unsupported(f"{job.name} needs {name}, and this pipeline has no such job")
-        if any(other.name == name and other.stage > job.stage for other in jobs):
+        if any(other.base == name and other.stage > job.stage for other in jobs):
             raise Unsupported(f"{job.name} needs {name}, which is of a later stage")
-    return not any(other.name in names for other in waiting)
+    return not any(other.base in names for other in waiting)
 
 
 def _starts(job: Job, jobs: list[Job], results: Mapping[str, str]) -> bool:
     names = needs(job)
-    before = names if names is not None else [other.name for other in jobs if other.stage < job.stage]
+    before = [other.name for other in jobs if (other.base in names if names is not None else other.stage < job.stage)]
     outcomes = [results[name] for name in before if name in results]
     if job.when == "always":
         return True
@@ -336,29 +463,35 @@ def fetched(job: Job, jobs: list[Job]) -> list[str]:
         skipped = {
             str(entry.get("job")) for entry in given if isinstance(entry, Mapping) and entry.get("artifacts") is False
         }
-        return [name for name in needs(job) or [] if name not in skipped]
-    wanted = job.data.get("dependencies")
-    before = [other.name for other in jobs if other.stage < job.stage]
-    return before if wanted is None else [name for name in before if name in wanted]
+        wanted = [name for name in needs(job) or [] if name not in skipped]
+        return [other.name for other in jobs if other.base in wanted]
+    listed = job.data.get("dependencies")
+    before = [other for other in jobs if other.stage < job.stage]
+    return [other.name for other in before if listed is None or other.base in listed]
 
 
-def _kept(job: Job, state: JobState, work: Work) -> dict[str, dict[str, str]]:
+def _kept(job: Job, machine: Machine, failed: bool) -> _Kept:
+    """What a job hands on. Source: https://docs.gitlab.com/ci/yaml/#artifacts"""
     artifacts = job.data.get("artifacts")
-    given = artifacts.get("paths") if isinstance(artifacts, Mapping) else None
-    paths = [filled(str(path), job.variables) for path in given or []]
-    kept: dict[str, dict[str, str]] = {}
-    for path in paths:
-        last = path.rstrip("/").rpartition("/")[2]
-        whole = path.endswith("/") or path in (".", "*", "**") or "." not in last
-        for name in state.files.keys() - kept.keys():
-            work.text.spend(1 + len(last))
-            if whole or _fits(last, name):
-                kept[name] = state.files[name]
+    kept = _Kept()
+    when = artifacts.get("when", "on_success") if isinstance(artifacts, Mapping) else ""
+    if not isinstance(artifacts, Mapping) or (when == "on_success" and failed) or (when == "on_failure" and not failed):
+        return kept
+    given = artifacts.get("paths")
+    left = [filled(str(path), job.variables) for path in given] if isinstance(given, list) else []
+    for pattern in left:
+        for path in actions.matching(machine, joined(machine.folder, pattern)):
+            if path.startswith(f"{machine.folder}/") and "/.git/" not in path:
+                kept.files[path.removeprefix(f"{machine.folder}/")] = machine.shell.files.read_file(path)
+    reports = artifacts.get("reports")
+    dotenv = reports.get("dotenv") if isinstance(reports, Mapping) else None
+    for file in dotenv if isinstance(dotenv, list) else [dotenv] if dotenv else []:
+        text = machine.shell.read(joined(machine.folder, filled(str(file), job.variables)))
+        for line in (text or "")[:MAX_FILLED].splitlines():
+            name, equals, value = line.partition("=")
+            if equals and re.fullmatch(r"\w+", name):
+                kept.variables[name] = value.strip("\"'")
     return kept
-
-
-def _fits(pattern: str, name: str) -> bool:
-    return max(len(pattern), len(name)) <= MAX_NAME and fits(shell_pattern(pattern), name)
 
 
 def _image(job: Job) -> tuple[str, Mapping[str, Any]]:
@@ -380,38 +513,29 @@ def images(job: Job) -> list[str]:
 def entry_point(job: Job) -> str:
     """Why a job's container starts no shell, or nothing."""
     name, details = _image(job)
-    named = {_tail(name), "/".join(name.partition("@")[0].split("/")[-2:]).partition(":")[0]}
-    if named & {*_PROGRAMS} and "entrypoint" not in details:
-        return f"The job {job.name} starts {name}, whose entry point is no shell, so its script is never read."
+    place = runners.place(name)
+    if place is not None and place.entry and ("entrypoint" not in details or not runners.has_shell(name)):
+        why = "whose entry point is no shell" if runners.has_shell(name) else "an image without any shell"
+        return f"The job {job.name} starts {name}, {why}, so its script is never read."
     return ""
-
-
-def _tail(image: str) -> str:
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-
-
-def _tag(image: str) -> str:
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
 def no_engine(job: Job) -> Issue | None:
     """Why no daemon can be reached from a job: there is none ("engine"), or no certificates for it ("tls")."""
     image, _ = _image(job)
     services = images(job)[1:]
-    engines = [name for name in services if _tail(name) == "docker" and "dind" in _tag(name)]
+    engines = [name for name in services if name_of(name) == "docker" and "dind" in tag_of(name)]
     if not image:
         return Issue(
             "engine", f"the job {job.name} names no image, so it gets the runner's own, which need not have docker."
         )
-    if _tail(image) in _NO_CLIENT:
-        return Issue("engine", f"the image {image} of the job {job.name} has no docker client.")
     if not engines:
         return Issue(
             "engine", f"the job {job.name} has no dind service. Each job starts with its own services and no others."
         )
-    client, daemon = _tag(image), _tag(engines[0])
+    client, daemon = tag_of(image), tag_of(engines[0])
     stem = re.sub(r"-?dind(-rootless)?", "", daemon)
-    if _tail(image) == "docker" and re.sub(r"-(cli|git)$", "", client) != stem:
+    if name_of(image) == "docker" and re.sub(r"-(cli|git)$", "", client) != stem:
         return Issue(
             "engine", f"the job {job.name} has the client docker:{client} and the daemon docker:{daemon}: two versions."
         )
@@ -452,14 +576,3 @@ def lines(job: Mapping[str, Any], *keys: str) -> list[str]:
     for key in keys:
         add(job.get(key) or [], 0)
     return texts
-
-
-def _script(job: Job, state: JobState, gates_fail: bool, work: Work) -> bool:
-    """Run a job's script; whether it fails."""
-    text = "\n".join(lines(job.data, "before_script", "script"))
-    try:
-        commands = shell.commands(text, job.variables, pipefail=True, budget=work.text)
-    except shell.NotReadable as problem:
-        raise Unsupported(f"the script of {job.name}: {problem}") from None
-    work.add(len(commands))
-    return follow(commands, state, f"the job {job.name}", gates_fail, work.text)

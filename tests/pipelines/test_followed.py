@@ -7,7 +7,7 @@ import json
 import pytest
 
 from autograder.labs import manifest
-from autograder.pipelines import actions, followed, tools
+from autograder.pipelines import actions, commands, followed, tools
 
 LAB = manifest.find("10")
 METADATA = "docker/metadata-action"  # read by a function of its own
@@ -30,8 +30,8 @@ def test_every_tool_and_action_has_a_row(name):
 
 
 def test_the_table_names_all_that_the_code_reads_and_nothing_else():
-    assert set(tools.FOLLOWED) == set(tools._READERS)
-    assert set(actions.FOLLOWED) == {*actions._READERS, METADATA}
+    assert set(tools.FOLLOWED) == set(commands.MODELS)
+    assert set(actions.FOLLOWED) == {*actions._MODELS, METADATA}
 
 
 def test_no_cell_breaks_the_table():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.domain.metadata_action import Run
-from autograder.pipelines import conditions, github, gitlab, shell, tools
-from autograder.pipelines.job_state import JobState, Record, Unsupported
-from autograder.pipelines.script import follow
+from autograder.pipelines import commands, conditions, github, gitlab
+from autograder.pipelines.job_state import Finding, Record, Unsupported
+from autograder.pipelines.machine import Machine, RunState
 
 PIECES = (
     *("docker ", "login ", "push ", "build -t ", "trivy image ", "--exit-code 1 ", "a/b:c "),
@@ -49,157 +49,226 @@ VALUES = st.recursive(
 )
 
 
-def words(script: str, **variables: str) -> list[list[str]]:
-    """The words of a script's commands."""
-    return [list(command.words) for command in shell.commands(script, variables)]
+EVERYTHING = (*commands.MODELS, "git", "zstd", "jq", "curl")
+
+
+def machine(*there: str, finding: Finding | None = None) -> Machine:
+    """A job's machine with an engine, a checkout and some programs."""
+    made = Machine(
+        RunState(finding=finding), commands.programs(frozenset(there or EVERYTHING)),
+        place="here", folder="/w", home="/root", no_engine=None, commit="c" * 40,
+    )  # fmt: skip
+    made.check_out("/w")
+    return made
+
+
+def done(script: str, m: Machine | None = None, **variables: str) -> Machine:
+    """A script that was run to its good end."""
+    m = m or machine()
+    ended = m.run(script, {"HOME": "/root", **variables}, "/w", "-e", "-o", "pipefail")
+    assert ended.code == 0, ended
+    return m
 
 
 # -- scripts ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("script", "expected"),
-    [
-        ("a b  c", [["a", "b", "c"]]),
-        ("a 'b c' \"d $X\" $X", [["a", "b c", "d one two", "one", "two"]]),
-        ("a \\\n  b # no\nc", [["a", "b"], ["c"]]),
-        ("Y=3; a $Y ${Y}4 '$Y'", [["a", "3", "34", "$Y"]]),
-        ("Y=3 a $X", [["a", "one", "two"]]),
-        ("a ${V#v} ${V%.*} ${V##*.} ${N:-none} ${V:1:1} ${V:+set}", [["a", "1.2", "v1", "2", "none", "1", "set"]]),
-        ("for x in 1 2; do a $x; done; b", [["a", "1"], ["a", "2"], ["b"]]),
-        ("for x in $X\ndo\nfor y in p q; do a $x$y; done\ndone", [["a", x + y] for x in ("one", "two") for y in "pq"]),
-        ("a > file 2>&1 < in", [["a"]]),
-        ("cat <<EOF\ndocker push x\nEOF\nb", [["cat"], ["b"]]),
-        ("a $(b c) `d`", [["a", "⟨$(b", "c)⟩", "⟨`d`⟩"]]),
-        ("export Z=1\na $Z $QQ", [["a", "1", "⟨$QQ⟩"]]),
-    ],
-)  # fmt: skip
-def test_words(script: str, expected: list[list[str]]) -> None:
-    assert words(script, X="one two", V="v1.2") == expected
-
-
-@pytest.mark.parametrize(
-    ("script", "decides"),
-    [
-        ("a", ""),
-        ("if true; then a; fi", "if"),
-        ("while true; do a; done", "while"),
-        ("case $X in x) a ;; esac", "case"),
-        ("f() { a; }", "function"),
-        ("! a", "!"),
-        ("a &\nb", "&"),
-        ("b &\na", ""),
-        ("if true; then b; fi; a", ""),
-    ],
-)
-def test_what_decides_about_a_command(script: str, decides: str) -> None:
-    found = [command for command in shell.commands(script, {}) if "a" in command.words]
-    assert [command.decides for command in found] == [decides]
-
-
-@pytest.mark.parametrize(
-    ("script", "fails"),
-    [
-        ("gate\nafter", True),
-        ("gate || true\nafter", False),
-        ("gate && after", True),
-        ("set +e\ngate\nafter", False),
-        ("gate | tee x\nafter", False),
-        ("set -o pipefail\ngate | tee x\nafter", True),
-        ("gate; exit 0", True),
-        ("set +e; gate; exit 0", False),
-        ("true || gate\nafter", False),
-        ("after || exit 1", False),
-        ("gate || exit 1", True),
-        ("if ! x; then exit 1; fi\ngate\nafter", True),
-        ("gate &\nafter", False),
-    ],
-)
-def test_when_a_failure_ends_a_script(script: str, fails: bool) -> None:
-    ran, failed = shell.ran(shell.commands(script, {}), lambda command: command.words[0] == "gate")
-    assert failed is fails
-    stopped = any(command.words[0] == "gate" for command in ran) and fails
-    assert ("after" in {command.words[0] for command in ran}) is ("after" in script and not stopped)
-
-
-@pytest.mark.parametrize(
     ("script", "pushed", "read"),
     [
         ("docker save a | gzip > a.tar.gz\ngunzip -c a.tar.gz | docker load\ndocker push a", ["a"], True),
-        ("docker save a | gzip > a.tar.gz\ngunzip -c b.tar.gz | docker load\ndocker push a", ["a"], False),
-        ("docker save a | zstd -o x > a.zst\nzstd -dc a.zst | docker load\ndocker push a", ["a"], True),
+        ("docker save a | gzip > a.tar.gz\ndocker load -i a.tar.gz\ndocker push a", ["a"], True),
+        ("docker save -o a.tar a\ngzip a.tar\ndocker load < a.tar.gz\ndocker push a", ["a"], True),
+        ("docker save a | zstd -o x.zst\nzstd -dc x.zst | docker load\ndocker push a", ["a"], True),
         ("echo $TAGS | xargs -n1 docker tag a\necho $TAGS | xargs -n 1 docker push", ["r/a:1", "r/a:2"], True),
-        ("echo $TAGS | xargs -I{} docker tag a {}\necho $TAGS | xargs -I % docker push %", ["r/a:1", "r/a:2"], True),
+        (
+            "echo $TAGS | xargs -I{} -n1 docker tag a {}\nfor t in $TAGS; do docker push $t; done",
+            ["r/a:1", "r/a:2"],
+            True,
+        ),
     ],
 )
 def test_what_goes_through_a_pipe(script: str, pushed: list[str], read: bool) -> None:
-    state = JobState(Record())
-    follow(shell.commands(f"docker build -t a .\n{script}", {"TAGS": "r/a:1 r/a:2"}), state, "here", False)
-    assert [push.image for push in state.record.pushes] == pushed
-    assert ("file" not in {issue.kind for issue in state.record.issues}) is read
-    assert "image" not in {issue.kind for issue in state.record.issues}
+    if "-I{}" in script:
+        script = script.replace("echo $TAGS | xargs -I{} -n1", "printf '%s\\n' $TAGS | xargs -I{}")
+    m = done(f"docker build -t a .\n{script}", TAGS="r/a:1 r/a:2")
+    assert [push.name for push in m.record.pushes] == pushed
+    assert {issue.kind for issue in m.record.issues} <= {"login"}
+    assert all(push.image.id == m.record.builds[0][1].id for push in m.record.pushes)
 
 
 @given(SCRIPTS)
-def test_any_script_is_read_or_refused(script: str) -> None:
-    try:
-        found = shell.commands(script, {"X": "v1 'x", "Y": "$X"})
-    except shell.NotReadable:
-        return
-    state = JobState(Record())
-    follow(found, state, "here", True)
-    assert all(command.words for command in found)
+def test_any_script_is_run_or_refused(script: str) -> None:
+    m = machine("docker", "trivy")
+    with suppress(Unsupported):
+        m.run(script, {"X": "v1 'x", "Y": "$X"}, "/w", "-e")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [part * 5_000 for part in ("$(", '"${a:-', "( ", "a|", '"$(', "<<", "<<A\n", "a=")]
-    + ["for x in a; do " * 500, '"' + "${a:-" * 5_000],
-)
-def test_no_script_takes_long(text: str) -> None:
-    began = time.monotonic()
-    with suppress(shell.NotReadable):
-        shell.commands(text + "'", {})
-    assert time.monotonic() - began < 5
+# -- images have an identity -----------------------------------------------------------------------------------------
+
+SAME = {
+    "two names": "docker build -t a -t b .",
+    "a tag": "docker build -t a .; docker tag a b",
+    "a second build": "docker build -t a .; docker build --label x=y -t b .",
+    "an archive": "docker build -t a .; docker save -o x a; docker tag a z; docker rmi a; docker load -i x;"
+    " docker tag a b",
+    "an id": 'ID=$(docker build -q .); docker tag "$ID" a; docker tag "$ID" b',
+    "a file with the id": "docker build --iidfile id -t a .; docker tag $(cat id) b",
+    "the same file by another name": "docker build -f ./Dockerfile -t a .; docker build -f Dockerfile -t b ./",
+    "arguments in another order": "docker build --build-arg A=1 --build-arg B=2 -t a .;"
+    " docker build --build-arg B=2 --build-arg A=1 -t b .",
+    "a copy of the Dockerfile": "docker build -t a .; cp Dockerfile D; docker build -f D -t b .",
+}
+OTHERS = {
+    "another Dockerfile": "docker build -t a .; echo FROM x > D; docker build -f D -t b .",
+    "a Dockerfile that was changed": "docker build -t a .; echo RUN x >> Dockerfile; docker build -t b .",
+    "another context": "mkdir c; echo FROM y > c/Dockerfile; docker build -t a .; docker build -t b c",
+    "another target": "docker build -t a .; docker build --target test -t b .",
+    "another argument": "docker build --build-arg A=1 -t a .; docker build --build-arg A=2 -t b .",
+    "an argument of the environment": "A=1 docker build --build-arg A -t a .; A=2 docker build --build-arg A -t b .",
+    "no cache": "docker build -t a .; docker build --no-cache -t b .",
+    "a Dockerfile on standard input": "docker build -t a .; echo FROM x | docker build -t b -",
+    "another commit": "docker build -t a .; git checkout HEAD~1; docker build -t b .",
+    "one of two archives": "docker build -t a .; docker save -o 1 a; docker build --target t -t a .; "
+    "docker save -o 2 a; docker tag a b; docker load -i 1",
+}
 
 
-def test_loops_in_loops_end() -> None:
-    nine = "for x in 1 2 3 4 5 6 7 8 9; do "
-    with pytest.raises(shell.NotReadable, match="commands"):
-        shell.commands(nine * 6 + "a; " + "done; " * 6, {})
+@pytest.mark.parametrize("script", SAME.values(), ids=SAME)
+def test_the_same_image(script: str) -> None:
+    m = done(script)
+    assert m.wanted("a", "").id == m.wanted("b", "").id and not m.record.issues
+
+
+@pytest.mark.parametrize("script", OTHERS.values(), ids=OTHERS)
+def test_another_image(script: str) -> None:
+    m = done(script)
+    assert m.wanted("a", "").id != m.wanted("b", "").id and not m.record.issues
+
+
+LOGIN = "echo p | docker login -u u --password-stdin r.io\ndocker build -t a .\n"
+WAYS_TO_PUSH = {
+    "docker": "docker tag a r.io/a:1; docker push r.io/a:1",
+    "all tags": "docker tag a r.io/a:1; docker push -a r.io/a",
+    "buildx": "docker buildx build -t r.io/a:1 --push .",
+    "an output": "docker buildx build --output type=image,name=r.io/a:1,push=true .",
+    "crane of an archive": "docker save -o x a; crane push x r.io/a:1",
+    "skopeo of an archive": "docker save -o x a; skopeo copy docker-archive:x docker://r.io/a:1",
+    "skopeo of the engine": "skopeo copy docker-daemon:a:latest docker://r.io/a:1",
+    "a layout": "docker buildx build --output type=oci,dest=x,tar=false -t a .;"
+    " oras cp --from-oci-layout x:latest r.io/a:1",
+    "a layout in a tar": "skopeo copy docker-daemon:a:latest oci:x:latest; tar cf x.tar x; docker load -i x.tar;"
+    " crane push x r.io/a:1",
+    "podman": "podman build -t p .; podman push p docker://r.io/a:1",
+    "regctl": "docker tag a r.io/a:2; docker push r.io/a:2; regctl image copy --digest-tags r.io/a:2 r.io/a:1",
+    "oras": "docker tag a r.io/a:2; docker push r.io/a:2; oras cp -r r.io/a:2 r.io/a:1",
+    "kaniko": "executor --context dir://. --destination r.io/a:1",
+    "a list": "docker tag a r.io/a:2; docker push r.io/a:2; docker buildx imagetools create -t r.io/a:1 r.io/a:2",
+    "a digest": "docker tag a r.io/a:2; D=$(docker push r.io/a:2 | sed 's/.*digest: //; s/ size.*//');"
+    " crane cp r.io/a@$D r.io/a:1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("script", WAYS_TO_PUSH.values(), ids=WAYS_TO_PUSH)
+def test_what_is_pushed_is_what_was_built(script: str) -> None:
+    m = done(LOGIN + script)
+    last = m.record.pushes[-1]
+    assert (last.name, last.image.id) == ("r.io/a:1", m.record.builds[0][1].id)
+    assert not m.record.issues and not m.record.unclear
 
 
 # -- commands --------------------------------------------------------------------------------------------------------
 
+SCANS = {
+    "trivy image --exit-code 1 a": "",
+    "trivy image --severity=HIGH,CRITICAL --exit-code=1 a": "",
+    "trivy image --severity HIGH --severity CRITICAL --exit-code 1 a": "",
+    "trivy image -s HIGH -s CRITICAL --skip-check-update --exit-code 1 a": "",
+    "trivy --quiet image --no-progress --ignore-unfixed --exit-code 1 --timeout 10m a": "",
+    "TRIVY_EXIT_CODE=1 TRIVY_SEVERITY=HIGH,CRITICAL trivy i a": "",
+    "docker save -o x a; trivy image --input x --exit-code 1": "",
+    "grype a --fail-on high": "",
+    "grype -f medium docker:a": "",
+    "docker save -o x.tar a; grype docker-archive:x.tar -f high": "",
+    "docker run --rm -v /var/run/docker.sock:/var/run/docker.sock aquasec/trivy:0.74.0 image --exit-code 1 a": "",
+    "docker save -o x a; docker run --rm -v $PWD:/in aquasec/trivy:0.74.0 image --input /in/x --exit-code 1": "",
+    "docker save -o x.tar a; docker run --mount type=bind,src=$PWD,dst=/i anchore/grype:v0.104.0 /i/x.tar -f high": "",
+    "trivy image a": "no exit code",
+    "trivy image --exit-code 0 a": "no exit code",
+    "trivy image --exit-code 1 --severity CRITICAL a": "looks at CRITICAL only",
+    "trivy image --exit-code 1 --scanners secret,misconfig a": "not for vulnerabilities",
+    "trivy image --exit-code 1 --pkg-types os a": "of the kind os only",
+    "trivy image --exit-code 1 --ignore-status fixed a": "the status fixed",
+    "trivy fs --exit-code 1 .": "scans files",
+    "trivy image --exit-code 1 python:3.12": "has not built before",
+    "grype a": "no exit code",
+    "grype a --fail-on critical": "looks at CRITICAL only",
+    "grype dir:. -f high": "scans files",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("script", SCANS)
+def test_what_a_scan_is_worth(script: str) -> None:
+    (scan,) = done(f"docker build -t a .\n{script}").record.scans
+    assert SCANS[script] in scan.fault and bool(scan.fault) is bool(SCANS[script])
+
+
+@pytest.mark.parametrize("script", SCANS)
+@pytest.mark.parametrize(("severity", "packages"), [("HIGH", "os"), ("CRITICAL", "library")])
+def test_a_gate_ends_a_script_that_meets_a_finding(script: str, severity: str, packages: str) -> None:
+    built = done("docker build -t a .").record.builds[0][1].id
+    m = machine(finding=Finding(built, severity, packages))
+    ended = m.run(f"docker build -t a .\n{script}\ndocker push a", {"HOME": "/root"}, "/w", "-e")
+    if not SCANS[script]:
+        assert ended.code and not m.record.pushes
+
 
 @pytest.mark.parametrize(
-    ("script", "expected"),
+    ("script", "words"),
     [
-        ("docker build -t a:1 --tag b:2 .", [("build", ("a:1", "b:2"), "")]),
-        ("sudo docker image push a:1", [("push", ("a:1",), "")]),
-        ("docker buildx build --push -t a:1 .", [("build", ("a:1",), ""), ("push", ("a:1",), "")]),
-        ("docker save a:1 > x.tar", [("save", ("a:1",), "")]),
-        ("docker login -u u --password-stdin h.io", [("login", (), "")]),
-        ("docker login -u u -p p h.io", [("login", (), tools.PASSWORD)]),
-        ("docker login h.io", [("login", (), "waits for somebody who types a password")]),
-        ("trivy image --exit-code 1 a:1", [("scan", ("a:1",), "")]),
-        ("trivy image --severity=HIGH,CRITICAL --exit-code=1 a:1", [("scan", ("a:1",), "")]),
-        ("TRIVY_EXIT_CODE=1 trivy image a:1", [("scan", ("a:1",), "")]),
-        ("trivy fs --exit-code 1 .", [("scan", (), "scans files (trivy fs), not the image")]),
-        ("grype a:1 --fail-on high", [("scan", ("a:1",), "")]),
-        ("grype a:1 --fail-on critical", [("scan", ("a:1",), "looks at CRITICAL only, not at HIGH and CRITICAL")]),
-        ("crane copy a:1 b:2", [("push", ("b:2",), "")]),
-        ("crane tag r.io/a:1 2", [("push", ("r.io/a:2",), "")]),
-        ("skopeo copy docker://a:1 docker://b:2", [("push", ("b:2",), "")]),
-        ("buildah push a:1 docker-archive:x.tar:a:1", [("save", ("a:1",), "")]),
-        ("podman push a:1 docker://b:2", [("tag", ("b:2",), ""), ("push", ("b:2",), "")]),
-        ("echo docker push a:1", []),
-        ("ls", []),
+        ("docker login -u u -p p r.io", "gives the password on the command line"),
+        ("docker login r.io", "waits for somebody who types"),
+        ("docker login -u u --password-stdin r.io < /dev/null", "gets no password"),
+        ("echo p | docker login --password-stdin r.io", "names no user"),
+        ("docker build -t a .; docker push r.io/a", "which this job neither built nor loaded"),
+        ("docker build -t r.io/a .; docker push r.io/a", "no step before it in its job logs in there"),
+        ("docker build -t a . && skopeo copy --dest-creds u:p docker-daemon:a docker://r.io/a", "on the command line"),
+        ("skopeo copy --src-creds u:p docker://r.io/b docker-archive:x", "on the command line"),
+        ("docker load -i x || true", "reads x, which no earlier step"),
+        ("docker build -f sub/Dockerfile .", "has its Dockerfile at the top"),
+        ("docker build sub", "has its Dockerfile at the top"),
+        ("docker build -t a .; docker run aquasec/trivy:0.74.0 image --exit-code 1 a || true", "cannot see the engine"),
     ],
-)  # fmt: skip
-def test_what_a_command_does(script: str, expected: list[tuple[str, tuple[str, ...], str]]) -> None:
-    (command,) = shell.commands(script, {})
-    assert [(e.kind, e.images, e.fault) for e in tools.effects(command, "here")] == expected
+)
+def test_what_a_script_lacks(script: str, words: str) -> None:
+    assert words in " ".join(issue.text for issue in done(script).record.issues)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("docker push --nice a || true", "the option --nice, which is not in the table of docker push"),
+        ("trivy image --exit-on-monday 1 a || true", "the option --exit-on-monday"),
+        ("docker frobnicate", "a command of docker that is not followed"),
+        ("docker compose push", "what a Compose file says"),
+        ("docker buildx bake", "a bake file"),
+        ("crane mutate a --tag b", "changes an image in the registry"),
+        ("buildah commit x a", "step by step"),
+    ],
+)
+def test_what_no_table_holds_is_named(script: str, words: str) -> None:
+    assert words in " ".join(done(script).record.unclear)
+
+
+def test_a_login_may_stand_in_a_file() -> None:
+    text = 'mkdir -p ~/.docker; cat > ~/.docker/config.json <<EOF\n{"auths": {"https://r.io": {"auth": "eA=="}}}\nEOF\n'
+    assert not done(f"{text}docker build -t r.io/a .; docker push r.io/a").record.issues
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    for script, there in (("trivy image a", ("docker",)), ("jq . x", ("docker",)), ("docker ps", ("trivy",))):
+        ended = machine(*there).run(script, {}, "/w", "-e")
+        assert ended.code == 127 and "not found" in ended.said
 
 
 # -- conditions ------------------------------------------------------------------------------------------------------
@@ -334,29 +403,6 @@ def metadata(rules: str) -> dict[str, Any]:
     return {"id": "m", "uses": "docker/metadata-action@v6", "with": {"images": "ghcr.io/o/r", "tags": rules}}
 
 
-CUTS = [
-    *("#*-", "##*-", "%-*", "%%-*", "#v", "##v?", "%[0-9]", "%%[!a-z]*", "#*", "##*", "%*", "%%*", "#x", "%.*", "%%.*"),
-    *("##*[0-9]", "%-[a-z]?-*", "#?*?*?*-", "%%*-*.*-*"),
-]
-
-
-@pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("value", ["v1.2.3-rc-1", "a-b.c-d", "", "-", "main"])
-def test_what_is_cut_from_a_variable_is_what_bash_cuts(cut: str, value: str) -> None:
-    (command,) = shell.commands(f'a "${{V{cut}}}"', {"V": value})
-    script = f'printf %s "${{V{cut}}}"'
-    done = subprocess.run(["bash", "-c", script], env={"V": value}, capture_output=True, text=True, check=True)
-    assert command.words[1] == done.stdout
-
-
-@pytest.mark.parametrize("cut", ["%%*a*a*a*b", "##*b*a*a*", "%*a*a*", "#?*?*?*b"])
-def test_cutting_takes_no_time(cut: str) -> None:
-    began = time.process_time()
-    shell.commands(f"a ${{V{cut}}}\n" * 50, {"V": "a" * 2_000})
-    assert time.process_time() - began < 2
-    assert not shell.is_known(shell.commands(f"a ${{V{cut}}}", {"V": "a" * 2_001})[0].words[1])
-
-
 # -- files -----------------------------------------------------------------------------------------------------------
 
 PUSH = Run("push", "refs/heads/main", "a" * 40, datetime(2026, 1, 1, tzinfo=UTC), {}, "main", "o/r", {"actor": "ada"})
@@ -379,8 +425,21 @@ def test_any_pipeline_is_followed_or_refused(top: Any, job: Any, other: Any) -> 
         assert isinstance(gitlab.pipeline(data, GITLAB_MAIN).record, Record)
 
 
+SOCKET = "/var/run/docker.sock:/var/run/docker.sock"
+GATE = f"docker build -t a .\ndocker run -v {SOCKET} aquasec/trivy:0.74.0 image --exit-code 1 a"
+GITLAB_DOCKER: dict[str, Any] = {
+    "image": "docker:29.7.2", "services": ["docker:29.7.2-dind"], "variables": {"DOCKER_TLS_CERTDIR": "/certs"},
+}  # fmt: skip
+
+
+def with_finding(data: dict[str, Any], followed: Callable[..., Any], *about: Any) -> Any:
+    """A run in which the image that it builds has a finding."""
+    built = followed(data, *about).record.builds[0][1].id
+    return followed(data, *about, finding=Finding(built, "HIGH", "os"))
+
+
 def test_jobs_of_github_run_after_what_they_need_and_not_after_a_failure() -> None:
-    gate = {"run": "docker build -t a .\ntrivy image --exit-code 1 a"}
+    gate = {"run": GATE}
     data = {
         "on": "push",
         "jobs": {
@@ -390,18 +449,18 @@ def test_jobs_of_github_run_after_what_they_need_and_not_after_a_failure() -> No
         },
     }
     assert github.run(data, PUSH).jobs == ["first", "last"]
-    assert github.run(data, PUSH, gates_fail=True).jobs == ["first", "told"]
+    assert with_finding(data, github.run, PUSH).jobs == ["first", "told"]
 
 
 def test_a_status_function_in_quotes_is_text() -> None:
     """What stands in quotes neither answers nor takes the default success() away."""
-    fails = {"run": "docker build -t a .\ntrivy image --exit-code 1 a"}
+    fails = {"run": GATE}
     told = {"id": "told", "if": "contains('always()', 'always()')", "run": "docker login x.io\ndocker push x.io/a"}
-    data = {"on": "push", "jobs": {"j": {"steps": [fails, told]}}}
-    assert [push.image for push in github.run(data, PUSH).record.pushes] == ["x.io/a"]
-    assert github.run(data, PUSH, gates_fail=True).record.pushes == []
+    data = {"on": "push", "jobs": {"j": {"runs-on": "ubuntu-24.04", "steps": [fails, told]}}}
+    assert [push.name for push in github.run(data, PUSH).record.pushes] == ["x.io/a"]
+    assert with_finding(data, github.run, PUSH).record.pushes == []
     told["if"] = "github.actor != 'always()' && always()"
-    assert [push.image for push in github.run(data, PUSH, gates_fail=True).record.pushes] == ["x.io/a"]
+    assert [push.name for push in with_finding(data, github.run, PUSH).record.pushes] == ["x.io/a"]
 
 
 @pytest.mark.parametrize(
@@ -425,7 +484,6 @@ def test_secrets_are_what_expressions_ask_for(step: dict[str, Any], names: list[
         ({"on": "push", "jobs": {"a": {"needs": "b"}}}, "no such job"),
         ({"on": "push", "jobs": {"a": {"uses": "o/r/.github/workflows/x.yml@v1"}}}, "calls another workflow"),
         ({"on": "push", "jobs": {}}, "no job"),
-        ({"on": "push", "jobs": {"a": {"steps": [{"run": "echo '"}]}}}, "never closed"),
         ({"on": {"push": {"branches": ["a" * 5_000]}}, "jobs": {"a": {}}}, "too large"),
         ({"on": "push", "jobs": {f"j{n}": {} for n in range(50)}}, "more than"),
         ({"on": "push", "jobs": {"a": {"steps": [{"run": "a"}] * 300}}}, "more than"),
@@ -507,16 +565,16 @@ def test_jobs_that_extend_each_other_many_times_take_no_time() -> None:
 
 
 def test_a_run_that_a_gate_does_not_end_is_told() -> None:
-    gate = "docker build -t a .\ntrivy image --exit-code 1 a"
+    gate = GATE
     step = {"id": "s", "run": gate, "continue-on-error": True}
     for part in ({"steps": [step]}, {"continue-on-error": True, "steps": [{"run": gate}]}):
-        found = github.run({"on": "push", "jobs": {"j": part}}, PUSH, gates_fail=True)
+        found = with_finding({"on": "push", "jobs": {"j": part}}, github.run, PUSH)
         assert not found.failed and len(found.record.ignored) == 1
-    ended = github.run({"on": "push", "jobs": {"j": {"steps": [{"run": gate}]}}}, PUSH, gates_fail=True)
+    ended = with_finding({"on": "push", "jobs": {"j": {"steps": [{"run": gate}]}}}, github.run, PUSH)
     assert ended.failed and not ended.record.ignored
     for more, failed in (({}, True), ({"allow_failure": True}, False)):
-        done = gitlab.pipeline({"j": job(script=[gate], **more)}, GITLAB_MAIN, gates_fail=True)
-        assert (done.failed, bool(done.record.ignored)) == (failed, not failed)
+        ran = with_finding({"j": job(script=[gate], **GITLAB_DOCKER, **more)}, gitlab.pipeline, GITLAB_MAIN)
+        assert (ran.failed, bool(ran.record.ignored)) == (failed, not failed)
 
 
 def test_variables_that_hold_each_other_do_not_grow_without_end() -> None:

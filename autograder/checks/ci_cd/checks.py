@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from autograder.checks.api import Failure, check, require_answer
 from autograder.checks.ci_cd.data import Event, Spec, events, predicted
@@ -10,31 +11,31 @@ from autograder.checks.ci_cd.data import parameters as parameters  # every lab's
 from autograder.checks.ci_cd.github import (
     KINDS,
     every_event,
+    kept_away,
     names_under,
     shown_tag,
     tags_of_rules,
     unpinned,
     workflow_run,
 )
-from autograder.checks.ci_cd.gitlab import image_of, pipeline_run, require_fixed_images, require_retag
+from autograder.checks.ci_cd.gitlab import image_of, other_files, pipeline_run, require_fixed_images, require_retag
 from autograder.checks.ci_cd.shared import (
     PIPELINE,
     SHOWN_ROWS,
-    SWALLOWED,
     WORKFLOW,
     facts_of,
     listed,
     readable,
-    require_end,
     require_gate,
     require_known,
     require_no_issue,
+    require_ran,
     require_schema,
     sentence,
 )
 from autograder.evidence.model import Evidence
 from autograder.pipelines import github, gitlab
-from autograder.pipelines.job_state import canonical, repository
+from autograder.pipelines.job_state import Finding, Record, canonical, repository
 
 UNPINNED = "unpinned-uses"  # zizmor's rule that the check of the pins is about
 
@@ -140,9 +141,18 @@ def workflow_pinned(e: Evidence) -> None:
 def workflow_runs(e: Evidence) -> None:
     """The workflow could really run, for pull requests as well"""
     image = e.text("image")
+    away = kept_away(readable(e, WORKFLOW))
+    if away:
+        raise Failure(
+            f"{sentence(away)}.",
+            "Take the filter away: what is built and scanned must not depend on which files a commit touches.",
+            expected="A run for every push to main, every version tag and every pull request.",
+        )
     for event in every_event(e):
         outcome = workflow_run(e, event)
         needed = event.kind in ("main", "release", "pull_request", "candidate")
+        if outcome.failed:
+            require_no_issue(outcome.record, event)
         if needed and (outcome.not_started or not outcome.record.builds):
             raise Failure(
                 f"No run: {outcome.not_started}." if outcome.not_started else "The run builds nothing.",
@@ -163,7 +173,7 @@ def workflow_runs(e: Evidence) -> None:
             raise Failure(
                 "Nothing is pushed."
                 if not outcome.record.pushes
-                else f"Pushed: {listed(push.image for push in outcome.record.pushes)}.",
+                else f"Pushed: {listed(push.name for push in outcome.record.pushes)}.",
                 "Name the image as me.image does: registry, owner and image, in the metadata step or where you push.",
                 expected=f"For {event.words}, a push of {image}.",
             )
@@ -185,26 +195,22 @@ def workflow_runs(e: Evidence) -> None:
 )
 def workflow_gate(e: Evidence) -> None:
     """Nothing is pushed before the gate has passed"""
-    image = e.text("image")
+    image, spec = e.text("image"), Spec.of(e.parameters)
     pushed = False
     for event in every_event(e):
         good = workflow_run(e, event)
         if good.not_started:
             continue
-        if good.record.builds:
-            require_gate(good.record, event)
-        bad = workflow_run(e, event, gates_fail=True)
-        names = names_under(bad.record, image)
+        require_ran(good.record, good.failed, event)
         pushed = pushed or bool(names_under(good.record, image))
-        if names:
-            raise Failure(
-                f"For {event.words}, {names[0]} is pushed all the same.",
-                SWALLOWED
-                if bad.record.ignored
-                else "Put the gate between a build that stays in the runner and the push: in the same job before "
-                "it, or in a job that the pushing job needs. Conditions such as always() undo that.",
+        if good.record.builds or good.record.pushes:
+            require_gate(
+                good.record,
+                partial(_ended, workflow_run, e, event),
+                event,
+                image,
+                f"{image}:{spec.commit}{event.sha[:7]}",
             )
-        require_end(good.record, bad.record, bad.failed, event)
     if not pushed:
         require_known(workflow_run(e, events(e.parameters)[0]).record)
         raise Failure(
@@ -227,16 +233,9 @@ def workflow_tags(e: Evidence) -> None:
     hidden: list[tuple[Event, set[str], set[str]]] = []
     for event in every_event(e):
         outcome = workflow_run(e, event)
+        require_ran(outcome.record, outcome.failed, event)
         require_known(outcome.record)
-        names = [push.image for push in outcome.record.pushes]
-        decided = [push for push in outcome.record.pushes if push.decides]
-        if decided:
-            raise Failure(
-                f"{sentence(decided[0].where)} pushes inside the shell's {decided[0].decides}, which is not "
-                "followed here.",
-                "Move the decision out of the script into the step's or job's own `if`.",
-                expected="A push whose step decides with `if` whether it runs.",
-            )
+        names = [push.name for push in outcome.record.pushes]
         mine = {shown_tag(name, image) for name in names}
         right = spec.tags(event)
         if mine != right:
@@ -300,6 +299,8 @@ def pipeline_runs(e: Evidence) -> None:
     for event in events(e.parameters):
         done = pipeline_run(e, event)
         require_fixed_images(done)
+        if done.failed:
+            require_no_issue(done.record, event)
         if event.kind in ("main", "pull_request") and not done.record.builds:
             what = "merge request" if event.kind == "pull_request" else event.words
             raise Failure(
@@ -310,13 +311,22 @@ def pipeline_runs(e: Evidence) -> None:
                 if event.kind == "pull_request"
                 else f"A pipeline that builds the image for {what}.",
             )
+        for file, other in other_files(e, event):
+            if sorted(other.ran) != sorted(done.ran):
+                left = sorted({*done.ran} ^ {*other.ran})
+                raise Failure(
+                    f"For {event.words} that changes {file} alone, other jobs run: not {', '.join(left[:6])}.",
+                    "Take `changes` out of the rules: what is built and scanned must not depend on the files that a "
+                    "commit touches.",
+                    expected="The same jobs for every commit.",
+                )
         require_no_issue(done.record, event)
         image = image_of(e, event)
-        if event.kind == "main" and not any(repository(push.image) == image for push in done.record.pushes):
+        if event.kind == "main" and not any(repository(push.name) == image for push in done.record.pushes):
             raise Failure(
                 "Nothing is pushed."
                 if not done.record.pushes
-                else f"Pushed: {listed(push.image for push in done.record.pushes)}.",
+                else f"Pushed: {listed(push.name for push in done.record.pushes)}.",
                 "Let one job push it, in a pipeline for the default branch.",
                 expected=f"For {event.words}, a push of me.gitlab_image, which is {image} there.",
             )
@@ -332,25 +342,15 @@ def pipeline_runs(e: Evidence) -> None:
 def pipeline_gate(e: Evidence) -> None:
     """The pipeline gates before it pushes, and releases without building again"""
     for event in events(e.parameters):
-        good = pipeline_run(e, event).record
-        ended = pipeline_run(e, event, gates_fail=True)
-        bad = ended.record
+        done = pipeline_run(e, event)
+        good = done.record
         image = image_of(e, event)
         commit = f"{image}:{e.parameters['gitlab_prefix']}{event.sha[:8]}"
-        if good.builds and event.kind not in ("release", "candidate"):
-            require_gate(good, event)
-        decided = [push for push in good.pushes if push.decides]
-        if decided:
-            raise Failure(
-                f"{sentence(decided[0].where)} pushes inside the shell's {decided[0].decides}, which is not "
-                "followed here.",
-                "Move the decision out of the script into the job's rules.",
-                expected="A push whose job decides with rules whether it runs.",
-            )
+        require_ran(good, done.failed, event)
         if event.kind in ("release", "candidate"):
             require_retag(good, event, f"{image}:{event.version}", commit)
             continue
-        names = {canonical(push.image) for push in good.pushes}
+        names = {canonical(push.name) for push in good.pushes}
         if event.kind == "main":
             if names != {canonical(commit)}:
                 raise Failure(
@@ -360,18 +360,22 @@ def pipeline_gate(e: Evidence) -> None:
                     expected=f"For {event.words}, one push: me.gitlab_image with the tag me.gitlab_prefix and the "
                     "short commit id.",
                 )
-            late = {canonical(push.image) for push in bad.pushes}
-            if late:
-                raise Failure(
-                    f"For {event.words}, {sorted(late)[0]} is pushed all the same.",
-                    SWALLOWED
-                    if bad.ignored
-                    else "Push in a job that comes after the gate: in a later stage, or with the gate among its needs.",
-                )
         elif names:
             raise Failure(
                 f"Pushed: {listed(names)}.",
                 "Give the pushing job rules that hold for the default branch alone.",
                 expected=f"Nothing is pushed for {'a merge request' if event.kind == 'pull_request' else event.words}.",
             )
-        require_end(good, bad, ended.failed, event)
+        if good.builds:
+            require_gate(good, partial(_ended, pipeline_run, e, event), event, "", commit)
+
+
+def _ended(
+    follow: Callable[[Evidence, Event, Finding | None], github.Outcome | gitlab.Pipeline],
+    e: Evidence,
+    event: Event,
+    finding: Finding,
+) -> tuple[Record, bool]:
+    """What happens in a run with a finding, and whether it fails."""
+    run = follow(e, event, finding)
+    return run.record, run.failed

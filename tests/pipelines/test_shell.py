@@ -1,0 +1,341 @@
+"""The shell: it does what bash and dash do, ends what does not end by itself, and names what it leaves to others."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from autograder.domain.metadata_action import Run
+from autograder.pipelines import github, gitlab
+from autograder.pipelines.job_state import Unsupported
+from autograder.pipelines.shell import BASH_ONLY, NOT_IN_DASH, Answer, Call, Ended, Shell, joined, not_posix
+
+ENV = {"TAGS": "r/a:1\nr/a:2", "TAG": "v1.2.3", "REF": "refs/tags/v1.2.3", "LIST": "p,q"}
+Calls = list[list[str]]
+
+# Forms that any shell knows ...
+POSIX = r"""
+docker push a b 'c d' "e $TAG" f\ g
+docker push "$UNSET" ${UNSET:-x} "${TAG#v}" "${TAG%.*}" "${REF##*/}" "${REF%%/*}" "${TAG:+set}" "${#TAG}"
+docker fail || { docker no; exit 1; }
+if ! docker fail; then docker no; exit 3; fi
+if docker fail; then docker yes; elif docker ok; then docker else; fi
+set +e; docker fail; code=$?; docker push $code; exit $code
+docker fail; docker after
+docker fail && docker after; docker then
+docker fail || true; docker after
+! docker fail && docker after
+x=$(docker fail); docker after
+export V=$(docker fail); docker after
+publish() { docker tag b "$1"; docker push "$1"; }; for t in a:1 a:2; do publish "$t"; done
+[ "$TAG" = push ] || exit 0; docker after
+[ -n "$TAG" ] && docker set
+test -f nofile && docker push a; docker push b
+V=$(echo "$TAG" | sed 's/^v//'); docker push "a:$V"
+docker push "a:$(echo "$TAG" | cut -c2-)"
+docker push "a:$(echo "$TAG" | awk -F. '{print $1"."$2}' | tr -d v)"
+echo "$TAGS" | while read -r name; do docker push "$name"; done
+echo "$TAGS" | while IFS=: read -r n t; do docker push "$n" "$t"; done
+echo "$TAGS" | xargs -n 1 docker push
+printf '%s\n' a b | xargs -I{} docker push {}
+for t in $TAGS; do docker push "$t" || exit 1; done
+IFS=,; for t in $LIST; do docker push "$t"; done
+case "$TAG" in v*) docker push "${TAG#v}";; *) exit 3;; esac
+case $TAG in v[0-9]*.[0-9]*.[0-9]*-*) docker pre;; v[0-9]*) docker release;; esac
+i=0; while [ $i -lt 3 ]; do docker push $i; i=$((i+1)); done
+n=0; until docker fail; do n=$((n+1)); [ $n -ge 3 ] && break; done; docker end
+cat > f <<EOF; docker push "$(cat f)"
+a: $TAG
+EOF
+cat > f <<'EOF'; docker push "$(cat f)"
+a: $TAG
+EOF
+cat <<-EOF | docker login
+	secret
+	EOF
+docker push a > out.txt 2>&1; cat out.txt; docker push b >> out.txt; cat < out.txt
+(cd /tmp && docker build .); docker push a
+{ docker push a; docker push b; } | cat
+trap 'docker logout' EXIT; docker fail; docker after
+trap 'docker bye' EXIT; docker push a
+docker push a & wait; docker push b
+docker push a \
+  --all-tags
+docker push a # comment
+docker push "$(docker out)" `docker out`
+echo 'Y=2' > v.env; . ./v.env; docker push "$Y"
+eval "docker push $TAG"
+set -u; docker push "${UNSET-}"; docker push $UNSET; docker after
+: "${UNSET:?must be set}"; docker after
+X=1 docker env; docker env
+export X=1; docker env
+unset TAG; docker push "${TAG-none}"
+set -- a b c; docker push "$2" "$#" "$@"; shift; docker push "$*"
+f() { return 3; }; f || docker push $?
+exit 5; docker after
+exec docker push a; docker after
+command docker push a; docker push b
+docker push "$((2 * 3 + 0x10))"
+mkdir -p d/e; echo hi > d/e/f; docker push "$(cat d/e/f)"; ls d
+echo abc | grep -q b && docker found; echo abc | grep -q z || docker missing
+docker push "$(printf '%s-%03d' v 7)"
+docker push "$(basename "$REF")" "$(dirname "$REF")"
+docker out | tee log; cat log
+docker push "$(printf 'b\na\nb\n' | sort -u | paste -sd, -)"
+docker push "$(seq 1 3 | tr '\n' ' ')"
+nosuchprogram; docker after
+nosuchprogram || docker after
+while true; do docker once; break; done; for t in a b; do [ $t = a ] && continue; docker push $t; done
+docker push * ; touch x.tar; docker push *.tar
+cat nofile; docker after
+cat nofile || docker after
+true && false; docker after
+if [ "$TAG" = "v1.2.3" ] && [ -z "$UNSET" ]; then docker both; fi
+(exit 3); docker after
+(exit 3) || docker push $?
+docker fail | cat; docker after
+""".strip()
+
+# ... and those of bash.
+BASH = r"""
+[[ "$TAG" == v* && -n $LIST ]] && docker push ok
+[[ "$REF" =~ ^refs/tags/v([0-9]+)\.([0-9]+) ]] && docker push "${BASH_REMATCH[1]}.${BASH_REMATCH[2]}"
+a=(x y z); for i in "${a[@]}"; do docker push "$i"; done; docker push "${#a[@]}" "${a[-1]}"
+T=(a b); docker push "${T[@]/#/p-}" ${T[@]/%/:1}
+declare -A M=([a]=1 [b]=2); docker push "${M[b]}"
+mapfile -t L <<< "$TAGS"; for t in "${L[@]}"; do docker push "$t"; done
+mapfile -t L < <(echo "$TAGS"); docker push "${L[1]}"
+read -ra A <<< "a b c"; docker push "${A[1]}"
+IFS=',' read -r a b <<< "x,y"; docker push "$a-$b"
+docker login <<< "secret"
+for ((i=0;i<3;i++)); do docker push "$i"; done
+docker push "${TAG^^}" "${TAG/v/V}" "${TAG//./-}" "${TAG:1:3}" "${TAG:1}"
+set -o pipefail; docker fail | cat; docker after
+set -euo pipefail; docker fail | tee log; docker after
+docker push a |& cat
+docker push a &> out; cat out
+source <(echo 'X=1'); docker push "$X"
+trap 'docker rollback' ERR; docker fail; docker after
+function f { docker push "$1"; }; f a
+f() { local y=$1; shift; docker push "$y" "$@"; }; f a --quiet
+printf -v T '%s-%03d' v 7; docker push "$T"
+docker push {a,b}:1 {1..3}
+docker push $'a\nb'
+((1 > 2)) || docker push no
+(( i = 3 )); docker push $i
+docker push "${LIST%,*}" "${LIST##*,}" "${!TAG*}"
+while IFS= read -r l; do docker push "$l"; done <<< "$TAGS"
+select_one() { case $1 in a|b) docker push "$1" ;;& *) docker all ;; esac; }; select_one a
+coproc true; docker after
+time docker push a
+""".strip()
+# On these bashkit differs; none of them decides about an image. What it cannot do it refuses or says.
+DIFFER = {"coproc true; docker after", 'docker push "${LIST%,*}" "${LIST##*,}" "${!TAG*}"'}
+
+
+def forms(text: str) -> list[str]:
+    """The forms of a table: one a line, with the lines of its here-document behind."""
+    found: list[str] = []
+    open_ = False
+    for line in text.splitlines():
+        if open_ or (found and found[-1].endswith("\\")):
+            found[-1] += "\n" + line
+            open_ = open_ and line.strip() != "EOF"
+        else:
+            found.append(line)
+            open_ = "<<EOF" in line or "<<'EOF'" in line or "<<-EOF" in line
+    return found
+
+
+SHIM = """#!{python} -IS
+import json, os, sys
+words = ["FD" if w.startswith("/dev/fd") else w for w in sys.argv[1:]]
+words += [os.environ.get("X", "")] if words[:1] == ["env"] else []
+words += [sys.stdin.read()] if words[:1] == ["login"] else []
+with open({log!r}, "a") as log:
+    log.write(json.dumps(words) + "\\n")
+if words[:1] == ["out"]:
+    print("printed")
+sys.exit(1 if "fail" in words else 0)
+"""
+
+
+def real(shell: str, script: str, folder: Path) -> tuple[int, str, Calls]:
+    """A script in a shell of this machine."""
+    log = folder / "log"
+    (folder / "bin").mkdir()
+    (folder / "w").mkdir()
+    shim = folder / "bin" / "docker"
+    shim.write_text(SHIM.format(python=sys.executable, log=str(log)))
+    shim.chmod(0o755)
+    (folder / "script").write_text(script)
+    env = ENV | {"PATH": f"{folder}/bin:/usr/bin:/bin", "HOME": str(folder / "w"), "LC_ALL": "C.UTF-8"}
+    command = [shell, *(["--noprofile", "--norc"] if shell.endswith("bash") else []), "-e", str(folder / "script")]
+    done = subprocess.run(command, cwd=folder / "w", env=env, capture_output=True, text=True, timeout=30, check=False)
+    calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return done.returncode, done.stdout, calls
+
+
+def ours(script: str) -> tuple[int, str, Calls]:
+    """The same in our shell."""
+    calls: Calls = []
+
+    def docker(call: Call) -> Answer:
+        words = ["FD" if word.startswith("/dev/fd") else word for word in call.words]
+        words += [(call.env or {}).get("X", "")] if words[:1] == ["env"] else []
+        words += [call.stdin] if words[:1] == ["login"] else []
+        calls.append(words)
+        return Answer("printed\n" if words[:1] == ["out"] else "", 1 if "fail" in words else 0)
+
+    shell = Shell({"docker": docker}, "/w")
+    shell.write("/w/.script", script)
+    ended = shell.run("sh -e .script > .out", ENV | {"HOME": "/w"}, "/w")
+    return ended.code, shell.read("/w/.out") or "", calls
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no bash to compare with")
+@pytest.mark.parametrize("script", [form for form in forms(f"{POSIX}\n{BASH}") if form not in DIFFER])
+def test_a_form_does_what_bash_does(script: str, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("this machine has no bash")
+    assert same(ours(script), real(bash, script, tmp_path))
+
+
+@pytest.mark.skipif(shutil.which("dash") is None, reason="this machine has no dash")
+@pytest.mark.parametrize("script", forms(POSIX))
+def test_a_form_of_every_shell_does_what_dash_does(script: str, tmp_path: Path) -> None:
+    assert not_posix(script, "dash") == "" and not_posix(script, "busybox") == ""
+    assert same(ours(script), real(shutil.which("dash") or "", script, tmp_path))
+
+
+def same(mine: tuple[int, str, Calls], theirs: tuple[int, str, Calls]) -> bool:
+    """Whether two runs agree: in calls and output, and in whether they fail."""
+    assert (mine[2], mine[1]) == (theirs[2], theirs[1])
+    return (mine[0] == 0) == (theirs[0] == 0)
+
+
+ONLY_BASH = {
+    "docker login <<< x": "<<<",
+    "a=(1 2)": "an array",
+    "declare -A m": "an array",
+    "mapfile -t L < f": "an array",
+    'docker push "${TAG^^}"': "a change of case in ${…}",
+    "cat <(docker out)": "<(…)",
+    "for ((i=0;i<3;i++)); do docker push $i; done": "for ((…))",
+}
+
+
+@pytest.mark.parametrize("script", ONLY_BASH)
+def test_a_form_of_bash_alone_is_named(script: str) -> None:
+    assert not_posix(script, "busybox") == not_posix(script, "dash") == ONLY_BASH[script]
+    assert not_posix(script, "bash") == ""
+    assert not_posix(f"echo '{script}'", "busybox") == "" or "'" in script
+
+
+@pytest.mark.skipif(shutil.which("dash") is None, reason="this machine has no dash")
+@pytest.mark.parametrize(
+    "script", [*ONLY_BASH, '[[ -n "$TAG" ]]', 'echo "${TAG:1}"', 'echo "${TAG/v/V}"', "function f { :; }; f"]
+)
+def test_dash_refuses_what_is_named(script: str, tmp_path: Path) -> None:
+    assert not_posix(script, "dash")
+    (tmp_path / "f").write_text("")
+    code, _, _ = real(shutil.which("dash") or "", f"docker() {{ :; }}\ni=0\n{script}", tmp_path)
+    assert code != 0
+
+
+def test_each_named_form_is_in_a_table() -> None:
+    assert {*ONLY_BASH.values()} == {*BASH_ONLY}
+    assert {*BASH_ONLY} < {*NOT_IN_DASH}
+
+
+# -- what does not end by itself -------------------------------------------------------------------------------------
+
+WORDS = " ".join(["a"] * 3_000)
+HOSTILE = {
+    "a doubling variable": "A=xxxxxxxxxxxxxxxx\n" + "A=$A$A\n" * 40 + "docker $A",
+    "loops in loops": f"for a in {WORDS}; do for b in {WORDS}; do for c in {WORDS}; do A=x; done; done; done",
+    "cuts": "V=" + "a" * 20_000 + "\n" + "docker tag ${V#*b*c}\n" * 20,
+    "here-documents": "cat <<E" + " <<E" * 3_000 + "\nx",
+    "open brackets": "$(" * 9_000,
+    "open quotes": "\"`'" * 9_000,
+    "a fork bomb": ":(){ :|:& };:",
+    "recursion": "f(){ f; }; f",
+    "a long sequence": "seq 1 100000000 | wc -l",
+    "yes": "yes | head -c 100000000 | wc -c",
+    "braces": "echo {1..10000000} | wc -c",
+    "braces in braces": "echo " + "{a,b}" * 24 + " | wc -c",
+    "a regular expression": f"[[ {'a' * 46}b =~ ^(a+)+$ ]]; echo $?",
+    "sed": f"echo {'a' * 40}b | sed -E 's/(a+)+c/x/'",
+    "awk": "awk 'BEGIN{while(1){}}'",
+    "awk's memory": "awk 'BEGIN{s=\"x\";while(1){s=s s}}'",
+    "jq": "jq -n '[limit(1000000000;repeat(1))]|length'",
+    "a width": "printf '%1000000000d' 1 | wc -c",
+    "arithmetic": "echo $((2**100000)); for ((;;)); do :; done",
+    "a growing file": "while true; do cat big big > b2; mv b2 big; echo x >> big; done",
+    "a pattern": f"case {'a' * 3_000} in *a*a*a*a*a*a*a*a*b) echo x;; esac",
+    "an endless wait": "sleep 100000",
+    "an endless loop that forgives": "while true; do :; done || true; docker push a",
+}
+
+
+@pytest.mark.parametrize("script", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_a_script_asks_for_it_ends(script: str) -> None:
+    shell = Shell({"docker": lambda call: Answer(), "sleep": lambda call: Answer()}, "/w")
+    began = time.process_time()
+    try:
+        ended = shell.run(script, {}, "/w", "-e")
+    except Unsupported as problem:
+        assert "too much" in str(problem) or "characters" in str(problem)
+    else:
+        assert isinstance(ended, Ended)
+    assert time.process_time() - began < 8
+
+
+def test_what_a_program_raises_comes_out() -> None:
+    def broken(call: Call) -> Answer:
+        raise Unsupported("no further")
+
+    with pytest.raises(Unsupported, match="no further"):
+        Shell({"docker": broken}, "/w").run("docker push a || true", {}, "/w")
+
+
+def test_a_script_leaves_files_and_no_variables() -> None:
+    shell = Shell({}, "/w")
+    assert shell.run("X=1; export Y=2; cd /tmp; f() { :; }; echo hi > /w/f", {"A": "1"}, "/w", "-e").code == 0
+    ended = shell.run('cat f; [ -z "$X$Y$A" ]; f', {}, "/w", "-e")
+    assert (ended.code, ended.said) == (127, "line 1: f: command not found")
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "full"), [("/a", "b", "/a/b"), ("/a", "../c/./d", "/c/d"), ("/a", "/x", "/x")]
+)
+def test_paths(folder: str, path: str, full: str) -> None:
+    assert joined(folder, path) == full
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+def test_nothing_of_a_machine_is_left() -> None:
+    """A class has thousands of runs in one process, and each shell has files that are open."""
+    workflow = {
+        "on": "push",
+        "jobs": {"a": {"runs-on": "ubuntu-24.04", "steps": [{"run": "docker build ."}, {"run": "cat nofile"}]}},
+    }
+    pipeline = {"a": {"image": "docker:29.7.2", "script": ["docker build -t a .", "docker push a"]}}
+    event = Run("push", "refs/heads/main", "a" * 40, datetime(2026, 1, 1, tzinfo=UTC), {}, "main", "o/r")
+
+    def opened() -> int:
+        github.run(workflow, event)
+        gitlab.pipeline(pipeline, {"CI_COMMIT_BRANCH": "main", "CI_PIPELINE_SOURCE": "push"})
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
+    assert max(opened() for _ in range(20)) <= before
