@@ -10,7 +10,8 @@
 # # Lab 10: Pipelines that gate
 #
 # **About 45 minutes, 8 points.** You need no container engine and no registry here: a pipeline runs at GitHub or GitLab,
-# and what it would do can be told from its file. Lesson 10 explains every word used here.
+# and the checks run your two files on virtual machines that have what those of GitHub and GitLab have. Lesson 10 explains
+# every word used here.
 #
 # A team has left you two pipelines for the same model. They are full of the faults that old examples have. You first say
 # what the GitHub one would push, then repair it, then the one for GitLab.
@@ -82,8 +83,9 @@ check("predictions")
 # %% [markdown] id="followed"
 # ## What the checks follow
 #
-# For the next two tasks the checks follow your files for each event: what is built, scanned and pushed. They know the
-# programs and actions below. What any other one builds, scans or pushes, they do not see.
+# For the next two tasks the checks run your files for each event, and follow what is built, scanned and pushed. They know
+# what the programs and actions below do, and many that do nothing to images. Any other one costs nothing: the check names
+# it, and a person looks.
 #
 # @FOLLOWED@
 
@@ -93,7 +95,7 @@ check("predictions")
 # *20 minutes*
 #
 # The repository is `me.repository` at GitHub, private, with a `Dockerfile` at its top. Rewrite `github-build.yml` as you
-# like: other names, one job or several, another scanner.
+# like: other names, one job or several, another scanner, scripts or actions.
 #
 # **Achieve:** a workflow of one file that
 #
@@ -216,7 +218,8 @@ check("workflow-tags")
 #
 # The group is `me.team` and the project `me.model`; both are GitLab.com's, whose runners allow a Docker daemon as a service.
 #
-# **Achieve:** `gitlab-ci.yml`, one file without anything deprecated and with fixed versions of its images, by which
+# **Achieve:** `gitlab-ci.yml`, one file without anything deprecated and with fixed versions of its images (all three
+# numbers, as in `docker:29.7.2`, or a digest), by which
 #
 # - a merge request builds and scans, and pushes nothing. A HIGH or CRITICAL finding stops the pipeline;
 # - a push to `main` does the same and then pushes one name: `me.gitlab_image`, with the tag `me.gitlab_prefix` and
