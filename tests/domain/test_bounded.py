@@ -44,7 +44,7 @@ CASES: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
     ("ECR tagPatternList, longer", lambda: patterns.pattern_matcher("*" + "ab" * 500 + "*a*b")(A), ()),
     ("ECR tagPatternList, many tags", index, ("*a*a*a*b",)),
     ("ECR tagPrefixList", lambda: patterns.prefix_matcher(A + "b")(A), ()),
-    ("Artifact Registry prefixes", gar_rules.any_prefix, (["a" * 999 + "b"] * 100, [A] * 100)),
+    ("Artifact Registry prefixes", gar_rules.any_prefix, (gar_rules.Prefixes(["a" * 999 + "b"] * 100), [A] * 100)),
     ("IAM wildcards", access_policy.wildcard, ("*a" * 50 + "b", A[:5_000])),
     ("acr purge: the colon", split_filter, ("a:" + "(?:a:" * 300,)),
     ("acr purge --ago", durations.go_duration, ("1" * 20_000,)),

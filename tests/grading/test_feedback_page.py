@@ -10,13 +10,17 @@ import pytest
 
 from autograder.checks.api import Verdict
 from autograder.grading import feedback
+from autograder.grading.identity import Identity
 from tests import chromium
 
 LONG = "'" + "sha256:0123456789 " * 60 + "'"
 
 
 def page(*verdicts: Verdict) -> str:
-    document: Any = SimpleNamespace(verdicts=verdicts, problems=(), graded_at="2026-11-01T10:00:00+00:00")
+    document: Any = SimpleNamespace(
+        verdicts=verdicts, problems=(), leads=(), identity=Identity(), graded_at="2026-11-01T10:00:00+00:00",
+        checks={v.check: v for v in verdicts},
+    )  # fmt: skip
     cells = [
         {
             "source": "",

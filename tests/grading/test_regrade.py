@@ -290,7 +290,7 @@ def test_what_the_command_prints_and_ends_with(course, ada, grade, rewrite):
     before = everything(paths.classroom())
     done = command("--dry-run", "--jobs", "1", "--student", "ada", "90")
     assert done.exit_code == 1 and done.stdout.splitlines() == preview(course).lines()
-    assert "none of ben" in str(command("--dry-run", "--student", "ben").exception)
+    assert "no graded submission of ben" in str(command("--dry-run", "--student", "ben").exception)
     found = command("--dry-run", "--jobs", "1", "--json")
     document = json.loads(found.stdout)
     assert found.exit_code == 1 and document["labs"] == {LAB: {"checks": 1, "students": 1, "points": -0.5}}

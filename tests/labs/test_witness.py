@@ -29,7 +29,7 @@ def perfect():
             for file in zips:
                 with Archive(file) as archive:
                     submission = intake.read(archive, course)
-                found[submission.lab.slug] = submission.lab, judge._evidence(submission, {}, {}, "0" * 64)
+                found[submission.lab.slug] = submission.lab, judge.evidence_of(submission, {}, {}, "0" * 64)
     return found
 
 

@@ -113,7 +113,7 @@ class Api:
         elif not reads(name):
             error = json.loads(answer[2])
             detail = {"operation": name, "code": error["__type"], "message": error.get("message", "")}
-            tag, digest = _image_put(given) if name == "PutImage" else ("", "")
+            tag, digest = _image_put(given)
             self._registry.journal(profile.name, "refuse", repository, tag, digest, **detail)
         return answer
 
@@ -191,7 +191,7 @@ def _xml_error(code: str, message: str, status: int) -> Answer:
 
 
 def _image_put(given: Any) -> tuple[str, str]:
-    """The tag that PutImage was asked for, and the digest of the manifest; "" for what is missing or no text."""
+    """The tag that a request gives an image, and the digest of its manifest; "" for what is missing or no text."""
     tag, manifest = (given.get(key) if isinstance(given, dict) else "" for key in ("imageTag", "imageManifest"))
     text = manifest if isinstance(manifest, str) else ""
     return tag if isinstance(tag, str) else "", digest_of(text.encode("utf-8", "replace")) if text else ""

@@ -183,7 +183,7 @@ def test_cgroups_of_version_1_are_all_taken_once():
 def test_cgroups_of_version_2_are_taken_where_they_are_the_systems():
     (one,) = cgroups.choose(cgroups.hierarchies(MOUNTS_V2, CONTROLLERS))
     assert (one.version, one.point) == (2, Path("/sys/fs/cgroup"))
-    with pytest.raises(EnvironmentProblem, match="none are mounted"):
+    with pytest.raises(EnvironmentProblem, match="no cgroups are mounted"):
         cgroups.choose(cgroups.hierarchies(MOUNTS_V2, CONTROLLERS), 1)
 
 
