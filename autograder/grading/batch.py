@@ -415,6 +415,7 @@ NOT_WHOLE = (
 )
 TAKEN_BACK = "Not signed; the instructor let it in, and took that back on {}."
 UNREADABLE = "files that cannot be read"
+COPY_NAME = "Copy the name from the table (also in a zip: 'outer.zip: inner.zip'), in quotes, on one line."
 SIGNED = "it has the student's signature, and the other has none"
 
 
@@ -670,7 +671,7 @@ class Batch:
             deadlines = lateness.load(self.course)
             with self.crew.one() as walls:
                 ledger, now = receipts.load(), receipts.now()
-                more = [Path(one) for one in (*self.unsigned, *self.take_back) if Path(one).exists()]
+                more = [path for one in (*self.unsigned, *self.take_back) if (path := _path_of(one)) is not None]
                 found = discover.find([*given, *more], place, self.known, walls)
                 self._take_back(found, ledger, now)
                 receiving = Receiving(ledger, self.lists, self.at, now, self._named(found))
@@ -704,17 +705,18 @@ class Batch:
         """SHA-256 of the zips that the instructor names as unsigned and to be counted.
 
         Raises:
-            CourseError: a name fits nothing, or several zips.
+            CourseError: a name fits nothing, or several zips; or one person handed in several in one zip.
         """
         named: set[str] = set()
         for given in self.unsigned:
-            meant = [one for one in found if one.file is not None and not one.problem and _means(given, one)]
+            meant = [one for one in _meant(given, found) if not one.problem]
             sums = {sha256_of(one.file): one.name for one in meant if one.file is not None}
-            if not sums or (len(sums) > 1 and not Path(given).exists()):
+            unclear = _several_of_one(meant) if _path_of(given) else list(sums.values())[1:] and list(sums.values())
+            if not sums or unclear:
                 raise CourseError(
                     expected="for --unsigned a zip, a folder of zips, or the name of one as the table prints it",
-                    found=f"{said(given)} fits {some(list(sums.values())) if sums else 'nothing that can be read'}",
-                    next_step="Copy the name from the table (also in a zip: 'outer.zip: inner.zip'), in quotes.",
+                    found=f"{said(given)} fits {some(unclear) if unclear else 'nothing that can be read'}",
+                    next_step=f"{COPY_NAME} Each of several zips in one zip has to be named by itself.",
                 )
             named |= sums.keys()
         return named
@@ -723,20 +725,21 @@ class Batch:
         """Let in no longer what the instructor let in without a signature; a verdict that rests on it is put aside.
 
         Raises:
-            CourseError: a name fits nothing that was let in so.
+            CourseError: a name fits nothing that was let in so, or several.
         """
         for given in self.take_back:
-            sums = {sha256_of(one.file) for one in found if one.file is not None and _means(given, one)}
-            lines = [
-                line
-                for line in ledger.named()
-                if line.sha256 in sums or lms.is_named(str(given), line.name, lms.parts_of(line.name))
-            ]
-            if not lines:
+            known, path = list(ledger.named()), _path_of(given)
+            sums = {sha256_of(one.file) for one in _meant(given, found) if one.file is not None}
+            lines = [line for line in known if line.sha256 in sums]
+            if path is None:
+                fits = [line for line in known if lms.is_named(str(given), line.name, lms.parts_of(line.name))]
+                lines = [line for line in known if line.name == str(given)] or lines or fits
+            if not lines or (path is None and len({line.sha256 for line in lines}) > 1):
+                names = some([line.name for line in lines or known]) or "nothing"
                 raise CourseError(
                     expected="for --take-back what was let in with --unsigned: a zip, or its name in the table",
-                    found=f"{said(given)} is none of: {some([line.name for line in ledger.named()]) or 'nothing'}",
-                    next_step="Copy the name from the table (also in a zip: 'outer.zip: inner.zip'), in quotes.",
+                    found=f"{said(given)} {'fits several' if lines else 'is none of'}: {names}",
+                    next_step=COPY_NAME,
                 )
             for line in lines:
                 update = {"signature": "taken back", "decided_at": now, "refused": TAKEN_BACK.format(now.date())}
@@ -873,12 +876,36 @@ class Batch:
             )
 
 
-def _means(given: str | Path, one: Found) -> bool:
-    """Whether something on the command line is a file, or lies around it, or is its name."""
-    path = Path(given)
-    if path.exists() and one.place is not None:
-        return one.place.is_relative_to(path.absolute() if path.is_symlink() else path.resolve())
-    return lms.is_named(str(given), one.name, one.parts)
+def _path_of(given: str | Path) -> Path | None:
+    """What is given on the command line, where that is on this disk; None where it is a name as the table prints it."""
+    try:
+        path = Path(given)
+        return path if path.exists() else None
+    except (OSError, ValueError):  # no path can be so long, or have such signs
+        return None
+
+
+def _meant(given: str | Path, found: Sequence[Found]) -> list[Found]:
+    """What is meant by something on the command line: files at or below a path, else what has that name.
+
+    What the table calls exactly so goes before what only ends so.
+    """
+    path, with_file = _path_of(given), [one for one in found if one.file is not None]
+    if path is not None:
+        around = path.absolute() if path.is_symlink() else path.resolve()
+        return [one for one in with_file if one.place is not None and one.place.is_relative_to(around)]
+    exact = [one for one in with_file if one.name == str(given)]
+    return exact or [one for one in with_file if lms.is_named(str(given), one.name, one.parts)]
+
+
+def _several_of_one(meant: Sequence[Found]) -> list[str]:
+    """Names of zips in one zip that came from the same person: whoever packed them chose whose names they bear."""
+    together: dict[tuple[Path | None, str], list[str]] = {}
+    for one in meant:
+        if lms.outer(one.name):
+            whose = discover.whose(one.name.partition(lms.IN_ZIP)[2])
+            together.setdefault((one.place, whose), []).append(one.name)
+    return next((names for names in together.values() if len(names) > 1), [])
 
 
 def _reason(outcome: Outcome) -> str:

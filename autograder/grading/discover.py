@@ -219,13 +219,13 @@ def _inside(progress: Progress, file: Path, name: str, parts: tuple[str, ...], f
 
         for top in sorted(tops):
             yield found(top, UNPACKED)
-        counts = Counter(_whose(entry.filename) for entry in entries)
-        for whose in (one for one, many in counts.items() if one and many > MAX_EACH):
-            yield found(whose, f"It holds {counts[whose]} files; at most {MAX_EACH} are read. {AGAIN}")
+        counts = Counter(whose(entry.filename) for entry in entries)
+        for owner in (one for one, many in counts.items() if one and many > MAX_EACH):
+            yield found(owner, f"It holds {counts[owner]} files; at most {MAX_EACH} are read. {AGAIN}")
         for number, entry in enumerate(entries):
             if any(not top or entry.filename.startswith(f"{top}/") for top in tops):
                 continue
-            if counts[_whose(entry.filename)] > MAX_EACH and _whose(entry.filename):
+            if counts[whose(entry.filename)] > MAX_EACH and whose(entry.filename):
                 continue
             if entry.filename not in inner:
                 yield found(entry.filename, problem_of(entry.filename))
@@ -249,7 +249,7 @@ def _inside(progress: Progress, file: Path, name: str, parts: tuple[str, ...], f
                 yield found(entry.filename, NESTED.format(zips=some(zips)) if zips else "", target)
 
 
-def _whose(name: str) -> str:
+def whose(name: str) -> str:
     """What tells one student's files in a platform's zip from another's: the folder, or Canvas's name of the person."""
     folder, _, _ = name.rpartition("/")
     return folder.partition("/")[0] or lms.read_name((name,)).submitter

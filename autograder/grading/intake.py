@@ -542,9 +542,18 @@ def _is_name(name: str) -> bool:
 
 
 def _claims(found: set[str], answers: Mapping[str, Answer]) -> frozenset[str]:
-    """Texts that may show whose work it is; a personal one is a short name, and a submission has a few dozen texts."""
-    every = itertools.chain(sorted(found), _texts([answer.value for answer in answers.values()]))
-    return frozenset(itertools.islice((text for text in every if len(text) <= MAX_CLAIM), MAX_CLAIMS))
+    """Texts that may show whose work it is; a personal one is a short name, and a submission has a few dozen texts.
+
+    Raises:
+        Refused: there are too many to compare. None may be left out: it could be the one that tells.
+    """
+    every = itertools.chain(found, _texts([answer.value for answer in answers.values()]))
+    texts = frozenset(itertools.islice(dict.fromkeys(text for text in every if len(text) <= MAX_CLAIM), MAX_CLAIMS + 1))
+    if len(texts) > MAX_CLAIMS:
+        raise Refused(
+            f"It names more than {MAX_CLAIMS:,} repositories, tags and labels, which no work for a lab does. {AGAIN}"
+        )
+    return texts
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -456,6 +456,40 @@ def test_a_name_that_fits_nothing_or_several_is_an_error(course, ada, box, name)
     assert error.value.found.startswith(f"{name} fits ") and ("2/x.zip" in error.value.found) is (name == "x.zip")
 
 
+def test_a_name_that_is_exactly_one_goes_before_what_ends_so(course, ada, lab, box):
+    """``mail/x.zip`` ends as the other is called; taking back the other takes back nothing else."""
+    cleo = Student("cleo", course, lab)
+    ada.signs = cleo.signs = False
+    (box / "mail").mkdir()
+    mine, other = ada.zip(box / "mail", name="x.zip"), cleo.zip(box, name="x.zip")
+    grade(course, box, unsigned=[mine])
+    rows = grade(course, box, unsigned=["x.zip"])
+    assert rows[other.name, "graded"].student == "cleo"
+    rows = grade(course, box, take_back=["x.zip"])
+    assert rows["mail/x.zip", "unchanged"].student == "ada" and rows["x.zip", "refused"]
+    assert store.read("ada", LAB) is not None and store.read("cleo", LAB) is None
+
+
+@pytest.mark.parametrize("kind", ["unsigned", "take_back"])
+def test_a_name_that_no_path_can_have_is_an_error_in_words(course, ada, box, kind):
+    ada.zip(box)
+    with pytest.raises(CourseError, match=f"for --{kind.replace('_', '-')}"):
+        grade(course, box, **{kind: ["\N{CYRILLIC SMALL LETTER A}" * 180 + ".zip"]})
+
+
+def test_several_zips_in_one_that_somebody_packed_are_named_one_by_one(course, ada, lab, box):
+    """Whose names they bear was chosen by whoever packed them; a platform's download says who handed in each."""
+    cleo = Student("cleo", course, lab)
+    ada.signs = cleo.signs = False
+    zips = {"x.zip": content_of(ada, SOLVED), "zz.zip": content_of(cleo, WRONG)}
+    (box / "of ada.zip").write_bytes(packed(zips))
+    for given in (box / "of ada.zip", box):
+        with pytest.raises(CourseError, match="named by itself"):
+            grade(course, box, unsigned=[given])
+    rows = grade(course, box, unsigned=["of ada.zip: x.zip"])
+    assert rows["of ada.zip: x.zip", "graded"].score == 5.5 and rows["of ada.zip: zz.zip", "refused"]
+
+
 def test_what_is_named_is_unpacked_once(course, ada, box, monkeypatch):
     ada.signs = False
     (box / "all.zip").write_bytes(packed({"x.zip": content_of(ada, SOLVED)}))

@@ -145,6 +145,16 @@ def test_anothers_evidence_as_ones_own_work(course, box):
     assert store.read("cem", ECR).identity.owner == "ada"
 
 
+def test_no_number_of_other_names_hides_that_work_is_anothers(course, box):
+    files = swapped(sample("ada"), "ada", "cem")
+    service = json.loads(files["evidence/ecr.json"])
+    service["repositories"] |= {f"!{number:06d}": 0 for number in range(60_000)}
+    files["evidence/ecr.json"] = json.dumps(service).encode()
+    (box / "swapped.zip").write_bytes(packed(signed_by("cem", named(files, "cem"))))
+    [row] = grade(course, box).values()
+    assert row.status == "refused" and "more than 50,000 repositories, tags and labels" in row.remarks[0]
+
+
 @pytest.mark.slow  # nbgrader takes seconds
 def test_swapped_names_need_review(course, box):
     """Labels stand in the config, whose digest everything rests on: the names in it are still ada's, beside cem's own.

@@ -10,13 +10,23 @@ import tempfile
 
 import pytest
 
+from autograder import paths
 from autograder.services import scratch
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
+    return temporary
+
+
+def recorded(name, content):
+    record = paths.state() / "scratch" / name
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(content, encoding="utf-8")
 
 
 def left_by(place, name, owner):
@@ -24,7 +34,7 @@ def left_by(place, name, owner):
     (made / "00001").mkdir(parents=True)
     (made / "00001" / "x.zip").write_bytes(b"x")
     if owner is not None:
-        (made / scratch.OWNER).write_text(owner, encoding="utf-8")
+        recorded(name, f"{made}\n{owner}")
     return made
 
 
@@ -46,7 +56,6 @@ def test_what_a_killed_process_left_goes_and_what_a_running_one_uses_stays(place
     with scratch.folder("course-") as mine:
         kept = [
             mine,
-            left_by(place, "other-dead", a_dead_process()),
             left_by(place, "course-elsewhere", "another.host|1|1.00\n\n"),
             left_by(place, "course-nobodys", None),
             left_by(place, "course-odd", "x"),
@@ -58,9 +67,10 @@ def test_what_a_killed_process_left_goes_and_what_a_running_one_uses_stays(place
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
 def test_a_link_is_not_followed(place, tmp_path_factory):
-    target = left_by(tmp_path_factory.mktemp("elsewhere"), "target", a_dead_process())
+    target = left_by(tmp_path_factory.mktemp("elsewhere"), "target", None)
     (place / "course-link").symlink_to(target)
-    assert scratch.sweep("course-") == 0 and target.is_dir()
+    recorded("course-link", f"{place / 'course-link'}\n{a_dead_process()}")
+    assert scratch.sweep() == 0 and (target / "00001" / "x.zip").is_file()
 
 
 def test_a_process_that_is_killed_leaves_it_to_the_next(place):
@@ -70,4 +80,12 @@ def test_a_process_that_is_killed_leaves_it_to_the_next(place):
     )
     assert subprocess.run([sys.executable, "-c", code, str(place)], check=False).returncode != 0
     assert len(list(place.iterdir())) == 1
-    assert scratch.sweep("course-") == 1 and list(place.iterdir()) == []
+    assert scratch.sweep() == 1 and list(place.iterdir()) == []
+
+
+def test_what_somebody_unpacked_beside_it_stays_whatever_it_says_of_itself(place):
+    own = left_by(place, "submissions-mallory", None)
+    (own / ".owner").write_text(a_dead_process(), encoding="utf-8")
+    recorded("submissions-abc", f"{own}\n{a_dead_process()}")
+    assert scratch.sweep() == 0 and (own / "00001" / "x.zip").is_file()
+    assert not list((paths.state() / "scratch").iterdir())
