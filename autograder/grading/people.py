@@ -19,6 +19,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -285,6 +287,7 @@ def register(
     people: list[Person],
     course_id: str | None = None,
     given: Mapping[str, Mapping[str, Parameters]] | None = None,
+    versions: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Registered:
     """Write the roster and each student's student.toml; make the course with a random key if there is none.
 
@@ -297,6 +300,7 @@ def register(
         people: the students.
         course_id: the course's id; for a course that exists, its own or none.
         given: student -> lab -> values that somebody who has none is to get instead of new ones.
+        versions: student -> lab -> the version of the lab that somebody who has none is to get instead of the newest.
 
     Raises:
         CourseError: the course exists with another id, or the id has odd characters; or what somebody was handed out
@@ -323,10 +327,11 @@ def register(
     old = set(before.roster or ())
     course = before if not created else load()
     handing = _Handing(course, _files(course))
-    documents = {p.id: handing.out(p.id, known=p.id in old, given=(given or {}).get(p.id, {})) for p in people}
+    given, versions = given or NOTHING, versions or NOTHING
+    documents = {p.id: handing.out(p.id, p.id in old, given.get(p.id, {}), versions.get(p.id, {})) for p in people}
     new = {person.id for person in people}
     # Whoever leaves may come back, and has their values then: those of version 0.1.0 stand nowhere yet.
-    gone = [handing.out(id, known=True, given={}) for id in sorted(old - new) if handing.keeps(id)]
+    gone = [handing.out(id, known=True) for id in sorted(old - new) if handing.keeps(id)]
     # Before the roster: whoever is on it and has no values counts as a student of version 0.1.0.
     for document in (*documents.values(), *gone):
         handing.files.write(document)
@@ -353,6 +358,9 @@ def register(
     return Registered(course, created, tuple(sorted(new - old)), tuple(sorted(old - new)), folder / HANDOUT)
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 @dataclass
 class _Handing:
     """Says what students are handed out, and draws what nobody has yet."""
@@ -368,13 +376,20 @@ class _Handing:
             there = True
         return not there and (not self.course.hands_out_values or bool(self._handout(student)))
 
-    def out(self, student: str, known: bool, given: Mapping[str, Parameters]) -> HandedOut:
+    def out(
+        self,
+        student: str,
+        known: bool,
+        given: Mapping[str, Parameters] = NOTHING,
+        versions: Mapping[str, int] = NOTHING,
+    ) -> HandedOut:
         """What a student is handed out now.
 
         Args:
             student: the id.
             known: they were on the roster before.
-            given: see :func:`register`.
+            given: lab -> values, see :func:`register`.
+            versions: lab -> version, see there.
 
         Raises:
             CourseError: it is damaged, or lost.
@@ -393,7 +408,7 @@ class _Handing:
                 labs[slug] = self._completed(student, lab, self._handed(lab, 1, values, first=True))
             else:
                 values = given[slug] if slug in given else lab.drawn(self.course.seed(student, slug))
-                labs[slug] = self._handed(lab, lab.newest, values, first=slug in given)
+                labs[slug] = self._handed(lab, versions.get(slug, lab.newest), values, first=slug in given)
         return HandedOut(student=student, course_key=self.course.fingerprint, labs=labs)
 
     def _handout(self, student: str) -> dict[str, HandedLab]:

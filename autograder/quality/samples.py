@@ -19,6 +19,7 @@ from typing import Any
 
 from autograder.errors import CourseError
 from autograder.evidence import submission_zip
+from autograder.evidence.submission_zip import Header
 from autograder.formats import Unreadable
 from autograder.labs import manifest, signing, students
 from autograder.labs.hidden import load_module
@@ -235,7 +236,7 @@ def set_up(home: Path) -> list[Path]:
     classroom, zips = home / "class", [file for lab in _labs() for file in sorted(folder(lab).glob("*.zip"))]
     people.write_course(classroom / people.COURSE_FILE, COURSE, KEY)
     with lab_runs.at(home):
-        people.register(people.parse_roster(roster().encode(), "roster"), given=handed_out())
+        people.register(people.parse_roster(roster().encode(), "roster"), given=handed_out(), versions=versions())
     return zips
 
 
@@ -246,15 +247,26 @@ def handed_out() -> dict[str, dict[str, Parameters]]:
         for one in load(lab):
             file, seed = folder(lab) / f"{lab.slug}-{one.student}.zip", students.seed(KEY, one.student, lab.slug)
             seen = _seen(file)
-            found.setdefault(one.student, {})[lab.slug] = seen or students.first_drawn(lab, seed)
+            found.setdefault(one.student, {})[lab.slug] = (seen and seen.parameters) or students.first_drawn(lab, seed)
     return found
 
 
-def _seen(file: Path) -> Parameters | None:
-    """The values that a sample's header tells; None where it is older, or damaged on purpose."""
+def versions() -> dict[str, dict[str, int]]:
+    """Student -> lab -> the version of the lab that the scripts worked on; of damaged samples it is not known."""
+    found: dict[str, dict[str, int]] = {}
+    for lab in _labs():
+        for one in load(lab):
+            seen = _seen(folder(lab) / f"{lab.slug}-{one.student}.zip")
+            if seen is not None:
+                found.setdefault(one.student, {})[lab.slug] = seen.lab_version
+    return found
+
+
+def _seen(file: Path) -> Header | None:
+    """A sample's header; None where it is damaged on purpose."""
     try:
         with zipfile.ZipFile(file) as archive:
-            return submission_zip.HEADER.from_json(archive.read(submission_zip.HEADER_FILE)).parameters
+            return submission_zip.HEADER.from_json(archive.read(submission_zip.HEADER_FILE))
     except (OSError, KeyError, zipfile.BadZipFile, Unreadable):
         return None
 
