@@ -25,7 +25,7 @@ MAX_REMARKS = 6
 STATUS = {
     "graded": ("graded", "green"),
     "unchanged": ("unchanged", "green"),
-    "older": ("older, left out", "dim"),
+    "older": ("older: left out", "dim"),
     "duplicate": ("duplicate", "dim"),
     "refused": ("refused", "red"),
     "not_graded": ("not graded", "yellow"),
@@ -213,7 +213,8 @@ def remarks(row: Row, most: int = 40) -> list[str]:
     said_ = [f"{row.source}:"] if is_named else []
     said_ += list(row.remarks[:MAX_REMARKS])
     if len(row.remarks) > MAX_REMARKS:
-        said_.append(f"and {len(row.remarks) - MAX_REMARKS} more remarks")
+        more = len(row.remarks) - MAX_REMARKS
+        said_.append(f"and {more} more remark{'' if more == 1 else 's'}")
     if row.failed:
         said_.append("not passed: " + ", ".join(row.failed))
     return said_

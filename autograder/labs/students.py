@@ -221,7 +221,12 @@ def read(file: Path) -> Student:
         }
         return student.model_copy(update={"parameters": values})
     except FileNotFoundError:
-        found = "no such file"
+        raise CourseError(
+            expected=f"your student file {file.name} in work/",
+            found="no such file",
+            next_step="In a class, put the file your instructor gave you there; if it is lost, ask for it again, since "
+            "another one would not count. A self-learner runs `python3 course.py start`, which makes one.",
+        ) from None
     except ValueError as error:
         found = str(error)
     except OSError as error:
@@ -233,7 +238,7 @@ def read(file: Path) -> Student:
     raise CourseError(
         expected=f"your student file {file.name} in work/",
         found=found,
-        next_step="Put the file your instructor gave you there; a self-learner deletes it and runs "
+        next_step="In a class, put the file your instructor gave you there again; a self-learner deletes it and runs "
         "`python3 course.py start`.",
     )
 
