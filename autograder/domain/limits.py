@@ -55,6 +55,13 @@ JSON_PARTS: Final = Limit(
     8_400,
     "of one JSON file: a byte of text can be eighty in memory, so they are counted before anything is built.",
 )
+HEADER_PARTS: Final = Limit(
+    10_000,
+    "lists, objects and values",
+    600,
+    "of a submission.json besides its list of files: the run keeps those of a whole class in memory. Personal values "
+    "with fleets of images are most of it.",
+)
 NOTEBOOK_PARTS: Final = Limit(
     4_000_000,
     "lists, objects and values",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from autograder.domain.bases import Base
 from autograder.domain.references import grammar
 from autograder.domain.services import EMULATORS
 from autograder.errors import CourseError
-from autograder.evidence import emulator_state, layout, submission_zip
+from autograder.evidence import bounded_json, emulator_state, layout, submission_zip
 from autograder.evidence.model import Answer, Engine, File, LayerPolicy, Repository, Service
 from autograder.evidence.submission_zip import (
     ANSWERS_FILE,
@@ -34,7 +35,7 @@ from autograder.evidence.submission_zip import (
 )
 from autograder.formats import Format, JsonObject, Unreadable
 from autograder.grading import strictjson
-from autograder.grading.archive import Archive, damage_is_refused
+from autograder.grading.archive import MAX_FILES, Archive, damage_is_refused
 from autograder.grading.people import Course
 from autograder.grading.problems import FOR_INSTRUCTOR, FOR_STUDENT, Refused
 from autograder.grading.strictjson import MAX_LISTED, said, some
@@ -43,6 +44,7 @@ from autograder.labs.manifest import Lab, Parameters
 from autograder.oci.manifests import ImageManifest
 
 MAX_HEADER = 8 << 20  # bytes: a hash of each of 30,000 files
+HEADER_BYTES, FILE_BYTES = 1 << 20, 400  # of the rest of it, and of a file that the zip has; the sample class: 21,000
 MAX_SIGNATURE = 4 << 10  # bytes; it has about a hundred
 MAX_SERVICE = emulator_state.MAX_STATE + (2 << 20)
 MAX_FILE = 1 << 20  # bytes of a lab's file whose text is kept
@@ -101,7 +103,7 @@ def header_bytes(archive: Archive) -> bytes:
     Raises:
         Refused: there is none, or it is too long or damaged.
     """
-    content = archive.read(HEADER_FILE, MAX_HEADER)
+    content = archive.read(HEADER_FILE, min(MAX_HEADER, HEADER_BYTES + FILE_BYTES * len(archive.names)))
     if content is None:
         raise Refused(f"It holds no {HEADER_FILE}, so it was not written by `python3 course.py submit`.")
     return content
@@ -117,9 +119,17 @@ def parsed_header(content: bytes) -> Header:
     if not isinstance(document, dict):
         raise Refused(f"{HEADER_FILE} is not an object.")
     try:
-        return submission_zip.HEADER.parse(document)
+        header = submission_zip.HEADER.parse(document)
     except Unreadable as problem:
         raise Refused(f"{HEADER_FILE}: {said(problem.detail)}. {problem.next_step}") from None
+    rest = bounded_json.parts_in(json.dumps(document | {"files": {}}).encode())
+    for found, most, unit in (
+        (rest, limits.HEADER_PARTS.most, limits.HEADER_PARTS.unit),
+        (len(header.files), MAX_FILES, "files"),
+    ):
+        if found > most:
+            raise Refused(f"{HEADER_FILE} has {found:,} {unit}; at most {most:,} are read. {AGAIN}")
+    return header
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ class Ledger:
 
     lines: list[Receipt] = field(default_factory=list)
     _by_zip: dict[str, list[Receipt]] = field(default_factory=dict, repr=False)
+    _by_name: dict[tuple[str, str], list[Receipt]] = field(default_factory=dict, repr=False)
     _by_signed: dict[str, list[Receipt]] = field(default_factory=dict, repr=False)
     _originals: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _new: list[Receipt] = field(default_factory=list, repr=False)
@@ -120,15 +121,13 @@ class Ledger:
 
     def _index(self, line: Receipt) -> None:
         self._by_zip.setdefault(line.sha256, []).append(line)
+        self._by_name.setdefault((line.sha256, line.name), []).append(line)
         if line.signed_sha256:
             self._by_signed.setdefault(line.signed_sha256, []).append(line)
 
     def _lines(self, sha256: str, name: str | None, student: str | None) -> list[Receipt]:
-        return [
-            line
-            for line in self._by_zip.get(sha256, ())
-            if name in (None, line.name) and (student is None or line.student in ("", student))
-        ]
+        of_name = self._by_zip.get(sha256, ()) if name is None else self._by_name.get((sha256, name), ())
+        return [line for line in of_name if student is None or line.student in ("", student)]
 
     def _current(self, sha256: str, name: str | None = None, student: str | None = None) -> list[Receipt]:
         """What is said of a zip now: of each name and way of knowing the last line, which corrects those before."""
@@ -244,7 +243,7 @@ class Ledger:
         if not line.is_certain:  # it was seen when it was seen first
             seen = next((one for one in known if not one.is_certain), None)
             line = line if seen is None else line.model_copy(update={"received_at": seen.received_at})
-        same = [one for one in known if one.name == line.name]
+        same = self._by_name.get((line.sha256, line.name), [])
         current = self._current(line.sha256, line.name)
         is_known = line in current or (not line.is_certain and any(_says_no_more(line, one) for one in current))
         if is_known and same[-1].refused == line.refused == known[-1].refused:

@@ -35,7 +35,7 @@ from autograder.grading.people import Person
 from autograder.grading.sandbox import SandboxFault
 from autograder.grading.verdict_file import Mark
 from autograder.labs import manifest
-from autograder.services import engine, installation, orphans, scratch
+from autograder.services import engine, installation, orphans
 
 from .doubles import LocalRunner, grade_without_engine
 from .submissions import Student, packed
@@ -693,9 +693,9 @@ def test_a_run_removes_the_unpacked_zips_of_killed_ones(course, ada, box, monkey
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     left = tmp_path / "tmp" / "submissions-killed"
     left.mkdir(parents=True)
-    (left / scratch.OWNER).write_text(
-        f"{socket.gethostname()}|1|1.00\n\n", encoding="utf-8"
-    )  # 1 is another process now
+    record = paths.state() / "scratch" / left.name
+    record.parent.mkdir(parents=True)
+    record.write_text(f"{left}\n{socket.gethostname()}|1|1.00\n\n", encoding="utf-8")  # 1 is another process now
     ada.zip(box)
     assert grade(course, box)["ada", "graded"].score == 5.5
     assert list((tmp_path / "tmp").glob("submissions-*")) == []

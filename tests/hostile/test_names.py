@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime
@@ -283,3 +284,26 @@ def test_the_class_keeps_what_it_takes_to_check(course):
     file: Path = paths.classroom() / people.HANDOUT / "ada" / "student.toml"
     assert students.read(file).seed(ECR) == course.seed("ada", ECR) == students.seed(samples.KEY, "ada", ECR)
     assert not receipts.load().lines
+
+
+# -- submission.json, which a run keeps for everybody ----------------------------------------------------------------
+
+LARGE = {
+    "of the engine": ({"engine": [{"a": {}}] * 6_000}, "18,0.. lists, objects and values; at most 10,000"),
+    "of parameters": ({"parameters": {"x": [0] * 11_000}}, "11,0.. lists, objects and values; at most 10,000"),
+    "of files": ({"files": {f"{number:x}": "" for number in range(31_000)}}, "31,000 files; at most 30,000"),
+    "of files that the zip has not": (
+        {"files": {f"{number:x}": "0" * 64 for number in range(20_000)}},
+        "bytes; at most",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_nobody_fills_the_memory_of_the_run_with_what_a_submission_says_of_itself(course, box, what):
+    change, said = LARGE[what]
+    files = sample("ada")
+    files["submission.json"] = json.dumps(json.loads(files["submission.json"]) | change).encode()
+    (box / "06-ecr-ada.zip").write_bytes(packed(files | signed_by("ada", files)))
+    [row] = grade(course, box).values()
+    assert row.status == "refused" and re.search(said, row.remarks[0]), row.remarks
