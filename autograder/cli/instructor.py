@@ -64,7 +64,7 @@ def roster(file: Path, course_id: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("submissions", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("submissions", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(1), help="How many at once; by default one more than there are processors.")
 @click.option("--scheduler", metavar="ADDRESS", help="Grade on the Dask cluster with this scheduler (tcp://host:8786).")
 @click.option("--force", is_flag=True, help="Grade again what is graded and unchanged.")
@@ -91,7 +91,7 @@ def roster(file: Path, course_id: str | None, as_json: bool) -> None:
     multiple=True,
     metavar="FILE",
     help="Let in no longer what --unsigned let in, named as there; may be repeated. Points that rest on it are put "
-    "aside into class/taken-back/.",
+    "aside into class/taken-back/. It needs no SUBMISSIONS.",
 )
 @click.option("--zone", metavar="ZONE", help="Of times in LIST that are written without one (Europe/Berlin).")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
@@ -134,6 +134,8 @@ def grade(
     from autograder.grading import batch, lms, people
     from autograder.services import installation
 
+    if not submissions and not take_back:
+        raise click.UsageError("Missing argument 'SUBMISSIONS...'.")
     course = people.load()
     at, of_list = _moment(received_at), _zone(zone)
     lists = lms.Lists(entry for file in received for entry in lms.read_list(file, of_list))

@@ -672,7 +672,8 @@ class Batch:
             with self.crew.one() as walls:
                 ledger, now = receipts.load(), receipts.now()
                 more = [path for one in (*self.unsigned, *self.take_back) if (path := _path_of(one)) is not None]
-                found = discover.find([*given, *more], place, self.known, walls)
+                sources = [*given, *more]
+                found = discover.find(sources, place, self.known, walls) if sources else []
                 self._take_back(found, ledger, now)
                 receiving = Receiving(ledger, self.lists, self.at, now, self._named(found))
                 plan_ = plan(found, self.course, self.force, receiving, inline=bool(self.scheduler), walls=walls)

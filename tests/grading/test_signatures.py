@@ -525,6 +525,14 @@ def test_letting_in_is_said_everywhere_and_can_be_taken_back(course, ada, box, h
         assert only(grade(course, box, unsigned=[file])).score == 5.5, "and may be let in again"
 
 
+def test_taking_back_needs_no_submissions(course, ada, box):
+    ada.signs = False
+    grade(course, box, unsigned=[ada.zip(box, name="x.zip")])
+    done = CliRunner().invoke(instructor.grade, ["--take-back", "x.zip"])
+    assert "Taken back: x.zip (ada, 90-tiny)." in done.output, done.output
+    assert store.read("ada", LAB) is None and CliRunner().invoke(instructor.grade, []).exit_code == 2
+
+
 def test_only_what_was_let_in_can_be_taken_back(course, ada, box):
     ada.zip(box, name="signed.zip")
     grade(course, box)
