@@ -24,11 +24,12 @@ class Unfit(ValueError):
 
     Attributes:
         is_damaged: it is no JSON at all, so that nothing in it can be taken out to make it fit.
+        is_large: it has to become smaller.
     """
 
-    def __init__(self, text: str, *, is_damaged: bool = False) -> None:
+    def __init__(self, text: str, *, is_damaged: bool = False, is_large: bool = False) -> None:
         super().__init__(text)
-        self.is_damaged = is_damaged
+        self.is_damaged, self.is_large = is_damaged, is_large
 
 
 def load(content: bytes, limit: int, parts: limits.Limit = limits.JSON_PARTS) -> Any:
@@ -46,9 +47,9 @@ def load(content: bytes, limit: int, parts: limits.Limit = limits.JSON_PARTS) ->
         Unfit: it is none of that.
     """
     if len(content) > limit:
-        raise Unfit(f"has {len(content)} bytes; at most {limit} are read")
+        raise Unfit(f"has {len(content)} bytes; at most {limit} are read", is_large=True)
     if parts_in(content) > parts.most:
-        raise Unfit(f"has more than {parts.most:,} {parts.unit}; so many are not read")
+        raise Unfit(f"has more than {parts.most:,} {parts.unit}; so many are not read", is_large=True)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:

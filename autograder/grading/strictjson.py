@@ -39,6 +39,9 @@ def printable(text: str) -> str:
     return "".join(c if c == "\n" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+SMALLER = " Make it smaller (in a notebook: clear the outputs of its cells), then submit again."
+
+
 def load(content: bytes, what: str, limit: int, parts: limits.Limit = limits.JSON_PARTS) -> Any:
     """JSON from a submission, as :func:`autograder.evidence.bounded_json.load` reads it.
 
@@ -54,4 +57,4 @@ def load(content: bytes, what: str, limit: int, parts: limits.Limit = limits.JSO
     try:
         return bounded_json.load(content, limit, parts)
     except Unfit as problem:
-        raise Refused(f"{what} {problem}.") from None
+        raise Refused(f"{what} {problem}.{SMALLER if problem.is_large else ''}") from None
