@@ -104,8 +104,8 @@ def test_the_kept_help_is_what_the_commands_say_and_all_of_it():
     ("arguments", "begins"),
     [
         (["--help"], "Usage: python3 course.py [OPTIONS] COMMAND [ARGS]..."),
-        (["grade", "--help"], "Usage: python3 course.py grade [OPTIONS] SUBMISSIONS..."),
-        (["grade", "submissions", "-h"], "Usage: python3 course.py grade [OPTIONS] SUBMISSIONS..."),
+        (["grade", "--help"], "Usage: python3 course.py grade [OPTIONS] [SUBMISSIONS]..."),
+        (["grade", "submissions", "-h"], "Usage: python3 course.py grade [OPTIONS] [SUBMISSIONS]..."),
         (["retention", "preview", "--json", "--help"], "Usage: python3 course.py retention preview"),
         (["trivy", "--help"], "Usage: python3 course.py trivy [OPTIONS] COMMAND"),
         (["trivy", "image", "--help"], None),  # Trivy's own
@@ -123,7 +123,7 @@ def test_help_is_known_without_any_package(arguments, begins):
 
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
-    [(["grade", "--help"], 0, "course.py grade [OPTIONS] SUBMISSIONS..."), ([], 2, "course.py [OPTIONS] COMMAND")],
+    [(["grade", "--help"], 0, "course.py grade [OPTIONS] [SUBMISSIONS]..."), ([], 2, "course.py [OPTIONS] COMMAND")],
 )
 def test_asking_for_help_in_a_fresh_clone_installs_nothing(tmp_path, arguments, status, says):
     shutil.copy(ROOT / "course.py", tmp_path)
