@@ -409,13 +409,18 @@ class _Reader:
             self.problems.append(f"{ANSWERS_FILE} is not an object.")
             return {}
         good: dict[str, Answer] = {}
+        bad: list[str] = []
         form = submission_zip.ANSWERS
         number = {form.key: form.number_of(found)}
         for name, value in form.without_number(found).items():
             try:
                 good |= form.parse({**number, name: value})
             except Unreadable:
-                self.problems.append(f"The answer {said(name, 40)} in {ANSWERS_FILE} is not valid.")
+                bad.append(name)
+        if len(bad) == 1:
+            self.problems.append(f"The answer {said(bad[0], 40)} in {ANSWERS_FILE} is not valid.")
+        elif bad:
+            self.problems.append(f"The answers {some(bad)} in {ANSWERS_FILE} are not valid.")
         return good
 
     def _is_known(self, form: Format[Any], document: object, name: str) -> bool:

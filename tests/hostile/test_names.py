@@ -307,3 +307,13 @@ def test_nobody_fills_the_memory_of_the_run_with_what_a_submission_says_of_itsel
     (box / "06-ecr-ada.zip").write_bytes(packed(files | signed_by("ada", files)))
     [row] = grade(course, box).values()
     assert row.status == "refused" and re.search(said, row.remarks[0]), row.remarks
+
+
+def test_many_answers_that_are_none_are_one_remark(course, box):
+    files = sample("ada")
+    answers = json.loads(files["answers.json"]) | {f"{number:06d}": 0 for number in range(50_000)}
+    files["answers.json"] = json.dumps(answers).encode()
+    (box / "06-ecr-ada.zip").write_bytes(packed(signed_by("ada", named(files, "ada"))))
+    [row] = grade(course, box).values()
+    assert row.status == "graded" and "and 49992 more in answers.json are not valid" in " ".join(row.remarks)
+    assert sum(map(len, row.remarks)) < 2_000
