@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from autograder.grading import discover
 from autograder.grading.judge import Outcome
 from autograder.grading.lms import IN_ZIP, outer
 from autograder.grading.states import NEEDS_REVIEW
@@ -126,21 +127,24 @@ def row_of_refused(outcome: Outcome, status: str = "refused", *, student: str = 
 
 def gathered(rows: Sequence[Row]) -> list[Row]:
     """Rows, where one zip holds many files of one kind that do not count and that are nobody's or one student's: one
-    row for all of these, under the zip's own name."""
+    row for all of these, under the zip's own name. What different people handed in, by the platform's folders and
+    names, stays apart: nobody's files hide another's."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         around = outer(row.source) if row.status in GATHERED else ""
-        key = (around, row.student, row.status) if around else (row.source, row.student, f"{len(groups)}")
+        whose = discover.whose(row.source.removeprefix(f"{around}{IN_ZIP}")) if around else ""
+        place = f"{around}{IN_ZIP}{whose}" if whose else around
+        key = (place, row.student, row.status) if around else (row.source, row.student, f"{len(groups)}")
         groups.setdefault(key, []).append(row)
     made: list[Row] = []
-    for (around, student, status_), group in groups.items():
+    for (place, student, status_), group in groups.items():
         if len(group) <= MAX_ROWS:
             made += group
             continue
         labs = {row.lab for row in group}
-        names = [row.source.removeprefix(f"{around}{IN_ZIP}") for row in group]
+        names = [row.source.removeprefix(f"{outer(row.source)}{IN_ZIP}") for row in group]
         remarks = (f"{len(group)} files in it: {some(names, 3)}. Of the first: {' '.join(group[0].remarks)}",)
-        made.append(Row(around, student, labs.pop() if len(labs) == 1 else "", status_, remarks=remarks))
+        made.append(Row(place, student, labs.pop() if len(labs) == 1 else "", status_, remarks=remarks))
     return made
 
 

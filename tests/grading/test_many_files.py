@@ -78,3 +78,11 @@ def test_one_students_many_take_one_row_of_each_kind(status):
     assert row.remarks == (
         f"{MAX_ROWS + 1} files in it: 0.zip, 1.zip, 2.zip and {MAX_ROWS - 2} more. Of the first: why",
     )
+
+
+def test_one_persons_many_hide_nothing_of_anothers():
+    """In a platform's zip a folder, or Canvas's name of a file, says who handed it in."""
+    mallory = [Row(f"all.zip: Mallory_1_x/{n}.txt", "", "", "refused", remarks=("why",)) for n in range(MAX_ROWS + 1)]
+    others = [Row(f"all.zip: {name}_2_x/work.zip", "", "", "refused", remarks=("why",)) for name in ("Ada", "Ben")]
+    [many, *rest] = gathered([*mallory, *others])
+    assert many.source == "all.zip: Mallory_1_x" and rest == others
