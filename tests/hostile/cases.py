@@ -1136,12 +1136,21 @@ HARD = [
     ),
     Case(
         "exports",
-        "4,000,000 characters of problems",
+        "800,000 characters of problems",
         "02-names",
         lambda files: None,
         EITHER,
-        header={"files": {"x" * 30_000 + str(n): "0" * 64 for n in range(200)}},
+        header={"files": {"x" * 4_000 + str(n): "0" * 64 for n in range(200)}},
         words=["missing"],
+    ),
+    Case(
+        "JSON",
+        "a submission.json of 6 MB, in a zip of a few files",
+        "02-names",
+        lambda files: None,
+        REFUSED,
+        header={"files": {"x" * 30_000 + str(n): "0" * 64 for n in range(200)}},
+        words=["submission.json has 60", "bytes; at most 10"],
     ),
     Case("pages", "answers of 3,000,000 characters", "02-names", answer("full_names", ["<" * 400_000] * 8), WRONG),
     Case(
