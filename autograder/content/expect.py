@@ -2,7 +2,8 @@
 
 A digest in a lesson is one run's value. On another machine it is another value, but it must be *the same other value*
 wherever the lesson shows it again. So hexadecimal tokens are bound on first sight and compared from then on; two
-different tokens of the lesson never stand for one value. Times, sizes and dates are masked without being bound.
+different tokens of the lesson never stand for one value. Times, sizes, dates and versions of Debian's packages are
+masked without being bound.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ MASKS: tuple[tuple[str, str], ...] = (
     ("duration", r"\d+m\d+\.\d+s|\d+\.\d+ ?(?:s|ms|seconds)\b"),
     ("size", r"\b\d+(?:\.\d+)? ?(?:B|kB|KB|KiB|MB|MiB|GB|bytes)\b"),
     ("thousands", r"\b\d{1,3}(?:,\d{3})+\b"),
+    # A version of a Debian package, deb-version(7): with an epoch and a revision, or with the mark of an update. A base
+    # image made on another day has another one.
+    ("debian", r"(?<![\w:./-])(?:\d+:\d[\w.+~]*-[\w.+~]*\w|\d[\w.+~]*-\d[\w.]*\+(?:deb\d+u|b)\d+)"),
     ("count", r"(?<=size: )\d+|(?<=\"size\": )\d+|(?i:(?<=content-length: ))\d+"),
     ("port", r"(?<=dial tcp )(?:127\.0\.0\.1|\[::1\])(?=:)"),
     ("address", r"\b(?:172\.\d+|10\.\d+|192\.168)\.\d+\.\d+\b|\b(?:172\.\d+|10\.\d+|192\.168)\.\d+(?:\.\d+)?\b"),
@@ -37,6 +41,7 @@ _SCANNER = re.compile("|".join(f"(?P<m{number}>{pattern})" for number, (_, patte
 _ACCEPTS = {
     "aws": r"(?:aws: \[ERROR\]: )?",  # version 1 of the AWS CLI begins with the message itself
     "hex": rf"{_HEX}{{4,64}}",
+    "debian": r"(?:\d+:)?\d[\w.+~]*(?:-[\w.+~]+)?",
     "count": r"\d+",
     "port": r"(?:127\.0\.0\.1|\[::1\])",
     "address": r"\d+\.\d+\.\d+\.\d+",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,34 @@ def test_numbers_that_mean_something_are_not_masked():
     assert check("200\n", "404\n") is not None
     assert check('{"score": 0.5328}\n', '{"score": 0.5329}\n') is not None
     assert check("v1\n", "v2\n") is not None
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("zlib1g 1:1.2.13.dfsg-1", "zlib1g 1:1.2.13.dfsg-1+deb12u1"),
+        ("│ zlib1g  │ 1:1.2.13.dfsg-1   │ …", "│ zlib1g  │ 1:1.2.13.dfsg-1+deb12u1 │               │ MiniZip"),
+        ("libssl3 3.0.17-1~deb12u2 and bash 5.2.15-2+b8", "libssl3 3.0.17-1~deb12u2 and bash 5.2.21-2.1+b1"),
+        ("openssl 3.0.11-1+deb12u2", "openssl 3.0.18-1+deb12u3"),
+    ],
+)
+def test_a_base_image_of_another_day_has_other_debian_versions(shown, printed):
+    assert check(shown + "\n", printed + "\n") is None
+    assert check(shown + "\n", printed + "\n", exact=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("urllib3 1.26.4, fixed in 1.26.5", "urllib3 1.26.4, fixed in 1.26.6"),
+        ("my-app:1:2.0-1", "my-app:1:2.0-2"),
+        ("registry:2-alpine", "registry:3-alpine"),
+        ("3.11-slim-bookworm", "3.12-slim-bookworm"),
+        ("2.0.0-rc1", "2.0.0-rc2"),
+    ],
+)
+def test_other_versions_are_not_masked(shown, printed):
+    assert check(shown + "\n", printed + "\n") is not None
 
 
 def test_gaps():
