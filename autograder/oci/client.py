@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, InsecureRequestWarning
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from autograder.errors import EnvironmentProblem
@@ -247,9 +247,10 @@ class RegistryClient:
         own = self._headers if url.startswith(f"{self._origin}/") else {}  # no login for anybody else
         sent = {**own, **(headers or {})}
         streamed = body is not None and not isinstance(body, bytes)
-        try:
+
+        def ask() -> BaseHTTPResponse:
             with self._without_warning():
-                response = self._pool.urlopen(
+                return self._pool.urlopen(
                     method,
                     url,
                     redirect=False,
@@ -260,6 +261,16 @@ class RegistryClient:
                     decode_content=False,
                     chunked=streamed and "Content-Length" not in sent,
                 )
+
+        try:
+            try:
+                response = ask()
+            except ProtocolError:
+                # The other side may close a connection that is kept open at the very moment it is used again; what
+                # changes nothing may be asked once more (RFC 9110, section 9.2.2). No time-out is one of these.
+                if method not in ("GET", "HEAD"):
+                    raise
+                response = ask()
         except (HTTPError, OSError) as error:
             raise Unreachable(f"no answer: {in_words(error)}", self.address) from error
         return Answer(response.status, {key.lower(): value for key, value in response.headers.items()}, url, response)

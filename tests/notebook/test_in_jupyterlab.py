@@ -66,7 +66,8 @@ def test_the_lab_in_jupyterlab(lab_run, page):
     page.keyboard.press("Control+s")
     page.locator(".lm-TabBar-tab.jp-mod-current:not(.jp-mod-dirty)", has_text=lab.slug).first.wait_for()  # it is saved
     verdicts = lab_run.verdicts(lab)
-    assert {id: v.status for id, v in verdicts.items()} == dict.fromkeys(lab.points, "passed")
+    others = [verdict for verdict in verdicts.values() if verdict.status != "passed"]
+    assert (set(verdicts), others) == (set(lab.points), []), page.locator(".jp-Notebook").inner_text()
     status = json.loads(lab_run.course("status", "--json").stdout)
     assert status[0]["points"] == lab.total
     done = lab_run.course("submit", "01", "--out", str(lab_run.home / "out"))

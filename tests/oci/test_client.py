@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import socket
 import ssl
 import threading
 import warnings
@@ -487,3 +489,69 @@ def test_a_context_that_verifies_nothing_warns_of_nothing(secured):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert RegistryClient(told.address, tls=context).ping() == 200
+
+
+@dataclass
+class Hasty:
+    """A server that answers one request a connection, and ends the connection at the next one instead of answering."""
+
+    answered: int = 1  # requests that get an answer on each connection
+    port: int = 0
+    seen: list[str] = field(default_factory=list)  # the methods, in order
+
+    def serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # the test is over
+                return
+            with connection, connection.makefile("rb") as sent:
+                for number in range(self.answered + 1):
+                    head = []
+                    while (line := sent.readline()) not in (b"\r\n", b""):
+                        head.append(line)
+                    if not head:
+                        break
+                    self.seen.append(head[0].split()[0].decode())
+                    if number == self.answered:
+                        break
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\nDocker-Content-Digest: sha256:a\r\nContent-Length: 0\r\n\r\n"
+                    )
+
+
+@pytest.fixture
+def hasty() -> Iterator[Hasty]:
+    server = Hasty()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server.port = listener.getsockname()[1]
+        thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
+        thread.start()
+        yield server
+        with contextlib.suppress(OSError):  # not every system has this for a socket that listens
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_kept_connection_that_is_closed_when_it_is_used_again_is_no_error(hasty):
+    """A student's answer was not recorded for this once."""
+    client = RegistryClient(f"127.0.0.1:{hasty.port}")
+    assert [client.head("a", "v1") for _ in range(3)] == ["sha256:a"] * 3
+    assert len(hasty.seen) == 5  # the second and third were sent twice
+
+
+def test_what_changes_something_is_not_sent_twice(hasty):
+    client = RegistryClient(f"127.0.0.1:{hasty.port}")
+    client.head("a", "v1")
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        with pytest.raises(Unreachable):
+            client.send(method, "a", "blobs/uploads/")
+        client.head("a", "v1")
+        client.head("a", "v1")
+    assert [method for method in hasty.seen if method != "HEAD"] == ["POST", "PUT", "PATCH", "DELETE"]
+
+
+def test_who_never_answers_is_asked_twice_at_most(hasty):
+    hasty.answered = 0
+    with pytest.raises(Unreachable, match="no answer"):
+        RegistryClient(f"127.0.0.1:{hasty.port}").head("a", "v1")
+    assert hasty.seen == ["HEAD", "HEAD"]
