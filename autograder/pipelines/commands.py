@@ -802,12 +802,31 @@ def cosign(m: Machine, call: Call) -> Answer:
 
 
 def kaniko(m: Machine, call: Call) -> Answer:
-    """kaniko's executor: it builds and pushes without a daemon."""
+    """kaniko's executor: it builds and pushes without a daemon.
+
+    Source: https://github.com/GoogleContainerTools/kaniko/blob/v1.24.0/cmd/executor/cmd/root.go
+    """
     given = read(m, "executor", call.words)
-    context = (given.last("context") or ".").removeprefix("dir://")
+    if not given.all("destination") and not given.has("no-push"):
+        m.record.lacks("script", f"{m.where} builds, and names neither --destination nor --no-push.")
+        return _failed("you must provide --destination, or use --no-push")
+    context = given.last("context") or "/workspace/"
+    kind, _, path = context.rpartition("://")
+    if given.has("bucket") or kind not in ("", "dir", "git", "https"):
+        m.record.doubt(f"{m.where} takes its context from {given.last('bucket') or context}, which is not followed")
+    file = given.last("dockerfile") or "Dockerfile"
+    if kind == "git":
+        context = f"https://{path}"
+    elif kind != "https":
+        root = joined(call.folder, path)
+        if kind and given.last("context-sub-path"):  # a context without its kind has none
+            root = joined(root, given.last("context-sub-path") or "")
+        stands = joined(call.folder, file)  # a Dockerfile there comes before the context's own
+        file = stands if m.shell.files.exists(stands) and m.shell.is_folder(root) else joined(root, file)
+        context, file = root, "" if file == joined(root, "Dockerfile") else file
     image = m.build(
         context=context,
-        file=given.last("dockerfile") or "",
+        file=file,
         target=given.last("target") or "",
         arguments=given.all("build-arg"),
         folder=call.folder,

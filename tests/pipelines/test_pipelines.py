@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.domain.metadata_action import Run
-from autograder.pipelines import commands, conditions, github, gitlab
+from autograder.pipelines import commands, conditions, github, gitlab, tools
 from autograder.pipelines.job_state import Finding, Record, Unsupported
 from autograder.pipelines.machine import Machine, RunState
 
@@ -175,6 +176,64 @@ def test_what_is_pushed_is_what_was_built(script: str) -> None:
     last = m.record.pushes[-1]
     assert (last.name, last.image.id) == ("r.io/a:1", m.record.builds[0][1].id)
     assert not m.record.issues and not m.record.unclear
+
+
+# Ways of kaniko's own documentation, and of buildah's: each builds what `docker build .` builds.
+SAME_BUILD = {
+    "the default folder": "mkdir -p /workspace; cp -r . /workspace; executor --destination r.io/a:1",
+    "a folder of GitLab": "executor -c /w -f /w/Dockerfile -d r.io/a:1 -v info",
+    "a part of a folder": "mkdir app; cp -r Dockerfile .git app; rm Dockerfile;"
+    " executor --context dir:///w --context-sub-path app --destination r.io/a:1",
+    "a registry without TLS": "executor --insecure-registry r.io --skip-tls-verify-registry r.io -c . -d r.io/a:1",
+    "zstd": "executor --compression zstd --compression-level 3 --force-build-metadata -c . -d r.io/a:1",
+    "an old name": "executor --snapshotMode redo --customPlatform linux/amd64 -c . -d r.io/a:1",
+    "a format": "buildah build --format docker --layers -t a . ; buildah push a r.io/a:1",
+    "a cache": "buildah build --cache-from r.io/cache --cache-to r.io/cache --pull -t a .; buildah push a r.io/a:1",
+    "labels of the base": "buildah build --inherit-labels=false --omit-history -t a .; buildah push a r.io/a:1",
+    "annotations": "buildah build --created-annotation --identity-label -t a .; buildah push a r.io/a:1",
+}
+
+
+@pytest.mark.parametrize("script", SAME_BUILD.values(), ids=SAME_BUILD)
+def test_options_of_builders(script: str) -> None:
+    m = done(LOGIN + script)
+    assert [push.name for push in m.record.pushes] == ["r.io/a:1"]
+    assert not m.record.issues and not m.record.unclear
+    if "mkdir" not in script:
+        assert {image.id for _, image in m.record.builds} == {m.record.pushes[0].image.id}
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("executor -c . || true", "names neither --destination nor --no-push"),
+        ("executor -c . -f Dockerfile.prod -d r.io/a", "builds from /w/Dockerfile.prod"),
+        ("executor -d r.io/a", "has its Dockerfile at the top"),
+        (
+            "executor --context s3://bucket/context.tar.gz -d r.io/a",
+            "s3://bucket/context.tar.gz, which is not followed",
+        ),
+    ],
+)
+def test_what_kaniko_does_not_build(script: str, words: str) -> None:
+    m = done(LOGIN + script)
+    assert any(words in text for text in (*(issue.text for issue in m.record.issues), *m.record.unclear))
+
+
+# An option of one name that is a switch for one command and takes a value for another.
+TWO_KINDS = {("docker", "pull")}
+
+
+def test_every_table_of_options_says_where_it_is_from() -> None:
+    kinds: dict[tuple[str, str], set[str]] = {}
+    for command, table in tools.tables().items():
+        assert re.search(r"\d+\.\d+\.\d+", table.seen), command
+        assert table.source.startswith("github.com/") or table.source.endswith("--help"), command
+        assert not table.takes & table.alone, command
+        assert set(table.short.values()) <= table.takes | table.alone, command
+        for name in table.takes | table.alone:
+            kinds.setdefault((command.partition(" ")[0], name), set()).add("takes" if name in table.takes else "alone")
+    assert {option for option, kind in kinds.items() if len(kind) > 1} == TWO_KINDS
 
 
 # -- commands --------------------------------------------------------------------------------------------------------
