@@ -66,10 +66,10 @@ def read(text: str, *, merges: bool = True) -> dict[str, Any]:
 
     Args:
         text: the file.
-        merges: whether merge keys (``<<``) are allowed. GitHub's own reader follows anchors and aliases and
-            takes ``<<`` for a key as any other, which its schema refuses (YamlObjectReader.cs and workflow-v1.0.json, at
-            the state of 2026-08-17: https://github.com/actions/runner/tree/258d6c857/src/Sdk/WorkflowParser ). Its manual
-            has anchors and aliases alone:
+        merges: whether merge keys (``<<``) are allowed. GitHub's own reader follows anchors and aliases, and has ``<<``
+            for a key as any other, which its schema does not know: YamlObjectReader.cs and workflow-v1.0.json of
+            2026-08-17 in https://github.com/actions/runner/tree/258d6c857/src/Sdk/WorkflowParser . Its manual has
+            no merge keys either:
             https://docs.github.com/actions/reference/workflows-and-actions/reusing-workflow-configurations#yaml-anchors-and-aliases
 
     Raises:

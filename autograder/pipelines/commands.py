@@ -835,11 +835,10 @@ def kaniko(m: Machine, call: Call) -> Answer:
     )
     if image is None:
         return _failed("error resolving dockerfile path")
-    file = given.last("tar-path", "tarPath")
-    if file:
-        _save(
-            m, joined(call.folder, file), {canonical(name): image for name in given.all("destination")} or {"": image}
-        )
+    archive = given.last("tar-path", "tarPath")
+    if archive:
+        names = {canonical(name): image for name in given.all("destination")}
+        _save(m, joined(call.folder, archive), names or {"": image})
     if given.has("no-push"):
         m.keep(given.all("destination"), image)
     else:

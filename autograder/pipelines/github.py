@@ -1,7 +1,9 @@
 """A GitHub workflow in one file: its jobs are run step by step, each on a virtual machine of its own.
 
 Sources: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax ,
-https://docs.github.com/actions/reference/workflows-and-actions/expressions#status-check-functions
+https://docs.github.com/actions/reference/workflows-and-actions/expressions#status-check-functions ;
+what a runner does with scripts and the files that they leave: Handlers/ScriptHandler.cs and FileCommandManager.cs in
+https://github.com/actions/runner/tree/258d6c857/src/Runner.Worker
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,13 +35,15 @@ from autograder.pipelines.job_state import (
     Unsupported,
 )
 from autograder.pipelines.machine import Machine, RunState
-from autograder.pipelines.shell import Ended, is_known, joined, not_posix, unknown
+from autograder.pipelines.shell import PATH, Ended, is_known, joined, not_posix, unknown
 
 MAX_COMBINATIONS: Final = 12
 PATTERN_WORK: Final = 10  # of a pattern in a tag rule, counted as other work is by lines
 MAX_LEFT: Final = 20_000  # characters that a step leaves in its environment files
 _OWN_TOKEN: Final = "GITHUB_TOKEN"
 _HOME: Final = "/home/runner"
+_TOOLS: Final = "/opt/hostedtoolcache"
+_NO_OPTIONS: Final = ("{0}", "--noprofile", "--norc", "-l", "--login")  # of bash, that are none for a script here
 _LEFT: Final = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE")
 
 
@@ -70,9 +73,13 @@ class _Job:
     id: str
     data: Mapping[str, Any]
     machine: Machine
-    kind: str
     given: dict[str, str]
-    environment: dict[str, str]
+    runner: dict[str, str]  # variables of the runner; the context env has none of them
+    bash: bool  # whether there is a bash
+    sh: str  # what ``sh`` is there
+    shell: str  # what reads a script that names no shell
+    environment: dict[str, str] = field(default_factory=dict)  # what steps have left in GITHUB_ENV
+    paths: list[str] = field(default_factory=list)  # what steps have left in GITHUB_PATH, the oldest first
     failed: bool = False
 
 
@@ -227,6 +234,7 @@ class _Run:
         """One run of a job; whether it fails."""
         given = {**self.given, **combination, "runner.os": "Linux", "job.status": "success"}
         given |= {"runner.temp": f"{_HOME}/work/_temp", "runner.arch": "X64", "runner.name": "GitHub Actions 1"}
+        given |= {"runner.tool_cache": _TOOLS, "runner.environment": "github-hosted"}
         contexts = build_contexts(replace(self.event, given=given), self.workflow, id)
         job = self._set_up(id, data, contexts, given)
         for number, step in enumerate(steps(data), 1):
@@ -280,10 +288,13 @@ class _Run:
         for service in services.values() if isinstance(services, Mapping) else ():
             name = service.get("image", "") if isinstance(service, Mapping) else service
             machine.local_registry = machine.local_registry or re.search(r"(^|/)registry(:|@|$)", str(name)) is not None
-        environment = _runner_environment(self.event, machine.folder)
-        machine.shell.write(environment["GITHUB_EVENT_PATH"], json.dumps(self.event.payload or {}))
-        machine.shell.files.mkdir(environment["RUNNER_TEMP"], recursive=True)
-        job = _Job(id, data, machine, place.shell, given, environment)
+        variables = _runner_environment(self.event, machine.folder) | {"GITHUB_JOB": id}
+        machine.shell.write(variables["GITHUB_EVENT_PATH"], json.dumps(self.event.payload or {}))
+        for name in ("RUNNER_TEMP", "RUNNER_TOOL_CACHE"):
+            machine.shell.files.mkdir(variables[name], recursive=True)
+        bash = place.shell != "busybox" or "bash" in there
+        sh = "busybox" if place.shell == "busybox" else place.sh
+        job = _Job(id, data, machine, given, variables, bash, sh, "sh" if image else "")
         machine.permits = partial(self._permit, data)
         return job
 
@@ -297,6 +308,8 @@ class _Run:
             for name, value in merged.items()
         }
         contexts["env"] = Known("env", environment, complete=True)
+        kept = {name: value for name, value in job.runner.items() if name.startswith(("GITHUB_", "RUNNER_"))}
+        environment = {**job.runner, **environment, **kept}  # no step can set those
         where = place(job.id, step, number)
         id = str(step.get("id") or "")
         if not _starts(step.get("if"), contexts, Status(success=not job.failed, failure=job.failed), self.work.text):
@@ -341,31 +354,34 @@ class _Run:
     def _script(
         self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: dict[str, str], where: str
     ) -> Ended | None:
-        """Run a script; None for one that is written for another kind of shell, and does nothing to images."""
+        """Run a script; None for one that is written for another kind of shell, and is not followed."""
         kind, folder = (
             _text(self._chosen(job, step, key) or "", contexts, self.work.text)
             for key in ("shell", "working-directory")
         )
         text = _text(step["run"], contexts, self.work.text)
-        if kind and not kind.startswith(("bash", "sh")):
-            if re.search(r"\b(docker|podman|buildah|crane|skopeo|trivy|grype|oras|regctl)\b", text):
-                raise Unsupported(f"{where} is written for {kind}; scripts are run in bash and sh")
-            self.outcome.record.doubt(f"{where} is written for {kind}, and is not followed")
+        shell, _, arguments = kind.partition(" ")
+        shell, arguments = shell.rpartition("/")[2] or job.shell, arguments.strip()
+        if arguments and "{0}" not in arguments:
+            return Ended(1, "Invalid shell option: behind a shell's name stands {0} among its options")
+        if shell not in ("", "bash", "sh"):
+            self.outcome.record.doubt(f"{where} is written for {shell}, and is not followed")
             return None
-        reader = job.kind if job.kind == "busybox" else "dash" if kind.startswith("sh") else "bash"
+        if shell == "bash" and not job.bash:
+            return Ended(127, "bash: not found")
+        reader = "bash" if shell != "sh" else job.sh
         strange = not_posix(text, reader)
         if strange:
             return Ended(2, f"{reader} does not know {strange}: syntax error")
-        options = {"": ["-e"], "bash": ["-e", "-o", "pipefail"], "sh": ["-e"]}.get(kind)
-        if options is None:
-            options = [
-                word for word in kind.split()[1:] if word not in ("{0}", "--noprofile", "--norc", "-l", "--login")
-            ]
+        options = ["-e", "-o", "pipefail"] if shell == "bash" else ["-e"]
+        if arguments:
+            options = [word for word in arguments.split() if word not in _NO_OPTIONS]
         for name in _LEFT:
             job.machine.shell.write(env[name], "")
-        ended = job.machine.run(text, env, joined(job.machine.folder, folder), *options)
-        self._note_left(job, env, str(step.get("id") or ""))
-        return ended
+        path = ":".join((*reversed(job.paths), env.get("PATH", PATH)))
+        ended = job.machine.run(text, {**env, "PATH": path}, joined(job.machine.folder, folder), *options)
+        unread = self._note_left(job, env, str(step.get("id") or ""))
+        return unread if unread and not ended.code else ended
 
     def _chosen(self, job: _Job, step: Mapping[str, Any], key: str) -> object:
         """What a step, or the defaults of its job or of the file, say about its shell."""
@@ -374,17 +390,28 @@ class _Run:
         chosen += [d["run"].get(key) for d in defaults if isinstance(d, Mapping) and isinstance(d.get("run"), Mapping)]
         return next(filter(None, chosen), None)
 
-    def _note_left(self, job: _Job, env: Mapping[str, str], id: str) -> None:
-        """What a script has left in its environment files, for the steps after it."""
-        for name, value in _pairs(job.machine.shell.read(env["GITHUB_OUTPUT"]) or ""):
-            self.work.text.spend(len(value))
-            if id:
-                job.given[f"steps.{id}.outputs.{name}"] = value
-        for name, value in _pairs(job.machine.shell.read(env["GITHUB_ENV"]) or ""):
-            self.work.text.spend(len(value))
-            job.environment[name] = value
-        if len(job.environment) > 10 * MAX_VARIABLES:
+    def _note_left(self, job: _Job, env: Mapping[str, str], id: str) -> Ended | None:
+        """Keep what a script has left in its environment files; how its step ends, where one of them is wrong."""
+        left = {name: job.machine.shell.read(env[name]) or "" for name in _LEFT}
+        if max(map(len, left.values())) > MAX_LEFT:
+            raise Unsupported(f"a step leaves more than {MAX_LEFT:,} characters in an environment file")
+        problem = ""
+        for name in ("GITHUB_OUTPUT", "GITHUB_ENV"):
+            try:
+                for key, value in _pairs(left[name]):
+                    self.work.text.spend(len(value))
+                    if name == "GITHUB_ENV" and (key not in job.runner or key in ("CI", "HOME")):
+                        job.environment[key] = value
+                    elif name == "GITHUB_OUTPUT" and id:
+                        job.given[f"steps.{id}.outputs.{key}"] = value
+            except ValueError as wrong:
+                problem = f"the runner cannot read the file of ${name} that it leaves: {wrong}"
+        for line in left["GITHUB_PATH"].splitlines():
+            if line:
+                job.paths = [*(path for path in job.paths if path != line), line]
+        if len(job.environment) + len(job.paths) > 10 * MAX_VARIABLES:
             raise Unsupported(f"the job {job.id} has more than {10 * MAX_VARIABLES} variables")
+        return Ended(1, problem) if problem else None
 
     def _action(
         self, job: _Job, step: Mapping[str, Any], contexts: Mapping[str, Known], env: Mapping[str, str], where: str
@@ -423,18 +450,27 @@ class _Run:
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """``NAME=VALUE`` and ``NAME<<END``, as environment files have them.
 
+    Raises:
+        ValueError: a line is neither, or the end never comes; the runner fails the step then.
+
     Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
     """
-    lines = iter(text[:MAX_LEFT].splitlines())
-    for line in lines:
-        long = re.fullmatch(r"([A-Za-z_][\w-]*)<<(\S+)", line)
-        if long:
-            value = list(itertools.takewhile(partial(operator.ne, long[2]), lines))
-            yield long[1], "\n".join(value)
-        elif "=" in line:
-            name, _, rest = line.partition("=")
-            if re.fullmatch(r"[A-Za-z_][\w-]*", name):
-                yield name, rest
+    lines = iter(re.split(r"\r\n|\n|\r", text))
+    for line in filter(None, lines):
+        name, sign, rest = re.fullmatch(r"(.*?)(?:(=|<<)(.*))?", line, re.DOTALL).groups("")  # type: ignore[union-attr]
+        if not sign or (sign == "<<" and not (name and rest)):
+            raise ValueError(f"Invalid format '{line[:60]}'")
+        if sign == "=":
+            yield name, rest
+            continue
+        value = []
+        for part in lines:
+            if part == rest:
+                break
+            value.append(part)
+        else:
+            raise ValueError(f"Matching delimiter not found '{rest[:60]}'")
+        yield name, "\n".join(value)
 
 
 def _size(value: object) -> int:
@@ -510,7 +546,20 @@ def _runner_environment(event: Run, folder: str) -> dict[str, str]:
         "GITHUB_RUN_ATTEMPT": event.github.get("run_attempt", ""),
         "RUNNER_OS": "Linux",
         "RUNNER_ARCH": "X64",
+        "RUNNER_NAME": "GitHub Actions 1",
+        "RUNNER_ENVIRONMENT": "github-hosted",
         "RUNNER_TEMP": temp,
+        "RUNNER_TOOL_CACHE": _TOOLS,
+        "GITHUB_ACTION": "__run",
+        "GITHUB_ACTOR_ID": unknown("github.actor_id"),
+        "GITHUB_GRAPHQL_URL": "https://api.github.com/graphql",
+        "GITHUB_REF_PROTECTED": unknown("github.ref_protected"),
+        "GITHUB_REPOSITORY_ID": unknown("github.repository_id"),
+        "GITHUB_REPOSITORY_OWNER_ID": unknown("github.repository_owner_id"),
+        "GITHUB_RETENTION_DAYS": "90",
+        "GITHUB_TRIGGERING_ACTOR": event.github.get("actor", ""),
+        "GITHUB_WORKFLOW_REF": unknown("github.workflow_ref"),
+        "GITHUB_WORKFLOW_SHA": event.sha or "",
         **{name: f"{temp}/{name.lower()}" for name in _LEFT},
     }
 

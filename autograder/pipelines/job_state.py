@@ -26,6 +26,10 @@ class Unsupported(ValueError):
     """A workflow or pipeline that cannot be followed; the text says why."""
 
 
+class NotDecided(Unsupported):
+    """What this machine did not get through in time, or a clock of ours cut short: that is no fault of the file."""
+
+
 @dataclass
 class Work:
     """How much of a run was followed.

@@ -39,6 +39,7 @@ HUBS: Final = (HUB, "index.docker.io", "https://index.docker.io/v1/", "registry-
 MAX_FILES: Final = 60  # of a build's context, or an archive of files
 SHOWN: Final = 60  # characters of a command in a message
 _ARCHIVE: Final = "course-archive"
+_OTHER_LANGUAGE: Final = re.compile(r"#! ?/(?:usr/)?bin/(?:env +(?:-S +)?)?((?!(?:ba|da|a)?sh\b)[\w.]+)")
 _LOCAL: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _SEVERITIES: Final = ("UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 _REPOSITORY: Final = "# the repository's own Dockerfile\nFROM python\n"
@@ -124,6 +125,7 @@ class Machine:
         shown = call.text if len(call.text) <= SHOWN else call.text[: SHOWN - 1] + "…"
         self.where, self.env = f"{self.place} ({' '.join(shown.split())})", call.env or {}
         self.record.tell(f"$ {shown}")
+        self._own_program(call)
         try:
             answer = program(self, call)
         finally:
@@ -136,7 +138,19 @@ class Machine:
         """Run a script; see :meth:`Shell.run`."""
         self.state.work.text.spend(len(script))
         self.state.work.add(1 + script.count("\n"))
+        other = _OTHER_LANGUAGE.search(script)
+        if other is not None:
+            self.record.doubt(f"{self.place} writes a program for {other[1]}, and is not followed")
         return self.shell.run(script, variables, folder, *options)
+
+    def _own_program(self, call: Call) -> None:
+        """A script's own program in its PATH would run in place of the one that is followed."""
+        for folder in (call.env or {}).get("PATH", "").split(":"):
+            if folder in ("/usr/local/bin", "/usr/bin", "/bin"):
+                return
+            text = self.shell.read(f"{folder}/{call.name}") if folder.startswith("/") else None
+            if text is not None and f'exec {call.name} "$@"' not in text:
+                self.record.doubt(f"{self.where} runs {folder}/{call.name}, which the run wrote and is not followed")
 
     # -- files -------------------------------------------------------------------------------------------------------
 

@@ -35,12 +35,14 @@ class Place:
         shell: ``bash``, ``busybox`` or ``dash``: what reads scripts.
         entry: the program that the image starts, where that is no shell.
         versions: how many numbers a version of it has.
+        sh: what ``sh`` is there, beside a ``shell`` of another name.
     """
 
     programs: frozenset[str]
     shell: str = "bash"
     entry: str = ""
     versions: int = 2
+    sh: str = "dash"
 
 
 RUNNERS: Final[Mapping[str, Place]] = {
@@ -54,7 +56,7 @@ _ALPINE: Final = frozenset({"wget", "unzip", "xz", "bc", "apk"})  # of BusyBox
 
 
 def _tool(name: str, *more: str, shell: str = "busybox") -> Place:
-    return Place(frozenset({name, *more}) | (_ALPINE if shell == "busybox" else frozenset()), shell, name, 3)
+    return Place(frozenset({name, *more}) | (_ALPINE if shell == "busybox" else frozenset()), shell, name, 3, shell)
 
 
 # The end of an image's name -> what it has; the longest end counts.
@@ -66,23 +68,23 @@ IMAGES: Final[Mapping[str, Place]] = {
     "curlimages/curl": Place(_ALPINE | {"curl"}, "busybox", "curl"),
     "ubuntu": Place(frozenset({"apt-get", "apt", "dpkg"})),
     "debian": Place(frozenset({"apt-get", "apt", "dpkg"})),
-    "fedora": Place(frozenset({"curl"})),
+    "fedora": Place(frozenset({"curl"}), sh="bash"),
     "python": Place(
         frozenset({"python3", "python", "pip", "pip3", "git", "curl", "wget", "apt-get", "openssl", "ssh"})
     ),
     "node": Place(frozenset({"node", "npm", "yarn", "python3", "git", "curl", "wget", "apt-get", "openssl", "ssh"})),
     "golang": Place(frozenset({"go", "git", "curl", "wget", "apt-get", "openssl", "ssh", "make"})),
-    "bash": Place(_ALPINE),
+    "bash": Place(_ALPINE, sh="busybox"),
     "trivy": _tool("trivy", "git"),
     "grype": _tool("grype"),
     "crane": _tool("crane"),
     "gcrane": _tool("crane"),
     "skopeo": _tool("skopeo", shell="bash"),
     "skopeo/stable": _tool("skopeo", shell="bash"),
-    "buildah": Place(frozenset({"buildah"}), "bash", "", 3),
-    "buildah/stable": Place(frozenset({"buildah"}), "bash", "", 3),
-    "podman": Place(frozenset({"podman"}), "bash", "", 3),
-    "podman/stable": Place(frozenset({"podman"}), "bash", "", 3),
+    "buildah": Place(frozenset({"buildah"}), "bash", "", 3, "bash"),
+    "buildah/stable": Place(frozenset({"buildah"}), "bash", "", 3, "bash"),
+    "podman": Place(frozenset({"podman"}), "bash", "", 3, "bash"),
+    "podman/stable": Place(frozenset({"podman"}), "bash", "", 3, "bash"),
     "executor": _tool("executor"),
     "regctl": _tool("regctl"),
     "oras": _tool("oras"),

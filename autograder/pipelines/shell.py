@@ -12,23 +12,30 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from time import monotonic as clock
 from typing import Final
 from weakref import ref
 
 from bashkit import Bash, BuiltinContext, BuiltinResult, FileSystem
 
-from autograder.pipelines.job_state import Unsupported
+from autograder.pipelines.job_state import NotDecided, Unsupported
 
 MAX_COMMANDS: Final = 2_000  # of one script, loops counted each time
 MAX_LOOPS: Final = 2_000  # rounds of one loop
 MAX_MEMORY: Final = 16 << 20  # bytes of files
 MAX_SCRIPT: Final = 60_000  # characters
-SECONDS: Final = 5.0  # on the clock, for what no count ends
+# On the clock, for what no count ends. How long a script takes depends on the machine too, so what the clock has ended,
+# or may have, is judged by a person and is no fault of the script.
+SECONDS: Final = 5.0
+SHORT: Final = 1.0  # the shortest wait that a script may ask for itself (timeout 1 …)
+_WAITS: Final = re.compile(r"\btimeout\s+(?:-\S+\s+)*[0-4](?:\.\d+)?s?\s|\bread\b[^\n;|&]*\s-[a-z]*t")
+PATH: Final = "/usr/local/bin:/usr/bin:/bin"  # where a script's programs are, if nobody says more
 SAID: Final = 300  # characters of what a script printed at its end, that a message quotes
 _SCRIPT: Final = "/tmp/.course-script.sh"
 _HINT: Final = re.compile(r"(command not found)\..*")  # what the library advises behind it
 _FROM_STDIN: Final = re.compile(r"\b((?:ba|da)?sh)[ \t]+-s\b[^\n;&|)]*")  # the library takes -s for a file's name
 _LIMIT: Final = "resource limit exceeded: "
+_TIMEOUT: Final = "execution timeout"
 
 
 def unknown(what: str) -> str:
@@ -140,17 +147,22 @@ class Shell:
 
         Raises:
             Unsupported: it comes to more than the limits allow, or a program refused to go on.
+            NotDecided: it took so long that a clock may have decided how it ended.
         """
         if len(script) + sum(map(len, variables.values())) > MAX_SCRIPT:
             raise Unsupported(f"a script, with its variables, has more than {MAX_SCRIPT:,} characters")
         plain = _FROM_STDIN.sub(r"\1", script.replace("\r\n", "\n"))
         self.files.write_file(_SCRIPT, plain.encode("utf-8", "replace"))
         given = [f"{name}={shlex.quote(value)}" for name, value in variables.items() if _NAME.fullmatch(name)]
-        line = ["cd", shlex.quote(folder), "&&", "PATH=/usr/local/bin:/usr/bin:/bin", *given]
+        line = ["cd", shlex.quote(folder), "&&", f"PATH={PATH}", *given]
+        began = clock()
         done = self._bash.execute_sync(" ".join([*line, "sh", *options, _SCRIPT]))
+        taken = clock() - began
         if self._problem is not None:
             problem, self._problem = self._problem, None
             raise problem
+        if taken >= SECONDS or (taken >= SHORT and _WAITS.search(plain)) or _TIMEOUT in (done.error or ""):
+            raise NotDecided(f"a script did not end within {SECONDS:g} seconds on this machine, and is not followed")
         if done.error and done.error.startswith(_LIMIT):
             raise Unsupported(f"a script comes to too much: {done.error.removeprefix(_LIMIT)}")
         said = [line for line in done.stderr.strip().splitlines() if line.strip()]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from autograder import paths
 from autograder.checks.ci_cd.data import Event, events
 from autograder.checks.ci_cd.shared import PIPELINE, WORKFLOW
 from autograder.collect import safe_yaml
-from autograder.pipelines import github, gitlab
+from autograder.pipelines import github, gitlab, shell
 from autograder.pipelines.job_state import Finding
 
 from .test_ci_cd import IF, Change, P, Pair, judged, lesson, with_change
@@ -540,6 +542,15 @@ def test_what_no_table_holds_waits_for_a_person(name: str, right: Pair) -> None:
     verdict = judged(with_change(right, change))[check]
     assert (verdict.status, verdict.review, verdict.points) == ("not_graded", True, None)
     assert words in verdict.found
+
+
+def test_a_slow_machine_costs_no_points(right: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "clock", partial(next, itertools.count(0, 60)))
+    pair = with_change(right, gate(T, "echo slow"))  # runs that no other test has kept
+    found = judged(with_change(pair, lab((PUSH_LAB, f"{PUSH_LAB}    - echo slow\n"))))
+    for id in (RUNS, GATES, TAGS, LAB_RUNS, LAB_GATES):
+        assert (found[id].status, found[id].review, found[id].points) == ("not_graded", True, None)
+        assert "did not end within 5 seconds on this machine" in found[id].found
 
 
 def test_there_are_enough_ways() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -9,13 +10,15 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from autograder.domain.metadata_action import Run
 from autograder.pipelines import github, gitlab
-from autograder.pipelines.job_state import Unsupported
+from autograder.pipelines import shell as shells
+from autograder.pipelines.job_state import NotDecided, Unsupported
 from autograder.pipelines.shell import BASH_ONLY, NOT_IN_DASH, Answer, Call, Ended, Shell, joined, not_posix
 
 ENV = {"TAGS": "r/a:1\nr/a:2", "TAG": "v1.2.3", "REF": "refs/tags/v1.2.3", "LIST": "p,q"}
@@ -288,16 +291,65 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("script", HOSTILE.values(), ids=HOSTILE)
-def test_whatever_a_script_asks_for_it_ends(script: str) -> None:
+def test_whatever_a_script_asks_for_it_ends(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shells, "SECONDS", 1.0)  # some of them are ended by nothing else
     shell = Shell({"docker": lambda call: Answer(), "sleep": lambda call: Answer()}, "/w")
     began = time.process_time()
     try:
         ended = shell.run(script, {}, "/w", "-e")
     except Unsupported as problem:
-        assert "too much" in str(problem) or "characters" in str(problem)
+        assert isinstance(problem, NotDecided) or "too much" in str(problem) or "characters" in str(problem)
     else:
         assert isinstance(ended, Ended)
     assert time.process_time() - began < 8
+
+
+def slow(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """A machine on which everything that a script does takes so long."""
+    monkeypatch.setattr(shells, "clock", partial(next, itertools.count(0.0, seconds)))
+
+
+@pytest.mark.parametrize(
+    ("script", "seconds"),
+    [
+        ("docker push a", 60),
+        ("docker fail", 5),
+        ("timeout 2 docker push a", 2),
+        ("read -r -t 1 x || docker push a", 1.5),
+    ],
+)
+def test_what_a_clock_may_have_decided_is_no_fault_of_the_script(
+    script: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow(monkeypatch, seconds)
+    with pytest.raises(NotDecided, match="did not end within 5 seconds on this machine"):
+        Shell({"docker": lambda call: Answer()}, "/w").run(script, {}, "/w", "-e")
+
+
+@pytest.mark.parametrize(
+    "script", ["docker push a", "timeout 600 docker push a", "echo a | { read -r x; docker push $x; }"]
+)
+def test_a_slow_machine_is_waited_for(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow(monkeypatch, 4.9)
+    assert Shell({"docker": lambda call: Answer()}, "/w").run(script, {}, "/w", "-e").code == 0
+
+
+def test_a_script_that_is_ended_by_the_clock_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shells, "SECONDS", 0.05)
+
+    def late(call: Call) -> Answer:
+        time.sleep(0.06)
+        return Answer()
+
+    with pytest.raises(NotDecided):
+        Shell({"docker": late}, "/w").run("docker a || true; docker b || true", {}, "/w")
+
+
+def test_a_count_is_a_fault_of_the_script_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow(monkeypatch, 0.001)
+    with pytest.raises(Unsupported, match="comes to too much: maximum command count") as caught:
+        Shell({}, "/w").run("while :; do :; done", {}, "/w")
+    assert not isinstance(caught.value, NotDecided)
 
 
 def test_what_a_program_raises_comes_out() -> None:

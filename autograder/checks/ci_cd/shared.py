@@ -8,7 +8,7 @@ from typing import Any, Final
 from autograder.checks.api import Failure, NeedsReview, require_probe
 from autograder.checks.ci_cd.data import Event
 from autograder.evidence.model import Evidence
-from autograder.pipelines.job_state import Finding, Image, Record, canonical, repository
+from autograder.pipelines.job_state import Finding, Image, NotDecided, Record, canonical, repository
 from autograder.pipelines.shell import is_known
 
 PROBE: Final = "pipelines"
@@ -75,8 +75,10 @@ def readable(e: Evidence, name: str) -> Mapping[str, Any]:
     return data
 
 
-def refused(name: str, why: object) -> Failure:
-    """The failure of a file that cannot be followed."""
+def refused(name: str, why: object) -> Failure | NeedsReview:
+    """What a check says of a file that cannot be followed; a person looks where that is no fault of the file."""
+    if isinstance(why, NotDecided):
+        return NeedsReview(f"{name}: {why}. Whoever grades looks at it; it costs no points.")
     return Failure(
         f"It cannot: {str(why)[:400]}.",
         "Write that place more plainly, then check again.",
