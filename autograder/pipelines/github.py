@@ -35,7 +35,7 @@ from autograder.pipelines.job_state import (
     Unsupported,
 )
 from autograder.pipelines.machine import Machine, RunState
-from autograder.pipelines.shell import PATH, Ended, is_known, joined, not_posix, unknown
+from autograder.pipelines.shell import PATH, Ended, adapted, is_known, joined, not_posix, unknown
 
 MAX_COMBINATIONS: Final = 12
 PATTERN_WORK: Final = 10  # of a pattern in a tag rule, counted as other work is by lines
@@ -372,14 +372,16 @@ class _Run:
         reader = "bash" if shell != "sh" else job.sh
         strange = not_posix(text, reader)
         if strange:
-            return Ended(2, f"{reader} does not know {strange}: syntax error")
+            return Ended(2, f"{reader} does not know {strange}")
         options = ["-e", "-o", "pipefail"] if shell == "bash" else ["-e"]
         if arguments:
             options = [word for word in arguments.split() if word not in _NO_OPTIONS]
         for name in _LEFT:
             job.machine.shell.write(env[name], "")
         path = ":".join((*reversed(job.paths), env.get("PATH", PATH)))
-        ended = job.machine.run(text, {**env, "PATH": path}, joined(job.machine.folder, folder), *options)
+        ended = job.machine.run(
+            adapted(text, reader), {**env, "PATH": path}, joined(job.machine.folder, folder), *options
+        )
         unread = self._note_left(job, env, str(step.get("id") or ""))
         return unread if unread and not ended.code else ended
 

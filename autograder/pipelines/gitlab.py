@@ -28,7 +28,7 @@ from autograder.pipelines.job_state import (
 )
 from autograder.pipelines.machine import Machine, RunState
 from autograder.pipelines.runners import name_of, tag_of
-from autograder.pipelines.shell import Ended, joined, not_posix
+from autograder.pipelines.shell import Ended, adapted, joined, not_posix
 
 # Keys at the top that are no jobs. Source: https://docs.gitlab.com/ci/yaml/#keywords
 GLOBAL: Final = {
@@ -413,8 +413,8 @@ def _script(machine: Machine, text: str, variables: Mapping[str, str], kind: str
     if kind == "busybox" and not strange and re.search(r"(?:^|[\n;&|])\s*bash\b", text) and "add" not in text:
         return Ended(127, "bash: not found")
     if strange:
-        return Ended(2, f"this image has no bash, and its sh does not know {strange}: syntax error")
-    return machine.run(text, variables, machine.folder, "-e", "-o", "pipefail")
+        return Ended(2, f"this image has no bash, and its sh does not know {strange}")
+    return machine.run(adapted(text, kind), variables, machine.folder, "-e", "-o", "pipefail")
 
 
 def _tokens(job: Job) -> dict[str, str]:

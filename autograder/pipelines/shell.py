@@ -222,23 +222,83 @@ def joined(folder: str, path: str) -> str:
 # What bash reads and other shells do not, in words -> the form. bashkit reads them all, so they are looked for in the
 # text before a script runs in a shell that is not bash.
 # Sources: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html ,
-# https://git.busybox.net/busybox/tree/shell/ash.c (with ASH_BASH_COMPAT, as Alpine builds it)
+# https://git.busybox.net/busybox/tree/shell/ash.c (with ASH_BASH_COMPAT, as Alpine and Debian build it); the tests hold
+# each form against both shells
+_STARTS: Final = r"(?:^|[;&|({!]|\b(?:do|then|else|if|elif|while|until)\b)[ \t]*"  # where a command may begin
 BASH_ONLY: Final[Mapping[str, str]] = {
     "<<<": r"<<<",
-    "an array": r"(?:^|[\s;(])(?:[A-Za-z_]\w*\+?=\(|(?:declare|typeset|mapfile|readarray)\b)",
+    "an array": r"(?:^|[\s;(])(?:[A-Za-z_]\w*\+?=\(|(?:declare|typeset|mapfile|readarray)\b)|\bread\s+-\w*a\b",
+    "NAME+=": rf"{_STARTS}[A-Za-z_]\w*\+=",
     "a change of case in ${…}": r"\$\{[A-Za-z_]\w*(?:\^\^?|,,?)",
-    "<(…)": r"(?:^|\s)[<>]\(",
+    "${!NAME}": r"\$\{!|\$\{\w+@",
     "for ((…))": r"\bfor\s*\(\(",
+    "((…))": rf"{_STARTS}\(\(",
+    "brackets behind =~": r"\[\[\s[^\n\"\]]*=~[^\n\"\])]*\(|\bBASH_REMATCH\b",
+    "a test with -v": r"(?:\[\[?|\btest)\s+(?:!\s+)?-v\s",
+    "{1..3}": r"(?:^|[\s:=/])\{(?:\w+\.\.\w+|[\w./-]*(?:,[\w./-]*)+)\}",
+    "|&": r"\|&",
+    ";&": r";;?&",
+    "printf -v": r"\bprintf\s+(?:-v\b|[\"']?[^\n;|&]*%q)",
+    "shopt": rf"{_STARTS}(?:shopt|pushd|popd|coproc)\b",
 }
+# Options of GNU's programs that those of BusyBox do not have, which are all that Alpine brings along.
+_NOT_IN_BUSYBOX: Final[Mapping[str, str]] = {
+    "grep -P": rf"{_STARTS}grep\s+(?:-\w+\s+)*-\w*P",
+    "a long option of its small programs": rf"{_STARTS}(?:grep|cut|head|wc|rm)\s[^\n;|&]*?(?<=\s)--[a-z]",
+    "xargs -d": rf"{_STARTS}xargs\s+(?:-\w+\s+)*-\w*d",
+    "find -printf": rf"{_STARTS}find\s[^\n;|&]*\s-printf\b",
+    "date --iso-8601": rf"{_STARTS}date\s[^\n;|&)]*--iso-8601|\$\(date\s[^\n;|&)]*--iso-8601",
+}
+_GNU: Final = re.compile(r"\badd\b[^\n]*\b(?:coreutils|grep|findutils)\b")
 NOT_IN_DASH: Final[Mapping[str, str]] = {
     **BASH_ONLY,
-    "[[": r"(?:^|[\s;(!])\[\[\s",
+    "[[": rf"{_STARTS}\[\[\s",
+    "== in a test": r"(?:^|[\s;(!])\[\s[^\n\]]*\s==\s",
+    "pipefail": r"\bset\s[^\n;]*\bpipefail\b",
+    "&>": r"&>",
+    "let": rf"{_STARTS}let\s",
+    "++ in $((…))": r"\$\(\([^\n)]*(?:\+\+|--|\*\*)",
+    "<(…)": r"(?:^|\s)[<>]\(",
+    "trap … ERR": rf"{_STARTS}trap\s[^\n;]*\b(?:ERR|DEBUG|RETURN)\b",
     "${NAME:1}": r"\$\{[A-Za-z_]\w*:[0-9 ]",
     "${NAME/a/b}": r"\$\{[A-Za-z_]\w*/",
-    "source": r"(?:^|[;&|]\s*)source\s",
-    "function NAME": r"(?:^|[;&|]\s*)function\s",
+    "source": rf"{_STARTS}source\s",
+    "function NAME": rf"{_STARTS}function\s",
 }
 _QUOTED: Final = re.compile(r"'[^']*'|\\.|(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
+# dash's echo reads backslashes and has no -e, which it prints.
+_DASH_ECHO: Final = """echo() { case $1 in -n) shift; printf '%b' "$*";; *) printf '%b\\n' "$*";; esac; }; """
+_DOUBLE: Final = re.compile(r"(?<!\S)\[\[\s([^\n]*?)\s\]\](?=[\s;)]|$)", re.MULTILINE)
+_PATTERN: Final = re.compile(r"""(=~\s*)(["'])([^"'\n]*)\2""")
+
+
+@lru_cache(maxsize=256)
+def adapted(script: str, kind: str) -> str:
+    """A script as bash has to have it to do what another shell does with it.
+
+    BusyBox's ``[[`` is its ``test``: it splits what no quotes hold, so that an empty variable is no word at all, and a
+    pattern behind ``=~`` is one in quotes as well. Source: BASH_TEST2 in https://git.busybox.net/busybox/tree/shell/ash.c
+
+    Args:
+        script: the text.
+        kind: as in :func:`not_posix`.
+    """
+    if kind == "dash":
+        return _DASH_ECHO + script
+    return _DOUBLE.sub(_single, script) if kind == "busybox" else script
+
+
+def _single(found: re.Match[str]) -> str:
+    words = found[1]
+    if "=~" in words:
+        return f"[[ {_PATTERN.sub(_unquoted, words)} ]]"
+    if re.search(r"[*?<>(]|\[", words):  # a pattern, which test has not
+        return found[0]
+    return f"[ {words.replace(' && ', ' -a ').replace(' || ', ' -o ').replace(' == ', ' = ')} ]"
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    return found[0] if " " in found[3] else found[1] + found[3]
 
 
 @lru_cache(maxsize=256)
@@ -250,5 +310,7 @@ def not_posix(script: str, kind: str) -> str:
         kind: ``bash``, ``busybox`` or ``dash``.
     """
     forms = {"busybox": BASH_ONLY, "dash": NOT_IN_DASH}.get(kind, {})
+    if kind == "busybox" and not _GNU.search(script):
+        forms = {**forms, **_NOT_IN_BUSYBOX}
     plain = _QUOTED.sub(" ", script[:MAX_SCRIPT])
     return next((name for name, form in forms.items() if re.search(form, plain, re.MULTILINE)), "")
