@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograder.checks import api
@@ -50,9 +50,9 @@ def evidence(
     return made.model_copy(update={"answers": recorded})
 
 
-def verdicts(lab: Lab, found: Evidence) -> dict[str, Verdict]:
-    """The lab's checks on evidence, by id."""
-    return {verdict.check: verdict for verdict in api.run(lab.declared_checks(), found, lab.points)}
+def verdicts(lab: Lab, found: Evidence, only: Sequence[str] | None = None) -> dict[str, Verdict]:
+    """The lab's checks on evidence, or those that are named, by id."""
+    return {verdict.check: verdict for verdict in api.run(lab.declared_checks(), found, lab.points, only)}
 
 
 def source_of(function: Callable[..., Any], name: str) -> str:

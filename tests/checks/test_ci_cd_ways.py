@@ -17,7 +17,7 @@ from autograder.collect import safe_yaml
 from autograder.pipelines import github, gitlab, shell
 from autograder.pipelines.job_state import Finding
 
-from .test_ci_cd import IF, Change, P, Pair, judged, lesson, with_change
+from .test_ci_cd import IF, Change, P, Pair, judged, lesson, of_file, with_change
 
 SOCKET = "-v /var/run/docker.sock:/var/run/docker.sock"
 SCAN = f"docker run --rm {SOCKET} aquasec/trivy:0.74.0 image"
@@ -46,6 +46,10 @@ PUSH = """        uses: docker/build-push-action@53b7df96c91f9c12dcc8a07bcb9ccac
 """
 LOADED = "          load: true\n"
 PUSHED = "          push: true\n"
+BUILDER = "      - uses: docker/setup-buildx-action@37fe631027851001ddb9b187196cc803df7f5f0e # v4.3.0\n"
+QEMU = f"      - uses: docker/setup-qemu-action@{'a' * 40}\n"
+LABELS = "          labels: ${{ steps.meta.outputs.labels }}\n"
+CACHELESS = (("          cache-to: type=gha,mode=max\n", ""), ("          cache-from: type=gha\n", ""))
 SHA = "a" * 40
 TRIVY = "trivy image --input image.tar --scanners vuln --severity HIGH,CRITICAL --ignore-unfixed --exit-code 1"
 BUILD = '    - docker build -t "$IMAGE" .\n'
@@ -265,6 +269,23 @@ RIGHT: dict[str, Change] = {
             ("image-ref: candidate:${{ github.sha }}", "input: /tmp/image.tar"),
         ),
     ),
+    # -- built, scanned, built again and pushed: the builder hands on what it has
+    # Source: https://docs.docker.com/build/ci/github-actions/test-before-push/
+    "Docker's own way to test before a push": (WORKFLOW, CACHELESS),
+    "... with another platform": (
+        WORKFLOW,
+        (*CACHELESS, (PUSHED, f"{PUSHED}          platforms: linux/amd64,linux/arm64\n"), (BUILDER, f"{QEMU}{BUILDER}")),
+    ),
+    "... with labels for the push alone": (WORKFLOW, (*CACHELESS, (f"tags: candidate:${{{{ github.sha }}}}\n{LABELS}", "tags: candidate:${{ github.sha }}\n"))),
+    "... with a login first": (WORKFLOW, (*CACHELESS, ("      - name: Log in\n" + IF + LOGIN, ""), (BUILDER, f"      - name: Log in\n{IF}{LOGIN}{BUILDER}"))),
+    "... and no attestation": (WORKFLOW, (*CACHELESS, (PUSHED, f"{PUSHED}          provenance: false\n          sbom: false\n"))),
+    "... by the engine's own builder": (WORKFLOW, (*CACHELESS, (BUILDER, ""))),
+    "a second build in a script": push('for t in $TAGS; do docker build -t "$t" .; docker push "$t"; done'),
+    "a second build that pushes": push('for t in $TAGS; do docker buildx build --push -t "$t" .; done'),
+    "a second build in GitLab's one job": lab(
+        (SAVE, f"{SAVE}    - docker run --rm -v $PWD:/in aquasec/trivy:0.74.0 image --input /in/image.tar --exit-code 1\n"
+               '    - docker build -t "$IMAGE" .\n    - docker save -o image.tar "$IMAGE"\n'),
+    ),
     # -- events
     "every kind of pull request": (
         WORKFLOW,
@@ -337,7 +358,7 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right(name: str, right: Pair) -> None:
-    found = judged(with_change(right, RIGHT[name]))
+    found = judged(with_change(right, RIGHT[name]), only=of_file(RIGHT[name]))
     assert {id: verdict.found for id, verdict in found.items() if verdict.status != "passed"} == {}
 
 
@@ -521,7 +542,7 @@ WRONG: dict[str, Wrong] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong(name: str, right: Pair) -> None:
     check, change, words = WRONG[name]
-    verdict = judged(with_change(right, change))[check]
+    verdict = judged(with_change(right, change), only=[check])[check]
     assert (verdict.status, words in verdict.found) == ("failed", True), verdict.found
 
 
@@ -539,7 +560,7 @@ REVIEW: dict[str, Wrong] = {
 @pytest.mark.parametrize("name", REVIEW)
 def test_what_no_table_holds_waits_for_a_person(name: str, right: Pair) -> None:
     check, change, words = REVIEW[name]
-    verdict = judged(with_change(right, change))[check]
+    verdict = judged(with_change(right, change), only=[check])[check]
     assert (verdict.status, verdict.review, verdict.points) == ("not_graded", True, None)
     assert words in verdict.found
 

@@ -244,7 +244,40 @@ WRONG_ECR = {
     "the newest five builds stay": [rule(1, ["dev-*"], count=5), dev(number=2)],
 }
 FINE = lab12.GOOGLE_POLICY
+OLD = when("tagged", tagPrefixes=["dev-"], olderThan="30d")
+PROD = entry("live", "Keep", **when("tagged", tagPrefixes=["prod"]))
+RIGHT_GOOGLE = {
+    "in seconds": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-"], olderThan="2592000s"))],
+    "production and releases are kept as well": [
+        PROD,
+        *FINE,
+        entry("r", "Keep", **when("tagged", tagPrefixes=["1.", "2."])),
+    ],
+    "a second prefix that the first covers": [
+        entry("d", "Delete", **when("tagged", tagPrefixes=["dev-", "dev-main-"], olderThan="30d"))
+    ],
+    "a second policy for what goes anyway": [
+        *FINE,
+        entry("older", "Delete", **when("tagged", tagPrefixes=["dev-"], olderThan="90d")),
+    ],
+    "young ones are kept, which nothing takes": [*FINE, entry("young", "Keep", **when("any", newerThan="7d"))],
+    "a state in capitals, as the console has it": [
+        entry("d", "DELETE", **when("TAGGED", tagPrefixes=["dev-"], olderThan="30d"))
+    ],
+    "untagged ones of a day are kept": [*FINE, entry("try", "Keep", **when("untagged", newerThan="1d"))],
+}
 WRONG_GOOGLE = {
+    "a day more": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-"], olderThan="31d"))],
+    "builds that are young": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-"], newerThan="30d"))],
+    "everything that is old": [entry("d", "Delete", **when("any", olderThan="30d"))],
+    "everything that is old but production": [PROD, entry("d", "Delete", **when("any", olderThan="30d"))],
+    "builds of any age": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-"]))],
+    "a Keep alone": [PROD],
+    "a star, as in ECR": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-*"], olderThan="30d"))],
+    "builds that nobody pulled": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-"], moreStaleThan="30d"))],
+    "untagged ones in place of builds": [entry("d", "Delete", **when("untagged", olderThan="30d"))],
+    "builds of one branch": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-main"], olderThan="30d"))],
+    "builds of the main branch are kept": [*FINE, entry("k", "Keep", **when("tagged", tagPrefixes=["dev-main"]))],
     "a Keep for a year": [*FINE, entry("k", "Keep", **when("any", newerThan="365d"))],
     "the newest ten stay": [*FINE, newest(10)],
     "a day less": [entry("d", "Delete", **when("tagged", tagPrefixes=["dev-"], olderThan="29d"))],
@@ -265,6 +298,11 @@ def both(ecr: Any, google: Any) -> tuple[str, str]:
 def test_a_right_policy_of_the_capstone(name):
     live = entry("live", "Keep", **when("tagged", tagPrefixes=["prod"]))
     assert both(RIGHT_ECR[name], [*FINE, live]) == ("passed", "")
+
+
+@pytest.mark.parametrize("name", RIGHT_GOOGLE)
+def test_a_right_google_policy_of_the_capstone(name):
+    assert both([dev()], RIGHT_GOOGLE[name]) == ("passed", "")
 
 
 @pytest.mark.parametrize("name", WRONG_ECR)
@@ -442,3 +480,24 @@ def test_one_rule_for_each_of_ten_places_beside_the_one_for_all_is_judged_whole(
     places = [rule(n + 1, [f"{DEPLOYED}{place}"], count=1000) for n, place in enumerate(lab08.fleets.PLACES)]
     rules = [*places, *(one | {"rulePriority": one["rulePriority"] + 100} for one in POLICY)]
     assert judged(lab08.World(rules).judge()["other-fleets"]) == ("passed", "")
+
+
+# -- how many --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (RIGHT_LIFECYCLES, WRONG_LIFECYCLES),
+        (RIGHT_CLEANUPS, WRONG_CLEANUPS),
+        (RIGHT_PURGES, WRONG_PURGES),
+        (RIGHT_ECR, WRONG_ECR),
+        (RIGHT_GOOGLE, WRONG_GOOGLE),
+        (RIGHT_PERMISSIONS, WRONG_PERMISSIONS),
+        (RIGHT_MOVING, WRONG_MOVING),
+    ],
+    ids=["lifecycle", "cleanup", "purge", "ecr", "google", "permissions", "moving"],
+)
+def test_each_policy_has_enough_ways(right, wrong):
+    """At least 5 that are right and unusual, and 10 that are wrong and might be handed in."""
+    assert len({str(way) for way in right}) >= 5 and len({str(way) for way in wrong}) >= 10
