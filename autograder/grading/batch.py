@@ -208,18 +208,33 @@ class _Door:
         self.remarks: dict[str, list[str]] = {}
 
     def admitted(self, seen: Peeked | Outcome, found: Found) -> Peeked | Outcome:
-        """A submission, refused where the platform says that somebody else handed it in than whom it names, and where
-        nothing shows that this student wrote it."""
+        """A submission, refused where the platform or the instructor's list says that somebody else handed it in than
+        whom it names, and where nothing shows that this student wrote it."""
         if isinstance(seen, Outcome):
             return seen
+        student = seen.header.student
         submitter = lms.read_name(found.parts).submitter
         by = self._people.find(submitter) if submitter else ""
-        if by in ("", seen.header.student):
-            return self._signed(seen)
+        if by not in ("", student):
+            told = "by the platform's name"
+            next_step = f"If it is to count, put it elsewhere as {seen.lab.slug}-{student}.zip."
+        else:
+            listed = self.receiving.lists.whose(found.parts, seen.lab.slug)
+            others = sorted({entry.student for entry in listed} - {student})
+            if not others or student in {entry.student for entry in listed}:
+                return self._signed(seen)
+            if others == [NOBODY]:
+                self.receiving.lists.use(*listed)
+                self.remarks.setdefault(seen.sha256, []).append(
+                    f"Your list says “{NOBODY}” of {found.name}, no submission; it is one, of {student}, and counts as "
+                    "any other. If it is not to count, take it out of what you grade."
+                )
+                return self._signed(seen)
+            by, told = some([other for other in others if other != NOBODY]), "as your list says"
+            next_step = f"If it is to count, name {student} in the line about it, or take that line out."
         outcome = Outcome(found.name, seen.sha256, status="refused")
         outcome.problems.append(
-            f"{by} handed it in, by the platform's name, and it is the submission of {seen.header.student}. Ask both. "
-            f"If it is to count, put it elsewhere as {seen.lab.slug}-{seen.header.student}.zip."
+            f"{by} handed it in, {told}, and it is the submission of {student}. Ask both. {next_step}"
         )
         return outcome
 
@@ -299,14 +314,21 @@ class _Door:
             lab = lab or by_file[1] or lms.lab_of(found.parts, self._slugs)
         own = student or by_file[0]
         name = lms.read_name(found.parts, f"{lab}-{own}" if own and lab else "")
-        entries = self.receiving.lists.find(found.parts, name, student, lab)
+        lists = self.receiving.lists
+        entries = lists.find(found.parts, name, student, lab)
+        if isinstance(seen, Peeked):
+            entries = [entry for entry in entries if entry.student in ("", student)]
+            lists.use(*(entry for entry in lists.whose(found.parts, lab) if entry.student == student))  # as it says
         entry = self._the_one([entry for entry in entries if entry.received_at], name, seen, found.name)
         if isinstance(seen, Outcome):
-            listed = next((one for one in entries if one.student), None)
-            if listed is None and not student:
-                listed = self.receiving.lists.around(found.parts)
-            if listed is not None:
-                student, lab = listed.student, listed.lab or lab
+            listed = [one for one in entries if one.student]
+            if not listed and not student:
+                listed = lists.around(found.parts)
+            if len({one.student for one in listed}) > 1:
+                seen.problems.append(f"Your list names several students for it: {some([e.student for e in listed])}.")
+            elif listed:
+                student, lab = listed[0].student, listed[0].lab or lab
+            lists.use(*listed)
             student = student or self._people.find(name.submitter) or ("" if name.submitter else by_file[0])
         return student, lab, name, entry
 
@@ -316,6 +338,7 @@ class _Door:
         Several entries of one time are as good as one: a platform lists a group's work once a member.
         """
         times = {entry.received_at for entry in entries}
+        self.receiving.lists.use(*entries)  # each is as good as the one, or in what is said here
         if len(times) > 1:
             entries = [entry for entry in entries if name.attempt is not None and entry.attempt == name.attempt]
         if len({entry.received_at for entry in entries}) == 1:
@@ -329,7 +352,8 @@ class _Door:
 
     def settle(self) -> None:
         """Attribute what was refused in earlier runs, and does not lie here any more, as the instructor's list says."""
-        entries = [entry for entry in self.receiving.lists.unused() if entry.file and entry.student]
+        lists = self.receiving.lists
+        entries = [entry for entry in lists.unused() if entry.file and entry.student and not lists.is_stranger(entry)]
         for receipt in list(self.receiving.ledger.refused()) if entries else ():
             name, around = receipt.name, lms.outer(receipt.name)
             for entry in entries:
@@ -337,7 +361,7 @@ class _Door:
                 if fits or (not receipt.student and around and entry.fits(around, lms.parts_of(around))):
                     update = {"student": entry.student, "lab": entry.lab or receipt.lab}
                     self.receiving.ledger.note(receipt.model_copy(update=update))
-                    self.receiving.lists.use(entry)
+                    lists.use(entry)
 
 
 def plan(
@@ -370,6 +394,8 @@ def plan(
     groups: dict[tuple[str, str], list[Peeked]] = {}
     new: set[str] = set()  # of what nothing was known before this run
     found = list(found)
+    if course.roster is not None:
+        receiving.lists.leave_out_strangers(course.roster)
     receiving.lists.place((one.name, one.parts) for one in found)
     for one in found:
         seen = door.admitted(peek(one, course, walls), one)
@@ -756,10 +782,15 @@ class Batch:
 
     def _say_unused(self) -> None:
         """Name the lines of the instructor's own lists that fit nothing."""
-        unused = [str(entry) for entry in self.lists.unused()]
+        unused = self.lists.unused()
         if unused:
+            lines = [said(self.lists.why_unused(entry), 200) for entry in unused[:MAX_LINES]]
             more = f" and {len(unused) - MAX_LINES} more" if len(unused) > MAX_LINES else ""
-            self.say(f"Fits nothing that was handed in ({len(unused)}): {'; '.join(unused[:MAX_LINES])}{more}.")
+            self.say(
+                f"Lines of your list that did nothing ({len(unused)}): {'; '.join(lines)}{more}. Each fits no file "
+                "that was handed in, or several, or names another lab or a student who is not on the roster: compare "
+                "it with the names in the table."
+            )
 
     def _judged_again(self, plan_: Plan, keeper: regrade.Keeper) -> Iterator[Row]:
         """Judge stored evidence by the present rules; what that cannot settle becomes a unit.

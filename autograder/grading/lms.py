@@ -22,7 +22,7 @@ import contextlib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path, PurePosixPath
@@ -204,13 +204,27 @@ class Lists:
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries = list(dict.fromkeys(entries))
         self._used: set[Entry] = set()
-        self._by_attachment = _indexed(self.entries, lambda e: e.attachment)
-        self._by_user = _indexed(self.entries, lambda e: "" if e.attachment else e.user)
-        self._by_student = _indexed(self.entries, lambda e: "" if e.file or not e.lab else f"{e.student} {e.lab}")
-        self._by_file = _indexed(self.entries, lambda e: PurePosixPath(e.file).name)
-        self._by_printed = _indexed(self.entries, lambda e: e.file)
         self._placed: dict[tuple[str, ...], list[Entry]] = {}
         self._around: dict[tuple[str, ...], list[Entry]] = {}
+        self._strangers: frozenset[Entry] = frozenset()
+        self._index(self.entries)
+
+    def _index(self, entries: Sequence[Entry]) -> None:
+        self._by_attachment = _indexed(entries, lambda e: e.attachment)
+        self._by_user = _indexed(entries, lambda e: "" if e.attachment else e.user)
+        self._by_student = _indexed(entries, lambda e: "" if e.file or not e.lab else f"{e.student} {e.lab}")
+        self._by_file = _indexed(entries, lambda e: PurePosixPath(e.file).name)
+        self._by_printed = _indexed(entries, lambda e: e.file)
+
+    def leave_out_strangers(self, roster: Container[str]) -> None:
+        """Use no line that names a student who is not on the roster: a slip of the pen, or of another class."""
+        named = (entry for entry in self.entries if entry.student not in ("", NOBODY))
+        self._strangers = frozenset(entry for entry in named if entry.student not in roster)
+        self._index([entry for entry in self.entries if entry not in self._strangers])
+
+    def is_stranger(self, entry: Entry) -> bool:
+        """Whether a line names a student who is not on the roster."""
+        return entry in self._strangers
 
     def place(self, files: Iterable[tuple[str, tuple[str, ...]]]) -> None:
         """Find the file of each line that names one, among all that was handed in, and the zips around them.
@@ -241,20 +255,31 @@ class Lists:
         near = [*self._by_printed.get(name, ()), *(self._by_file.get(parts[-1], ()) if parts else ())]
         return [entry for entry in dict.fromkeys(near) if entry.fits(name, parts)]
 
-    def around(self, parts: tuple[str, ...]) -> Entry | None:
-        """The line that says whose all is that a zip holds, for one of the files in it; None where there is none."""
-        found = next((entry for entry in self._around.get(_zip_around(parts), ()) if entry.student), None)
-        if found is not None:
-            self.use(found)
-        return found
+    def around(self, parts: tuple[str, ...]) -> list[Entry]:
+        """The lines that say whose all is that a zip holds, for one of the files in it."""
+        return [entry for entry in self._around.get(_zip_around(parts), ()) if entry.student]
+
+    def whose(self, parts: tuple[str, ...], lab: str) -> list[Entry]:
+        """The lines that say whose a file is: those about itself, else those about the zip that it lies in.
+
+        Args:
+            parts: the names of folders and files that lead to it.
+            lab: slug; empty where nobody knows.
+        """
+        near = [entry for entry in self._placed.get(parts, ()) if entry.student]
+        return [entry for entry in near or self.around(parts) if not (entry.lab and lab and entry.lab != lab)]
 
     def unused(self) -> list[Entry]:
-        """Lines of lists of one's own that fit nothing that was handed in, or several files: slips."""
+        """Lines of lists of one's own that gave no time and no student, and that no row tells of: slips."""
         return [entry for entry in self.entries if not entry.by_platform and entry not in self._used]
 
-    def use(self, entry: Entry) -> None:
-        """Note that a line has done its work."""
-        self._used.add(entry)
+    def why_unused(self, entry: Entry) -> str:
+        """Such a line, and why it was not used where it is known."""
+        return f"{entry} ({entry.student} is not on the roster)" if self.is_stranger(entry) else str(entry)
+
+    def use(self, *entries: Entry) -> None:
+        """Note that lines have done their work: gave a time or a student, or are told of in a row."""
+        self._used.update(entries)
 
     def find(self, parts: tuple[str, ...], name: Name, student: str, lab: str) -> list[Entry]:
         """The entries about one submission, by the surest sign that there is: attachment, file, participant, student.
@@ -272,7 +297,6 @@ class Lists:
             self._by_student.get(f"{student} {lab}", []),
         ):
             if fits := [entry for entry in found if not (entry.lab and lab and entry.lab != lab)]:
-                self._used.update(fits)
                 return fits
         return []
 

@@ -348,7 +348,8 @@ def test_of_a_list_nothing_is_passed_over_in_silence(course, ada, ben, box):
     (box / "90-tiny-ben.zip").unlink()
     rows = grade(course, box, lists=lists, say=said.append)
     assert "several times" in rows["ada", "graded"].remarks[0] and "none is used" in rows["ada", "graded"].remarks[0]
-    assert said == ["Fits nothing that was handed in (1): benn 90-tiny at 2025-03-01T00:00+00:00."]
+    (told,) = said
+    assert "did nothing (1): benn 90-tiny at 2025-03-01T00:00+00:00 (benn is not on the roster)." in told
     document = store.read("ben", "90-tiny")
     found = receipts.load().of(document.submission_sha256)
     assert (found.known, found.received_at) == ("lms list", early), "a group's work is listed once a member"
@@ -699,3 +700,82 @@ def test_a_run_removes_the_unpacked_zips_of_killed_ones(course, ada, box, monkey
     ada.zip(box)
     assert grade(course, box)["ada", "graded"].score == 5.5
     assert list((tmp_path / "tmp").glob("submissions-*")) == []
+
+
+AT = datetime(2025, 3, 1, tzinfo=UTC)
+
+
+def one_line(*lines):
+    """Lines of the instructor's own list: file, student, and perhaps lab and time."""
+    return Lists(Entry(at, False, file, who, lab) for file, who, lab, at in ((*line, "", None)[:4] for line in lines))
+
+
+@pytest.mark.parametrize("at", [AT, None])
+@pytest.mark.parametrize("file", ["90-tiny-ada.zip", "week.zip", "week.zip: 90-tiny-ada.zip"])
+def test_a_list_that_names_another_than_the_zip_is_asked_about(course, ada, box, file, at):
+    """It gave its time to the zip's student, without a word."""
+    zipped = ada.zip(box)
+    if file != zipped.name:
+        (box / "week.zip").write_bytes(packed({zipped.name: zipped.read_bytes()}))
+        zipped.unlink()
+    said = []
+    rows = grade(course, box, lists=one_line((file, "ben", "", at)), say=said.append)
+    assert list(rows) == [("ben", "refused")] and said == []
+    (told,) = rows["ben", "refused"].remarks
+    assert "ben handed it in, as your list says, and it is the submission of ada" in told
+    assert "name ada in the line" in told
+    assert store.read("ada", "90-tiny") is None
+    # A line that agrees with the zip has nothing to do, and is no slip.
+    assert grade(course, box, lists=one_line((file, "ada", "", at)), say=said.append)["ada", "graded"].score == 5.5
+    assert said == []
+
+
+def test_a_line_of_a_list_that_names_another_changes_nothing_about_earlier_work(course, ada, ben, box):
+    ben.zip(box, name="mine.zip")
+    assert grade(course, box)["ben", "graded"].score == 5.5
+    (box / "theirs.zip").write_bytes(ben.zip(box / "tmp", ben.files(HALF)).read_bytes())
+    (box / "tmp" / "90-tiny-ben.zip").unlink()
+    rows = grade(course, box, lists=one_line(("theirs.zip", "ada", "", datetime(2199, 1, 1, tzinfo=UTC))))
+    assert rows["ben", "unchanged"].score == 5.5 and ("ada", "refused") in rows
+
+
+def test_a_submission_that_a_list_calls_none_counts_and_says_so(course, ada, box):
+    ada.zip(box)
+    said = []
+    row = grade(course, box, lists=one_line(("90-tiny-ada.zip", "-")), say=said.append)["ada", "graded"]
+    assert row.score == 5.5 and said == []
+    assert any("no submission; it is one, of ada, and counts" in remark for remark in row.remarks)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (("90-tiny-ada.zip", "adda", "", AT), "(adda is not on the roster)"),
+        (("90-tiny-ada.zip", "\N{EN DASH}"), "(\N{EN DASH} is not on the roster)"),
+        (("90-tiny-adda.zip", "ada"), "90-tiny-adda.zip"),
+        (("90-tiny-adda.zip", "-"), "90-tiny-adda.zip"),
+        (("90-tiny-ada.zip", "ada", "01-first-push", AT), "another lab"),
+        (("scan.pdf", "benn", "90-tiny"), "(benn is not on the roster)"),
+    ],
+)
+def test_a_line_that_does_nothing_is_named(course, ada, box, line, why):
+    ada.zip(box)
+    (box / "scan.pdf").write_bytes(b"%PDF")
+    said = []
+    rows = grade(course, box, lists=one_line(line), say=said.append)
+    assert rows["ada", "graded"].score == 5.5 and ("scan.pdf", "refused") in rows
+    assert receipts.load().of(store.read("ada", "90-tiny").submission_sha256).known == "first seen"
+    (told,) = said
+    assert "did nothing (1)" in told and why in told
+
+
+def test_a_list_that_names_several_for_one_file(course, ada, box):
+    ada.zip(box)
+    (box / "scan.pdf").write_bytes(b"%PDF")
+    lines = (("scan.pdf", "ben", "90-tiny"), ("scan.pdf", "cleo", "90-tiny"))
+    said = []
+    lists = one_line(*lines, ("90-tiny-ada.zip", "ada", "", AT), ("90-tiny-ada.zip", "ben"))
+    rows = grade(course, box, lists=lists, say=said.append)
+    assert "several students for it: ben, cleo" in rows["scan.pdf", "refused"].remarks[1]
+    assert receipts.load().of(store.read("ada", "90-tiny").submission_sha256).received_at == AT
+    assert "did nothing (1): 90-tiny-ada.zip" in said[0]

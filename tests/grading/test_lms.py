@@ -190,7 +190,8 @@ def test_a_line_is_about_one_file_and_never_about_one_inside_somebody_elses():
     lists = Lists([ben, notes])
     lists.place(handed_in("ada.zip/ben.zip", "in/ben.zip", "a/notes.pdf", "b/notes.pdf"))
     assert lists.find(parts("ada.zip/ben.zip"), Name(), "ada", "") == []
-    assert lists.find(parts("in/ben.zip"), Name(), "ben", "") == [ben]
+    assert lists.find(parts("in/ben.zip"), Name(), "ben", "") == [ben] and lists.unused() == [ben, notes]
+    lists.use(ben)
     assert lists.find(parts("a/notes.pdf"), Name(), "", "") == [] and lists.unused() == [notes]
 
 
@@ -207,7 +208,9 @@ def test_a_line_about_a_zip_says_whose_all_in_it_is(written, fits):
     line = Entry(None, by_platform=False, file=written, student="-")
     lists, place = Lists([line]), parts("in/all.zip/a/b.zip")
     lists.place([("in/all.zip: a/b.zip", place), ("in/all.zip: c.zip", parts("in/all.zip/c.zip"))])
-    assert (lists.around(place) == line) is fits and lists.find(place, Name(), "", "") == []
+    assert lists.around(place) == lists.whose(place, "") == [line] * fits
+    assert lists.find(place, Name(), "", "") == []
+    lists.use(*lists.around(place))
     assert lists.unused() == ([] if fits else [line])
 
 
