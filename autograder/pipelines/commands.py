@@ -26,7 +26,7 @@ from autograder.pipelines.machine import (
     report,
     upper,
 )
-from autograder.pipelines.shell import Answer, Call, joined, unknown
+from autograder.pipelines.shell import PLACED, Answer, Call, joined, unknown
 from autograder.pipelines.tools import Options
 
 FINE: Final = Answer()
@@ -897,7 +897,7 @@ def _squeeze(m: Machine, call: Call) -> Answer:
 
 
 def _fetch(m: Machine, call: Call) -> Answer:
-    """curl and wget: install scripts of known tools do nothing here, since the tool is there from the beginning."""
+    """curl and wget; the install script of a known tool puts it into the folder that it is told, or ./bin."""
     address = next((word for word in call.words if "://" in word), "")
     words = list(call.words)
     names = [words[i + 1] for i, w in enumerate(words[:-1]) if w in ("-o", "--output", "-O", "--output-document")]
@@ -908,7 +908,9 @@ def _fetch(m: Machine, call: Call) -> Answer:
     tool = next((tool for part, tool in runners.INSTALLERS.items() if part in address), "")
     if tool and address.endswith((".gz", ".tgz")) and not any(name != "-" for name in names):
         m.record.doubt(f"{m.where} unpacks {tool} out of a pipe, which is not followed")
-    text = f'#!/bin/sh\nexec {tool} "$@"\n' if tool and not address.endswith(".sh") else ""
+    text = (
+        (_INSTALLS.replace("TOOL", tool) if _is_script(address) else f'#!/bin/sh\nexec {tool} "$@"\n') if tool else ""
+    )
     text = text or (
         ":\n" if address.endswith(".sh") or "install" in address else unknown(f"what {call.name} fetches") + "\n"
     )
@@ -916,6 +918,20 @@ def _fetch(m: Machine, call: Call) -> Answer:
         if name != "-":
             m.shell.write(joined(call.folder, name), text)
     return FINE if any(name != "-" for name in names) else Answer(text)
+
+
+# Sources: https://github.com/aquasecurity/trivy/blob/main/contrib/install.sh (of v0.76.0), https://get.anchore.io/grype
+_INSTALLS: Final = f"""#!/bin/sh
+while [ $# -gt 0 ]; do case $1 in -b) COURSE_TO=$2; shift;; esac; shift; done
+COURSE_TO=${{COURSE_TO:-./bin}}
+mkdir -p "$COURSE_TO"
+printf '#!/bin/sh\\nexec {PLACED}TOOL "$@"\\n' > "$COURSE_TO/TOOL"
+chmod +x "$COURSE_TO/TOOL"
+"""
+
+
+def _is_script(address: str) -> bool:
+    return address.endswith(".sh") or "get.anchore.io/" in address
 
 
 def _git(m: Machine, call: Call) -> Answer:
@@ -1056,6 +1072,8 @@ def programs(there: frozenset[str]) -> dict[str, Model]:
             found[name] = _opaque
         elif name in tools.HARMLESS:
             found[name] = _quiet
+    for name in {*runners.INSTALLERS.values()}:
+        found[PLACED + name] = MODELS.get(name, _quiet)
     if "zstd" in there:
         found |= {"unzstd": _squeeze, "zstdcat": _squeeze}
     if "pigz" in there:
@@ -1071,6 +1089,7 @@ def installed(text: str) -> frozenset[str]:
     ):
         names = [re.split("[=@]", word)[0] for word in line.split()]
         found |= {runners.PACKAGES[name] for name in names if name in runners.PACKAGES}
-    for line in re.findall(r"\b(?:curl|wget)\b[^\n]*", text):
-        found |= {tool for part, tool in runners.INSTALLERS.items() if part in line}
+    for address in re.findall(r"\b(?:curl|wget)\b[^\n]*?(\bhttps?://[^\s\"']+)", text):
+        if not _is_script(address):  # a script puts its tool where it is told
+            found |= {tool for part, tool in runners.INSTALLERS.items() if part in address}
     return frozenset(found)

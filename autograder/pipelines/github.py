@@ -42,6 +42,7 @@ PATTERN_WORK: Final = 10  # of a pattern in a tag rule, counted as other work is
 MAX_LEFT: Final = 20_000  # characters that a step leaves in its environment files
 _OWN_TOKEN: Final = "GITHUB_TOKEN"
 _HOME: Final = "/home/runner"
+_PATH: Final = f"{_HOME}/.local/bin:{PATH}"
 _TOOLS: Final = "/opt/hostedtoolcache"
 _NO_OPTIONS: Final = ("{0}", "--noprofile", "--norc", "-l", "--login")  # of bash, that are none for a script here
 _LEFT: Final = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE")
@@ -78,6 +79,7 @@ class _Job:
     bash: bool  # whether there is a bash
     sh: str  # what ``sh`` is there
     shell: str  # what reads a script that names no shell
+    path: str  # where it finds programs
     environment: dict[str, str] = field(default_factory=dict)  # what steps have left in GITHUB_ENV
     paths: list[str] = field(default_factory=list)  # what steps have left in GITHUB_PATH, the oldest first
     failed: bool = False
@@ -294,7 +296,7 @@ class _Run:
             machine.shell.files.mkdir(variables[name], recursive=True)
         bash = place.shell != "busybox" or "bash" in there
         sh = "busybox" if place.shell == "busybox" else place.sh
-        job = _Job(id, data, machine, given, variables, bash, sh, "sh" if image else "")
+        job = _Job(id, data, machine, given, variables, bash, sh, "sh" if image else "", PATH if image else _PATH)
         machine.permits = partial(self._permit, data)
         return job
 
@@ -378,7 +380,7 @@ class _Run:
             options = [word for word in arguments.split() if word not in _NO_OPTIONS]
         for name in _LEFT:
             job.machine.shell.write(env[name], "")
-        path = ":".join((*reversed(job.paths), env.get("PATH", PATH)))
+        path = ":".join((*reversed(job.paths), env.get("PATH", job.path)))
         ended = job.machine.run(
             adapted(text, reader), {**env, "PATH": path}, joined(job.machine.folder, folder), *options
         )

@@ -13,7 +13,7 @@ import json
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from weakref import proxy
 
@@ -32,7 +32,7 @@ from autograder.pipelines.job_state import (
     host,
     repository,
 )
-from autograder.pipelines.shell import Answer, Call, Ended, Program, Shell, is_known, joined
+from autograder.pipelines.shell import PLACED, Answer, Call, Ended, Program, Shell, is_known, joined
 
 PASSWORD: Final = "gives the password on the command line, where the list of processes shows it"
 HUBS: Final = (HUB, "index.docker.io", "https://index.docker.io/v1/", "registry-1.docker.io", "registry.hub.docker.com")
@@ -120,6 +120,7 @@ class Machine:
 
     def called(self, program: Callable[[Machine, Call], Answer], call: Call) -> Answer:
         """Let a program act; messages name it by its command line."""
+        call = replace(call, name=call.name.removeprefix(PLACED))
         self.state.work.add(1)
         before, before_env = self.where, self.env
         shown = call.text if len(call.text) <= SHOWN else call.text[: SHOWN - 1] + "…"
@@ -149,7 +150,7 @@ class Machine:
             if folder in ("/usr/local/bin", "/usr/bin", "/bin"):
                 return
             text = self.shell.read(f"{folder}/{call.name}") if folder.startswith("/") else None
-            if text is not None and f'exec {call.name} "$@"' not in text:
+            if text is not None and not re.search(rf'exec ({PLACED})?{re.escape(call.name)} "\$@"', text):
                 self.record.doubt(f"{self.where} runs {folder}/{call.name}, which the run wrote and is not followed")
 
     # -- files -------------------------------------------------------------------------------------------------------

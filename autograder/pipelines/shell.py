@@ -33,7 +33,9 @@ PATH: Final = "/usr/local/bin:/usr/bin:/bin"  # where a script's programs are, i
 SAID: Final = 300  # characters of what a script printed at its end, that a message quotes
 _SCRIPT: Final = "/tmp/.course-script.sh"
 _HINT: Final = re.compile(r"(command not found)\..*")  # what the library advises behind it
-_FROM_STDIN: Final = re.compile(r"\b((?:ba|da)?sh)[ \t]+-s\b[^\n;&|)]*")  # the library takes -s for a file's name
+_FROM_STDIN: Final = re.compile(r"\b((?:ba|da)?sh)[ \t]+-s\b([^\n;&|)]*)")  # the library takes -s for a file's name
+_FOLDER: Final = re.compile(r"\s-b[ \t]+(\S+)")  # what install scripts on standard input are told of their words
+PLACED: Final = "course-"  # in front of a program that an install script has put into a folder
 _LIMIT: Final = "resource limit exceeded: "
 _TIMEOUT: Final = "execution timeout"
 
@@ -151,7 +153,7 @@ class Shell:
         """
         if len(script) + sum(map(len, variables.values())) > MAX_SCRIPT:
             raise Unsupported(f"a script, with its variables, has more than {MAX_SCRIPT:,} characters")
-        plain = _FROM_STDIN.sub(r"\1", script.replace("\r\n", "\n"))
+        plain = _FROM_STDIN.sub(_from_stdin, script.replace("\r\n", "\n"))
         self.files.write_file(_SCRIPT, plain.encode("utf-8", "replace"))
         given = [f"{name}={shlex.quote(value)}" for name, value in variables.items() if _NAME.fullmatch(name)]
         line = ["cd", shlex.quote(folder), "&&", f"PATH={PATH}", *given]
@@ -203,6 +205,11 @@ class Shell:
                 else:
                     found.append(below)
         return sorted(found)[:most]
+
+
+def _from_stdin(found: re.Match[str]) -> str:
+    folder = _FOLDER.search(found[2])
+    return f"COURSE_TO={folder[1]} {found[1]}" if folder else found[1]
 
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -50,6 +50,7 @@ BUILDER = "      - uses: docker/setup-buildx-action@37fe631027851001ddb9b187196c
 QEMU = f"      - uses: docker/setup-qemu-action@{'a' * 40}\n"
 LABELS = "          labels: ${{ steps.meta.outputs.labels }}\n"
 CACHELESS = (("          cache-to: type=gha,mode=max\n", ""), ("          cache-from: type=gha\n", ""))
+INSTALL = "https://raw.githubusercontent.com/aquasecurity/trivy/main/contrib/install.sh"
 SHA = "a" * 40
 TRIVY = "trivy image --input image.tar --scanners vuln --severity HIGH,CRITICAL --ignore-unfixed --exit-code 1"
 BUILD = '    - docker build -t "$IMAGE" .\n'
@@ -155,8 +156,25 @@ RIGHT: dict[str, Change] = {
     "a trap that cleans up": gate('trap "rm -f scan.txt" EXIT', f"{T} > scan.txt"),
     "a time limit": gate(f"timeout 600 {T}"),
     "trivy that is installed": gate(
-        "curl -sfL https://raw.githubusercontent.com/aquasecurity/trivy/main/contrib/install.sh | sh -s -- -b ~/bin",
-        'trivy image --exit-code 1 "$IMAGE"',
+        f"curl -sfL {INSTALL} | sudo sh -s -- -b /usr/local/bin v0.76.0", 'trivy image --exit-code 1 "$IMAGE"',
+    ),
+    "trivy in a folder that is named": gate(f"curl -sfL {INSTALL} | sh", './bin/trivy image --exit-code 1 "$IMAGE"'),
+    "trivy in a folder of the user": gate(
+        f"curl -sfL {INSTALL} -o install.sh", "bash install.sh -b ~/.local/bin", 'trivy image --exit-code 1 "$IMAGE"'
+    ),
+    "trivy in a folder that an earlier step put into the path": (
+        WORKFLOW,
+        (
+            (
+                "      - name: Gate\n" + GATE,
+                f"      - run: |\n          curl -sfL {INSTALL} | sh -s -- -b \"$HOME/tools\"\n"
+                '          echo "$HOME/tools" >> "$GITHUB_PATH"\n'
+                "      - run: trivy image --exit-code 1 $IMAGE\n        env: {IMAGE: 'candidate:${{ github.sha }}'}\n",
+            ),
+        ),
+    ),
+    "grype that is installed": gate(
+        "curl -sSfL https://get.anchore.io/grype | sudo sh -s -- -b /usr/local/bin", 'grype "$IMAGE" --fail-on high'
     ),
     "grype in a container": gate(f'docker run {SOCKET} anchore/grype:v0.104.0 "$IMAGE" --fail-on high'),
     "an image as an action": (
@@ -437,6 +455,23 @@ WRONG: dict[str, Wrong] = {
         GATES, (WORKFLOW, ((IF, "        if: always() && github.event_name != 'pull_request'\n"),)), "is pushed all the same"
     ),
     # -- what the runner does not have
+    "trivy in a folder that is in no path": (
+        RUNS, gate(f"curl -sfL {INSTALL} | sh -s -- -b ~/bin", 'trivy image --exit-code 1 "$IMAGE"'), "trivy: command not found"
+    ),
+    "trivy where its script puts it": (
+        RUNS, gate(f"curl -sfL {INSTALL} | sh", 'trivy image --exit-code 1 "$IMAGE"'), "trivy: command not found"
+    ),
+    "trivy in a path of the next step": (
+        RUNS,
+        gate(f"curl -sfL {INSTALL} | sh -s -- -b ~/bin", "echo ~/bin >> $GITHUB_PATH", 'trivy image --exit-code 1 "$IMAGE"'),
+        "trivy: command not found",
+    ),
+    "several lines in one output": (
+        RUNS,
+        (WORKFLOW, (("      - name: Build for the gate\n", "      - id: list\n        env: {TAGS: '${{ steps.meta.outputs.tags }}'}\n"
+                     '        run: echo "tags=$TAGS" >> "$GITHUB_OUTPUT"\n      - name: Build for the gate\n'),)),
+        "Invalid format 'ghcr.io/",
+    ),
     "trivy on the runner": (RUNS, gate('trivy image --exit-code 1 "$IMAGE"'), "trivy: command not found"),
     "crane on the runner": (
         RUNS, push('for t in $TAGS; do crane cp "$IMAGE" "$t"; done'), "crane: command not found"
