@@ -35,7 +35,7 @@ from autograder.pipelines.job_state import (
     Unsupported,
 )
 from autograder.pipelines.machine import Machine, RunState
-from autograder.pipelines.shell import PATH, Ended, adapted, is_known, joined, not_posix, unknown
+from autograder.pipelines.shell import DEPENDS_IN_DASH, PATH, Ended, adapted, is_known, joined, not_posix, unknown
 
 MAX_COMBINATIONS: Final = 12
 PATTERN_WORK: Final = 10  # of a pattern in a tag rule, counted as other work is by lines
@@ -375,6 +375,8 @@ class _Run:
         strange = not_posix(text, reader)
         if strange:
             return Ended(2, f"{reader} does not know {strange}")
+        if reader == "dash" and DEPENDS_IN_DASH.search(text):
+            self.outcome.record.doubt(f"{where} sets pipefail in dash, and not every version has that")
         options = ["-e", "-o", "pipefail"] if shell == "bash" else ["-e"]
         if arguments:
             options = [word for word in arguments.split() if word not in _NO_OPTIONS]

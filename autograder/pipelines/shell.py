@@ -261,7 +261,6 @@ NOT_IN_DASH: Final[Mapping[str, str]] = {
     **BASH_ONLY,
     "[[": rf"{_STARTS}\[\[\s",
     "== in a test": r"(?:^|[\s;(!])\[\s[^\n\]]*\s==\s",
-    "pipefail": r"\bset\s[^\n;]*\bpipefail\b",
     "&>": r"&>",
     "let": rf"{_STARTS}let\s",
     "++ in $((…))": r"\$\(\([^\n)]*(?:\+\+|--|\*\*)",
@@ -272,6 +271,8 @@ NOT_IN_DASH: Final[Mapping[str, str]] = {
     "source": rf"{_STARTS}source\s",
     "function NAME": rf"{_STARTS}function\s",
 }
+# Of these it depends on the version: that of Ubuntu 24.04 and Debian 12 (0.5.12) has none, later ones have.
+DEPENDS_IN_DASH: Final = re.compile(r"\bset\s[^\n;]*\bpipefail\b")
 _QUOTED: Final = re.compile(r"'[^']*'|\\.|(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
 # dash's echo reads backslashes and has no -e, which it prints.
 _DASH_ECHO: Final = """echo() { case $1 in -n) shift; printf '%b' "$*";; *) printf '%b\\n' "$*";; esac; }; """

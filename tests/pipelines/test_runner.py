@@ -136,6 +136,9 @@ REVIEW: dict[str, tuple[Steps, str]] = {
     "python": (({"run": "import os\nos.system('docker push a')", "shell": "python"},), "is written for python"),
     "PowerShell": (({"run": BUILD, "shell": "pwsh"},), "is written for pwsh"),
     "another interpreter": (({"run": "docker push a", "shell": "ruby {0}"},), "is written for ruby"),
+    "pipefail in a shell that may not have it": (
+        ({"run": "set -euo pipefail", "shell": "sh"},), "sets pipefail in dash, and not every version has that"
+    ),
     "a program of another language": (
         (r"printf '#!/usr/bin/env python3\nprint(1)\n' > x; chmod +x x; ./x",), "writes a program for python3"
     ),

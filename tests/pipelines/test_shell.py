@@ -319,7 +319,6 @@ ONLY_BASH = {
 LITERAL = ("docker push {a,b}",)
 ONLY_DASH = {
     "cat <(docker out)": "<(…)",
-    "set -euo pipefail": "pipefail",
     '[ "$TAG" == v1.2.3 ] || exit 1': "== in a test",
     "let i=1+1": "let",
     "i=1; echo $((i++))": "++ in $((…))",
