@@ -14,9 +14,6 @@ from autograder.domain import limits
 MAX_DEPTH = 60  # levels of lists and objects; an OCI document or a notebook needs about ten
 TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # also one without an end, or each sign in it might begin one
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
-ESCAPE = re.compile(  # each one whole, so that an escaped backslash before a "u" begins none
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
-)
 
 
 class Unfit(ValueError):
@@ -55,7 +52,9 @@ def load(content: bytes, limit: int, parts: limits.Limit = limits.JSON_PARTS) ->
     except UnicodeDecodeError:
         raise Unfit("is not UTF-8 text", is_damaged=True) from None
     try:
-        value = json.loads(_whole(text), parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant)
+        if HALF.search(text):
+            value = _whole(value)
     except RecursionError:
         raise Unfit("is nested too deeply") from None
     except ValueError as error:  # JSONDecodeError, an integer of too many digits, a constant that JSON does not know
@@ -78,11 +77,13 @@ def parts_in(content: bytes) -> int:
     return count(TEXT.sub(b"", content))  # a long text may hold as many of these signs, and is cheap
 
 
-def _whole(text: str) -> str:
-    """JSON without halves of surrogate pairs, which no UTF-8 file can hold; U+FFFD takes the place of each."""
-    if HALF.search(text) is None:
-        return text
-    return ESCAPE.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
+def _whole(value: Any) -> Any:
+    """JSON data without halves of surrogate pairs, which no UTF-8 file can hold; U+FFFD takes the place of each.
+
+    All of it by what is written in C: a file may hold a million escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,7 @@ from autograder.grading.problems import FOR_INSTRUCTOR, Refused
 from autograder.grading.progress import Progress
 from autograder.grading.receipts import Ledger, Receipt, Standing
 from autograder.grading.report import Row, gathered, row_of, row_of_refused
+from autograder.grading.spending import Spending
 from autograder.grading.strictjson import quoted, said, some
 from autograder.grading.verdict_file import VerdictFile
 from autograder.grading.walls import Calls, Crew, Open, Over
@@ -119,19 +121,28 @@ class Plan:
         return len(self.units) + len(self.again)
 
 
-def peek(found: Found, course: Course, walls: Calls | None = None) -> Peeked | Outcome:
+def peek(
+    found: Found, course: Course, walls: Calls | None = None, spending: Spending | None = None
+) -> Peeked | Outcome:
     """Look at a zip's submission.json; a refused outcome when it cannot be graded.
 
     Args:
         found: where it is.
         course: the class.
         walls: in which it is read; this process where nothing is given.
+        spending: what the run has spent on others so far.
     """
-    outcome = Outcome(found.name, "", status="refused")
+    outcome, spending = Outcome(found.name, "", status="refused"), spending or Spending()
     try:
         try:
-            looked = walled.tried(walls or Open(), looked_at, found, course.key)
+            if spending.is_over(found):
+                sha256 = sha256_of(found.file) if found.file is not None else ""
+                looked = Looked(sha256, problem=spending.refusal)
+            else:
+                looked, work = walled.tried(walls or Open(), looked_at, found, course.key)
+                spending.add(found, work)
         except Over as excess:
+            spending.add(found, excess.work)
             sha256 = sha256_of(found.file) if found.file is not None else ""
             looked = Looked(sha256, problem=f"{excess} {walled.ALONE if excess.is_of_the_machine else discover.AGAIN}")
         outcome.sha256, outcome.header = looked.sha256, looked.header
@@ -164,8 +175,14 @@ class Looked:
     problem: str = ""
 
 
-def looked_at(progress: Progress, found: Found, key: bytes) -> Looked:
-    """Look at a zip's submission.json, and at its signature by the class's key."""
+def looked_at(progress: Progress, found: Found, key: bytes) -> tuple[Looked, float]:
+    """Look at a zip's submission.json, and at its signature by the class's key; also gives seconds of computing."""
+    began = time.process_time()
+    looked = _looked_at(progress, found, key)
+    return looked, time.process_time() - began
+
+
+def _looked_at(progress: Progress, found: Found, key: bytes) -> Looked:
     progress.step("read", "submission.json")
     sha256 = ""
     try:
@@ -393,12 +410,12 @@ def plan(
     settled: list[Row] = []
     groups: dict[tuple[str, str], list[Peeked]] = {}
     new: set[str] = set()  # of what nothing was known before this run
-    found = list(found)
+    found, spending = list(found), Spending()
     if course.roster is not None:
         receiving.lists.leave_out_strangers(course.roster)
     receiving.lists.place((one.name, one.parts) for one in found)
     for one in found:
-        seen = door.admitted(peek(one, course, walls), one)
+        seen = door.admitted(peek(one, course, walls, spending), one)
         if not receiving.ledger.knows(seen.sha256):
             new.add(seen.sha256)
         receipt = door.receive(seen, one)

@@ -239,9 +239,9 @@ class Lists:
         for name, parts in files:
             for entry in self._about(name, parts):
                 fits.setdefault(entry, []).append(parts)
-            zip_around = _zip_around(parts)
-            for entry in self._about(outer(name), zip_around):
-                around.setdefault(entry, set()).add(zip_around)
+            place = zip_around(parts)
+            for entry in self._about(outer(name), place):
+                around.setdefault(entry, set()).add(place)
         for entry, places in fits.items():
             least = min(map(_zips_around, places))
             outermost = [parts for parts in places if _zips_around(parts) == least]
@@ -257,7 +257,7 @@ class Lists:
 
     def around(self, parts: tuple[str, ...]) -> list[Entry]:
         """The lines that say whose all is that a zip holds, for one of the files in it."""
-        return [entry for entry in self._around.get(_zip_around(parts), ()) if entry.student]
+        return [entry for entry in self._around.get(zip_around(parts), ()) if entry.student]
 
     def whose(self, parts: tuple[str, ...], lab: str) -> list[Entry]:
         """The lines that say whose a file is: those about itself, else those about the zip that it lies in.
@@ -309,7 +309,7 @@ def _indexed(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str,
     return found
 
 
-def _zip_around(parts: tuple[str, ...]) -> tuple[str, ...]:
+def zip_around(parts: tuple[str, ...]) -> tuple[str, ...]:
     """The names that lead to the zip on disk in which a file lies; none where it lies in none."""
     return next((parts[:n] for n, part in enumerate(parts[:-1], start=1) if part.lower().endswith(".zip")), ())
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.grading import exports, receipts
+from autograder.grading import exports, limits, receipts
 from autograder.grading.batch import Batch
+from autograder.grading.discover import Found
 from autograder.grading.lms import Entry, Lists
 from autograder.grading.report import MAX_ROWS, Row, gathered
+from autograder.grading.spending import Spending
 
 from .doubles import grade_without_engine
 from .submissions import packed
@@ -86,3 +88,45 @@ def test_one_persons_many_hide_nothing_of_anothers():
     others = [Row(f"all.zip: {name}_2_x/work.zip", "", "", "refused", remarks=("why",)) for name in ("Ada", "Ben")]
     [many, *rest] = gathered([*mallory, *others])
     assert many.source == "all.zip: Mallory_1_x" and rest == others
+
+
+def of_platform(*students, heavy, light=2):
+    """A platform's zip: of the first so many files, of each other a few; each file is a zip that is none of a lab."""
+    files = {}
+    for number, student in enumerate(students):
+        for n in range(light if number else heavy):
+            files[f"{student}_{number}_{number}{n:03}_{n}.zip"] = packed({"submission.json": b"%d" % n})
+    return packed(files)
+
+
+def test_all_that_one_person_handed_in_has_a_limit_together(course, ada, tmp_path, monkeypatch):
+    """A zip may hold thousands of zips that each cost as much as one may; an honest one costs nothing of it."""
+    box = tmp_path / "box"
+    box.mkdir()
+    (box / "week.zip").write_bytes(of_platform("ben", "cleo", heavy=30))
+    (box / "own.zip").write_bytes(packed({"90-tiny-ada.zip": ada.zip(tmp_path / "tmp").read_bytes()}))
+    limit = "It was not looked at"
+    rows = {row.source: row for row in grade(course, box)}
+    assert not any(limit in " ".join(row.remarks) for row in rows.values())
+    monkeypatch.setattr(limits, "LOOK", 0.0)
+    monkeypatch.setattr(limits, "UPLOAD", 0.0)
+    rows = grade(course, box)
+    told = [row.source for row in rows if limit in " ".join(row.remarks)]
+    assert [row.status for row in rows if row.student == "ada"] == ["unchanged"], "others are looked at"
+    first = {receipt.name: receipt.refused for receipt in receipts.load().refused()}
+    assert told and sum(limit in text for text in first.values()) == 29 + 1, (told, first)
+
+
+def test_an_honest_file_costs_nothing_of_the_limit(tmp_path):
+    file = tmp_path / "a.zip"
+    file.write_bytes(b"x" * 10_000_000)
+    one = Found("all.zip: a.zip", file, parts=("all.zip", "a.zip"))
+    spending = Spending()
+    for _ in range(10_000):
+        spending.add(one, 3 * limits.LOOK)
+    assert not spending.is_over(one)
+    spending.add(one, 3 * limits.LOOK + limits.UPLOAD / 2)
+    spending.add(Found("all.zip: b.zip", None, parts=("all.zip", "b.zip")), limits.LOOK + 0.51 * limits.UPLOAD)
+    assert spending.is_over(one), "files that nothing tells apart count together"
+    assert not spending.is_over(Found("all.zip: c/b.zip", None, parts=("all.zip", "c", "b.zip")))
+    assert not spending.is_over(Found("a.zip", file, parts=("a.zip",)))

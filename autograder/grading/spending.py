@@ -1,0 +1,50 @@
+"""What one person handed in costs together: a zip may hold thousands, each of which may cost what one file may."""
+
+from __future__ import annotations
+
+from autograder.grading import discover, limits, lms
+from autograder.grading.discover import Found
+
+MANY_MORE = 5e6  # bytes that take about limits.LOOK seconds to hash
+
+
+class Spending:
+    """What it has cost so far to look at all that one person handed in, in seconds of computing.
+
+    What honest files need counts for nothing, so that a platform's download of a large class is never over the limit.
+    Where nothing tells one person's files in a zip from another's, they count together.
+    """
+
+    def __init__(self) -> None:
+        self._spent: dict[tuple[str, ...], float] = {}
+
+    def add(self, found: Found, work: float) -> None:
+        """Note what a look has cost.
+
+        Args:
+            found: at what.
+            work: seconds of computing.
+        """
+        size = found.file.stat().st_size if found.file is not None else 0
+        more = work - limits.LOOK * (1 + size / MANY_MORE)
+        if more > 0:
+            whose = _handed_in_by(found)
+            self._spent[whose] = self._spent.get(whose, 0.0) + more
+
+    def is_over(self, found: Found) -> bool:
+        """Whether what was handed in with it has cost too much for it to be looked at."""
+        return self._spent.get(_handed_in_by(found), 0.0) > limits.UPLOAD
+
+    @property
+    def refusal(self) -> str:
+        """Why it is not looked at then, and what to do."""
+        return (
+            "It was not looked at: what was handed in with it took more than "
+            f"{limits.UPLOAD:.0f} seconds of computing. {discover.AGAIN}"
+        )
+
+
+def _handed_in_by(found: Found) -> tuple[str, ...]:
+    """What is the same of all that one person handed in: the zip around it, and in that the person's folder or name."""
+    around = lms.zip_around(found.parts)
+    return (*around, discover.whose("/".join(found.parts[len(around) :]))) if around else (found.name,)
