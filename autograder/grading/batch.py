@@ -302,9 +302,14 @@ class _Door:
             known = decided is not None and decided.signature == "named"
             at = decided.decided_at if decided is not None and known else self.receiving.now
             base = base.model_copy(update={"decided_at": at})
-        ledger.note(base)
+        told = base
         if self.receiving.at is not None:
-            ledger.note(base.model_copy(update={"received_at": self.receiving.at, "known": "instructor"}))
+            told = base.model_copy(update={"received_at": self.receiving.at, "known": "instructor"})
+        is_listed = entry is not None or bool(self.receiving.lists.whose(found.parts, lab))
+        if not is_listed and not ledger.has_room(seen.sha256, base.name):
+            return told
+        ledger.note(base)
+        ledger.note(told)
         if entry is not None:
             update = {
                 "received_at": entry.received_at,
@@ -408,7 +413,7 @@ def plan(
     receiving = receiving or Receiving()
     door = _Door(course, receiving)
     settled: list[Row] = []
-    groups: dict[tuple[str, str], list[Peeked]] = {}
+    groups: dict[tuple[str, str], dict[str, Peeked]] = {}  # of each the zips, by SHA-256
     new: set[str] = set()  # of what nothing was known before this run
     found, spending = list(found), Spending()
     if course.roster is not None:
@@ -420,21 +425,22 @@ def plan(
             new.add(seen.sha256)
         receipt = door.receive(seen, one)
         if isinstance(seen, Peeked):
-            groups.setdefault((seen.header.student, seen.lab.slug), []).append(seen)
+            of_lab = groups.setdefault((seen.header.student, seen.lab.slug), {})
+            first = of_lab.setdefault(seen.sha256, seen)
+            if first is not seen:  # the same bytes once more
+                again, of_lab[seen.sha256] = sorted((first, seen), key=lambda one: one.found.name)
+                settled.append(row_of_refused(_outcome(again, "The same zip a second time."), "duplicate"))
         elif receipt.student != NOBODY:
             settled.append(row_of_refused(seen, student=receipt.student, lab=receipt.lab))
     door.settle()
     made = Plan([], settled, {})
-    for (student, slug), group in sorted(groups.items()):
-        before = store.read(student, slug)
+    for (student, slug), zips in sorted(groups.items()):
+        before, group = store.read(student, slug), list(zips.values())
         whole = _Wholeness(group, walls or Open())
         (newest, receipt), *others = _in_order(receiving.ledger, group, before, new, whole)
         made.labs[slug] = newest.lab.at(newest.lab.newest)  # whichever version this student has
         remarks = made.remarks[newest.sha256] = door.remarks.get(newest.sha256, [])
         for other, other_receipt in others:
-            if other.sha256 == newest.sha256:
-                settled.append(row_of_refused(_outcome(other, "The same zip a second time."), "duplicate"))
-                continue
             why = _why(newest, receipt, other, other_receipt, before, new, whole)
             settled.append(row_of_refused(_outcome(other, f"{newest.found.name} counts: {why}."), "older"))
             if receipt.received_at == other_receipt.received_at:
@@ -521,7 +527,7 @@ class _Wholeness:
 
     def __init__(self, group: Sequence[Peeked], walls: Calls) -> None:
         self._walls = walls
-        self._copies = Counter(one.json_sha256 for one in {one.sha256: one for one in group}.values())
+        self._copies = Counter(one.json_sha256 for one in group)
         self._flaws: dict[str, tuple[str, ...]] = {}
 
     def flaws(self, peeked: Peeked) -> tuple[str, ...]:

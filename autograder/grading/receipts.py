@@ -98,6 +98,7 @@ RECEIPTS: Format[Receipt] = Format(
     Receipt,
     next_step=f"Put back a copy of class/{FILE}. Without it, everything counts as first seen when it is graded again.",
 )
+MAX_NAMES = 500  # of one zip; a group's zip comes once a member, and each walk over its names is short
 
 
 @dataclass
@@ -111,6 +112,7 @@ class Ledger:
     lines: list[Receipt] = field(default_factory=list)
     _by_zip: dict[str, list[Receipt]] = field(default_factory=dict, repr=False)
     _by_name: dict[tuple[str, str], list[Receipt]] = field(default_factory=dict, repr=False)
+    _names: dict[str, int] = field(default_factory=dict, repr=False)  # of a zip, how many
     _by_signed: dict[str, list[Receipt]] = field(default_factory=dict, repr=False)
     _originals: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _new: list[Receipt] = field(default_factory=list, repr=False)
@@ -121,7 +123,10 @@ class Ledger:
 
     def _index(self, line: Receipt) -> None:
         self._by_zip.setdefault(line.sha256, []).append(line)
-        self._by_name.setdefault((line.sha256, line.name), []).append(line)
+        of_name = self._by_name.setdefault((line.sha256, line.name), [])
+        if not of_name:
+            self._names[line.sha256] = self._names.get(line.sha256, 0) + 1
+        of_name.append(line)
         if line.signed_sha256:
             self._by_signed.setdefault(line.signed_sha256, []).append(line)
 
@@ -182,6 +187,13 @@ class Ledger:
     def knows(self, sha256: str) -> bool:
         """Whether anything is known of a zip."""
         return sha256 in self._by_zip
+
+    def has_room(self, sha256: str, name: str) -> bool:
+        """Whether a name is known for a zip, or another one may be: the same bytes need not be kept a thousand times.
+
+        What is not kept is told in its row all the same, in each run that sees it.
+        """
+        return (sha256, name) in self._by_name or self._names.get(sha256, 0) < MAX_NAMES
 
     def let_in(self, sha256: str, student: str) -> Standing | None:
         """How an unsigned zip was let in earlier as a student's; None where it never was.

@@ -130,3 +130,25 @@ def test_an_honest_file_costs_nothing_of_the_limit(tmp_path):
     assert spending.is_over(one), "files that nothing tells apart count together"
     assert not spending.is_over(Found("all.zip: c/b.zip", None, parts=("all.zip", "c", "b.zip")))
     assert not spending.is_over(Found("a.zip", file, parts=("a.zip",)))
+
+
+def test_equal_zips_take_no_more_of_the_ledger_than_there_is_room(course, ada, tmp_path, monkeypatch):
+    monkeypatch.setattr(receipts, "MAX_NAMES", 5)
+    box = tmp_path / "box"
+    zipped, junk = ada.zip(tmp_path / "tmp").read_bytes(), packed({"submission.json": b"{}"})
+    box.mkdir()
+    (box / "all.zip").write_bytes(packed({f"{n:02}.zip": zipped for n in range(20)}))
+    (box / "junk.zip").write_bytes(packed({f"{n:02}.zip": junk for n in range(20)}))
+    for status in ("graded", "unchanged"):
+        rows = {(row.source, row.status): row for row in grade(course, box)}
+        assert rows["all.zip: 19.zip", status].score == 5.5
+        assert "19 files in it" in rows["all.zip", "duplicate"].remarks[0]
+        assert "20 files in it" in rows["junk.zip", "refused"].remarks[0]
+        kept = receipts.load().lines
+        assert len([one for one in kept if one.name.startswith("all.zip")]) == 5
+        assert len([one for one in kept if one.name.startswith("junk.zip")]) == 5
+    # What the instructor's list says of one is kept wherever it is.
+    lists = Lists([Entry(None, by_platform=False, file="junk.zip: 12.zip", student="ben", lab="90-tiny")])
+    [row] = [row for row in grade(course, box, lists=lists) if row.student == "ben"]
+    assert row.source == "junk.zip: 12.zip"
+    assert [one.student for one in receipts.load().lines if one.name == "junk.zip: 12.zip"] == ["ben"]

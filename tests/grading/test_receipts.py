@@ -180,5 +180,7 @@ def test_the_same_bytes_under_many_names_cost_no_more_than_their_number():
     ledger = Ledger()
     for number in range(10_000):
         ledger.note(line(name=f"{number}.zip", refused="It is damaged."))
+        assert ledger.has_room(A, "one more.zip") is (number < receipts.MAX_NAMES - 1)
+    assert ledger.has_room(A, "7.zip"), "what is known stays known"
     assert len(list(Ledger(ledger.lines).refused())) == 10_000
     assert time.process_time() - began < 5, "0.6 s; a walk over all names for each would be minutes"
