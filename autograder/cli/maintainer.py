@@ -26,6 +26,8 @@ TOOLS = (
     "openssl",
     "zsh",
     "fish",
+    "dash",
+    "busybox",
     "chromium",
 )
 
@@ -47,8 +49,8 @@ def test(unit: bool, reference: bool, suite: str | None, fuzz: float | None, arg
     """All tests: lint, types, then pytest. ARGUMENTS go to pytest (and leave out lint and types).
 
     On Debian and Ubuntu, as root or with sudo, what the tests need (engine, Chromium, skopeo, mmdebstrap, util-linux,
-    iproute2, curl, git, openssl, zsh, fish) is installed first, after saying so. Nothing is skipped silently: without
-    an engine the tests that need one fail.
+    iproute2, curl, git, openssl, zsh, fish, dash, BusyBox) is installed first, after saying so. Nothing is skipped
+    silently: without an engine the tests that need one fail.
 
     What readers see is tested on the reference engine: 28 or newer with the containerd image store. Where this machine
     has another one, a reference engine is run beside it (Linux, as root or with sudo), and some tests run on both.

@@ -53,6 +53,8 @@ TOOLS = {
     "git": Tool(("git",), ("git",)),
     "zsh": Tool(("zsh",), ("zsh",)),
     "fish": Tool(("fish",), ("fish",)),
+    "dash": Tool(("dash",), ("dash",)),  # shells that lab 10's scripts are held against
+    "busybox": Tool(("busybox",), ("busybox",)),
     "openssl": Tool(("openssl",), ("openssl",)),
     "chromium": Tool(("chromium", "chromium-browser", "google-chrome"), ("chromium",), ("fonts-dejavu-core",)),
 }
