@@ -45,7 +45,7 @@ from autograder.grading.people import Course
 from autograder.grading.problems import FOR_INSTRUCTOR, Refused
 from autograder.grading.progress import Progress
 from autograder.grading.receipts import Ledger, Receipt, Standing
-from autograder.grading.report import Row, gathered, row_of, row_of_refused
+from autograder.grading.report import Row, row_of, row_of_refused
 from autograder.grading.spending import Spending
 from autograder.grading.strictjson import quoted, said, some
 from autograder.grading.verdict_file import VerdictFile
@@ -730,7 +730,7 @@ class Batch:
             receiving.ledger.write()  # before anything is judged: what was received is known, however this ends
             begin(plan_)
             finish = _Finish(plan_, receiving.ledger, deadlines)
-            rows = [finish(row) for row in gathered(plan_.settled)]
+            rows = [finish(row) for row in plan_.settled]
             keeper = regrade.Keeper()
             present = {slug: rules.fingerprint(lab) for slug, lab in plan_.labs.items()}
             for row in map(finish, self._judged_again(plan_, keeper)):

@@ -36,6 +36,10 @@ GATHERED = ("refused", *PASSED_OVER)
 WIDE = 160  # columns from which on remarks have a column of their own
 NARROW_NAME = 24  # characters of a name in a narrower table
 GAP = "  "
+SETTLES = (
+    "If none of them is to count, a line of your own list settles all: {file} as the file, - as the student "
+    "(grade --received)."
+)
 MAX_ROWS = 10  # of one zip and one student, and of one kind: a platform's zip has a row or a few for each student
 
 
@@ -143,8 +147,10 @@ def gathered(rows: Sequence[Row]) -> list[Row]:
             continue
         labs = {row.lab for row in group}
         names = [row.source.removeprefix(f"{outer(row.source)}{IN_ZIP}") for row in group]
-        remarks = (f"{len(group)} files in it: {some(names, 3)}. Of the first: {' '.join(group[0].remarks)}",)
-        made.append(Row(place, student, labs.pop() if len(labs) == 1 else "", status_, remarks=remarks))
+        remarks = [f"{len(group)} files in it: {some(names, 3)}. Of the first: {' '.join(group[0].remarks)}"]
+        if not student and place == outer(group[0].source):
+            remarks.append(SETTLES.format(file=place))
+        made.append(Row(place, student, labs.pop() if len(labs) == 1 else "", status_, remarks=tuple(remarks)))
     return made
 
 
@@ -225,8 +231,8 @@ def remarks(row: Row, most: int = 40) -> list[str]:
 
 
 def show(console: Console, rows: Sequence[Row]) -> None:
-    """Print the table, the meaning of its marks where they occur, and a summary."""
-    for part in table(rows, console.width):
+    """Print the table, the meaning of its marks where they occur, and a summary, which counts every file."""
+    for part in table(gathered(rows), console.width):
         console.print(part)
     if any(row.claimed for row in rows):
         console.print("* some of these points rest on claimed evidence: only the student's machine saw it.")

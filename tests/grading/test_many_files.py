@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from autograder.grading import exports, limits, receipts
 from autograder.grading.batch import Batch
 from autograder.grading.discover import Found
 from autograder.grading.lms import Entry, Lists
-from autograder.grading.report import MAX_ROWS, Row, gathered
+from autograder.grading.report import MAX_ROWS, Row, as_json, gathered, show
 from autograder.grading.spending import Spending
 
 from .doubles import grade_without_engine
@@ -23,7 +26,8 @@ def no_engine(monkeypatch):
 
 
 def grade(course, box, **more):
-    return Batch(course, jobs=1, **more).run([box], lambda plan: None, lambda row: None)
+    """The rows as the table has them."""
+    return gathered(Batch(course, jobs=1, **more).run([box], lambda plan: None, lambda row: None))
 
 
 @pytest.fixture
@@ -39,6 +43,7 @@ def test_one_row_says_how_many_and_names_the_first(course, box):
     assert sorted(rows) == ["90-tiny-ada.zip", "junk.zip"] and rows["90-tiny-ada.zip"].score == 5.5
     said = rows["junk.zip"].remarks[0]
     assert said.startswith(f"{MANY} files in it: 000.zip, 001.zip, 002.zip and {MANY - 3} more. Of the first: It holds")
+    assert "junk.zip as the file, - as the student" in rows["junk.zip"].remarks[1]
     [head] = [entry for entry in exports.entries(course) if not entry.student]
     assert head.name == "junk.zip" and head.remark.startswith(f"junk.zip: {MANY} files in it: 000.zip")
     assert len(list(receipts.load().refused())) == MANY, "the ledger keeps each"
@@ -57,6 +62,15 @@ def test_the_name_that_is_printed_settles_all(course, box, name):
         grade(course, box, lists=lists)
         assert lists.unused() == []
     assert [entry for entry in exports.entries(course) if not entry.student] == []
+
+
+def test_a_program_gets_every_row_and_the_table_counts_every_file(course, box):
+    rows = Batch(course, jobs=1).run([box], lambda plan: None, lambda row: None)
+    names = {row["source"] for row in as_json(rows)}
+    assert names == {"90-tiny-ada.zip", *(f"junk.zip: {n:03}.zip" for n in range(MANY))}
+    out = io.StringIO()
+    show(Console(file=out, width=200), rows)
+    assert f"1 graded, {MANY} refused." in out.getvalue() and out.getvalue().count("junk.zip") < 5
 
 
 def test_one_of_them_is_named_as_it_was_printed(course, box):
