@@ -47,6 +47,9 @@ SINCE = dict.fromkeys(
         "a path part that begins with a sign",
         "a dot and an underscore side by side",
         "a slash at the beginning",
+        "a dot in a name of one part",
+        "the algorithm sha512 before 64 digits",
+        "another address of Docker Hub",
     ),
     2,
 )
@@ -129,5 +132,8 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
         case("a path part that begins with a sign", f"{company}/{draw.choice('first', '-._')}{one}"),
         case("a dot and an underscore side by side", f"{company}/{one}._{two}"),
         case("a slash at the beginning", f"/{one}:{version}"),
+        case("a dot in a name of one part", f"{one}.{two}:{version}"),
+        case("the algorithm sha512 before 64 digits", f"{company}/{one}@sha512:{hexes}"),
+        case("another address of Docker Hub", f"registry-1.docker.io/{one}"),
     ]  # fmt: skip
     return {"parse_reference": draw.shuffle("order", found)}

@@ -17,6 +17,8 @@ SINCE = dict.fromkeys(
         "a fix of major number 1 while one of 10 and more is out",
         "dots in a run of signs of a branch",
         "a long branch that begins with a sign",
+        "a stable release while newer ones called alpha and beta are out",
+        "a patch number of five digits in an older line",
     ),
     2,
 )
@@ -89,4 +91,7 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
     case("a fix of major number 1 while one of 10 and more is out", f"1.{y}.{z}", f"1.{y}.{z - 1}", f"1{x}.0.0")
     case("dots in a run of signs of a branch", None, branch=f"{words[1]}../{words[2]}._{rc}")
     case("a long branch that begins with a sign", None, branch=f"_{words[0]}-{draw.hex('tail', 30)}")
+    newer = f"{x}.{y + 1}.0-beta.{rc}", f"{x}.{y + 2}.0-alpha{rc}"
+    case("a stable release while newer ones called alpha and beta are out", f"{x}.{y}.{z}", *newer)
+    case("a patch number of five digits in an older line", f"{x}.{y}.1{z}{cuda}", f"{x}.{y}.999", f"{x}.{y + 1}.0")
     return {"release_tags": draw.shuffle("order", found)}

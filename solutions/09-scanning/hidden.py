@@ -38,6 +38,11 @@ SINCE = dict.fromkeys(
         "a severity that is a list",
         "an id that is a number",
         "a broken finding behind one that blocks",
+        "a CRITICAL with a higher id than a HIGH",
+        "findings behind a result without any",
+        "a broken finding in a result of another class",
+        "a result without a class beside packages",
+        "a severity that is empty",
     ),
     2,
 )
@@ -50,7 +55,8 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
     month = draw.integer("month", 2, 8)
     day, before, after = (f"2026-0{month}-{number}" for number in (17, 16, 18))
     next_month, next_year, last_year = f"2026-0{month + 1}-02", "2027-01-03", "2025-12-30"
-    other = f"{draw.choice('list', ('GHSA', 'PYSEC', 'TEMP'))}-{year}-{draw.integer('other', 1000, 9999)}"
+    other = f"{draw.choice('list', ('GO', 'PYSEC', 'TEMP'))}-{year}-{draw.integer('other', 1000, 9999)}"
+    github = "GHSA-" + "-".join(f"{draw.integer(f'github {n}', 2, 9)}{draw.hex(f'g {n}', 2)}x" for n in range(3))
     bad = report(result(finding(two), finding(one, "CRITICAL")))
     alone = report(result(finding(one)))
     found = [
@@ -91,6 +97,8 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
         case("an id that is no CVE", report(result(finding(other), finding(one))), [1, sorted([one, other])]),
         case("an exception for an id that is no CVE", report(result(finding(other))), [0, []],
              f"{other} exp:{after}\n", day),
+        case("an exception for an id that is no CVE", report(result(finding(github), finding(other))), [1, [other]],
+             f"{github} exp:{after}\n", day),
         case("something right behind the date", alone, [1, [one]],
              f"{one} exp:{after}{draw.choice('tail', 'xTZ0')}\n", day),
         case("a word more behind the date", alone, [1, [one]],
@@ -124,5 +132,17 @@ def cases(draw: SeededRandom, parameters: dict[str, Any]) -> dict[str, list[Case
         case("a severity that is a list", report(result(finding(one, ["HIGH"]))), SHUT),
         case("an id that is a number", report(result(finding(year))), SHUT),
         case("a broken finding behind one that blocks", report(result(finding(one), {"VulnerabilityID": two})), SHUT),
+        case("a CRITICAL with a higher id than a HIGH",
+             report(result(finding(two, "CRITICAL"), finding(three), finding(one))), [1, [one, two, three]]),
+        case("findings behind a result without any",
+             report(result(kind="os-pkgs") | {"Vulnerabilities": None}, result(finding(one))), [1, [one]]),
+        case("findings behind a result without any",
+             report(result(kind="os-pkgs"), result(kind="os-pkgs") | {"Vulnerabilities": []}, result(finding(two))),
+             [1, [two]]),
+        case("a broken finding in a result of another class",
+             report(result({"Severity": "high"}, one, kind="secret"), result()), [0, []]),
+        case("a result without a class beside packages", report({"Target": "Dockerfile"}, result()), [0, []]),
+        case("a severity that is empty", report(result(finding(one, ""))), SHUT),
+        case("a severity that is empty", report(result(finding(one, None))), SHUT),
     ]  # fmt: skip
     return {"gate": draw.shuffle("order", found)}

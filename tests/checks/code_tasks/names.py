@@ -223,6 +223,9 @@ WRONG: dict[str, Wrong] = {
         'rest.partition("@")\n',
         'rest.partition("@")\ndigest = digest[:71]\n',
     ),
+    "any algorithm of 64 digits": (PARTS, '"sha256:[0-9a-f]', '"sha[0-9]+:[0-9a-f]'),
+    "a dot makes a host, also without a slash": (PARTS, "if not slash or not (host", "if not (host"),
+    "every address of Docker Hub": (PARTS, 'if host == "index.docker.io"', 'if host.endswith(".docker.io")'),
     "match and a dollar sign": (
         PARTS,
         "re.fullmatch(",

@@ -282,6 +282,27 @@ WRONG: dict[str, Wrong] = {
     ),
     "a major number is what begins alike": (PLACE, 'other.startswith(major + ".")', "other.startswith(major)"),
     "numbers have one digit": (PLACE, '"[0-9.]+"', r'"\\d[.]\\d[.]\\d"'),
+    "a hundred patches in a minor version": (
+        RULE,
+        'tuple(int(part) for part in text.split("."))',
+        'int(text.split(".")[0]) * 10**4 + int(text.split(".")[1]) * 100 + int(text.split(".")[2])',
+        MINOR,
+        "all(other <= mine for other in stable if other // 100 == mine // 100)",
+        MAJOR,
+        "all(other <= mine for other in stable if other // 10**4 == mine // 10**4)",
+    ),
+    "each number with zeros in front, as texts": (
+        RULE,
+        'tuple(int(part) for part in text.split("."))',
+        'tuple(part.zfill(3) for part in text.split("."))',
+    ),
+    "of those published only rc is a pre-release": (
+        RULE,
+        STABLE,
+        'if "rc" not in other and "+" not in other]',
+        'text.split("."))',
+        'text.split("-")[0].split("."))',
+    ),
     "an empty list of published versions": (RULE, f"if {NEWEST}:", "if max(stable) <= mine:"),
     "an older version is refused": (
         RULE,
