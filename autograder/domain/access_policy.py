@@ -10,6 +10,7 @@ from typing import Any, Final
 
 POLICIES: Final = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policies.html"
 PRINCIPALS: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html"
+GRAMMAR: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html"
 CONDITIONS: Final = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"
 )
@@ -32,6 +33,13 @@ SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?")
 _UNIQUE_ID: Final = re.compile(r"A[A-Z0-9]{15,}")  # what AWS puts in place of a principal that was deleted
 _ELEMENTS: Final = ("Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 _NOT_EVALUATED: Final = ("NotPrincipal",)
+_NOT_PRINCIPAL: Final = (
+    "AWS knows it and advises against it, and the course does not evaluate it: name in Principal who is meant, or "
+    "write a Deny whose Principal is * with a Condition on aws:PrincipalArn or aws:PrincipalAccount"
+)
+_NO_OPERATOR: Final = (
+    "is no operator that the course evaluates (AWS may have it): those of String, Arn and Bool are, and Null"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,15 @@ def _equal_ignoring_case(pattern: str, value: str) -> bool:
     return pattern.lower() == value.lower()
 
 
+def _arn_like(pattern: str, value: str) -> bool:
+    """Whether an ARN fits a pattern: each of its six parts by itself, so a star ends at the colon.
+
+    Source: CONDITIONS
+    """
+    parts, given = pattern.split(":", 5), value.split(":", 5)
+    return len(parts) == len(given) == 6 and all(map(wildcard, parts, given))
+
+
 # Whether a key is absent ("true") or there ("false"); it compares nothing. Source: CONDITIONS
 NULL: Final = "Null"
 # Operator -> (comparison, whether a match makes the condition hold). Source: CONDITIONS
@@ -95,20 +112,22 @@ OPERATORS: Final[dict[str, tuple[Callable[[str, str], bool], bool]]] = {
     "Bool": (_equal_ignoring_case, True),
     "StringLike": (wildcard, True),
     "StringNotLike": (wildcard, False),
-    "ArnEquals": (wildcard, True),
-    "ArnNotEquals": (wildcard, False),
-    "ArnLike": (wildcard, True),
-    "ArnNotLike": (wildcard, False),
+    "ArnEquals": (_arn_like, True),
+    "ArnNotEquals": (_arn_like, False),
+    "ArnLike": (_arn_like, True),
+    "ArnNotLike": (_arn_like, False),
 }
 
 
 def read_policy(policy: Mapping[str, Any] | str) -> list[tuple[str, Mapping[str, Any]]]:
     """The statements of a policy, each with the name that reasons give it: its Sid, else its place, from 1.
 
+    What a condition compares with is text in them, also where the policy has a number, true or false.
+
     Raises:
         InvalidPolicy: with every fault of the document.
 
-    Source: POLICIES, PRINCIPALS
+    Source: POLICIES, PRINCIPALS; of numbers, true and false GRAMMAR
     """
     document: Any = policy
     # As data it has lost its blanks: what is too long without them was too long with them.
@@ -124,6 +143,7 @@ def read_policy(policy: Mapping[str, Any] | str) -> list[tuple[str, Mapping[str,
         raise InvalidPolicy([Fault("", "the document is no JSON object")])
     statements = document.get("Statement")
     statements = [statements] if isinstance(statements, Mapping) else statements
+    statements = [*map(_with_texts, statements)] if isinstance(statements, list) else statements
     faults = []
     if document.get("Version", VERSIONS[0]) not in VERSIONS:
         faults.append(Fault("Version", f"must be one of {', '.join(VERSIONS)}"))
@@ -136,15 +156,34 @@ def read_policy(policy: Mapping[str, Any] | str) -> list[tuple[str, Mapping[str,
     return [(f"statement {s['Sid']}" if s.get("Sid") else f"statement {i}", s) for i, s in enumerate(statements, 1)]
 
 
+def _with_texts(statement: Any) -> Any:
+    """A statement in which the values of conditions are texts, as AWS compares them; what is no statement as it is."""
+    conditions = statement.get("Condition") if isinstance(statement, Mapping) else None
+    if not isinstance(conditions, Mapping):
+        return statement
+    written = {
+        operator: {key: _as_text(values) for key, values in pairs.items()} if isinstance(pairs, Mapping) else pairs
+        for operator, pairs in conditions.items()
+    }
+    return {**statement, "Condition": written}
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [each if isinstance(each, list) else _as_text(each) for each in value]
+    return json.dumps(value) if isinstance(value, bool | int | float) else value
+
+
 def _statement_faults(statement: Any, path: str) -> list[Fault]:
     if not isinstance(statement, Mapping):
         return [Fault(path, "must be an object")]
-    faults = [Fault(f"{path}.{key}", "is not evaluated here") for key in _NOT_EVALUATED if key in statement]
+    faults = [Fault(f"{path}.{key}", _NOT_PRINCIPAL) for key in _NOT_EVALUATED if key in statement]
     unknown = [key for key in statement if key not in (*_ELEMENTS, *_NOT_EVALUATED)]
     faults += [Fault(f"{path}.{key}", "is no element of a statement") for key in unknown]
     if statement.get("Effect") not in ("Allow", "Deny"):
         faults.append(Fault(f"{path}.Effect", "must be Allow or Deny"))
-    faults += _principal_faults(statement.get("Principal"), f"{path}.Principal")
+    if "Principal" in statement or "NotPrincipal" not in statement:
+        faults += _principal_faults(statement.get("Principal"), f"{path}.Principal")
     for key, form, wanted in (
         ("Action", r"\*|(?i:ecr):[A-Za-z*?]+", "an ECR action or a pattern"),
         ("Resource", r"\*|arn:.+", "* or an ARN"),
@@ -160,7 +199,7 @@ def _statement_faults(statement: Any, path: str) -> list[Fault]:
     for operator, pairs in conditions.items():
         place = f"{path}.Condition.{operator}"
         if str(operator).removesuffix("IfExists") not in OPERATORS and operator != NULL:
-            faults.append(Fault(place, "is no operator that is evaluated here"))
+            faults.append(Fault(place, _NO_OPERATOR))
         elif not isinstance(pairs, Mapping) or not pairs:
             faults.append(Fault(place, "must be an object of condition keys"))
         else:
@@ -174,7 +213,11 @@ def _principal_faults(principal: Any, path: str) -> list[Fault]:
         return []
     if not isinstance(principal, Mapping) or not principal:
         return [Fault(path, 'must be "*" or an object with AWS or Service')]
-    faults = [Fault(f"{path}.{key}", "is not evaluated here") for key in principal if key not in ("AWS", "Service")]
+    faults = [
+        Fault(f"{path}.{key}", "is no kind of principal that the course evaluates: AWS and Service are")
+        for key in principal
+        if key not in ("AWS", "Service")
+    ]
     if "AWS" in principal:
         form = rf"\*|{ACCOUNT.pattern}|{PRINCIPAL_ARN.pattern}|{_UNIQUE_ID.pattern}"
         faults += _texts_faults(principal["AWS"], f"{path}.AWS", form, "an ARN, a 12-digit account id or *")

@@ -6,13 +6,17 @@ miss it. What a request's resource is needs no choice: a repository's policy is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from autograder.domain.access import ACTIONS, OF_THE_PRINCIPAL
 from autograder.domain.access_policy import ACCOUNT, NULL, OPERATORS, PRINCIPAL_ARN, SERVICE
 
 MAX_PRINCIPALS: Final = 60
+MAX_MEANT: Final = 12  # that are tried of one pattern
+MAX_ACCOUNTS: Final = 4  # in which a pattern of a condition is filled
 MAX_CONTEXTS: Final = 30  # 60 times 30 are fewer than 2,000 requests, each about all actions at once
 OTHER: Final = "other"  # a value that no condition of the policy asks for; more letters where one does
 
@@ -25,7 +29,10 @@ def actions(statements: Sequence[Statement]) -> list[str]:
     """All actions on a repository that AWS lists, and those that the policy names beside them."""
     known = {action.lower() for action in ACTIONS}
     named = [text for one in statements for text in _texts(one.get("Action", one.get("NotAction")))]
-    return [*ACTIONS, *(text for text in dict.fromkeys(named) if "*" not in text and text.lower() not in known)]
+    return [
+        *ACTIONS,
+        *(text for text in dict.fromkeys(named) if not {"*", "?"} & set(text) and text.lower() not in known),
+    ]
 
 
 def principals(statements: Sequence[Statement]) -> tuple[list[str], int]:
@@ -36,7 +43,9 @@ def principals(statements: Sequence[Statement]) -> tuple[list[str], int]:
         named = [text for texts in principal.values() for text in _texts(texts)] if principal != "*" else []
         for _, key, values in _conditions(statement):
             if key in OF_THE_PRINCIPAL:
-                named += [_filled(text) for text in values]
+                named += [
+                    filled for text in values for filled in islice(_meant(text, statement["Principal"]), MAX_MEANT)
+                ]
         for text in named:
             found.update(dict.fromkeys(_askers(text)))
     return list(found)[:MAX_PRINCIPALS], max(0, len(found) - MAX_PRINCIPALS)
@@ -88,6 +97,28 @@ def _askers(text: str) -> Iterator[str]:
         yield f"arn:aws:sts::{found['account']}:assumed-role/{name}/session"
     elif found is not None or SERVICE.fullmatch(text):
         yield text
+
+
+def _meant(pattern: str, principal: Any) -> Iterator[str]:
+    """Accounts, or ARNs of users and roles, that fit a pattern of a condition, in the accounts that a statement names.
+
+    A star stands for a part of a name as well as for whole parts of an ARN: "*ci-role" means a user ci-role, too.
+    """
+    yield _filled(pattern)
+    stars = pattern.count("*")
+    if stars == 0 or pattern.strip("*?").isdigit():
+        return
+    texts = [] if principal == "*" else [text for named in principal.values() for text in _texts(named)]
+    accounts = {found[0]: None for text in texts if (found := re.search("[0-9]{12}", text))}
+    kinds = [f"{kind}{slash}" for kind in ("user", "role") for slash in ("", "/", "/x")]
+    heads = [f"arn:aws:iam::{account}" for account in (*accounts, STRANGE_ACCOUNT)][:MAX_ACCOUNTS]
+    fillings = [*kinds, *heads, *(f"{head}:{kind}" for head in heads for kind in kinds)]
+    for filling in fillings:
+        for other in ("x", *kinds) if stars > 1 else ("",):
+            text = pattern.replace("*", filling, 1).replace("*", other, 1).replace("*", "x").replace("?", "x")
+            found = PRINCIPAL_ARN.fullmatch(text)
+            if found is not None and found["name"]:
+                yield text
 
 
 def _filled(pattern: str) -> str:

@@ -334,6 +334,15 @@ def without(statement: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in statement.items() if key not in keys}
 
 
+OWN_ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+
+
+def own_account(operator: str, pattern: str) -> list[Any]:
+    """The pipeline by a condition on the ARN of who asks."""
+    allowed = lab06.statement(OWN_ROOT, *PUSH, Condition={operator: {"aws:PrincipalArn": pattern}})
+    return [allowed, PARTNERS]
+
+
 RIGHT_PERMISSIONS = {
     "a Deny of what nobody was allowed": [PIPELINE, PARTNERS, without(deny("*"), "Action") | {
         "Action": ["ecr:DeleteRepository", "ecr:BatchDeleteImage"]}],
@@ -347,6 +356,19 @@ RIGHT_PERMISSIONS = {
     "this repository by its ARN": [{**PIPELINE, "Resource": f"arn:aws:ecr:*:{ACCOUNT}:repository/{lab06.NAME}"},
                                    PARTNERS],
     "an action that concerns no repository": [lab06.statement(ROLE, *PUSH, "GetAuthorizationToken"), PARTNERS],
+    "actions by a star in front and by a question mark": [
+        lab06.statement(ROLE, "*LayerUpload", "Upload*", "BatchCheckLayer*", "?utImage"), PARTNERS],
+    "over TLS alone, with JSON's false": [PIPELINE, PARTNERS, deny(
+        "*", Condition={"Bool": {"aws:SecureTransport": False}})],
+    "the partner's account as a number": [PIPELINE, lab06.statement(
+        "*", *PULL, Condition={"StringEquals": {"aws:PrincipalAccount": int(PARTNER)}})],
+    "everybody, and a Deny for each who is not meant": [
+        PIPELINE, lab06.statement("*", *PULL),
+        deny("*", Condition={"StringNotEquals": {"aws:PrincipalAccount": [ACCOUNT, PARTNER]}}),
+        deny("*", Condition={"ArnNotEquals": {"aws:PrincipalArn": ROLE},
+                             "StringEquals": {"aws:PrincipalAccount": ACCOUNT}})],
+    "the own account, where the role is this one": [PARTNERS, lab06.statement(
+        OWN_ROOT, *PUSH, Condition={"ArnLike": {"aws:PrincipalArn": ROLE}})],
     "a Deny for strangers": [PIPELINE, PARTNERS, deny(
         "*", Condition={"StringNotEquals": {"aws:PrincipalAccount": [ACCOUNT, PARTNER]}})],
 }  # fmt: skip
@@ -366,6 +388,11 @@ WRONG_PERMISSIONS = {
         "*", *PUSH, Condition={"ArnLike": {"aws:PrincipalArn": f"{ROLE}*"}})],
     "a role of that name in any account": [PARTNERS, PIPELINE, lab06.statement(
         "*", *PUSH, Condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/ci-role"}})],
+    "whose ARN ends in the role's name": own_account("StringLike", "*ci-role"),
+    "whose ARN ends in a slash and the role's name": own_account("StringLike", "*/ci-role"),
+    "of any kind and that name": own_account("ArnLike", f"arn:aws:iam::{ACCOUNT}:*/ci-role"),
+    "a pattern that is no ARN": own_account("ArnLike", "*:role/ci-role"),
+    "one letter for another": own_account("ArnLike", f"arn:aws:iam::{ACCOUNT}:role/ci-rol?"),
     "a status of replication": [lab06.statement(ROLE, *PUSH, "DescribeImageReplicationStatus"), PARTNERS],
     "a look at scanning": [PIPELINE, lab06.statement(ROOT, *PULL, "BatchGetRepositoryScanningConfiguration")],
     "an action that the list does not have": [lab06.statement(ROLE, *PUSH, "ListImagesFaster"), PARTNERS],

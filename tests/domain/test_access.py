@@ -101,6 +101,12 @@ TABLE: list[tuple[Any, str, str, bool]] = [
     (policy(statement(Resource=REPO + "-2")), CI, "ecr:PutImage", False),
     (policy(statement(Condition={"StringLike": {"aws:PrincipalArn": "*:role/ci"}})), CI_SESSION, "ecr:PutImage", True),
     (policy(statement(Condition={"ArnLike": {"aws:PrincipalArn": "*:role/cd"}})), CI, "ecr:PutImage", False),
+    (policy(statement(Condition={"ArnLike": {"aws:PrincipalArn": "*:role/ci"}})), CI, "ecr:PutImage", False),
+    (policy(statement(Condition={"ArnLike": {"aws:PrincipalArn": "arn:*:iam::*:role/c?"}})), CI, "ecr:PutImage", True),
+    (policy(statement(Condition={"ArnNotLike": {"aws:PrincipalArn": "*:role/ci"}})), CI, "ecr:PutImage", True),
+    (policy(statement(Condition={"Bool": {"aws:ViaAWSService": False}})), CI, "ecr:PutImage", True),
+    (policy(statement(Condition={"StringEquals": {"aws:PrincipalAccount": int(OWN)}})), CI, "ecr:PutImage", True),
+    (policy(statement(Condition={"StringEquals": {"aws:PrincipalAccount": [int(OWN)]}})), USER, "ecr:PutImage", True),
     (policy(statement(Condition={"StringNotLike": {"aws:PrincipalArn": "*:user/*"}})), USER, "ecr:PutImage", False),
     (policy(statement(Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}})), CI, "ecr:PutImage", False),
     (policy(statement(Condition={"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}})), CI, "ecr:PutImage", True),
@@ -223,7 +229,8 @@ def test_a_policy_may_be_text_or_a_single_statement() -> None:
         (policy(statement(Condition=[])), "Statement[0].Condition"),
         (policy(statement(Condition={"IpAddress": {"a": "b"}})), "Statement[0].Condition.IpAddress"),
         (policy(statement(Condition={"StringEquals": {}})), "Statement[0].Condition.StringEquals"),
-        (policy(statement(Condition={"StringEquals": {"a": 1}})), "Statement[0].Condition.StringEquals.a"),
+        (policy(statement(Condition={"StringEquals": {"a": None}})), "Statement[0].Condition.StringEquals.a"),
+        (policy(statement(Condition={"StringEquals": {"a": [{}]}})), "Statement[0].Condition.StringEquals.a[0]"),
     ],
 )
 def test_each_fault_is_found_at_its_place(document: Any, path: str) -> None:

@@ -506,7 +506,11 @@ def _grants(e: Evidence) -> access.Grants:
     try:
         statements = [statement for _, statement in access.read_policy(policy)]
     except InvalidPolicy as faults:
-        raise Failure(str(faults), "Correct that part of it.", expected="A policy that ECR can evaluate.") from None
+        raise Failure(
+            str(faults),
+            "Correct that part of it, or leave it out: who may do what can be said with Principal and Action alone.",
+            expected="A policy that can be evaluated here.",
+        ) from None
     return access.Grants(policy, resource, access_requests.actions(statements))
 
 
