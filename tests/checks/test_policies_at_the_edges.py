@@ -65,6 +65,14 @@ WRONG_LIFECYCLES = {
             "action": {"type": "expire"},
         },
     ],
+    "the newest hundred of all": [
+        *POLICY,
+        {
+            "rulePriority": 90,
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 100},
+            "action": {"type": "expire"},
+        },
+    ],
     "three kinds of tag together go at once": [
         rule(5, [RELEASE + "*", CANDIDATE + "*", BUILD + "*"], days=1),
         *POLICY,

@@ -189,8 +189,11 @@ def cases(rule: Terms, policy: Terms, *, behind: int = 0, indexes: bool = False,
         the_counted = tags.witness(pattern_list)
         if the_counted is None:
             continue
+        # What counts all images may take one that no pattern fits; of many images only that one is asked about as well.
+        plainest = [(tags.forms[0],)] if not pattern_list and 0 in tags.forms else []
+        asked_of_many = [the_counted, *plainest]
         for place in dict.fromkeys((number - 1, number)):
-            for forms in sets if number < MANY else [the_counted]:
+            for forms in sets if number < MANY else asked_of_many:
                 few = number < FEW
                 for newer, focus in [(the_counted, forms), *([(forms, the_counted), ((), forms)] if few else [])]:
                     several = _apart(tags, newer, place, focus)
