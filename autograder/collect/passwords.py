@@ -7,6 +7,7 @@ Source: https://distribution.github.io/distribution/about/configuration/#htpassw
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import bcrypt
@@ -31,11 +32,14 @@ def read(text: str, user: str, password: str) -> Facts:
     Returns:
         ``error`` (text) when it cannot be used; else ``users``: name -> ``scheme`` ("bcrypt", "MD5", … or "none": no
         hash that anyone knows), ``cost`` of bcrypt, and for ``user`` whether the password ``matches``. ``cost`` also
-        stands beside what only looks like bcrypt, where a registry would try it out and that costs too much.
+        stands beside what only looks like bcrypt, where a registry would try it out and that costs too much. Of two
+        lines for a user the last counts, as for the registry, and ``lines`` says how many there are.
     """
     if len(text.encode("utf-8", errors="replace")) > MAX_FILE:
         return {"error": f"it has more than {MAX_FILE // 1024} KiB"}
     users: dict[str, Facts] = {}
+    hashes: dict[str, str] = {}
+    lines = Counter[str]()
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if not line or line.startswith("#"):
@@ -45,17 +49,14 @@ def read(text: str, user: str, password: str) -> Facts:
         name, colon, hashed = line.partition(":")
         if not colon:
             return {"error": f"line {number} is not USER:HASH"}
-        if name in users:
-            return {"error": f"{name[:60]} is there twice"}
-        if len(users) == MAX_USERS:
+        if len(users) == MAX_USERS and name not in users:
             return {"error": f"it holds more than {MAX_USERS} users"}
-        users[name] = _entry(hashed)
+        lines[name] += 1
+        hashes[name] = hashed
+        users[name] = _entry(hashed) | ({"lines": lines[name]} if lines[name] > 1 else {})
     mine = users.get(user)
     if mine is not None and mine["scheme"] == "bcrypt" and mine["cost"] <= MAX_COST:
-        hashed = next(
-            line.strip().partition(":")[2] for line in text.splitlines() if line.strip().startswith(f"{user}:")
-        )
-        mine["matches"] = _matches(password, hashed)
+        mine["matches"] = _matches(password, hashes[user])
     return {"users": users}
 
 

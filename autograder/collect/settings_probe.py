@@ -30,7 +30,7 @@ from autograder.services.ports import LOOPBACK
 from autograder.services.throwaway import ProbeFault, ThrowAwayRegistry
 
 NAME = "settings"
-VERSION = 2  # raise it when the same files would give other facts
+VERSION = 3  # raise it when the same files would give other facts
 STORAGE = 64 << 20  # bytes of memory
 SECONDS = 120.0  # for one answer of a registry that runs; one that has ended is noticed at once
 ENDED = "ended"  # instead of an error of TLS

@@ -288,6 +288,15 @@ def test_a_wrong_password_file(world: World, text: str | None, found: str) -> No
     assert verdict.expected and verdict.next_step
 
 
+def test_of_two_lines_for_the_user_the_last_counts(world: World) -> None:
+    other = tls.line(P["user"], "another")
+    world.files["htpasswd"] = other + PASSWORDS
+    assert world.verdict("passwords").status == "passed"
+    world.files["htpasswd"] = PASSWORDS + other
+    found = f"It has 2 lines for {P['user']}, and the last one counts. The hash is of another password."
+    failed(world.verdict("passwords"), found)
+
+
 def test_a_password_in_the_settings(world: World) -> None:
     world.files["compose"] = f"# {P['user']} logs in with {P['password']}\n{COMPOSE}"
     failed(world.verdict("passwords"), "compose.yaml holds it.")

@@ -101,12 +101,19 @@ def passwords(e: Evidence) -> None:
     if facts is None:
         raise Failure(f"There is no {PASSWORDS}.", "Write the user, a colon and the hash into it.")
     if "error" in facts:
-        raise Failure(f"{PASSWORDS} cannot be used: {facts['error']}.", "Write one line: user, colon, hash.")
+        raise Failure(
+            f"{PASSWORDS} cannot be used: {facts['error']}.",
+            'Save it as UTF-8 without that mark: write_text(…, encoding="utf-8") in Python does.'
+            if "byte-order" in facts["error"]
+            else "Write one line: user, colon, hash.",
+        )
     _no_plain_secret(e, user, password)
     mine = facts["users"].get(user)
     if mine is None:
         others = f", but one for {listed(map(repr, facts['users']))}" if facts["users"] else ""
         raise Failure(f"It has no line for {user}{others}.", "The user is me.user, letter by letter.")
+    # Earlier kits named no lines, and refused a file with two for one user.
+    last = f"It has {mine['lines']} lines for {user}, and the last one counts. " if "lines" in mine else ""
     if mine["scheme"] != "bcrypt":
         file = e.files.get(PASSWORDS)
         text = (file.text if file else None) or ""
@@ -117,7 +124,7 @@ def passwords(e: Evidence) -> None:
             )
         what = f"a {mine['scheme']} hash" if mine["scheme"] != "none" else "nothing that is a hash"
         raise Failure(
-            f"Behind {user} stands {what}. The registry passes over every entry that is not bcrypt.",
+            f"{last}Behind {user} stands {what}. The registry passes over every entry that is not bcrypt.",
             "Make the hash with bcrypt: it begins with $2b$ or $2y$.",
         )
     expensive = sorted(name for name, entry in facts["users"].items() if entry.get("cost", 0) > MAX_COST)
@@ -129,7 +136,9 @@ def passwords(e: Evidence) -> None:
             "Take a cost (rounds) of 10.",
         )
     if not mine.get("matches"):
-        raise Failure("The hash is of another password.", "Hash me.password itself, without a line end behind it.")
+        raise Failure(
+            f"{last}The hash is of another password.", "Hash me.password itself, without a line end behind it."
+        )
 
 
 @check(

@@ -20,7 +20,11 @@ from autograder.errors import CourseError
 from autograder.services.compose import readonly
 
 NAME = "compose.yaml"
-DATA = "/var/lib/registry"  # where the image keeps what was pushed
+# Where the image keeps what was pushed. Its Dockerfile names it as a volume, so without a mount at this very path the
+# engine puts a new one there, also over a mount further up: https://github.com/distribution/distribution-library-image
+DATA = "/var/lib/registry"
+# What the image itself needs to be as it is: its configuration file, its start and its program.
+OF_THE_IMAGE = ("/etc/docker/registry/config.yml", "/entrypoint.sh", "/bin/registry")
 LISTENS = 5000  # the image's own http.addr
 ADDRESS, CERTIFICATE, KEY = "REGISTRY_HTTP_ADDR", "REGISTRY_HTTP_TLS_CERTIFICATE", "REGISTRY_HTTP_TLS_KEY"
 AUTH, REALM, PASSWORDS = "REGISTRY_AUTH", "REGISTRY_AUTH_HTPASSWD_REALM", "REGISTRY_AUTH_HTPASSWD_PATH"
@@ -118,7 +122,8 @@ class Settings:
 
     def mount_at(self, path: str) -> Mount | None:
         """The mount that a path inside the container lies in; the deepest one counts."""
-        inside = [mount for mount in self.mounts if (path + "/").startswith(mount.target.rstrip("/") + "/")]
+        mounts = [Mount("", DATA), *self.mounts]  # the last of two at one path counts
+        inside = [mount for mount in reversed(mounts) if (path + "/").startswith(mount.target.rstrip("/") + "/")]
         return max(inside, key=lambda mount: len(mount.target), default=None)
 
     def file_at(self, path: str) -> str | None:
@@ -159,7 +164,7 @@ def read(text: str) -> Settings:
     if strange:
         raise _refused(strange[0], f"the top-level keys {', '.join(sorted(TOP - {'version'}))}")
     if len(document["services"]) != 1:
-        found = f"{len(document['services'])} of them"
+        found = f"it describes {len(document['services'])} services"
         raise _wrong("one service, the registry", found, "Describe the registry and nothing else.")
     [(service, parts)] = document["services"].items()
     if not _SERVICE.match(service):
@@ -256,7 +261,9 @@ def _environment(value: Any) -> dict[str, str]:
         pattern, words = ENVIRONMENT[name]
         text = _text(given, name)
         if not re.fullmatch(pattern, text):
-            raise _wrong(f"{name} is {words}", f"{name} is {text[:80]!r}", "Correct the value.")
+            quoted = text[:1] in ("'", '"') and text[-1:] == text[:1]
+            next_step = "In a list, quotes behind the = are part of the value: leave them out." if quoted else ""
+            raise _wrong(f"{name} is {words}", f"{name} is {text[:80]!r}", next_step or "Correct the value.")
         if ".." in PurePosixPath(text).parts:
             raise _wrong(f"{name} without ..", f"{name} is {text[:80]!r}", "Write the path as it is in the container.")
         found[name] = text
@@ -315,11 +322,24 @@ def _mounts(entries: Any, declared: Any) -> tuple[Mount, ...]:
         if not _plain_volume(options):
             raise _refused(f"volumes.{name} with options", "a volume's name and a colon")
     found = tuple(_mount(entry) for entry in _list(entries, "volumes"))
-    for mount in found:
+    for number, mount in enumerate(found):
+        covered = [path for path in OF_THE_IMAGE if (path + "/").startswith(mount.target.rstrip("/") + "/")]
+        if covered:
+            raise CourseError(
+                expected=f"{NAME} leaves the image as it is, and says in environment what is set: that is handed in, "
+                "run and judged.",
+                found=f"{NAME}: it mounts {mount.source or 'a volume'} over {covered[0]} of the image.",
+                next_step="Remove that line. A setting of a configuration file is REGISTRY_ and its keys in capitals: "
+                f"{DELETE} is storage, delete, enabled.",
+            )
+        if mount.target in [other.target for other in found[:number]]:
+            raise _wrong(
+                "one mount for each path inside the container", f"{mount.target} is there twice", "Remove one of them."
+            )
         if mount.named and mount.source not in declared:
             raise _wrong(
                 f"the named volume {mount.source} below the top-level key volumes",
-                "it is not declared there",
+                f"{mount.source} is not declared there",
                 f"Write `volumes:` at the left edge, and `{mount.source}:` below it. "
                 f"If a folder is meant, write ./{mount.source}.",
             )

@@ -356,7 +356,7 @@ def test_an_alias_counts_as_what_it_stands_for():
         ((".:/var/lib:ro", "registry-data:/var/lib/registry"), True),
         (("registry-data:/var/lib/registry:ro",), False),
         (("registry-data:/var/lib/registry:ro,z",), False),
-        (("registry-data:/var/lib:ro",), False),
+        (("registry-data:/var/lib:ro",), True),  # the image's own volume lies over it
         (("./data:/var/lib/registry/:ro",), False),
         (("registry-data:/var/lib/registry", "./seed:/var/lib/registry/docker:ro"), False),
         (("{type: volume, source: registry-data, target: /var/lib/registry, read_only: true}",), False),
@@ -435,3 +435,32 @@ def test_any_service_is_read_or_refused(value):
         )
     except CourseError as error:
         assert error.expected and error.found and error.next_step
+
+
+@pytest.mark.parametrize(
+    ("target", "root", "kept"),
+    [
+        ("/var/lib/registry", "/var/lib/registry", True),
+        ("/var/lib", "/var/lib/registry", False),  # the engine puts a volume of no name at the image's own place
+        ("/var/lib", "/var/lib/registry/more", False),
+        ("/var/lib", "/var/lib/elsewhere", True),
+        ("/data", "/data/registry", True),
+        ("/var/lib/registry/more", "/var/lib/registry/more", True),
+    ],
+)
+def test_where_the_data_is_kept_beside_the_images_own_volume(target, root, kept):
+    lines = ["volumes:", f"  - registry-data:{target}", "environment:", f"  {settings.ROOT}: {root}"]
+    data = read(service(*lines, tail="volumes:\n  registry-data:\n")).data
+    assert (data is not None and data.source == "registry-data") is kept
+
+
+@pytest.mark.parametrize("target", ["/etc/docker/registry/config.yml", "/etc/docker/registry", "/etc", "/bin"])
+def test_nothing_is_mounted_over_what_the_image_needs(target):
+    with pytest.raises(CourseError, match="of the image"):
+        read(service("volumes:", f"  - ./mine:{target}"))
+    assert read(service("volumes:", "  - ./mine:/etc/docker/registry/certs")).mounts
+
+
+def test_two_mounts_at_one_path_are_named():
+    with pytest.raises(CourseError, match="/auth is there twice"):
+        read(service("volumes:", "  - ./auth:/auth", "  - ./other:/auth/:ro"))
