@@ -192,6 +192,19 @@ def by_docker_29(w: World) -> None:
     w.attach(w.index(*entries))
 
 
+def an_earlier_try_is_still_listed(w: World) -> None:
+    """A subject of another size, and a note of another media type; the right one stands behind. amd64 is named v1."""
+    index = w.index(w.image("amd64", variant="v1"), w.image("arm64"))
+    w.attach(index | {"size": 7}, bom("pkg:PyPI/pip@24.0"), listed=False)
+    w.attach(index, b"\xef\xbb\xbf" + bom(PART.replace("pkg:pypi", "pkg:PyPI")), listed=False)
+    first, second = (digest for digest, kept in w.kept.items() if CYCLONEDX in kept.text)
+    entries = [
+        {"mediaType": manifests.OCI_MANIFEST, "digest": digest, "size": len(w.kept[digest].raw)}
+        for digest in (first, second)
+    ]
+    w.list_notes(index, entries[1] | {"mediaType": CYCLONEDX}, *entries)
+
+
 def one_more_platform(w: World) -> None:
     """A third platform, a second tag on the index, SPDX, and a signature listed before the SBOM."""
     further = w.image("amd64", text="something", os="windows")
@@ -208,7 +221,7 @@ def one_more_platform(w: World) -> None:
     w.list_notes(index, *entries)
 
 
-RIGHT = (by_hand, by_buildx, by_docker_manifest, by_docker_29, one_more_platform)
+RIGHT = (by_hand, by_buildx, by_docker_manifest, by_docker_29, an_earlier_try_is_still_listed, one_more_platform)
 
 
 @pytest.mark.parametrize("way", RIGHT, ids=lambda way: way.__name__)
@@ -328,6 +341,11 @@ def kernel_names(w: World) -> str:
     return "It lists linux/aarch64 and linux/amd64; linux/arm64 is missing."
 
 
+def capitals(w: World) -> str:
+    w.index(w.image("amd64") | {"platform": {"os": "Linux", "architecture": "amd64"}}, w.image("arm64"))
+    return "It lists Linux/amd64 and linux/arm64; linux/amd64 is missing."
+
+
 def no_platform(w: World) -> str:
     entries = [w.image("amd64"), w.image("arm64")]
     del entries[1]["platform"]
@@ -379,7 +397,7 @@ def other_tag(w: World) -> str:
 
 WRONG_INDEXES = (
     single_image, only_one, one_and_its_attestation, wrong_variant, cached, from_the_cache, an_attestation_for_an_image,
-    kernel_names, no_platform, twice, gone, nested, wrong_size, no_config, other_tag,
+    kernel_names, capitals, no_platform, twice, gone, nested, wrong_size, no_config, other_tag,
 )  # fmt: skip
 
 
@@ -397,6 +415,7 @@ def test_a_wrong_index(way: Callable[[World], str]) -> None:
         (from_the_cache, "--no-cache"),
         (an_attestation_for_an_image, "is an attestation"),
         (kernel_names, "as in me.lines"),
+        (capitals, "write linux/amd64 in small letters"),
         (only_one, "missing image"),
     ],
     ids=lambda part: getattr(part, "__name__", ""),
@@ -553,7 +572,37 @@ def on_one_image_and_unlisted(w: World, index: dict[str, Any]) -> str:
 
 def subject_of_another_size(w: World, index: dict[str, Any]) -> str:
     w.attach(index | {"size": 7})
-    return f"The tag {index['digest'].replace(':', '-')} lists what has another subject."
+    kind = index["mediaType"]
+    return (
+        f"A note says that its subject has 7 bytes of {kind}. The index has that digest, and is {index['size']} bytes "
+        f"of {kind}."
+    )
+
+
+def listed_with(w: World, index: dict[str, Any], **other: Any) -> dict[str, Any]:
+    """Attach the SBOM, and list it by a descriptor in which something is another; the right descriptor."""
+    w.attach(index, listed=False)
+    [digest] = [digest for digest, kept in w.kept.items() if CYCLONEDX in kept.text]
+    entry = {"mediaType": manifests.OCI_MANIFEST, "digest": digest, "size": len(w.kept[digest].raw)}
+    w.list_notes(index, entry | other)
+    return entry
+
+
+def listed_by_the_size_of_the_file(w: World, index: dict[str, Any]) -> str:
+    size = len(bom(PART))
+    entry = listed_with(w, index, size=size)
+    return (
+        f"The tag {index['digest'].replace(':', '-')} lists a note as {size} bytes of {manifests.OCI_MANIFEST}. It is "
+        f"{entry['size']} bytes of {manifests.OCI_MANIFEST}."
+    )
+
+
+def listed_by_the_type_of_the_file(w: World, index: dict[str, Any]) -> str:
+    size = listed_with(w, index, mediaType=CYCLONEDX)["size"]
+    return (
+        f"The tag {index['digest'].replace(':', '-')} lists a note as {size} bytes of {CYCLONEDX}. It is {size} bytes "
+        f"of {manifests.OCI_MANIFEST}."
+    )
 
 
 def without_subject(w: World, index: dict[str, Any]) -> str:
@@ -609,7 +658,9 @@ def no_json(w: World, index: dict[str, Any]) -> str:
 WRONG_NOTES = (
     nothing_attached, on_one_image, unlisted, on_one_image_and_unlisted, subject_of_another_size, without_subject,
     of_an_older_index, note_in_the_place_of_the_list, listed_about_something_else, empty_list, other_type, other_part,
-    no_part, no_json, on_one_image_beside_a_signature, a_signature_on_one_image, on_one_image_and_listed_nowhere,
+    no_part, no_json,
+    listed_by_the_size_of_the_file, listed_by_the_type_of_the_file,
+    on_one_image_beside_a_signature, a_signature_on_one_image, on_one_image_and_listed_nowhere,
 )  # fmt: skip
 
 

@@ -53,6 +53,12 @@ def test_unreadable_sboms_are_named(text, words):
         reader.read(text)
 
 
+@pytest.mark.parametrize("purl", ["pkg:PyPI/joblib@1.1.0", "PKG:pypi/joblib@1.1.0", "pkg://pypi/joblib@1.1.0?a=b"])
+def test_a_purl_is_read_as_its_specification_says(purl):
+    text = json.dumps({"bomFormat": "CycloneDX", "components": [{"purl": purl}]})
+    assert reader.read("\ufeff" + text).packages == {"joblib": ("1.1.0",)}
+
+
 def test_other_ecosystems_and_odd_entries_are_left_out():
     components = [
         {"purl": "pkg:deb/debian/zlib1g@1.2"},

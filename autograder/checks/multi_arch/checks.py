@@ -11,11 +11,12 @@ from autograder.checks.first_push.data import BIRDS
 from autograder.checks.shared.images import image, listed, require_round_trip, text_files
 from autograder.checks.shared.seeded_random import SeededRandom
 from autograder.domain.advisories import sbom as documents
-from autograder.evidence.model import Evidence, Repository
+from autograder.evidence.model import Evidence, Manifest, Repository
 from autograder.oci.manifests import OCI_MANIFEST, Descriptor, ImageIndex, ImageManifest, is_digest
 
 SERVICE = "registry"
 ARCHITECTURES = ("amd64", "arm64")
+OLDEST = {"amd64": "v1", "arm64": "v8"}
 FILE = "platform.txt"
 # https://docs.docker.com/build/metadata/attestations/attestation-storage/
 KIND, ABOUT = "vnd.docker.reference.type", "vnd.docker.reference.digest"
@@ -187,10 +188,12 @@ def sbom(e: Evidence) -> None:
     held, index = _index(e)
     notes = _listed_notes(held, index)
     stored = held.manifests[index.digest]
-    index_is = (stored.media_type, index.digest, len(stored.raw))
-    about = [note for note in notes if note.subject and _said(note.subject) == index_is]
+    index_is = _of(stored, index.digest)
+    refused = _listed_otherwise(held, index)
+    about = [note for note in notes if note.subject and _said(note.subject) == index_is and note.digest not in refused]
     on_a_part = _on_a_part(held, index)
     if not about:
+        _require_said_rightly(held, index, notes)
         raise Failure(
             f"The tag {_fallback(index.digest)} lists {'nothing' if not notes else 'what has another subject'}."
             + (f" {on_a_part}" if on_a_part else ""),
@@ -270,15 +273,20 @@ def _says(held: Repository, manifest: ImageManifest) -> str:
 
 
 def _for(index: ImageIndex, architecture: str) -> list[Descriptor]:
-    """The entries for a platform; linux/arm64/v8 is another way to write linux/arm64."""
+    """The entries for a platform, also where its oldest variant is named: linux/arm64/v8 is linux/arm64.
+
+    Source: normalizeArch in https://github.com/containerd/platforms/blob/main/database.go
+    """
     wanted = f"linux/{architecture}"
-    return [child for child in index.platforms if child.platform in (wanted, f"{wanted}/v8")]
+    return [child for child in index.platforms if child.platform in (wanted, f"{wanted}/{OLDEST[architecture]}")]
 
 
 def _to_have(missing: str, there: Mapping[str, int]) -> str:
     """What to do about a platform that an index lacks, by the platforms that it has."""
     if any(name.partition("/")[2] in ("x86_64", "aarch64") for name in there):
         return "The names are amd64 and arm64, as in me.lines: name the platform so when you build, and in the index."
+    if any(name != missing and name.lower() == missing for name in there):
+        return f"Clients compare letter by letter: write {missing} in small letters, and put the index again."
     if max(there.values(), default=0) > 1:
         return (
             f"Build again for {missing}, with --platform and --no-cache: the old builder takes what its cache has "
@@ -388,6 +396,11 @@ def _said(descriptor: Descriptor) -> tuple[str, str, int]:
     return descriptor.media_type, descriptor.digest, descriptor.size
 
 
+def _of(stored: Manifest, digest: str) -> tuple[str, str, int]:
+    """What a descriptor has to say of a stored manifest."""
+    return stored.media_type, digest, len(stored.raw)
+
+
 def _listed_notes(held: Repository, index: ImageIndex) -> list[ImageManifest]:
     """What the tag that stands in for the referrers API lists.
 
@@ -404,6 +417,44 @@ def _listed_notes(held: Repository, index: ImageIndex) -> list[ImageManifest]:
             )
         return [note for child in document.manifests if isinstance(note := held.parsed(child.digest), ImageManifest)]
     raise Failure(*_elsewhere(held, index))
+
+
+def _listed_otherwise(held: Repository, index: ImageIndex) -> dict[str, Descriptor]:
+    """What the list says another size or media type of than it has, by digest; clients find it and refuse it."""
+    document = held.parsed(held.tags[_fallback(index.digest)])
+    entries = document.manifests if isinstance(document, ImageIndex) else ()
+    stored = {entry.digest: held.manifests[entry.digest] for entry in entries if entry.digest in held.manifests}
+    right = {
+        entry.digest
+        for entry in entries
+        if entry.digest in stored and _said(entry) == _of(stored[entry.digest], entry.digest)
+    }
+    return {entry.digest: entry for entry in entries if entry.digest in stored and entry.digest not in right}
+
+
+def _require_said_rightly(held: Repository, index: ImageIndex, notes: list[ImageManifest]) -> None:
+    """What a note says of the index, and what the list says of a note, is so.
+
+    Raises:
+        Failure: a media type or a size is another one.
+    """
+    stored = held.manifests[index.digest]
+    for note in notes:
+        subject = note.subject
+        if subject is not None and subject.digest == index.digest and _said(subject) != _of(stored, index.digest):
+            raise Failure(
+                f"A note says that its subject has {subject.size} bytes of {subject.media_type}. The index has that "
+                f"digest, and is {len(stored.raw)} bytes of {stored.media_type}.",
+                "Take media type, digest and size of the index from the registry's answer, and attach the SBOM again.",
+            )
+    for entry in _listed_otherwise(held, index).values():
+        its = held.manifests[entry.digest]
+        raise Failure(
+            f"The tag {_fallback(index.digest)} lists a note as {entry.size} bytes of {entry.media_type}. It is "
+            f"{len(its.raw)} bytes of {its.media_type}.",
+            "Clients refuse what is not as the list says. Its entries are descriptors of the notes' manifests, not of "
+            "what these contain: take media type, digest and size from the registry's answer.",
+        )
 
 
 def _elsewhere(held: Repository, index: ImageIndex) -> tuple[str, str]:

@@ -24,6 +24,11 @@ SPDX_3 = re.compile(r"https?://spdx\.org/rdf/(3\.[0-9.]+)/")  # the beginning of
 SPDX_3_PACKAGES = frozenset({"software_Package", "ai_AIPackage", "dataset_DatasetPackage"})
 
 
+# "The scheme and type are case insensitive", and parsers take slashes behind the colon:
+# https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst
+PYPI = re.compile(r"pkg:/*pypi/+", re.IGNORECASE)
+
+
 class SbomError(ValueError):
     """Not an SBOM that can be read here; the message says why."""
 
@@ -50,7 +55,8 @@ def read(text: str) -> Sbom:
         SbomError: not JSON, neither format, or a package URL that cannot be read.
     """
     try:
-        document = json.loads(text) if len(text) <= MAX_SBOM else None
+        # A mark that editors on Windows write is passed over, as RFC 8259, 8.1, lets readers do.
+        document = json.loads(text.removeprefix("\ufeff")) if len(text) <= MAX_SBOM else None
     except (ValueError, RecursionError) as error:
         raise SbomError(f"not JSON: {error}") from None
     if not isinstance(document, dict):
@@ -111,9 +117,10 @@ def _packages(urls: list[Any]) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
     without = ""
     for url in urls:
-        if not isinstance(url, str) or not url.startswith("pkg:pypi/"):
+        begins = PYPI.match(url) if isinstance(url, str) else None
+        if begins is None:
             continue
-        name, at, version = url.removeprefix("pkg:pypi/").partition("?")[0].partition("#")[0].rpartition("@")
+        name, at, version = url[begins.end() :].partition("?")[0].partition("#")[0].rpartition("@")
         if not at or not name or not version:
             without = without or url
             continue
