@@ -315,6 +315,9 @@ def test_a_report_of_another_image():
     failed(world.judge()["scan-report"], f"It is of the image with the id {digest_of(b'x')[:19]}….")
     world.report["Metadata"] = {}
     failed(world.judge()["scan-report"], "It names no image.")
+    world.report = {"version": "2.1.0", "runs": []}  # SARIF: the format is what is wrong, and no folder was scanned
+    found = "It cannot: not a report of Trivy: SchemaVersion is None, 2 is known."
+    failed(world.judge()["scan-report"], found)
 
 
 def test_a_report_of_a_folder():
@@ -515,7 +518,9 @@ def test_the_second_run_built_again():
 def test_the_second_run_changed_a_policy():
     world = World()
     world.changed = lambda state: state["policies"].update(ecr=None)
-    failed(world.judge()["second-run"], "After the second run the policies are not as after the first.")
+    verdict = world.judge()["second-run"]
+    failed(verdict, "After the second run the policies are not as after the first.")
+    assert verdict.next_step.startswith("Set the same policies in every run")
 
 
 def test_something_was_pushed_after_the_runs():

@@ -97,6 +97,8 @@ def scan_report(e: Evidence) -> None:
     version, report = e.text("version"), _report(e)
     held, built = image(e, "ecr", e.text("repository"), version)
     config, known = scanned_image(report)
+    if not config and not known:  # perhaps it is no report of Trivy's at all; then that is the fault to name
+        _findings(report)
     if not {config, *known} & {built.config.digest, held.tags[version], built.digest}:
         raise Failure(
             f"It is of the image with the id {config[:19]}…." if config else "It names no image.",
@@ -106,10 +108,7 @@ def scan_report(e: Evidence) -> None:
             expected=f"The report is of the image {held.tags[version][:19]}… with the config "
             f"{built.config.digest[:19]}….",
         )
-    try:
-        listed_findings = gate.findings(report)
-    except gate.GateInput as error:
-        raise _unreadable(error) from None
+    listed_findings = _findings(report)
     again = scanned(e, "ecr", e.text("repository"), version)
     blocking = [finding for finding in again.findings if finding.counts]
     if blocking:
@@ -267,9 +266,12 @@ def second_run(e: Evidence) -> None:
                 f"{'are' if place == 'policies' else 'is'} not as after the first."
                 if first != second
                 else f"Nothing was found in {SERVICES.get(place, 'the policies')} after the runs.",
-                "A second build gives a second image unless it comes from the cache, and even then another digest if "
-                "your builder adds attestations. Ask whether the release is in the registry already, and use it if it "
-                "is.",
+                "Set the same policies in every run: no rule that names a day or a tag of this run, none that is added "
+                "to those that are there, and none that only the first run sets."
+                if place == "policies"
+                else "A second build gives a second image unless it comes from the cache, and even then another digest "
+                "if your builder adds attestations. Ask whether the release is in the registry already, and use it if "
+                "it is.",
             )
     if "shut" in runs:  # earlier kits recorded no such run
         _require_stopped(runs["shut"])
@@ -430,6 +432,18 @@ def _report(e: Evidence) -> dict[str, Any]:
         )
     try:
         return gate.report(file.text)
+    except gate.GateInput as error:
+        raise _unreadable(error) from None
+
+
+def _findings(report: Mapping[str, Any]) -> tuple[gate.Found, ...]:
+    """What a report lists.
+
+    Raises:
+        Failure: the gate cannot read it.
+    """
+    try:
+        return gate.findings(report)
     except gate.GateInput as error:
         raise _unreadable(error) from None
 

@@ -363,7 +363,7 @@ def names(e: Evidence) -> None:
     for text, version in zip(value, versions, strict=True):
         fault = _name_fault(str(text), account, region, name, version)
         if fault:
-            raise Failure(f"{str(text)[:120]}: {fault}", "Correct that part, where it is wrong in the others, too.")
+            raise Failure(f"{str(text)[:120]}: {fault}", "Correct that part, and look for the same in the other names.")
 
 
 # -- what the rules ask ----------------------------------------------------------------------------------------------
