@@ -316,8 +316,10 @@ def test_a_report_of_another_image():
     world.report["Metadata"] = {}
     failed(world.judge()["scan-report"], "It names no image.")
     world.report = {"version": "2.1.0", "runs": []}  # SARIF: the format is what is wrong, and no folder was scanned
-    found = "It cannot: not a report of Trivy: SchemaVersion is None, 2 is known."
-    failed(world.judge()["scan-report"], found)
+    format_ = "not a report of Trivy as its --format json writes it"
+    failed(world.judge()["scan-report"], f"It cannot: {format_}: it has no SchemaVersion, and 2 is known.")
+    world.report = {"SchemaVersion": 1}
+    failed(world.judge()["scan-report"], f"It cannot: {format_}: SchemaVersion is 1, and 2 is known.")
 
 
 def test_a_report_of_a_folder():

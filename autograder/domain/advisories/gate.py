@@ -173,7 +173,12 @@ def findings(document: Mapping[str, Any], digest: str | None = None) -> tuple[Fo
         GateInput: not a report of an image scan for vulnerabilities, of another image, or malformed.
     """
     if document.get("SchemaVersion") != 2:
-        raise GateInput(f"not a report of Trivy: SchemaVersion is {document.get('SchemaVersion')!r}, 2 is known")
+        has = (
+            f"SchemaVersion is {document['SchemaVersion']!r}"
+            if "SchemaVersion" in document
+            else "it has no SchemaVersion"
+        )
+        raise GateInput(f"not a report of Trivy as its --format json writes it: {has}, and 2 is known")
     if digest is not None and digest not in _digests(document):
         raise GateInput(
             f"the report is not of {digest}; it names {', '.join(sorted(_digests(document))) or 'no digest'}"

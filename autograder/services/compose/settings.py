@@ -421,5 +421,5 @@ def _outside(source: str) -> CourseError:
 def _restart(value: Any) -> str:
     text = "no" if value is None else _text(value, "restart")
     if text not in RESTART:
-        raise _wrong(f"restart is one of {', '.join(RESTART)}", repr(text[:40]), "Write `restart: always`.")
+        raise _wrong(f"restart is one of {', '.join(RESTART)}", f"restart is {text[:40]!r}", "Write `restart: always`.")
     return text
