@@ -33,8 +33,16 @@ ACCOUNT_ACTIONS: Final = frozenset(f"ecr:{name}".lower() for name in _KNOWN["reg
 # Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 ALWAYS: Final = {"aws:securetransport": "true", "aws:viaawsservice": "false"}
 OF_THE_PRINCIPAL: Final = ("aws:principalarn", "aws:principalaccount")  # keys that follow from who asks
+# Keys that no request can choose: they hold for all, or follow from who asks and which repository is meant.
+GIVEN: Final = (
+    *ALWAYS,
+    *("aws:principaltype", "aws:principalisawsservice", "aws:requestedregion", "aws:resourceaccount"),
+)
+_TYPES: Final = {"user": "User", "federated-user": "FederatedUser", "account": "Account"}  # of aws:PrincipalType
 
-_RESOURCE: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):ecr:[a-z0-9-]+:(?P<account>[0-9]{12}):repository/.+")
+_RESOURCE: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):ecr:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):repository/.+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,7 @@ def allowed(
         raise ValueError(f"'{action}' is no ECR action, such as ecr:BatchGetImage")
     asker = _asker(principal, owner["partition"])
     statements = read_policy(policy) if policy is not None else []
-    keys = _condition_keys(asker, context or {})
+    keys = _condition_keys(asker, owner, context or {})
     hits = [
         (name, statement)
         for name, statement in statements
@@ -121,14 +129,14 @@ class Grants:
 
     def __init__(self, policy: Mapping[str, Any] | str, resource: str, actions: Iterable[str]) -> None:
         self.statements = [statement for _, statement in read_policy(policy)]
-        self._resource, self._partition = resource, _owner(resource)["partition"]
+        self._resource, self._owner = resource, _owner(resource)
         asked = [action for action in dict.fromkeys(actions) if action.lower() not in ACCOUNT_ACTIONS]
         self._acts = [frozenset(a for a in asked if _means_action(one, a)) for one in self.statements]
 
     def allowed(self, principal: str, context: Mapping[str, str] | None = None) -> frozenset[str]:
         """The actions that someone may do; the arguments are those of :func:`allowed`."""
-        asker = _asker(principal, self._partition)
-        keys = _condition_keys(asker, context or {})
+        asker = _asker(principal, self._owner["partition"])
+        keys = _condition_keys(asker, self._owner, context or {})
         granted, denied = set[str](), set[str]()
         for statement, acts in zip(self.statements, self._acts, strict=True):
             if acts and _concerns(statement, asker, self._resource, keys):
@@ -186,10 +194,17 @@ def _asker(principal: str, partition: str) -> _Asker:
     raise ValueError(f"'{principal}' is no principal: an IAM or STS ARN, a 12-digit account id or a service name")
 
 
-def _condition_keys(asker: _Asker, context: Mapping[str, str]) -> dict[str, str]:
-    keys = {**ALWAYS, "aws:principalarn": _role_of(asker)}
+def _condition_keys(asker: _Asker, owner: re.Match[str], context: Mapping[str, str]) -> dict[str, str]:
+    keys = {
+        **ALWAYS,
+        "aws:principalarn": _role_of(asker),
+        "aws:principalisawsservice": "true" if asker.kind == "service" else "false",
+        "aws:requestedregion": owner["region"],
+        "aws:resourceaccount": owner["account"],
+    }
     if asker.account:
         keys["aws:principalaccount"] = asker.account
+        keys["aws:principaltype"] = _TYPES.get(asker.kind, "AssumedRole")
     return keys | {key.lower(): value for key, value in context.items()}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from autograder.domain.access import ACTIONS, OF_THE_PRINCIPAL
+from autograder.domain.access import ACTIONS, GIVEN, OF_THE_PRINCIPAL
 from autograder.domain.access_policy import ACCOUNT, NULL, OPERATORS, PRINCIPAL_ARN, SERVICE
 
 MAX_PRINCIPALS: Final = 60
@@ -48,6 +48,10 @@ def principals(statements: Sequence[Statement]) -> tuple[list[str], int]:
                 ]
         for text in named:
             found.update(dict.fromkeys(_askers(text)))
+    written = str(statements)
+    if STRANGE_ACCOUNT in written:  # it is named, so somebody else is the one whom nobody speaks of
+        another = next(number for digit in range(10**6) if (number := f"{digit:06}777788") not in written)
+        found.update(dict.fromkeys(_askers(another)))
     return list(found)[:MAX_PRINCIPALS], max(0, len(found) - MAX_PRINCIPALS)
 
 
@@ -69,7 +73,7 @@ def _conditions(statement: Statement) -> Iterator[tuple[str, str, list[str]]]:
     """Operator, key in small letters and values of each condition; of what never differs, nothing."""
     for operator, pairs in statement.get("Condition", {}).items():
         for key, values in pairs.items():
-            if key.lower() != "aws:securetransport":
+            if key.lower() not in GIVEN:
                 yield operator.removesuffix("IfExists"), key.lower(), _texts(values)
 
 
@@ -105,6 +109,8 @@ def _meant(pattern: str, principal: Any) -> Iterator[str]:
     A star stands for a part of a name as well as for whole parts of an ARN: "*ci-role" means a user ci-role, too.
     """
     yield _filled(pattern)
+    if "?" in pattern and pattern.strip("?").isdigit():
+        yield from (pattern.replace("?", digit) for digit in "09")
     stars = pattern.count("*")
     if stars == 0 or pattern.strip("*?").isdigit():
         return

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from autograder.checks.ecr import data as ecr_data
+from autograder.domain.access_requests import STRANGE_ACCOUNT
 
 from . import test_capstone as lab12
 from . import test_ecr as lab06
@@ -375,6 +376,11 @@ RIGHT_PERMISSIONS = {
         deny("*", Condition={"StringNotEquals": {"aws:PrincipalAccount": [ACCOUNT, PARTNER]}}),
         deny("*", Condition={"ArnNotEquals": {"aws:PrincipalArn": ROLE},
                              "StringEquals": {"aws:PrincipalAccount": ACCOUNT}})],
+    "by AWS in nobody's name, and in this region": [PIPELINE, {**PARTNERS, "Condition": {
+        "Bool": {"aws:ViaAWSService": "false"}, "StringEquals": {"aws:RequestedRegion": "us-east-1"}}}],
+    "everybody of the partner who is no service": [PIPELINE, lab06.statement("*", *PULL, Condition={
+        "StringEquals": {"aws:PrincipalAccount": PARTNER}, "Bool": {"aws:PrincipalIsAWSService": False},
+        "StringNotEquals": {"aws:PrincipalType": "Anonymous"}})],
     "the own account, where the role is this one": [PARTNERS, lab06.statement(
         OWN_ROOT, *PUSH, Condition={"ArnLike": {"aws:PrincipalArn": ROLE}})],
     "a Deny for strangers": [PIPELINE, PARTNERS, deny(
@@ -401,6 +407,15 @@ WRONG_PERMISSIONS = {
     "of any kind and that name": own_account("ArnLike", f"arn:aws:iam::{ACCOUNT}:*/ci-role"),
     "a pattern that is no ARN": own_account("ArnLike", "*:role/ci-role"),
     "one letter for another": own_account("ArnLike", f"arn:aws:iam::{ACCOUNT}:role/ci-rol?"),
+    "all accounts but two": [PIPELINE, lab06.statement(
+        "*", *PULL, Condition={"StringNotEquals": {"aws:PrincipalAccount": [ACCOUNT, STRANGE_ACCOUNT]}})],
+    "ten accounts": [PIPELINE, lab06.statement(
+        "*", *PULL, Condition={"StringLike": {"aws:PrincipalAccount": PARTNER[:-1] + "?"}})],
+    "all roles of the own account": own_account("StringLike", "*:role/*"),
+    "in another region": [
+        {**PIPELINE, "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}}, PARTNERS],
+    "whoever works in a role": [PARTNERS, lab06.statement(
+        OWN_ROOT, *PUSH, Condition={"StringEquals": {"aws:PrincipalType": "AssumedRole"}})],
     "a status of replication": [lab06.statement(ROLE, *PUSH, "DescribeImageReplicationStatus"), PARTNERS],
     "a look at scanning": [PIPELINE, lab06.statement(ROOT, *PULL, "BatchGetRepositoryScanningConfiguration")],
     "an action that the list does not have": [lab06.statement(ROLE, *PUSH, "ListImagesFaster"), PARTNERS],
