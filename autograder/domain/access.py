@@ -38,7 +38,8 @@ GIVEN: Final = (
     *ALWAYS,
     *("aws:principaltype", "aws:principalisawsservice", "aws:requestedregion", "aws:resourceaccount"),
 )
-_TYPES: Final = {"user": "User", "federated-user": "FederatedUser", "account": "Account"}  # of aws:PrincipalType
+# Of aws:PrincipalType: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+_TYPES: Final = {"user": "User", "federated-user": "FederatedUser", "account": "Account"}
 
 _RESOURCE: Final = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):ecr:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):repository/.+"
