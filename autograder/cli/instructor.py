@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autograder.grading.people import Course
     from autograder.grading.regrade import Preview
     from autograder.grading.report import Row
+    from autograder.grading.verdict_file import VerdictFile
 
 FORMATS = ["csv", "json", "canvas", "moodle"]
 MAX_NAMED = 30  # students in one line
@@ -203,7 +204,7 @@ def regrade(labs: tuple[str, ...], students: tuple[str, ...], dry_run: bool, job
             preview = regrade.preview(found, course, processes, progress.step)
         else:
             rows = regrade.run(found, course, progress.row, processes, changes.extend)
-            rows = _into_gradebook(course, rows, progress)
+            rows = _into_gradebook(course, _as_graded(rows, found, course), progress)
     if dry_run:
         _show_preview(preview, as_json)
         sys.exit(int(Exit.OK if preview.is_empty else Exit.NO))
@@ -329,8 +330,13 @@ def _for_canvas(
     click.echo(f"Filled in: the column {done.column!r}.", err=True)
     for remark in done.remarks:
         click.echo(remark, err=True)
-    if done.left_out:
-        click.echo(f"Not found in {canvas_export.name}, so not in this file: {', '.join(done.left_out)}", err=True)
+    unclear = [student for student in done.left_out if student in done.unclear]
+    missing = [student for student in done.left_out if student not in done.unclear]
+    if unclear:
+        told = f"Several rows or several students may be meant (see above), so not in this file: {', '.join(unclear)}."
+        click.echo(f"{told} Enter their points by hand.", err=True)
+    if missing:
+        click.echo(f"Not found in {canvas_export.name}, so not in this file: {', '.join(missing)}", err=True)
     return done.text, done.left_out
 
 
@@ -423,6 +429,16 @@ def formgrader(port: int | None) -> None:
 
 def _note(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _as_graded(rows: list[Row], documents: list[VerdictFile], course: Course) -> list[Row]:
+    """Rows of what was judged again, with what `grade` says of the receipt of the same submissions."""
+    from autograder.grading import lateness, receipts
+    from autograder.grading.completed import completed_again
+
+    ledger, deadlines = receipts.load(), lateness.load(course)
+    by_zip = {(document.student, document.submission_sha256): document for document in documents}
+    return [completed_again(row, by_zip.get((row.student, row.sha256)), ledger, deadlines) for row in rows]
 
 
 def _into_gradebook(course: Course, rows: list[Row], progress: _Progress) -> list[Row]:

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from autograder.grading import (
     probes,
     receipts,
     regrade,
+    report,
     rules,
     sandbox,
     store,
@@ -35,6 +36,7 @@ from autograder.grading import (
     workers,
 )
 from autograder.grading.archive import Archive
+from autograder.grading.completed import completed, remarks_of
 from autograder.grading.discover import Found
 from autograder.grading.identity import Identity, Owners
 from autograder.grading.intake import Signed
@@ -47,7 +49,7 @@ from autograder.grading.progress import Progress
 from autograder.grading.receipts import Ledger, Receipt, Standing
 from autograder.grading.report import Row, row_of, row_of_refused
 from autograder.grading.spending import Spending
-from autograder.grading.strictjson import quoted, said, some
+from autograder.grading.strictjson import said, some
 from autograder.grading.verdict_file import VerdictFile
 from autograder.grading.walls import Calls, Crew, Open, Over
 from autograder.grading.workers import Candidate, Unit
@@ -433,6 +435,7 @@ def plan(
         elif receipt.student != NOBODY:
             settled.append(row_of_refused(seen, student=receipt.student, lab=receipt.lab))
     door.settle()
+    settled[:] = [_where_signed_counts(row, groups, receiving.ledger) for row in settled]
     made = Plan([], settled, {})
     for (student, slug), zips in sorted(groups.items()):
         before, group = store.read(student, slug), list(zips.values())
@@ -445,18 +448,16 @@ def plan(
             settled.append(row_of_refused(_outcome(other, f"{newest.found.name} counts: {why}."), "older"))
             if receipt.received_at == other_receipt.received_at:
                 remarks.append(f"Counts and not {other.found.name}: {why}.")
-        in_hand = receiving.ledger.in_hand(newest.sha256, student) or receipt
-        told = (
-            receipts.unsigned_remark(receiving.ledger.decided(newest.sha256, student)),
-            receipts.list_remark(receipt, in_hand),
-            receipts.clock_remark(newest.header.moment, receipt),
-        )
-        remarks += filter(None, told)
+        remarks += remarks_of(receiving.ledger, receipt, newest.sha256, student, newest.header.moment)
         rest = [other for other, _ in others]
         _decide(made, before, newest, receipt, rest, course, force, receiving, inline, whole)
     return made
 
 
+NOT_SIGNED = "It is not signed."
+SIGNED_COUNTS = (
+    "It is not signed, and counts for nothing: what {student} has signed for this lab counts{which}. Nothing to do."
+)
 PACKED_AGAIN = "the other is the same submission, packed again"
 NOT_WHOLE = (
     "the other is the same submission, but not whole: missing, or changed after `python3 course.py submit` wrote the "
@@ -478,16 +479,30 @@ def _not_signed(seen: Peeked) -> str:
     again = f"`python3 course.py submit {lab}` again"
     if seen.signed.by == "nobody":
         return (
-            f"It is not signed. Expected: {wanted}; found: none, as earlier kits wrote it. {student} updates the kit "
+            f"{NOT_SIGNED} Expected: {wanted}; found: none, as earlier kits wrote it. {student} updates the kit "
             f"(`git pull`) and runs {again}. {FOR_INSTRUCTOR} if you know that {student} wrote this one, add "
-            f"it to the next run: `python3 course.py grade … --unsigned {quoted(name)}`; that is remembered, and "
-            "--take-back takes it back."
+            f"it to the next run: `{report.GRADE_AGAIN}{report.unsigned(name)}`; that is remembered, and --take-back "
+            "takes it back."
         )
     return (
         f"Its signature does not fit. Expected: {wanted}; found: {seen.signed.found}. Somebody else wrote it, or "
         f"{HEADER_FILE} was changed afterwards. {student} puts class/handout-parameters/{student}/student.toml into "
         f"work/ and runs {again}."
     )
+
+
+def _where_signed_counts(row: Row, groups: Mapping[tuple[str, str], Mapping[str, Peeked]], ledger: Ledger) -> Row:
+    """A row of what is not signed, without advice that nobody needs where the same student's signed work counts."""
+    if row.status != "refused" or not row.remarks or not row.remarks[0].startswith(NOT_SIGNED):
+        return row
+    now = [one.found.name for one in groups.get((row.student, row.lab), {}).values() if one.standing == "signed"]
+    before = store.read(row.student, row.lab) if not now and row.lab else None
+    if before is not None and ledger.is_signed(before.submission_sha256):
+        now = [before.source]
+    if not now:
+        return row
+    which = f" ({some(now, 1)})"
+    return replace(row, remarks=(SIGNED_COUNTS.format(student=row.student, which=which), *row.remarks[1:]))
 
 
 def _is_older_than_the_ledger(before: VerdictFile | None, new: Collection[str]) -> bool:
@@ -977,16 +992,7 @@ class _Finish:
     deadlines: Deadlines
 
     def __call__(self, row: Row) -> Row:
-        if row.is_passed_over or row.status == "refused" or row.max_score is None:
-            return row
-        found = lateness.judged(
-            self.ledger.in_hand(row.sha256, row.student),
-            self.deadlines.of(row.lab, row.student),
-            row.max_score,
-            row.max_score,
-        )
-        remarks = [*self.plan.remarks.get(row.sha256, ()), *([found.remark] if found.remark else [])]
-        return replace(row, remarks=(*remarks, *row.remarks), doubt=found.doubt)
+        return completed(row, self.ledger, self.deadlines, self.plan.remarks.get(row.sha256, ()))
 
 
 def _by_present_rules(outcome: Outcome, present: str) -> None:

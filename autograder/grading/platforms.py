@@ -13,7 +13,6 @@ https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb;
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,7 @@ class Exported:
         left_out: ids of those with a final score whom the platform's file does not name, or not clearly.
         remarks: what the instructor should know, one sentence each.
         column: heading of the column that is filled in; empty where the platform asks for it.
+        unclear: ids of those left out whom the platform's file names, but not clearly; a remark says how.
     """
 
     text: str
@@ -48,6 +48,7 @@ class Exported:
     left_out: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     column: str = ""
+    unclear: frozenset[str] = frozenset()
 
 
 def final(made: Sequence[Entry], lab: Lab) -> list[Entry]:
@@ -118,27 +119,32 @@ def canvas(made: Sequence[Entry], lab: Lab, file: Path, column: str | None = Non
     remarks += _other_maxima(scores.values(), lab)
     everybody = [entry for entry in made if entry.lab == lab.slug and entry.student]
     found: dict[str, list[str]] = {}
-    rows_of: Counter[str] = Counter()
+    rows_of: dict[str, list[str]] = {}  # which of the export's rows may be whose
+    unclear: set[str] = set()
+    canvas_id = [name.strip() for name in head].index("ID")
     for row in rows[1:]:
         if row is possible or len(row) <= at:
             continue
         fit = _students(dict(zip((name.strip() for name in head), row, strict=False)), everybody)
         if len(fit) > 1 and fit & scores.keys():
             remarks.append(f"The row {row[0].strip()!r} may be {' or '.join(sorted(fit))}; it is not filled in.")
+            unclear |= fit & scores.keys()
         elif len(fit) == 1:
             (id,) = fit
-            rows_of[id] += 1
+            rows_of.setdefault(id, []).append(f"{row[0].strip()!r} (ID {row[canvas_id].strip()})")
             if id in scores:
                 found[id] = [*(cell(row[number]) for number in who), cell(scores[id].score)]
-    for id in [id for id in found if rows_of[id] > 1]:
-        remarks.append(f"{rows_of[id]} rows in {file.name} may be {id}; none of them is filled in.")
+    for id in [id for id in found if len(rows_of[id]) > 1]:
+        several = " and ".join(rows_of[id])
+        remarks.append(f"{len(rows_of[id])} rows in {file.name} may be {id}: {several}; none of them is filled in.")
+        unclear.add(id)
         del found[id]
     kept = [[cell(head[number]) for number in (*who, at)]]  # an assignment is found by the number in its heading
     if possible is not None:
         kept.append([cell(possible[number]) for number in (*who, at)])
     text = as_text([*kept, *found.values()])
     left_out = tuple(sorted(scores.keys() - found.keys()))
-    return Exported(text, tuple(sorted(found)), left_out, tuple(remarks), head[at].strip())
+    return Exported(text, tuple(sorted(found)), left_out, tuple(remarks), head[at].strip(), frozenset(unclear))
 
 
 def _read(file: Path) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from autograder.grading import discover
 from autograder.grading.judge import Outcome
 from autograder.grading.lms import IN_ZIP, outer
 from autograder.grading.states import NEEDS_REVIEW
-from autograder.grading.strictjson import printable, said, some
+from autograder.grading.strictjson import printable, quoted, said, some
 from autograder.grading.verdict_file import VerdictFile
 
 MAX_REMARKS = 6
@@ -40,6 +41,9 @@ SETTLES = (
     "If none of them is to count, a line of your own list settles all: {file} as the file, - as the student "
     "(grade --received)."
 )
+GRADE_AGAIN = "python3 course.py grade … "
+LET_IN = re.compile(re.escape(GRADE_AGAIN) + r"(--unsigned [^`]+)`")
+MAX_OPTIONS = 20  # of them below one table
 MAX_ROWS = 10  # of one zip and one student, and of one kind: a platform's zip has a row or a few for each student
 
 
@@ -154,6 +158,11 @@ def gathered(rows: Sequence[Row]) -> list[Row]:
     return made
 
 
+def unsigned(name: str) -> str:
+    """The option of `grade` that lets in what is not signed, as it can be pasted."""
+    return f"--unsigned {quoted(name)}"
+
+
 def points(value: float | None) -> str:
     """Points without a needless ``.0``."""
     return "–" if value is None else f"{value:g}"
@@ -260,6 +269,13 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         console.print(
             "Refused submissions cost and give no points; ask the student for a new one, or settle it by hand."
         )
+    options = list(dict.fromkeys(o for row in rows for remark in row.remarks for o in LET_IN.findall(remark)))
+    if options:  # a remark in the table is broken into lines, and nobody can paste half a command
+        console.print("To let in what is not signed, if you know who wrote it, add to the same command:")
+        for option in options[:MAX_OPTIONS]:
+            console.print(Text(f"  {printable(option)}"), soft_wrap=True)
+        if len(options) > MAX_OPTIONS:
+            console.print(f"  and {len(options) - MAX_OPTIONS} more, in the remarks")
     if any(row.needs_review for row in rows):
         console.print("Needs review: no export for a platform holds these points until a person has looked.")
     if any(row.doubt for row in rows):

@@ -78,8 +78,9 @@ def test_other_points_possible_and_a_student_twice_are_said(given):
     done = platforms.canvas(MADE, LAB, given(rows=rows))
     assert (
         "has 20 points, here 04-tagging has 10" in done.remarks[0]
-        and "2 rows in canvas.csv may be ada" in done.remarks[1]
+        and "2 rows in canvas.csv may be ada: 'Lovelace, Ada' (ID 1) and 'Lovelace, Ada' (ID 1)" in done.remarks[1]
     )
+    assert done.unclear == {"ada"}, "eve is not there at all"
     assert len(table(done)) == 2 and done.left_out == ("ada", "eve")  # nobody knows which row is the right one
 
 
@@ -137,7 +138,8 @@ def test_a_score_never_goes_to_a_namesake(given):
     """Whom a row is about is decided among everybody, also those without a final score."""
     twins = [entry("kim1", 9.0, name="Kim Lee"), entry("kim2", 0.0, "needs review", name="Kim Lee")]
     done = platforms.canvas(twins, LAB, given(rows=[row_of("Lee, Kim")]))
-    assert (done.students, done.left_out) == ((), ("kim1",)) and "may be kim1 or kim2" in done.remarks[0]
+    assert (done.students, done.left_out, done.unclear) == ((), ("kim1",), {"kim1"})
+    assert "may be kim1 or kim2" in done.remarks[0]
     done = platforms.canvas(twins, LAB, given(rows=[row_of("Lee, Kim", "kim2"), row_of("Lee, Kim", "kim1", "2")]))
     assert table(done)[1][:2] == ["Lee, Kim", "2"] and done.remarks == ()
     mails = [entry("ada", 9.0, email="ada@one.example"), entry("ada2", 0.0, "missing", email="ada@two.example")]

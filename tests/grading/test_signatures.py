@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shlex
 import zipfile
 from datetime import datetime
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from autograder import paths
 from autograder.checks.shared.seeded_random import SeededRandom
@@ -26,6 +28,7 @@ from autograder.grading import (
     people,
     receipts,
     regrade,
+    report,
     store,
 )
 from autograder.grading.archive import Archive
@@ -510,6 +513,8 @@ def test_letting_in_is_said_everywhere_and_can_be_taken_back(course, ada, box, h
     gradebook.sync(course)
     assert only(grade(course, box)).remarks == (said,), "also when nothing is to be done"
     assert remarks_of(course)["ada"] == ("needs review", said), "for its written task alone"
+    done = CliRunner().invoke(instructor.regrade, ["--json", "--student", "ada", "--jobs", "1"])
+    assert json.loads(done.stdout)[0]["remarks"] == [said, "No change."], done.output
     if how == "the file is gone":
         file.unlink()
     rows = grade(course, box, take_back=[file if how == "file" else "x.zip"])
@@ -576,6 +581,31 @@ def test_in_one_run_unsigned_work_never_replaces_signed_work(course, both, box):
     assert rows["unsigned.zip", "older"].remarks == (
         "signed.zip counts: it has the student's signature, and the other has none.",
     )
+
+
+def test_where_signed_work_counts_nobody_is_told_to_let_in_what_is_not(course, both, box):
+    rows = grade(course, box)
+    assert rows["signed.zip", "graded"].score == 5.5
+    told = (
+        "It is not signed, and counts for nothing: what ada has signed for this lab counts (signed.zip). Nothing to do."
+    )
+    assert rows["unsigned.zip", "refused"].remarks == (told,)
+    both[0].unlink()
+    assert only(grade(course, box)).remarks == (told,), "also in a later run, without it"
+    store.set_aside(store.read("ada", LAB))
+    assert "--unsigned unsigned.zip" in only(grade(course, box)).remarks[0]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("name", ["x.zip", "Ada's last try, " + "really " * 12 + "the last.zip"])
+def test_what_lets_it_in_can_be_pasted_whole(course, ada, box, width, name):
+    ada.signs = False
+    ada.zip(box, name=name)
+    out = io.StringIO()
+    report.show(Console(file=out, width=width), list(grade(course, box).values()))
+    options = [line.strip() for line in out.getvalue().splitlines() if line.startswith("  --unsigned ")]
+    assert [shlex.split(option) for option in options] == [["--unsigned", name]]
+    assert only(grade(course, box, unsigned=[name])).score == 5.5
 
 
 @pytest.mark.parametrize("force", [False, True])
