@@ -23,3 +23,8 @@ def read(text: str) -> datetime | None:
 def is_usable(found: datetime) -> bool:
     """Whether a time is in a year, and a zone of whole minutes, that databases and other programs can hold."""
     return found.year in YEARS and not (found.utcoffset() or timedelta()) % timedelta(minutes=1)
+
+
+def said(moment: datetime) -> str:
+    """A time for people, as deadlines are written: to the minute, with seconds where it has some, and with its zone."""
+    return moment.isoformat(timespec="seconds" if moment.second else "minutes")

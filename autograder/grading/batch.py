@@ -454,7 +454,7 @@ def plan(
     return made
 
 
-NOT_SIGNED = "It is not signed."
+NOT_SIGNED = "It is not signed. "  # how _not_signed begins
 SIGNED_COUNTS = (
     "It is not signed, and counts for nothing: what {student} has signed for this lab counts{which}. Nothing to do."
 )
@@ -479,7 +479,7 @@ def _not_signed(seen: Peeked) -> str:
     again = f"`python3 course.py submit {lab}` again"
     if seen.signed.by == "nobody":
         return (
-            f"{NOT_SIGNED} Expected: {wanted}; found: none, as earlier kits wrote it. {student} updates the kit "
+            f"It is not signed. Expected: {wanted}; found: none, as earlier kits wrote it. {student} updates the kit "
             f"(`git pull`) and runs {again}. {FOR_INSTRUCTOR} if you know that {student} wrote this one, add "
             f"it to the next run: `{report.GRADE_AGAIN}{report.unsigned(name)}`; that is remembered, and --take-back "
             "takes it back."

@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 
 from autograder.checks.api import Verdict
+from autograder.domain import instants
 from autograder.grading import doubts
 from autograder.grading.people import Course
 from autograder.grading.problems import to_student
@@ -25,10 +26,6 @@ WORDS = {"passed": "Passed", "failed": "Not passed", "not_graded": "Not graded"}
 OPEN = "To be graded by hand"
 BY_HAND = "Graded by hand"
 REVIEW = "Needs review"
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 SEEN_BY = {"student": "your machine", "grader": "the grader", "class": "the class's machine"}
 WITNESS = (
     "“Seen by” says whose machine saw what a check rests on: the grader ran it or worked it out itself, or the course "
@@ -172,13 +169,11 @@ def _refused(receipt: Receipt, title: str) -> dict[str, str]:
 
 
 def when(text: str) -> str:
-    """A time (RFC 3339) for people, in its own zone: ``1 March 2025, 10:00 (UTC+01:00)``; another text as it is."""
+    """A time (RFC 3339) for people, as everywhere else; another text as it is."""
     try:
-        moment = datetime.fromisoformat(text)
+        return instants.said(datetime.fromisoformat(text))
     except ValueError:
         return text
-    zone = f" ({moment.tzname()})" if moment.tzinfo else ""
-    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M}{zone}"
 
 
 def _remarks(open_points: float, reviewed: float, timing: Sequence[str]) -> Iterator[str]:

@@ -105,14 +105,14 @@ class Lateness:
         days = f"{self.days} day{'s' if self.days > 1 else ''} late (due {said(self.deadline)})"
         if self.closed:
             assert self.deadline.until is not None
-            return f"{days}, and after {self.deadline.until.isoformat()}: it gets no points."
+            return f"{days}, and after {instants.said(self.deadline.until)}: it gets no points."
         off = f"{self.penalty:g} points are taken off" if self.penalty else "nothing is taken off"
         return f"{days}: {off}."
 
 
 def said(deadline: Deadline) -> str:
     """When it is due, for people."""
-    return deadline.due.isoformat(timespec="minutes") + (", an extension" if deadline.extended else "")
+    return instants.said(deadline.due) + (", an extension" if deadline.extended else "")
 
 
 def judged(receipt: Receipt | None, deadline: Deadline | None, score: float, max_score: float) -> Lateness:
@@ -136,7 +136,7 @@ def judged(receipt: Receipt | None, deadline: Deadline | None, score: float, max
     )
     if receipt is None:
         return Lateness(deadline, doubt=f"Due {said(deadline)}, and nobody knows when it was received. {then}")
-    seen = receipt.received_at.isoformat(timespec="minutes")
+    seen = instants.said(receipt.received_at)
     if receipt.late:
         found = f"Late, by the name that the platform gave the file, and nobody knows how late (due {said(deadline)})."
     else:
@@ -240,7 +240,7 @@ class Timing:
         """Sentences for the student: when it was received, and what follows from that."""
         receipt, late = self.receipt(document), self.of(document, score)
         known = "Received" if receipt.is_certain else "Received at the latest"
-        said_ = [f"{known} {receipt.received_at.isoformat(sep=' ', timespec='minutes')}."]
+        said_ = [f"{known} {instants.said(receipt.received_at)}."]
         if late.deadline is not None and not late.remark:
             said_.append(f"In time (due {said(late.deadline)}).")
         elif late.doubt:
@@ -316,7 +316,7 @@ def parse(content: bytes, labs: Overlay, people: Collection[str] | None = None) 
         everybodys = lines.get((lab, ANY)) if student != ANY else None
         if everybodys is not None and own.due < everybodys.due:
             raise _wrong(
-                f"line {numbers[lab, student]}: {student} is due {own.due.isoformat()}, before everybody else",
+                f"line {numbers[lab, student]}: {student} is due {instants.said(own.due)}, before everybody else",
                 "Give an extension a later time, or remove the line.",
             )
     return Deadlines(lines)
@@ -355,7 +355,7 @@ def _deadline(row: Mapping[str, str], number: int, *, extended: bool, own_until:
     until = _time(row["until"], "until", number) if row["until"] else None
     if until is not None and until < due:
         if own_until:
-            raise _wrong(f"line {number}: until {until.isoformat()} is before due", "Give a later time, or none.")
+            raise _wrong(f"line {number}: until {instants.said(until)} is before due", "Give a later time, or none.")
         until = None  # everybody's, which ends before this extension does
     return Deadline(
         due,

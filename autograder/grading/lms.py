@@ -168,7 +168,7 @@ class Entry:
 
     def __str__(self) -> str:
         who = self.file or " ".join(filter(None, (self.student, self.lab)))
-        return f"{who} at {self.received_at.isoformat(timespec='minutes')}" if self.received_at else who
+        return f"{who} at {instants.said(self.received_at)}" if self.received_at else who
 
     def fits(self, name: str, parts: Sequence[str]) -> bool:
         """Whether it is about a file, by :func:`is_named`."""

@@ -32,6 +32,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from autograder import paths
+from autograder.domain import instants
 from autograder.evidence.model import Text
 from autograder.formats import Format, Newer, Unreadable, is_absent
 from autograder.grading import jsonl
@@ -343,7 +344,7 @@ def clock_remark(written: datetime, received: Receipt) -> str:
     if ahead <= CLOCK_TOLERANCE:
         return ""
     return (
-        f"The student's clock is off: it says written at {written.isoformat(timespec='seconds')}, which is after "
+        f"The student's clock is off: it says written at {instants.said(written)}, which is after "
         f"{said(received)}. Nothing is decided by it."
     )
 
@@ -355,7 +356,7 @@ def list_remark(best: Receipt, in_hand: Receipt) -> str:
     if (best.received_at - in_hand.received_at).total_seconds() <= CLOCK_TOLERANCE:
         return ""
     return (
-        f"It cannot be {said(best)}: it was seen here at {in_hand.received_at.isoformat(timespec='seconds')} already. "
+        f"It cannot be {said(best)}: it was seen here at {instants.said(in_hand.received_at)} already. "
         "Look at the zone of that time; the first sight counts."
     )
 
@@ -376,7 +377,7 @@ def said(receipt: Receipt) -> str:
         "instructor": "received, by the instructor",
         "first seen": "first seen here",
     }[receipt.known]
-    return f"{receipt.received_at.isoformat(timespec='seconds')} ({how})"
+    return f"{instants.said(receipt.received_at)} ({how})"
 
 
 def why_newer(newest: Receipt, other: Receipt) -> str:
