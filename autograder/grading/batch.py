@@ -44,7 +44,7 @@ from autograder.grading.judge import Outcome, failure, sha256_of
 from autograder.grading.lateness import Deadlines
 from autograder.grading.lms import NOBODY, Entry, Lists, Name, People
 from autograder.grading.people import Course
-from autograder.grading.problems import FOR_INSTRUCTOR, Refused
+from autograder.grading.problems import FOR_INSTRUCTOR, FOR_STUDENT, Refused
 from autograder.grading.progress import Progress
 from autograder.grading.receipts import Ledger, Receipt, Standing
 from autograder.grading.report import Row, row_of, row_of_refused
@@ -253,7 +253,7 @@ class _Door:
             next_step = f"If it is to count, name {student} in the line about it, or take that line out."
         outcome = Outcome(found.name, seen.sha256, status="refused")
         outcome.problems.append(
-            f"{by} handed it in, {told}, and it is the submission of {student}. Ask both. {next_step}"
+            f"{by} handed it in, {told}, and it is the submission of {student}. {FOR_INSTRUCTOR} ask both. {next_step}"
         )
         return outcome
 
@@ -330,6 +330,12 @@ class _Door:
         by_file = ("", "")
         if isinstance(seen, Peeked):
             student, lab = seen.header.student, seen.lab.slug
+            named, of_lab = self._people.in_file(found.parts[-1], self._slugs) if found.parts else by_file
+            if named and (named, of_lab) != (student, lab):
+                self.remarks.setdefault(seen.sha256, []).append(
+                    f"The file is named for {named} and {of_lab}, and it is the submission of {student} for {lab}, "
+                    "which is what counts."
+                )
         else:
             header, roster = seen.header, self.course.roster
             student = header.student if header is not None and header.student in (roster or ()) else ""
@@ -461,7 +467,7 @@ SIGNED_COUNTS = (
 PACKED_AGAIN = "the other is the same submission, packed again"
 NOT_WHOLE = (
     "the other is the same submission, but not whole: missing, or changed after `python3 course.py submit` wrote the "
-    "zip: {files}. If the change is to count, {student} runs `python3 course.py submit {lab}` and hands that in"
+    f"zip: {{files}}. {FOR_STUDENT} if the change is to count, run `python3 course.py submit {{lab}}` and hand that in"
 )
 TAKEN_BACK = "Not signed; the instructor let it in, and took that back on {}."
 UNREADABLE = "files that cannot be read"
@@ -479,15 +485,15 @@ def _not_signed(seen: Peeked) -> str:
     again = f"`python3 course.py submit {lab}` again"
     if seen.signed.by == "nobody":
         return (
-            f"It is not signed. Expected: {wanted}; found: none, as earlier kits wrote it. {student} updates the kit "
-            f"(`git pull`) and runs {again}. {FOR_INSTRUCTOR} if you know that {student} wrote this one, add "
+            f"It is not signed. Expected: {wanted}; found: none, as earlier kits wrote it. {FOR_STUDENT} update "
+            f"the kit (`git pull`) and run {again}. {FOR_INSTRUCTOR} if you know that {student} wrote this one, add "
             f"it to the next run: `{report.GRADE_AGAIN}{report.unsigned(name)}`; that is remembered, and --take-back "
             "takes it back."
         )
     return (
         f"Its signature does not fit. Expected: {wanted}; found: {seen.signed.found}. Somebody else wrote it, or "
-        f"{HEADER_FILE} was changed afterwards. {student} puts class/handout-parameters/{student}/student.toml into "
-        f"work/ and runs {again}."
+        f"{HEADER_FILE} was changed afterwards. {FOR_STUDENT} put the student.toml that you were handed out into work/ "
+        f"and run {again}. {FOR_INSTRUCTOR} it lies in class/handout-parameters/{student}/."
     )
 
 
@@ -563,7 +569,7 @@ class _Wholeness:
         flaws = self.flaws(peeked)
         if not flaws:
             return PACKED_AGAIN
-        return NOT_WHOLE.format(files=some(flaws), student=peeked.header.student, lab=peeked.lab.slug)
+        return NOT_WHOLE.format(files=some(flaws), lab=peeked.lab.slug)
 
 
 def differing(progress: Progress, file: Path, header: Header) -> tuple[str, ...]:

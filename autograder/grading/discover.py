@@ -17,7 +17,7 @@ from autograder.errors import CourseError
 from autograder.evidence.submission_zip import HEADER_FILE
 from autograder.grading import lms
 from autograder.grading.archive import DAMAGE, LITTER, MAX_ZIP, RATIO_FROM, check_directory, damage_is_refused
-from autograder.grading.problems import Refused
+from autograder.grading.problems import FOR_INSTRUCTOR, Refused
 from autograder.grading.progress import Progress
 from autograder.grading.strictjson import said, some
 from autograder.grading.walls import Calls, Open, Over
@@ -30,14 +30,14 @@ MAX_ENDED = 50  # zips in one zip that cost too much to look into
 MAX_PLACE = 2_000  # characters of a name in a zip, with its folders
 MAX_NAME = 300  # characters of a name, in the report
 MAX_RATIO = 20  # unpacked : packed; zips hardly shrink when they are zipped again
-AGAIN = "Ask the student for the zip that `python3 course.py submit` writes."
+AGAIN = f"{FOR_INSTRUCTOR} ask the student for the zip that `python3 course.py submit` writes."
 ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 UNPACKED = (
-    f"It is an unpacked submission (some browsers unpack what they download). Zip what is in this folder, with "
-    f"{HEADER_FILE} at the top, or take the zip as it was handed in."
+    f"It is an unpacked submission (some browsers unpack what they download). {FOR_INSTRUCTOR} zip what is in this "
+    f"folder, with {HEADER_FILE} at the top, or take the zip as it was handed in."
 )
-LINK = "It is a link to another place, which is not followed. Put the file itself there."
-NO_FILE = "It is no file that can be read, but a pipe, a socket or a device. Remove it."
+LINK = f"It is a link to another place, which is not followed. {FOR_INSTRUCTOR} put the file itself there."
+NO_FILE = f"It is no file that can be read, but a pipe, a socket or a device. {FOR_INSTRUCTOR} remove it."
 LEFT_BEHIND = {".DS_Store", ".directory", ".git", ".ipynb_checkpoints", ".localized", ".Spotlight-V100", ".Trashes"}
 NESTED = (
     "It is a zip in a zip that holds zips itself ({zips}): a zip in a zip in a zip is not looked into. Unpack it, put "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from autograder.checks.api import Verdict
 from autograder.domain import instants
@@ -31,6 +33,7 @@ WITNESS = (
     "“Seen by” says whose machine saw what a check rests on: the grader ran it or worked it out itself, or the course "
     "found it in the registries and clouds on your machine. It changes no points."
 )
+BACKTICKS = re.compile("`([^`\n]+)`")
 EARLIER = "Given for an earlier submission; to be looked at again."
 
 
@@ -63,6 +66,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = as_code
     return environment.get_template("feedback.html.j2")
 
 
@@ -166,6 +170,12 @@ def _refused(receipt: Receipt, title: str) -> dict[str, str]:
         "next": f"Run `python3 course.py submit {number}` with the newest course (`git pull`), and hand in the zip as "
         "it is written, unchanged. If you did just that, show this page to your instructor.",
     }
+
+
+def as_code(text: str) -> Markup:
+    """A text for the page, escaped, with what stands in back-ticks as code."""
+    parts = BACKTICKS.split(text)
+    return Markup("").join(Markup("<code>{}</code>").format(one) if n % 2 else one for n, one in enumerate(parts))
 
 
 def when(text: str) -> str:

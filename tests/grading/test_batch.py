@@ -779,3 +779,15 @@ def test_a_list_that_names_several_for_one_file(course, ada, box):
     assert "several students for it: ben, cleo" in rows["scan.pdf", "refused"].remarks[1]
     assert receipts.load().of(store.read("ada", "90-tiny").submission_sha256).received_at == AT
     assert "did nothing (1): 90-tiny-ada.zip" in said[0]
+
+
+@pytest.mark.parametrize("name", ["90-tiny-ben.zip", "90-tiny-ben (1).zip", "01-first-push-ada.zip"])
+def test_a_file_that_is_named_for_another_says_so(course, ada, ben, box, name):
+    ada.zip(box, name=name)
+    row = grade(course, box)["ada", "graded"]
+    assert row.score == 5.5
+    assert sum("and it is the submission of ada for 90-tiny" in remark for remark in row.remarks) == (
+        "01-" not in name or "01-first-push" in course.labs.slugs()
+    )
+    (box / name).rename(box / "90-tiny-ada-1.zip")
+    assert not any("is named for" in remark for remark in grade(course, box)["ada", "unchanged"].remarks)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from autograder import paths
-from autograder.grading import gradebook, store
+from autograder.grading import feedback, gradebook, store
 from autograder.grading.batch import Batch
 from autograder.grading.identity import Identity
 
@@ -43,7 +43,9 @@ def test_who_has_nothing_but_a_refused_submission_sees_why_and_what_to_do(grade,
     said = page()
     assert "Ada (ada)" in said and "0 of 7 points." in said
     assert "Your submission was refused" in said and file.name in said and "It is not signed. Expected:" in said
-    assert "Run `python3 course.py submit 90`" in said and "--unsigned" not in said and "instructor: if" not in said
+    assert "Run python3 course.py submit 90 with the newest course" in said, "a command, and no back-ticks"
+    assert "Update the kit ( git pull ) and run python3 course.py submit 90-tiny again." in said, "it speaks to ada"
+    assert "--unsigned" not in said and "instructor:" not in said
     assert store.read("ada", LAB) is None and not (paths.classroom() / "feedback" / "ben").exists()
     ada.signs = True
     ada.zip(tmp_path / "box", name="again.zip")
@@ -85,3 +87,21 @@ def test_work_under_review_says_so_and_not_why(grade, course, ada, tmp_path, why
     said = page()
     assert "Under review A person looks at this submission before its points count." in said
     assert "without a history" not in said and "work of ben" not in said
+
+
+def test_who_has_to_do_something_is_not_told_to_do_nothing(grade, course, ada, tmp_path):
+    ada.zip(tmp_path / "box")
+    grade()
+    document = store.read("ada", LAB)
+    store.write(document.model_copy(update={"leads": ("An image without a history.",)}))
+    gradebook.sync(course)
+    assert "You need not do anything now" in page()
+    (tmp_path / "box" / "z90-tiny-ada.zip").write_bytes(b"no zip")
+    grade()
+    said = page()
+    assert "You need not do anything" not in said and "read below what else is to be done" in said
+
+
+def test_what_looks_like_markup_in_back_ticks_is_text():
+    assert feedback.as_code("a `<b>` & `x`") == "a <code>&lt;b&gt;</code> &amp; <code>x</code>"
+    assert feedback.as_code("`one\ntwo` <i>") == "`one\ntwo` &lt;i&gt;"

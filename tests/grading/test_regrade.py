@@ -564,7 +564,7 @@ def test_the_probes_that_are_run_again_give_from_evidence_what_they_gave_from_th
 
 
 def test_every_probe_has_a_version_and_a_lab_may_raise_that_of_its_hidden_values(course, kit, lab):
-    raised = {"rescan": 2, "settings": 2, "pipelines": 2}  # since version 0.1.0
+    raised = {"rescan": 2, "settings": 3, "pipelines": 2}  # since version 0.1.0
     assert {name: probes.version(name, lab) for name in probes.PROBES} == dict.fromkeys(probes.PROBES, 1) | raised
     assert [name for name, kind in probes.PROBES.items() if kind.again is None] == ["round-trip", "rescan", "settings"]
     file = kit / "solutions/90-tiny/hidden.py"
@@ -578,7 +578,7 @@ def test_every_probe_has_a_version_and_a_lab_may_raise_that_of_its_hidden_values
 # What needs the zip is not run again: no point changes, and the run says what it rests on.
 RESTS_ON_OLDER = (
     "ada 05-private-registry certificate, passwords, settings, runs, challenge: judged on the result of version 1 of "
-    "the probe settings, which needs the zip or an engine; grade the submission again with --force for version 2."
+    "the probe settings, which needs the zip or an engine; grade the submission again with --force for version 3."
 )
 
 
