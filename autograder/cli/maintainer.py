@@ -70,7 +70,8 @@ def test(unit: bool, reference: bool, suite: str | None, fuzz: float | None, arg
     if reference:
         steps.reference(arguments, suite)
     elif arguments:
-        steps.run("tests", all_steps.pytest(*arguments))
+        chosen = () if not unit or "-m" in arguments else ("-m", all_steps.WITHOUT_ENGINE)
+        steps.run("tests", all_steps.pytest(*chosen, *arguments))
     elif unit:
         steps.static()
         steps.unit()

@@ -29,6 +29,7 @@ SUDO_SECONDS = 60.0  # between two calls of sudo, which forgets a password after
 END_SECONDS = 10.0  # for a reference engine that is not needed any more to end
 PROGRESS_SECONDS = 30.0  # between two words about tests whose output is shown later
 
+WITHOUT_ENGINE = "not engine and not browser and not reference"  # of the tests that somebody names
 UNIT_TESTS = ("-q", "-n", "auto", "-m", UNIT)
 # Groups of tests that must not meet, or share what is costly, are made in tests/groups.py, the longest first.
 ENGINE_TESTS = ("-v", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")

@@ -693,10 +693,8 @@ def test_a_file_that_was_changed_by_hand_is_named(course, ada, box, runs):
         grade(course, box)
     (box / "z.zip").write_bytes(packed(content(whole) | {"answers.json": b"{}"}))
     said = grade(course, box)["z.zip", "older"].remarks[0]
-    assert (
-        "submit` wrote the zip: answers.json. For the student: if the change is to count, run" in said
-        and score() == 5.5
-    )
+    told = "submit` wrote the zip: answers.json. For the student: if the change is to count, run"
+    assert told in said and score() == 5.5
     (box / "z.zip").write_bytes(without(whole) + b"")
     with zipfile.ZipFile(box / "z.zip", "a") as archive:
         archive.comment = b"only packed again"
