@@ -11,6 +11,8 @@ import pytest
 
 from tests import groups
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 ROOT = Path(__file__).parent
 TEST = """
 import os

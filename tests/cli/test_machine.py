@@ -18,6 +18,8 @@ from autograder.oci.client import RegistryClient
 from autograder.services import claims, cloud_credentials, installation, lifecycle
 from tests.emulators.support import free_port
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 
 def course(
     *arguments: str, typed: str | None = None, folder: Path | None = None, **environment: str

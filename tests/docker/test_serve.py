@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 Running = tuple[str, "subprocess.Popen[str]"]
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from .conftest import ML_MODEL
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 WEIGHTS = "sha256:f82ea8b37111e18cbd489974c766aa981ace6a0c0b39a2705eebdb9a2fda59dc"
 
 

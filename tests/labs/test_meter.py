@@ -13,6 +13,8 @@ import pytest
 
 from autograder.labs import runner
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are POSIX")
 SPIN = """
 import time

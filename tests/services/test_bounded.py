@@ -17,6 +17,8 @@ from autograder.services import bounded, images, orphans
 from autograder.services.bounded import TooLong
 from autograder.services.throwaway import ProbeFault
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 LOOP = "while True: pass"
 
 

@@ -9,6 +9,8 @@ import pytest
 from autograder.services import http
 from autograder.services.steps import Steps
 
+pytestmark = pytest.mark.slow  # each starts programs
+
 
 def test_steps_that_overlap_have_their_seconds_and_say_nothing_when_short():
     said: list[str] = []

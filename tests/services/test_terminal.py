@@ -42,7 +42,10 @@ function python; echo a function; end
 """
 WITHOUT_SETTINGS = ("", None, "admin", "us-east-1")  # what hides a universal variable of fish, or is not there
 SHELLS = ("bash", "zsh", "fish", "dash")
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX systems")
+pytestmark = [
+    pytest.mark.slow,  # each starts programs
+    pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX systems"),
+]
 
 
 @pytest.fixture
