@@ -138,15 +138,15 @@ def peek(
     try:
         try:
             if spending.is_over(found):
-                sha256 = sha256_of(found.file) if found.file is not None else ""
-                looked = Looked(sha256, problem=spending.refusal)
+                looked = Looked(_sum(found), problem=spending.refusal)
             else:
                 looked, work = walled.tried(walls or Open(), looked_at, found, course.key)
                 spending.add(found, work)
         except Over as excess:
             spending.add(found, excess.work)
-            sha256 = sha256_of(found.file) if found.file is not None else ""
-            looked = Looked(sha256, problem=f"{excess} {walled.ALONE if excess.is_of_the_machine else discover.AGAIN}")
+            looked = Looked(
+                _sum(found), problem=f"{excess} {walled.ALONE if excess.is_of_the_machine else discover.AGAIN}"
+            )
         outcome.sha256, outcome.header = looked.sha256, looked.header
         if looked.problem or looked.header is None or found.file is None:
             raise Refused(looked.problem)
@@ -156,6 +156,14 @@ def peek(
         outcome.problems.append(str(reason))
     outcome.sha256 = outcome.sha256 or hashlib.sha256(found.name.encode("utf-8", "surrogateescape")).hexdigest()
     return outcome
+
+
+def _sum(found: Found) -> str:
+    """The SHA-256 of a file that is not read otherwise, hex; empty where there is none, or none any more."""
+    try:
+        return sha256_of(found.file) if found.file is not None else ""
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ class Spending:
             found: at what.
             work: seconds of computing.
         """
-        size = found.file.stat().st_size if found.file is not None else 0
+        try:
+            size = found.file.stat().st_size if found.file is not None else 0
+        except OSError:  # it was taken away meanwhile, which its row says
+            size = 0
         more = work - limits.LOOK * (1 + size / MANY_MORE)
         if more > 0:
             whose = _handed_in_by(found)

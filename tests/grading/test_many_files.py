@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from autograder.grading import exports, limits, receipts
+from autograder.grading import batch, exports, limits, receipts, spending
 from autograder.grading.batch import Batch
 from autograder.grading.discover import Found
 from autograder.grading.lms import Entry, Lists
@@ -166,3 +166,20 @@ def test_equal_zips_take_no_more_of_the_ledger_than_there_is_room(course, ada, t
     [row] = [row for row in grade(course, box, lists=lists) if row.student == "ben"]
     assert row.source == "junk.zip: 12.zip"
     assert [one.student for one in receipts.load().lines if one.name == "junk.zip: 12.zip"] == ["ben"]
+
+
+def test_a_file_that_is_taken_away_meanwhile_costs_only_its_row(course, ada, box, monkeypatch):
+    """A folder may be one that a program keeps in step with another place."""
+    look = batch.looked_at
+
+    def gone(progress, found, key):
+        if "gone" in found.name:
+            found.file.unlink()
+        return look(progress, found, key)
+
+    monkeypatch.setattr(batch, "looked_at", gone)
+    (box / "gone.zip").write_bytes(packed({"submission.json": b"{}"}))
+    (box / "junk.zip").unlink()
+    rows = {row.source: row for row in grade(course, box)}
+    assert rows["90-tiny-ada.zip"].score == 5.5 and "cannot be read" in rows["gone.zip"].remarks[0]
+    assert not spending.Spending().is_over(Found("gone.zip", box / "gone.zip"))
