@@ -10,6 +10,7 @@ import pytest
 from autograder import paths
 from autograder.content import lessons, markdown, pages
 from autograder.content.runner import Session, run_lesson
+from autograder.grading import report, states
 from autograder.labs import manifest
 from autograder.quality import lab_runs
 
@@ -65,6 +66,16 @@ def test_what_it_says_of_the_core_path():
     assert f"the core tasks of labs 01, 04, 06, 08 and 09 ({pages.hours(working)})" in page
     assert [lab.slug[:2] for lab in labs] == ["01", "04", "06", "08", "09"]
     assert f"worth {points:g} of the 100 points" in page
+
+
+def test_the_states_are_those_of_the_code_in_its_words():
+    text = markdown.read(PAGE)
+    below = text.partition("### States and exports")[2]
+    table = re.findall(r"(?m)^\| ([a-z ]+) \| ([^|]+) \| [^|]+ \| [^|]+ \|$", below.replace("| state |", "| State |"))
+    assert dict(table[: len(states.MEANING)]) == states.MEANING
+    shown = {word for word, _ in report.STATUS.values()} | {states.NEEDS_REVIEW}
+    beside = set(re.findall(r"\*([a-z: ]+)\*", text.partition("In the table after `grade`")[2].partition("\n\n")[0]))
+    assert shown == {word for word in states.MEANING if word != states.MISSING} | beside
 
 
 def test_what_it_says_of_whose_machine_saw_what():
