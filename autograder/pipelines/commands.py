@@ -36,6 +36,7 @@ _HARMLESS_VERBS: Final = tools.words("""
 """)
 _NO_ENGINE: Final = frozenset({"login", "logout", "version", "context", "manifest", "search", "help", "--version"})
 _SOCKET: Final = "/var/run/docker.sock"
+_PROGRAMS: Final = re.compile(r"/(?:usr|s?bin|lib\w*)?(?:/(?:local|s?bin|lib\w*)[^\n]*)?/?\Z")  # where programs lie
 _BELOW: Final = ("negligible", "low", "medium", "high", "critical")  # Grype's severities
 _AROUND: Final = {"i": "image", "fs": "filesystem", "repo": "repository", "conf": "config"}
 NOW: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)  # nothing that is judged looks at the clock
@@ -63,7 +64,7 @@ def _failed(text: str, code: int = 1) -> Answer:
 def docker(m: Machine, call: Call) -> Answer:
     """The client of a daemon."""
     given = read(m, "docker", call.words, first_word_ends=True)
-    if not given.rest:
+    if not given.rest or given.has("help", "version"):
         return FINE
     verb, words = given.rest[0], given.rest[1:]
     if verb in ("image", "container") and words:
@@ -293,6 +294,8 @@ def logged_in(m: Machine, call: Call, given: Options, host: str = "", piped: str
 
 def _run(m: Machine, call: Call, program: str, words: list[str]) -> Answer:
     given = read(m, "docker run", words, first_word_ends=True)
+    if given.has("help"):
+        return FINE
     if not given.rest:
         return _failed("docker run requires at least 1 argument")
     env = dict(m.env)
@@ -313,7 +316,23 @@ def _run(m: Machine, call: Call, program: str, words: list[str]) -> Answer:
     entry = given.last("entrypoint")
     if given.has("detach") and re.search(r"(^|/)registry:", given.rest[0]):
         m.local_registry = True
+    if given.has("detach") or call_creates(call):
+        return _left_running(m, given.rest)
     return contained(m, given.rest[0], given.rest[1:], kept, mounts, inside, call.stdin, entry)
+
+
+def call_creates(call: Call) -> bool:
+    """Whether a command makes a container and does not start it."""
+    words = [word for word in call.words if not word.startswith("-")]
+    return "create" in words[:2] and "run" not in words[:1]
+
+
+def _left_running(m: Machine, words: Sequence[str]) -> Answer:
+    """A container that nobody waits for: its exit code ends no step."""
+    place = runners.place(words[0])
+    if m.held(words[0]) is None and place is not None and {place.entry, *words[1:2]} & MODELS.keys():
+        m.record.doubt(f"{m.where} does not wait for what the container does, so that it is not followed")
+    return Answer(unknown("the id of a container") + "\n")
 
 
 @dataclass
@@ -363,8 +382,13 @@ def contained(
         with_logins: whether the machine's logins are there without a mount.
     """
     engine = any(source == _SOCKET and target == _SOCKET for source, target in mounts)
-    if m.held(image) is not None and not m.wanted(image, "runs").origin:
+    held = m.held(image)
+    if held is not None and not held.origin:
         return Answer(unknown("what the built image prints") + "\n")  # a trial run of what was built
+    if held is not None and canonical(held.origin) != canonical(image):
+        m.record.doubt(f"{m.where} runs what another image's name was given to, {held.origin}, which is not followed")
+    if runners.is_copy(image):
+        m.record.doubt(f"{m.where} runs {image}, which is not the image of the scanner's makers and may hold anything")
     place = runners.place(image)
     program = (entry.rpartition("/")[2] if entry else None) if entry is not None else place.entry if place else ""
     rest = list(words)
@@ -378,6 +402,10 @@ def contained(
                 f"{m.where} runs {program or image} in a container that has the engine, which is not followed"
             )
         return Answer(unknown(f"what {image} prints") + "\n")
+    m.changes_programs(env)
+    over = next((target for _, target in mounts if _PROGRAMS.match(target) or target.endswith(f"/{program}")), "")
+    if over or "PATH" in env:
+        m.record.doubt(f"{m.where} sets {over or 'PATH'} in its container, so that another program may run there")
     inside = _Inside(mounts, engine)
     hosts, home, isolated = m.hosts, m.home, m.inside
     if not with_logins and not any(".docker" in source or "auth" in source for source, _ in mounts):
@@ -474,19 +502,18 @@ def trivy(m: Machine, call: Call) -> Answer:
         m.record.doubt(f"{m.where} is a command of trivy that is not followed")
         return FINE
     given = read(m, f"trivy {verb}", call.words)
-    if given.has("download-db-only", "download-java-db-only"):
-        return FINE
     env = call.env or {}
+    if given.has("help", "generate-default-config", "download-db-only", "download-java-db-only"):
+        return FINE
+    _leaves_out(m, given, env)
 
     def value(name: str, *others: str) -> list[str]:
         found = given.listed(name, *others)
         return found or [part for part in env.get(f"TRIVY_{name.replace('-', '_').upper()}", "").split(",") if part]
 
-    for path in (given.last("config") or "trivy.yaml",):
+    for path in (given.last("config") or "trivy.yaml", ".trivyignore", ".trivyignore.yaml"):
         if m.shell.files.exists(path_of(m, call, path)):
             m.record.doubt(f"{m.where} reads {path}, and what stands there is not followed")
-    if given.has("ignore-policy", "vex"):
-        m.record.doubt(f"{m.where} leaves out what a policy or a VEX document says, which is not followed")
     code = "".join(value("exit-code")[-1:])
     settings = ScanSettings(
         stops=code.strip() not in ("", "0"),
@@ -514,7 +541,30 @@ def trivy(m: Machine, call: Call) -> Answer:
         seen = m.scan(rest[-1], targets, settings)
     else:
         return _failed("FATAL Fatal error: no image is named")
-    return _reported(m, call, given, env, settings, seen, int(code) if code.isdigit() else 0)
+    return _reported(m, call, given, env, settings, seen, int(code) % 256 if re.fullmatch("[0-9]{1,9}", code) else 0)
+
+
+def _leaves_out(m: Machine, given: Options, env: Mapping[str, str]) -> None:
+    """Doubt a scan by Trivy that passes over more than this model follows: by options, by variables, by a file."""
+    if given.has("ignore-policy", "vex"):
+        m.record.doubt(f"{m.where} leaves out what a policy or a VEX document says, which is not followed")
+    found = [name for name in ("skip-dirs", "skip-files", "ignorefile", "pkg-relationships") if given.all(name)]
+    if found:
+        m.record.doubt(f"{m.where} leaves out what --{found[0]} says, which is not followed")
+    for name, value in env.items():
+        if name.startswith("TRIVY_") and value and name.removeprefix("TRIVY_") not in _FOLLOWED:
+            m.record.doubt(f"{m.where} has the variable {name[:60]}, and what that changes is not followed")
+
+
+# Of Trivy's options as variables: those that are followed, and those that change nothing of what is found.
+# Source: https://trivy.dev/docs/latest/configuration/#environment-variables
+_FOLLOWED: Final = tools.words("""
+    EXIT_CODE SEVERITY SCANNERS SECURITY_CHECKS PKG_TYPES VULN_TYPE IGNORE_STATUS INPUT FORMAT OUTPUT IGNORE_UNFIXED
+    CACHE_DIR CACHE_BACKEND CACHE_TTL DB_REPOSITORY JAVA_DB_REPOSITORY CHECKS_BUNDLE_REPOSITORY NO_PROGRESS QUIET DEBUG
+    TIMEOUT USERNAME PASSWORD REGISTRY_TOKEN AUTH_URL GITHUB_TOKEN SKIP_DB_UPDATE SKIP_JAVA_DB_UPDATE SKIP_CHECK_UPDATE
+    SKIP_VERSION_CHECK DISABLE_TELEMETRY INSECURE NON_SSL OFFLINE_SCAN LIST_ALL_PKGS DEPENDENCY_TREE TEMPLATE PARALLEL
+    PLATFORM IMAGE_SRC VERSION
+""")
 
 
 def _scannable(m: Machine, name: str) -> list[Image] | None:
@@ -548,11 +598,21 @@ def _reported(
     return Answer("" if file else text, code if seen else 0)
 
 
+_GRYPE_LEAVES_OUT: Final = tools.words(
+    "GRYPE_CONFIG GRYPE_EXCLUDE GRYPE_IGNORE_STATES GRYPE_VEX_DOCUMENTS GRYPE_ONLY_NOTFIXED"
+)
+
+
 def grype(m: Machine, call: Call) -> Answer:
     """Grype."""
     given = read(m, "grype", call.words)
-    if given.rest[:1] in (["db"], ["version"], ["config"], ["help"], ["completion"]):
+    if given.has("help") or given.rest[:1] in (["db"], ["version"], ["config"], ["help"], ["completion"]):
         return FINE
+    told = [f"--{name}" for name in ("config", "exclude", "vex") if given.all(name)]
+    there = [f for f in (".grype.yaml", ".grype/config.yaml") if m.shell.files.exists(path_of(m, call, f))]
+    names = [name for name, value in (call.env or {}).items() if name in _GRYPE_LEAVES_OUT and value]
+    for one in (*told, *there, *names):
+        m.record.doubt(f"{m.where} leaves out what {one} says, which is not followed")
     limit = (given.last("fail-on") or (call.env or {}).get("GRYPE_FAIL_ON_SEVERITY", "")).lower()
     stops = limit in _BELOW
     from_there = frozenset(one.upper() for one in _BELOW[_BELOW.index(limit) :]) if stops else frozenset()

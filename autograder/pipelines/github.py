@@ -45,6 +45,7 @@ _HOME: Final = "/home/runner"
 _PATH: Final = f"{_HOME}/.local/bin:{PATH}"
 _TOOLS: Final = "/opt/hostedtoolcache"
 _NO_OPTIONS: Final = ("{0}", "--noprofile", "--norc", "-l", "--login")  # of bash, that are none for a script here
+_OPTIONS: Final = re.compile(r"(?:[-+](?:[euxv]+|[euxv]*o (?:pipefail|errexit|nounset|xtrace|verbose))(?: |\Z))*")
 _LEFT: Final = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY", "GITHUB_STATE")
 
 
@@ -380,6 +381,8 @@ class _Run:
         options = ["-e", "-o", "pipefail"] if shell == "bash" else ["-e"]
         if arguments:
             options = [word for word in arguments.split() if word not in _NO_OPTIONS]
+            if not _OPTIONS.fullmatch(" ".join(options)):
+                self.outcome.record.doubt(f"{where} has a shell with {' '.join(options)[:60]}, which is not followed")
         for name in _LEFT:
             job.machine.shell.write(env[name], "")
         path = ":".join((*reversed(job.paths), env.get("PATH", job.path)))

@@ -40,6 +40,22 @@ MAX_FILES: Final = 60  # of a build's context, or an archive of files
 SHOWN: Final = 60  # characters of a command in a message
 _ARCHIVE: Final = "course-archive"
 _OTHER_LANGUAGE: Final = re.compile(r"#! ?/(?:usr/)?bin/(?:env +(?:-S +)?)?((?!(?:ba|da|a)?sh\b)[\w.]+)")
+# Variables by which bash, or the system's loader, takes other commands than the script names.
+# Sources: https://www.gnu.org/software/bash/manual/html_node/Bash-Variables.html , ld.so(8)
+_LOADS: Final = re.compile(
+    r"(?:BASH_ENV|SHELLOPTS|BASHOPTS|BASH_FUNC_.*|LD_(?:PRELOAD|LIBRARY_PATH|AUDIT))\Z", re.DOTALL
+)
+# Forms of bash that the library passes over, and by which another command runs than is written, or another code ends
+# the script; and names of our own, which no script of a runner can know. What is in words -> the form.
+_NOT_FOLLOWED: Final[Mapping[str, re.Pattern[str]]] = {
+    "hash -p": re.compile(r"\bhash\s[^\n;|&]*-\w*p"),
+    "enable": re.compile(r"(?:^|[;&|]|\bbuiltin\b)[ \t]*enable\s", re.MULTILINE),
+    "export -f": re.compile(r"\b(?:export|declare|typeset)\s+-\w*f"),
+    "a trap of ERR, DEBUG or RETURN": re.compile(
+        r"\btrap\s+(?!(['\"])(?:echo|printf)\b[^;&|\n]*?\1\s+ERR\s*$)[^\n]*\b(?:ERR|DEBUG|RETURN)\b", re.MULTILINE
+    ),
+    "a name of what follows scripts here": re.compile(r"course-(?:script|archive|trivy|grype)|COURSE_TO\b"),
+}
 _LOCAL: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _SEVERITIES: Final = ("UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 _REPOSITORY: Final = "# the repository's own Dockerfile\nFROM python\n"
@@ -127,6 +143,7 @@ class Machine:
         self.where, self.env = f"{self.place} ({' '.join(shown.split())})", call.env or {}
         self.record.tell(f"$ {shown}")
         self._own_program(call)
+        self.changes_programs(self.env)
         try:
             answer = program(self, call)
         finally:
@@ -139,19 +156,31 @@ class Machine:
         """Run a script; see :meth:`Shell.run`."""
         self.state.work.text.spend(len(script))
         self.state.work.add(1 + script.count("\n"))
+        self.changes_programs(variables)
+        strange = next((name for name, form in _NOT_FOLLOWED.items() if form.search(script)), "")
+        if strange:
+            self.record.doubt(f"{self.place} has {strange}, which is not followed")
         other = _OTHER_LANGUAGE.search(script)
         if other is not None:
             self.record.doubt(f"{self.place} writes a program for {other[1]}, and is not followed")
         return self.shell.run(script, variables, folder, *options)
 
+    def changes_programs(self, variables: Iterable[str]) -> None:
+        """Doubt what shells and programs do that are told by variables to load something else, or to run nothing."""
+        for name in variables:
+            if _LOADS.match(name):
+                self.record.doubt(
+                    f"{self.where} has the variable {name[:SHOWN]}, and what that changes is not followed"
+                )
+
     def _own_program(self, call: Call) -> None:
         """A script's own program in its PATH would run in place of the one that is followed."""
+        ours = re.compile(rf'#!/bin/sh\n(# bashkit builtin: .*\n)?exec ({PLACED})?{re.escape(call.name)} "\$@"\n?')
         for folder in (call.env or {}).get("PATH", "").split(":"):
-            if folder in ("/usr/local/bin", "/usr/bin", "/bin"):
-                return
-            text = self.shell.read(f"{folder}/{call.name}") if folder.startswith("/") else None
-            if text is not None and not re.search(rf'exec ({PLACED})?{re.escape(call.name)} "\$@"', text):
-                self.record.doubt(f"{self.where} runs {folder}/{call.name}, which the run wrote and is not followed")
+            file = joined(call.folder, f"{folder}/{call.name}" if folder else call.name)
+            text = self.shell.read(file)
+            if text is not None and not ours.fullmatch(text):
+                self.record.doubt(f"{self.where} runs {file}, which the run wrote and is not followed")
 
     # -- files -------------------------------------------------------------------------------------------------------
 

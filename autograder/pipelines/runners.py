@@ -112,11 +112,27 @@ INSTALLERS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
+# Scanners -> who makes their images, in whichever registry.
+MAKERS: Final[Mapping[str, tuple[str, ...]]] = {"trivy": ("aquasec", "aquasecurity"), "grype": ("anchore",)}
+
+
 def name_of(image: str) -> str:
     """The end of an image's name that the table has; nothing where it has none."""
     plain = re.sub(r":[^/]*$", "", image.partition("@")[0])
     parts = plain.split("/")
+    if is_copy(image):
+        return ""
     return next((name for name in ("/".join(parts[-2:]), parts[-1]) if name in IMAGES), "")
+
+
+def is_copy(image: str) -> bool:
+    """Whether an image is called as a scanner and does not lie where its makers put it: it may hold anything."""
+    *owners, name = re.sub(r":[^/]*$", "", image.partition("@")[0]).split("/")
+    if owners and re.search(r"[.:$]|^localhost$", owners[0]):
+        owners = owners[1:]
+    if "dependency_proxy" in owners:  # GitLab's, of Docker Hub
+        owners = owners[owners.index("dependency_proxy") + 2 :]
+    return name in MAKERS and tuple(owners) not in {(maker,) for maker in MAKERS[name]}
 
 
 def place(image: str) -> Place | None:

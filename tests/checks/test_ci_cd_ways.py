@@ -68,9 +68,10 @@ def run(*lines: str, env: str = "{IMAGE: 'candidate:${{ github.sha }}'}", shell:
     return f"        env: {env}\n{f'        shell: {shell}' + chr(10) if shell else ''}        run: |\n{text}"
 
 
-def gate(*lines: str, shell: str = "") -> Change:
-    """The workflow with a script as its gate."""
-    return WORKFLOW, ((GATE, run(*lines, shell=shell)),)
+def gate(*lines: str, shell: str = "", env: str = "") -> Change:
+    """The workflow with a script as its gate, perhaps with variables more."""
+    given = f"{{IMAGE: 'candidate:${{{{ github.sha }}}}'{f', {env}' if env else ''}}}"
+    return WORKFLOW, ((GATE, run(*lines, shell=shell, env=given)),)
 
 
 def push(*lines: str, also: tuple[tuple[str, str], ...] = ()) -> Change:
@@ -153,6 +154,9 @@ RIGHT: dict[str, Change] = {
         'docker save -o image.tar "$IMAGE"',
         'docker run -v "$PWD:/in" aquasec/trivy:0.74.0 image --input /in/image.tar --exit-code 1',
     ),
+    "a trap that tells": gate("trap 'echo found' ERR", T),
+    "options of the shell": gate(T, shell="bash --noprofile --norc -eo pipefail {0}"),
+    "a folder of the cache that is mounted": gate(T.replace("--rm", "--rm -v $HOME/.cache:/root/.cache/ -e TRIVY_QUIET=true")),
     "a trap that cleans up": gate('trap "rm -f scan.txt" EXIT', f"{T} > scan.txt"),
     "a time limit": gate(f"timeout 600 {T}"),
     "trivy that is installed": gate(
@@ -429,6 +433,12 @@ WRONG: dict[str, Wrong] = {
     "an if without an end": (GATES, gate(f"if {T}; then echo fine; fi"), "is pushed all the same"),
     "a pipe that hides it": (GATES, gate(f"{T} | tee scan.txt"), "is pushed all the same"),
     "the background": (GATES, gate(f"{T} &", "wait"), "is pushed all the same"),
+    "help in place of a scan": (GATES, gate(f'{SCAN} --help --exit-code 1 "$IMAGE"'), "Nothing scans the image"),
+    "docker's help": (GATES, gate(T.replace("run", "run --help", 1)), "Nothing scans the image"),
+    "docker's version": (GATES, gate(T.replace("docker", "docker -v", 1)), "Nothing scans the image"),
+    "settings that are written": (GATES, gate(f'{SCAN} --generate-default-config --exit-code 1 "$IMAGE"'), "Nothing scans the image"),
+    "grype's help": (GATES, gate(f'docker run {SOCKET} anchore/grype:v0.104.0 "$IMAGE" --fail-on high --help'), "Nothing scans the image"),
+    "an exit code that is none": (GATES, gate(f'{SCAN} --exit-code 256 "$IMAGE"'), "is pushed all the same"),
     "not": (GATES, gate(f"! {T}"), "ends with exit code 1"),
     "a function that forgives": (GATES, gate(f"scan() {{ {T} || return 0; }}", "scan"), "is pushed all the same"),
     "an exit code of zero": (GATES, gate(f'{SCAN} --exit-code 0 "$IMAGE"'), "no exit code is asked for"),
@@ -581,12 +591,46 @@ def test_wrong(name: str, right: Pair) -> None:
     assert (verdict.status, words in verdict.found) == ("failed", True), verdict.found
 
 
+def fake(folder: str, then: str, text: str, first: str = ":") -> Change:
+    """The scanner is installed, and the run writes a program of its name."""
+    steps = [
+        f"      - uses: aquasecurity/setup-trivy@{SHA}\n      - run: |\n          mkdir -p {folder}\n"
+        f"          printf '#!/bin/sh\\n{text}\\n' > {folder}/trivy\n          {then}\n",
+        f"      - run: |\n          {first}\n          trivy image --exit-code 1 $IMAGE\n"
+        "        env: {IMAGE: 'candidate:${{ github.sha }}'}\n",
+    ]
+    return WORKFLOW, (("      - name: Gate\n" + GATE, "".join(steps)),)
+
+
 REVIEW: dict[str, Wrong] = {
     "an action of nobody": (GATES, (WORKFLOW, (("      - name: Gate\n", f"      - uses: some/action@{SHA}\n      - name: Gate\n"),)), "some/action, which is not in the table of actions"),
     "an option of no table": (GATES, gate(f'{SCAN} --exit-code 1 --exit-on-monday "$IMAGE"'), "the option --exit-on-monday"),
     "a program that may do anything": (TAGS, push("python3 push.py"), "may do anything, images included"),
     "make": (RUNS, gate("make scan"), "make scan"),
     "a runner of nobody": (RUNS, (WORKFLOW, (("runs-on: ubuntu-24.04", "runs-on: [self-hosted, big]"),)), "self-hosted, big, which is not in the table of runners"),
+    # -- what another program, or none, may do in a scanner's place
+    "a program of the run's own that names the scanner in a comment": (GATES, fake('"$HOME/f"', 'echo "$HOME/f" >> "$GITHUB_PATH"', "exit 0\\n# exec trivy \"$@\""), "/f/trivy, which the run wrote"),
+    "a program in a folder that is told from here": (GATES, fake("f", ":", "exit 0", 'export PATH="f:$PATH"'), "/f/trivy, which the run wrote"),
+    "a path of later steps that is told from here": (GATES, fake("f", "echo f >> $GITHUB_PATH", "exit 0"), "/f/trivy, which the run wrote"),
+    "a program where the system's lie": (GATES, fake("/usr/bin", ":", "exit 0"), "/usr/bin/trivy, which the run wrote"),
+    "commands by BASH_ENV": (GATES, gate(T, env="BASH_ENV: x.sh"), "the variable BASH_ENV"),
+    "commands by a function in a variable": (GATES, gate(T, env="'BASH_FUNC_docker%%': '() { :; }'"), "the variable BASH_FUNC_docker%%"),
+    "options in a variable": (GATES, gate(T, env="SHELLOPTS: noexec"), "the variable SHELLOPTS"),
+    "a library that is loaded first": (GATES, gate("export LD_PRELOAD=/tmp/x.so", T), "the variable LD_PRELOAD"),
+    "a shell that reads something else": (GATES, gate(T, shell="bash -s {0}"), "a shell with -s"),
+    "a trap of errors": (GATES, gate("trap 'exit 0' ERR", T), "a trap of ERR"),
+    "another place of a program": (GATES, gate("hash -p /bin/true docker", T), "hash -p"),
+    "a function for other shells": (GATES, gate("docker() { :; }", "export -f docker", f"bash -c '{T}'"), "export -f"),
+    "a look at what follows scripts": (GATES, gate("if [ -e /tmp/.course-script.sh ]; then", T, "fi"), "a name of what follows scripts here"),
+    "a scan that nobody waits for": (GATES, gate(T.replace("--rm", "-d")), "does not wait for what the container does"),
+    "a container that is not started": (GATES, gate(T.replace("run --rm", "create")), "does not wait for what the container does"),
+    "another image under the scanner's name": (GATES, gate("docker pull alpine:3.22", "docker tag alpine:3.22 aquasec/trivy:0.74.0", T), "what another image's name was given to"),
+    "a scanner of somebody": (GATES, gate(T.replace("aquasec/", "ghcr.io/mallory/")), "not the image of the scanner's makers"),
+    "a file over the scanner": (GATES, gate(T.replace("--rm", "-v /bin/true:/usr/local/bin/trivy")), "sets /usr/local/bin/trivy in its container"),
+    "folders that are left out": (GATES, gate(T.replace("--exit-code", "--skip-dirs / --exit-code")), "leaves out what --skip-dirs says"),
+    "findings that are left out": (GATES, gate(T.replace("--exit-code", "--ignorefile x --exit-code")), "leaves out what --ignorefile says"),
+    "settings in a variable": (GATES, gate(T.replace("--rm", "-e TRIVY_CONFIG=x.yaml")), "the variable TRIVY_CONFIG"),
+    "grype with settings": (GATES, gate(f'docker run {SOCKET} anchore/grype:v0.104.0 "$IMAGE" --fail-on high -c x.yaml'), "leaves out what --config says"),
     "an image of nobody": (LAB_RUNS, lab(("  image: docker:29.7.2\n  services", "  image: registry.gitlab.com/team/ci:1.2.3\n  services")), "which is not in the table of images"),
     "a bake file": (LAB_GATES, lab((BUILD, "    - docker buildx bake\n")), "a bake file"),
 }  # fmt: skip
