@@ -548,7 +548,7 @@ def test_work_whose_files_were_changed_needs_review_until_a_person_has_looked(co
     assert row.is_open and report.status(row)[0] == "needs review"
     assert sum(intake.CHANGED in remark for remark in row.remarks) == 1
     page = html.unescape((paths.classroom() / "feedback/ada/90-tiny/90-tiny.html").read_text("utf-8"))
-    assert "Hand in the zip as `python3 course.py submit` writes it" in page
+    assert "Hand in the zip as <code>python3 course.py submit</code> writes it" in page
     for check in failed:
         give("ada", check, manual_score=0.0, needs_manual_grade=False)
     gradebook.sync(course)

@@ -273,6 +273,7 @@ def _gone() -> Any:
     return contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied)
 
 
+FOR_A_PERSON = ("shell: a pattern cut from a long value",)  # what only a clock ends is nobody's fault
 FAILED = ("The grader failed", "Traceback (most recent call last)")
 
 
@@ -287,7 +288,10 @@ def holds(run: Run, student: str, case: Case) -> None:
         verdicts = json.loads(run.words(student, case.lab))["verdicts"]
         silent = [one for one in verdicts if one["status"] == "failed" and not (one["found"] and one["next_step"])]
         assert not silent and {one["check"] for one in verdicts if one["status"] == "failed"} == set(row["failed"])
-        assert all(one["status"] in ("passed", "failed", "manual") for one in verdicts), verdicts
+        for_a_person = {one["check"] for one in verdicts if one["status"] == "not_graded" and one.get("review")}
+        judged = [one for one in verdicts if one["check"] not in for_a_person]
+        assert all(one["status"] in ("passed", "failed", "manual") for one in judged), verdicts
+        assert not for_a_person or case.id in FOR_A_PERSON, (for_a_person, row)
     else:
         assert row["remarks"] and row["remarks"][0].rstrip().endswith((".", "?", ")")), row
     for word in case.words:
