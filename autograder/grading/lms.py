@@ -43,6 +43,7 @@ LAB_NUMBER = re.compile(r"lab[\s_-]*([0-9]{1,2})(?![0-9])")
 # Source: langconfig.php of Moodle's English, strftimedatetimeaccurate and strftimedaydatetime.
 MOODLE_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %I:%M:%S %p", "%A, %d %B %Y, %H:%M", "%d %B %Y, %I:%M %p")
 MAX_LIST = 50 << 20  # bytes
+_COLUMNS = ("file", "student", "lab", "received_at", "attempt")  # of a list of one's own
 IN_ZIP = ": "  # between the name of a zip and that of a file in it, in what the table calls it
 NOBODY = "-"  # in a list of one's own, as the student of a file that is no submission
 
@@ -364,7 +365,7 @@ def _attempt(file: Path, number: int, attempt: Mapping[str, Any], user: str) -> 
         raise _wrong(file, found, "Save Canvas's answer as it is.")
     many = attempt.get("attempt")
     known: dict[str, Any] = {
-        "attempt": many if isinstance(many, int) else None,
+        "attempt": many if isinstance(many, int) and not isinstance(many, bool) else None,
         "late": attempt["late"] if isinstance(attempt.get("late"), bool) else None,
     }
     listed = attempt.get("attachments")
@@ -377,11 +378,17 @@ def _attempt(file: Path, number: int, attempt: Mapping[str, Any], user: str) -> 
 
 def _csv(file: Path, text: str, zone: tzinfo | None) -> Iterator[Entry]:
     columns: dict[str, int] | None = None
+    headings: list[str] = []
     try:
         for number, cells in tables.rows(text):
             if columns is None:
-                columns = {cell.casefold(): at for at, cell in enumerate(cells)}
+                headings = [cell.casefold() for cell in cells]
+                columns = {cell: at for at, cell in enumerate(headings)}
                 is_moodle = {"identifier", "last modified (submission)"} <= columns.keys()
+                twice = [one for one in _COLUMNS if headings.count(one) > 1 and not is_moodle]
+                if twice:
+                    found = f"several columns {', '.join(twice)}"
+                    raise _wrong(file, found, "Leave one column of each name, so that it is clear which one counts.")
                 if not is_moodle and not ("file" in columns or {"student", "lab", "received_at"} <= columns.keys()):
                     raise _wrong(
                         file,
@@ -390,6 +397,11 @@ def _csv(file: Path, text: str, zone: tzinfo | None) -> Iterator[Entry]:
                         "own: received_at, and file or student and lab.",
                     )
                 continue
+            if (
+                any(cells[len(headings) :]) and not is_moodle
+            ):  # a comma without quotes would move all that follows by a column
+                found = f"line {number}: {len(cells)} cells under {len(headings)} columns"
+                raise _wrong(file, found, "Put what holds a comma or semicolon in quotes.")
             row = {name: cells[at] if at < len(cells) else "" for name, at in columns.items()}
             entry = _moodle(file, number, row, zone) if is_moodle else _own(file, number, row, zone)
             if entry is not None:
@@ -408,8 +420,10 @@ def _moodle(file: Path, number: int, row: Mapping[str, str], zone: tzinfo | None
 
 def _own(file: Path, number: int, row: Mapping[str, str], zone: tzinfo | None) -> Entry:
     attempt, lab, name, student = (row.get(column, "") for column in ("attempt", "lab", "file", "student"))
-    if attempt and not (attempt.isascii() and attempt.isdecimal()):
-        raise _wrong(file, f"line {number}: the attempt {attempt!r}", "Give a number, or nothing.")
+    if attempt and not re.fullmatch(r"[0-9]{1,9}", attempt):
+        raise _wrong(
+            file, f"line {number}: the attempt {attempt[:40]!r}", "Give a number of up to 9 digits, or nothing."
+        )
     if lab:
         try:
             lab = manifest.find(lab).slug
