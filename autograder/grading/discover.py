@@ -56,6 +56,7 @@ class Found:
         header: the submission.json of an unpacked submission.
         parts: the names of folders and files that lead to it, the outermost first; those of a zip around it come first.
         place: the file or folder on disk in which it lies, absolute.
+        owner: of what lies in a zip, what tells one person's files in it from another's; empty where nothing does.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Found:
     header: Path | None = None
     parts: tuple[str, ...] = ()
     place: Path | None = None
+    owner: str = ""
 
 
 def find(given: list[Path], scratch: Path, known: Collection[Path] = (), walls: Calls | None = None) -> list[Found]:
@@ -215,17 +217,20 @@ def _inside(progress: Progress, file: Path, name: str, parts: tuple[str, ...], f
 
         def found(place: str, problem: str, target: Path | None = None) -> Found:
             within = place[:MAX_PLACE].split("/")[:MAX_DEPTH]
-            return Found(f"{name}{lms.IN_ZIP}{said(place, 200)}", target, problem, parts=(*parts, *within))
+            called = f"{name}{lms.IN_ZIP}{said(place, 200)}"
+            return Found(called, target, problem, parts=(*parts, *within), owner=whose(place.removeprefix(around)))
 
+        around = _folder_around([entry.filename for entry in entries])
         for top in sorted(tops):
             yield found(top, UNPACKED)
-        counts = Counter(whose(entry.filename) for entry in entries)
+        owners = {entry.filename: whose(entry.filename.removeprefix(around)) for entry in entries}
+        counts = Counter(owners[entry.filename] for entry in entries)
         for owner in (one for one, many in counts.items() if one and many > MAX_EACH):
-            yield found(owner, f"It holds {counts[owner]} files; at most {MAX_EACH} are read. {AGAIN}")
+            yield found(around + owner, f"It holds {counts[owner]} files; at most {MAX_EACH} are read. {AGAIN}")
         for number, entry in enumerate(entries):
             if any(not top or entry.filename.startswith(f"{top}/") for top in tops):
                 continue
-            if counts[whose(entry.filename)] > MAX_EACH and whose(entry.filename):
+            if (owner := owners[entry.filename]) and counts[owner] > MAX_EACH:
                 continue
             if entry.filename not in inner:
                 yield found(entry.filename, problem_of(entry.filename))
@@ -253,6 +258,21 @@ def whose(name: str) -> str:
     """What tells one student's files in a platform's zip from another's: the folder, or Canvas's name of the person."""
     folder, _, _ = name.rpartition("/")
     return folder.partition("/")[0] or lms.read_name((name,)).submitter
+
+
+def _folder_around(names: Collection[str]) -> str:
+    """The folders, with a slash, in which all of a zip lies: somebody zipped a folder. They tell nobody's files apart.
+
+    Empty where there are none. One that is a person's, as a platform writes that, is none of them.
+    """
+    around = ""
+    for _ in range(MAX_DEPTH):
+        tops = {name[len(around) :].partition("/")[0] if "/" in name[len(around) :] else "" for name in names}
+        top = tops.pop() if len(tops) == 1 else ""
+        if not top or lms.read_name((top,)).submitter:
+            break
+        around += f"{top}/"
+    return around
 
 
 def _is_submission(entries: list[zipfile.ZipInfo], tops: Collection[str]) -> bool:

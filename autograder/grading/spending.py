@@ -50,4 +50,4 @@ class Spending:
 def _handed_in_by(found: Found) -> tuple[str, ...]:
     """What is the same of all that one person handed in: the zip around it, and in that the person's folder or name."""
     around = lms.zip_around(found.parts)
-    return (*around, discover.whose("/".join(found.parts[len(around) :]))) if around else (found.name,)
+    return (*around, found.owner) if around else (found.name,)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from autograder.grading import batch, exports, limits, receipts, spending
 from autograder.grading.batch import Batch
-from autograder.grading.discover import Found
+from autograder.grading.discover import MAX_EACH, Found
 from autograder.grading.lms import Entry, Lists
 from autograder.grading.report import MAX_ROWS, Row, as_json, gathered, show
 from autograder.grading.spending import Spending
@@ -131,6 +131,26 @@ def test_all_that_one_person_handed_in_has_a_limit_together(course, ada, tmp_pat
     assert told and sum(limit in text for text in first.values()) == 29 + 1, (told, first)
 
 
+@pytest.mark.parametrize("around", ["submissions", "week 2/submissions"])
+def test_a_folder_around_a_platforms_files_puts_nobody_together_with_others(around, course, ada, tmp_path, monkeypatch):
+    """A download that was unpacked and zipped again as a folder: what one hands in refuses nothing of another's."""
+    box = tmp_path / "box"
+    box.mkdir()
+    work = {f"{around}/zada_7_7_90-tiny-ada.zip": ada.zip(tmp_path / "tmp").read_bytes()}
+    many = {f"{around}/ben_9_{n}_{n}.txt": b"x" for n in range(MAX_EACH + 1)}
+    (box / "all.zip").write_bytes(packed(many | work))
+    rows = {row.source: row for row in grade(course, box)}
+    assert rows[f"all.zip: {around}/zada_7_7_90-tiny-ada.zip"].score == 5.5
+    assert f"It holds {MAX_EACH + 1} files" in rows[f"all.zip: {around}/ben"].remarks[0]
+    heavy = {f"{around}/ben_9_{n}_{n}.zip": packed({"submission.json": b"%d" % n}) for n in range(3)}
+    (box / "all.zip").write_bytes(packed(heavy | work))
+    monkeypatch.setattr(limits, "LOOK", 0.0)
+    monkeypatch.setattr(limits, "UPLOAD", 0.0)
+    rows = {row.source: row for row in grade(course, box)}
+    assert rows[f"all.zip: {around}/zada_7_7_90-tiny-ada.zip"].status == "unchanged"
+    assert "It was not looked at" in rows[f"all.zip: {around}/ben_9_2_2.zip"].remarks[0]
+
+
 def test_an_honest_file_costs_nothing_of_the_limit(tmp_path):
     file = tmp_path / "a.zip"
     file.write_bytes(b"x" * 10_000_000)
@@ -142,7 +162,7 @@ def test_an_honest_file_costs_nothing_of_the_limit(tmp_path):
     spending.add(one, 3 * limits.LOOK + limits.UPLOAD / 2)
     spending.add(Found("all.zip: b.zip", None, parts=("all.zip", "b.zip")), limits.LOOK + 0.51 * limits.UPLOAD)
     assert spending.is_over(one), "files that nothing tells apart count together"
-    assert not spending.is_over(Found("all.zip: c/b.zip", None, parts=("all.zip", "c", "b.zip")))
+    assert not spending.is_over(Found("all.zip: c/b.zip", None, parts=("all.zip", "c", "b.zip"), owner="c"))
     assert not spending.is_over(Found("a.zip", file, parts=("a.zip",)))
 
 
