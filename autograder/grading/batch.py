@@ -137,8 +137,8 @@ def peek(
     outcome, spending = Outcome(found.name, "", status="refused"), spending or Spending()
     try:
         try:
-            if spending.is_over(found):
-                looked = Looked(_sum(found), problem=spending.refusal)
+            if refusal := spending.refusal(found):
+                looked = Looked(_sum(found), problem=refusal)
             else:
                 looked, work = walled.tried(walls or Open(), looked_at, found, course.key)
                 spending.add(found, work)

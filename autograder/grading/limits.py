@@ -70,6 +70,7 @@ STEPS: Final = {
 
 TOTAL: Final = 40.0  # seconds of computing for all of a submission; the sample class needs at most 0.2
 UPLOAD: Final = 60.0  # seconds of computing to look at all that one person handed in, beyond LOOK for each file
+WHOLE_ZIP: Final = 600.0  # the same of all in one zip: whoever packs a zip chooses the names, and so whose they seem
 LOOK: Final = 0.05  # seconds of computing to look at an honest zip, which takes a tenth of that; and for each 5 MB more
 MEMORY: Final = 1 << 30  # bytes of the process and what it starts; judging the whole sample class takes 170 MB
 LARGE: Final = 400 << 20  # bytes after which the process is replaced, when it is done: memory once taken stays taken

@@ -188,6 +188,17 @@ def test_equal_zips_take_no_more_of_the_ledger_than_there_is_room(course, ada, t
     assert [one.student for one in receipts.load().lines if one.name == "junk.zip: 12.zip"] == ["ben"]
 
 
+def test_many_names_in_one_zip_have_a_limit_together():
+    """Whoever packs a zip chooses the names in it."""
+    spent = Spending()
+    for n in range(100):
+        spent.add(Found(f"own.zip: s{n}_1_{n}_x.zip", None, parts=("own.zip", f"s{n}_1_{n}_x.zip")), 15.0)
+    one = Found("own.zip: t_1_1_x.zip", None, parts=("own.zip", "t_1_1_x.zip"))
+    assert spent.is_over(one) and "unpack the zip around it" in spent.refusal(one)
+    assert not spent.is_over(Found("class.zip: t_1_1_x.zip", None, parts=("class.zip", "t_1_1_x.zip")))
+    assert not spent.is_over(Found("t_1_1_x.zip", None, parts=("t_1_1_x.zip",)))
+
+
 def test_a_file_that_is_taken_away_meanwhile_costs_only_its_row(course, ada, box, monkeypatch):
     """A folder may be one that a program keeps in step with another place."""
     look = batch.looked_at
