@@ -192,8 +192,9 @@ def test_many_names_in_one_zip_have_a_limit_together():
     """Whoever packs a zip chooses the names in it."""
     spent = Spending()
     for n in range(100):
-        spent.add(Found(f"own.zip: s{n}_1_{n}_x.zip", None, parts=("own.zip", f"s{n}_1_{n}_x.zip")), 15.0)
-    one = Found("own.zip: t_1_1_x.zip", None, parts=("own.zip", "t_1_1_x.zip"))
+        name = f"s{n}_1_{n}_x.zip"
+        spent.add(Found(f"own.zip: {name}", None, parts=("own.zip", name), owner=f"s{n}"), 15.0)
+    one = Found("own.zip: t_1_1_x.zip", None, parts=("own.zip", "t_1_1_x.zip"), owner="t")
     assert spent.is_over(one) and "unpack the zip around it" in spent.refusal(one)
     assert not spent.is_over(Found("class.zip: t_1_1_x.zip", None, parts=("class.zip", "t_1_1_x.zip")))
     assert not spent.is_over(Found("t_1_1_x.zip", None, parts=("t_1_1_x.zip",)))
