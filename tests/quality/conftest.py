@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from autograder.quality import live, network
 from autograder.quality.contract import Finding
 from autograder.quality.lab_runs import LabRun
 from tests.quality import nbval
+
+A_LITTLE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Done:
         lines: what was reported, with seconds.
         nbval: slug → how nbval's run of the solved notebook ended, which was the first time that the lab was solved.
         outside: bytes that came from or went to other machines from when all was up, by anybody.
+        traffic: the reported lines before which more than a little of it went, with how much.
     """
 
     student: str
@@ -36,6 +40,7 @@ class Done:
     lines: list[str]
     nbval: dict[str, subprocess.CompletedProcess[str]]
     outside: int
+    traffic: tuple[str, ...]
 
 
 def outside() -> int:
@@ -84,4 +89,6 @@ def done(request, tmp_path_factory):
     labs = [manifest.find(slug) for slug in wanted(request.session.items)]
     with network.turn():
         findings = live.verify(labs, report, folder, student, under_nbval)
-    return Done(student, findings, folder, lines, ended, bytes_then[-1] - bytes_then[0])
+    steps = zip(lines[1:], pairwise(bytes_then), strict=True)
+    traffic = tuple(f"{line}: {after - before:,} bytes" for line, (before, after) in steps if after - before > A_LITTLE)
+    return Done(student, findings, folder, lines, ended, bytes_then[-1] - bytes_then[0], traffic)

@@ -50,4 +50,4 @@ def test_from_start_to_the_grades(done, tmp_path, capsys):
         print(f"  {len(labs)} submissions, {sum(size.values()):,} bytes, the largest {max(size.values()):,}")
         print(f"  graded in {seconds:.0f} s: {sum(earned.values()):g} of {sum(lab.total for lab in labs):g} points")
         print(f"  {done.outside:,} bytes to and from other machines while the labs were done")
-    assert done.outside < OFFLINE
+    assert done.outside < OFFLINE, "\n".join(done.traffic)
