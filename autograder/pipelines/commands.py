@@ -592,10 +592,18 @@ def _reported(
         text = json.dumps(report(finding, seen))
     else:
         text = f"Total: 1 ({finding.severity}: 1)\n" if finding is not None and seen else "Report Summary\n"
-    file = given.last("output") or env.get("TRIVY_OUTPUT", "")
-    if file:
-        m.shell.write(path_of(m, call, file), text)
-    return Answer("" if file else text, code if seen else 0)
+    return Answer(_printed(m, call, given.last("output") or env.get("TRIVY_OUTPUT", ""), text), code if seen else 0)
+
+
+STANDARD_OUTPUT: Final = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+def _printed(m: Machine, call: Call, file: str, text: str) -> str:
+    """What of a report is printed; the rest is written into the file that was asked for."""
+    if not file or file in STANDARD_OUTPUT:
+        return text
+    m.shell.write(path_of(m, call, file), text)
+    return ""
 
 
 _GRYPE_LEAVES_OUT: Final = tools.words(
@@ -639,9 +647,7 @@ def grype(m: Machine, call: Call) -> Answer:
         return _failed("failed to catalog: could not find the image")
     seen = m.scan(target, images, settings)
     text = json.dumps(report(m.state.finding, seen)) if (given.last("output") or "").startswith("json") else ""
-    if given.last("file"):
-        m.shell.write(path_of(m, call, given.last("file") or ""), text)
-        text = ""
+    text = _printed(m, call, given.last("file") or "", text)
     return Answer(text or ("" if seen else "No vulnerabilities found\n"), 2 if seen and settings.stops else 0)
 
 

@@ -145,6 +145,16 @@ RIGHT: dict[str, Change] = {
     "a report that jq counts": gate(
         f'{SCAN} --format json "$IMAGE" > r.json', "jq -e '[.Results[].Vulnerabilities[]] | length == 0' r.json"
     ),
+    "a report on standard output by its name": gate(
+        f'{SCAN} -f json -o /dev/stdout "$IMAGE" | tee r.json', "if grep -q VulnerabilityID r.json; then exit 1; fi"
+    ),
+    "a code of the student's own": gate(
+        "set +e", f'{SCAN} --exit-code 3 --severity HIGH,CRITICAL "$IMAGE"', "case $? in 0) ;; 3) exit 1 ;; *) exit 2 ;; esac"
+    ),
+    "tried three times": gate(
+        f"for i in 1 2 3; do {T} && exit 0", "[ $? -eq 1 ] && exit 1", "done", "exit 1"
+    ),
+    "a summary and the scanner's code": gate(f'{T} | tee -a "$GITHUB_STEP_SUMMARY"; exit ${{PIPESTATUS[0]}}'),
     "a report that grep looks into": gate(
         f'{SCAN} --format json "$IMAGE" > r.json', "if grep -Eq 'HIGH|CRITICAL' r.json; then exit 1; fi"
     ),
@@ -388,6 +398,9 @@ Wrong = tuple[str, Change, str]
 RUNS, GATES, TAGS = "workflow-runs", "workflow-gate", "workflow-tags"
 LAB_RUNS, LAB_GATES = "pipeline-runs", "pipeline-gate"
 WRONG: dict[str, Wrong] = {
+    # -- the scanner's code is lost
+    "local hides the code": (GATES, gate("f() {", f"local out=$({T})", 'echo "$out"', "}", "f"), "is pushed all the same"),
+    "in the background": (GATES, gate(f"{T} &", "wait"), "is pushed all the same"),
     # -- another image is scanned than is pushed
     "another context": (GATES, (WORKFLOW, ((f"context: .\n{PUSHED}", f"context: ./app\n{PUSHED}"),)), "which nothing scans"),
     "another target": (GATES, pushing("target: runtime"), "target runtime, which nothing scans"),
