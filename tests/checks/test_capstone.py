@@ -305,7 +305,9 @@ def test_labels(change, found):
 def test_no_report():
     world = World()
     world.report = None
-    failed(world.judge()["scan-report"], "There is no such file.")
+    verdict = world.judge()["scan-report"]
+    failed(verdict, "There is no such file.")
+    assert verdict.not_begun
 
 
 def test_a_report_of_another_image():

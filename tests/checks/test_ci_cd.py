@@ -719,3 +719,10 @@ WRONG: dict[str, tuple[str, str, tuple[tuple[str, str], ...], str]] = {
 def test_wrong(name: str, right: Pair) -> None:
     check, file, pairs, found = WRONG[name]
     failed(judged(with_change(right, (file, pairs)), only=[check])[check], found)
+
+
+def test_a_file_that_is_not_there_is_not_begun():
+    verdicts = solved.verdicts(LAB, solved.evidence(LAB, P, answers={}, probes={"pipelines": {}}), None)
+    told = {id: verdict for id, verdict in verdicts.items() if id != "predictions"}
+    assert len(told) == 8 and all(verdict.not_begun and verdict.status == "failed" for verdict in told.values())
+    assert all("There is no such file." in verdict.found for verdict in told.values())

@@ -370,7 +370,9 @@ def test_the_package_that_stays_was_moved():
 def test_exceptions_that_are_wrong(text, found):
     world = World()
     world.accepted = text
-    failed(world.judge()["accepted"], found)
+    verdict = world.judge()["accepted"]
+    failed(verdict, found)
+    assert bool(verdict.not_begun) is (text is None)
 
 
 @pytest.mark.parametrize("day", ["2025-12-31", "2026-04-02"])

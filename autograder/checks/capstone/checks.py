@@ -429,6 +429,7 @@ def _report(e: Evidence) -> dict[str, Any]:
             "There is no such file." if file is None else "It is no text, or far too large.",
             f"Let your script scan with --format json and --output {REPORT}.",
             expected=f"Trivy's report as {REPORT} in the lab's folder, in JSON.",
+            not_begun=file is None,
         )
     try:
         return gate.report(file.text)

@@ -30,6 +30,7 @@ def facts_of(e: Evidence, name: str) -> Mapping[str, Any]:
             "There is no such file.",
             "Run the first cell of the notebook again: it writes the inherited file where none is.",
             expected=f"The file {name} beside your notebook.",
+            not_begun=True,
         )
     if "problem" in facts:
         raise Failure(

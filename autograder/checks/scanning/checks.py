@@ -179,6 +179,7 @@ def accepted(e: Evidence) -> None:
             f"Write {ACCEPTED} in the lab's folder, next to the notebook."
             if file is None
             else f"Write {ACCEPTED} anew: one id, as text in UTF-8.",
+            not_begun=file is None,
         )
     try:
         lines = gates.ignores(file.text)
