@@ -18,6 +18,7 @@ from autograder.pipelines import github, gitlab
 from autograder.pipelines import shell as shells
 from autograder.pipelines.job_state import NotDecided, Unsupported
 from autograder.pipelines.shell import BASH_ONLY, NOT_IN_DASH, Answer, Call, Ended, Shell, adapted, joined, not_posix
+from autograder.quality.steps import in_ci
 
 ENV = {"TAGS": "r/a:1\nr/a:2", "TAG": "v1.2.3", "REF": "refs/tags/v1.2.3", "LIST": "p,q"}
 Calls = list[list[str]]
@@ -223,8 +224,7 @@ exit 0
 
 def is_missing(shell: str) -> bool:
     """Whether there is no such shell to compare with. In CI each must be there, but on Windows."""
-    is_ci = os.environ.get("CI", "").lower() in ("true", "1")
-    return os.name == "nt" or (shutil.which(shell) is None and not is_ci)
+    return os.name == "nt" or (shutil.which(shell) is None and not in_ci())
 
 
 @pytest.fixture(scope="module")
@@ -268,12 +268,14 @@ def ours(script: str) -> tuple[int, str, Calls]:
     return ended.code, shell.read("/w/.out") or "", calls
 
 
+@pytest.mark.slow  # it starts the shell
 @pytest.mark.skipif(is_missing("bash"), reason="this machine has no bash")
 @pytest.mark.parametrize("script", [form for form in forms(f"{POSIX}\n{BASH}") if form not in DIFFER])
 def test_a_form_does_what_bash_does(script: str, tmp_path: Path) -> None:
     assert same(ours(script), real(shutil.which("bash") or "", script, tmp_path))
 
 
+@pytest.mark.slow  # it starts the shell
 @pytest.mark.skipif(is_missing("dash"), reason="this machine has no dash")
 @pytest.mark.parametrize("script", forms(POSIX))
 def test_a_form_of_every_shell_does_what_dash_does(script: str, tmp_path: Path) -> None:
@@ -281,6 +283,7 @@ def test_a_form_of_every_shell_does_what_dash_does(script: str, tmp_path: Path) 
     assert same(ours(adapted(script, "dash")), real(shutil.which("dash") or "", script, tmp_path))
 
 
+@pytest.mark.slow  # it starts the shell
 @pytest.mark.skipif(is_missing("busybox"), reason="this machine has no busybox")
 @pytest.mark.parametrize("script", [form for form in forms(f"{POSIX}\n{BASH}\n{ASH}") if form not in DIFFER])
 def test_a_form_does_what_busybox_does_or_is_named(script: str, tmp_path: Path, applets: Path) -> None:
@@ -335,6 +338,7 @@ def test_a_form_that_dash_alone_does_not_know_is_named(script: str) -> None:
     assert not_posix(script, "bash") == not_posix(script, "busybox") == ""
 
 
+@pytest.mark.slow  # it starts the shell
 @pytest.mark.skipif(is_missing("dash"), reason="this machine has no dash")
 def test_the_echo_of_dash(tmp_path: Path) -> None:
     script = 'echo -e "a\\tb" >> f; echo "tags=a\\nb" >> f; echo -n x >> f; echo; docker push "$(cat f)"'
@@ -363,6 +367,7 @@ def test_a_form_of_bash_alone_is_named(script: str) -> None:
     assert not_posix(f"echo '{script}'", "busybox") == "" or "'" in script
 
 
+@pytest.mark.slow  # it starts the shell
 @pytest.mark.skipif(is_missing("dash"), reason="this machine has no dash")
 @pytest.mark.parametrize(
     "script",

@@ -14,6 +14,7 @@ import pytest
 
 from autograder import paths
 from autograder.domain.services import NAMES
+from autograder.quality.steps import in_ci
 from autograder.services import cloud_credentials, installation, terminal
 
 RC = """\
@@ -75,7 +76,7 @@ def started(home: Path) -> Path:
 def program_of(shell: str) -> str:
     """A shell's path. In CI every shell must be there; elsewhere the unit tests run without those that are not."""
     program = shutil.which(shell)
-    if program is None and os.environ.get("CI", "").lower() not in ("true", "1"):
+    if program is None and not in_ci():
         pytest.skip(f"no {shell} here; the whole of `python3 course.py test` installs it on Debian and Ubuntu")
     assert program, f"no {shell}"
     return program
